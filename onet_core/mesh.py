@@ -1,0 +1,43 @@
+"""The one mesh type that travels between the parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A triangle mesh.
+
+    vertices: (V, 3) float; faces: (F, 3) int, counter-clockwise seen from outside;
+    normals: (V, 3) unit float or None; colours: (V, 3) uint8 sRGB or None.
+    """
+
+    vertices: NDArray[np.floating]
+    faces: NDArray[np.integer]
+    normals: NDArray[np.floating] | None = None
+    colours: NDArray[np.uint8] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True where there is no face."""
+        return len(self.faces) == 0
+
+    def transformed(self, matrix: NDArray[np.floating]) -> Mesh:
+        """The mesh under an affine map.
+
+        matrix: (4, 4), acts on column vectors. A mirroring map also reverses the faces, so that
+        they keep facing outwards; normals go through the inverse transpose.
+        """
+        linear = np.asarray(matrix, dtype=np.float64)[:3, :3]
+        vertices = self.vertices @ linear.T + np.asarray(matrix, dtype=np.float64)[:3, 3]
+        normals = self.normals
+        if normals is not None:
+            normals = normals @ np.linalg.inv(linear)
+            normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        mirrored = np.linalg.det(linear) < 0
+        faces = self.faces[:, ::-1] if mirrored else self.faces
+        return replace(self, vertices=vertices, faces=faces, normals=normals)
