@@ -83,16 +83,20 @@ class TrainingConfig:
     """Optimisation by Adam.
 
     max_steps: None to go on until stopped; all intervals are in steps.
-    final_learning_rate: None for a constant rate (the original), else where a cosine over max_steps
-    ends. gradient_clip: largest norm of the gradients, None for no limit.
+    batch_size: shapes per optimiser step, over `accumulate` passes.
+    schedule: `constant` (the original) or `cosine` to zero at max_steps, after a linear rise over
+    warmup_steps. gradient_clip: largest norm of the gradients, None for no limit.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
     initial_weights: a weights file to start from. devices: how many, None for all that are there.
     """
 
     batch_size: int = 64
+    accumulate: int = 1
     learning_rate: float = 1e-4
-    final_learning_rate: float | None = None
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_steps: int = 0
     gradient_clip: float | None = None
     max_steps: int | None = None
     log_every: int = 10
@@ -298,6 +302,7 @@ def _check(config: Config, where: str) -> None:
     one_of("data.input_kind", data.input_kind, INPUT_KINDS)
     one_of("training.precision", training.precision, PRECISIONS)
     one_of("training.select", training.select, ("iou", "loss"))
+    one_of("training.schedule", training.schedule, ("constant", "cosine"))
     for name in data.augmentations:
         one_of("data.augmentations", name, tuple(AUGMENTATIONS))
     positive = {
@@ -305,6 +310,7 @@ def _check(config: Config, where: str) -> None:
         "data.input_points": data.input_points,
         "data.image_size": data.image_size,
         "training.batch_size": training.batch_size,
+        "training.accumulate": training.accumulate,
         "training.learning_rate": training.learning_rate,
         "training.log_every": training.log_every,
         "training.validate_every": training.validate_every,
@@ -320,6 +326,8 @@ def _check(config: Config, where: str) -> None:
         "data.workers": data.workers,
         "data.input_noise": data.input_noise,
         "model.padding": config.model.padding,
+        "training.weight_decay": training.weight_decay,
+        "training.warmup_steps": training.warmup_steps,
     }.items():
         require(number >= 0, key, number, "0 or more")
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
@@ -329,11 +337,15 @@ def _check(config: Config, where: str) -> None:
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")
-    final = training.final_learning_rate
-    require(final is None or final >= 0, "training.final_learning_rate", final, "0 or more")
     require(
-        final is None or steps is not None,
+        training.schedule == "constant" or steps is not None,
         "training.max_steps",
         steps,
-        "given where training.final_learning_rate is",
+        f"given for the {training.schedule} schedule",
+    )
+    require(
+        training.batch_size % max(training.accumulate, 1) == 0,
+        "training.batch_size",
+        training.batch_size,
+        f"a multiple of training.accumulate ({training.accumulate})",
     )

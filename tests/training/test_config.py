@@ -48,7 +48,8 @@ def test_original_values(name: str) -> None:
     assert config.model.padding == 0.1
     assert config.training.batch_size == 64
     assert config.training.learning_rate == 1e-4
-    assert config.training.final_learning_rate is None
+    assert config.training.schedule == "constant"
+    assert (config.training.weight_decay, config.training.accumulate) == (0, 1)
     assert config.training.max_steps is None
     assert config.training.checkpoint_every == 1000
     assert config.training.backup_every == 100_000
@@ -148,7 +149,8 @@ def one_sentence(error: pytest.ExceptionInfo[ConfigError]) -> str:
         ("data.input_kind=sound", "data.input_kind"),
         ("training.select=beauty", "training.select"),
         ("test.threshold=1.5", "test.threshold"),
-        ("training.final_learning_rate=1e-6", "training.max_steps"),
+        ("training.schedule=cosine", "training.max_steps"),
+        ("training.accumulate=5", "training.accumulate"),
         ("data.augmentations=[shuffle]", "data.augmentations"),
         ("data=3", "data"),
         ("data.points=[1", "data.points"),
