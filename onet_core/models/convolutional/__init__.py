@@ -1,0 +1,1 @@
+"""Convolutional occupancy networks: feature planes instead of one global code."""

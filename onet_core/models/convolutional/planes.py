@@ -1,0 +1,73 @@
+"""Feature planes: points onto three axis-aligned images and back.
+
+Peng et al., "Convolutional Occupancy Networks", ECCV 2020, section 3: features are projected along
+each axis onto a regular grid, processed by a 2D network and read by bilinear interpolation.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# The two coordinates that each plane keeps: the first runs along its width, the second its height.
+PLANES: dict[str, tuple[int, int]] = {"xz": (0, 2), "xy": (0, 1), "yz": (1, 2)}
+
+
+def plane_coordinates(points: Tensor, plane: str, padding: float) -> Tensor:
+    """Where points fall on a plane.
+
+    points: (B, N, 3) in the network frame. Returns (B, N, 2) in [0, 1], width first: the box of
+    edge 1 + padding fills the plane, points outside are clamped to its border.
+    """
+    pair = points[..., PLANES[plane]]
+    return (pair / (1 + padding) + 0.5).clamp(0, 1)
+
+
+def cell_index(coordinates: Tensor, resolution: int) -> Tensor:
+    """The plane's cell that holds each coordinate: (B, N, 2) in [0, 1] -> (B, N) int64, row major."""
+    cells = (coordinates * resolution).long().clamp_(0, resolution - 1)
+    return cells[..., 0] + resolution * cells[..., 1]
+
+
+def scatter_mean(features: Tensor, index: Tensor, resolution: int) -> Tensor:
+    """Average of the features in each cell.
+
+    features: (B, N, C); index: (B, N) -> (B, C, resolution, resolution), zero in empty cells.
+    """
+    batch, _, channels = features.shape
+    cells = features.new_zeros(batch, resolution**2, channels)
+    cells.scatter_reduce_(1, index.unsqueeze(-1).expand_as(features), features, "mean", include_self=False)
+    return cells.transpose(1, 2).reshape(batch, channels, resolution, resolution)
+
+
+def pool_max(features: Tensor, index: Tensor, resolution: int) -> Tensor:
+    """Each point's features replaced by the channel-wise maximum over the points of its cell.
+
+    features: (B, N, C); index: (B, N) -> (B, N, C).
+    """
+    batch, _, channels = features.shape
+    wide = index.unsqueeze(-1).expand_as(features)
+    cells = features.new_zeros(batch, resolution**2, channels)
+    cells = cells.scatter_reduce(1, wide, features, "amax", include_self=False)
+    return cells.gather(1, wide)
+
+
+def sample_features(code: dict[str, Tensor], points: Tensor, padding: float) -> Tensor:
+    """The sum over planes (and the grid, where there is one) of the features at the points.
+
+    code: plane name -> (B, C, R, R), and perhaps "grid" -> (B, C, D, D, D), indexed x, y, z over the
+    unit cube; points: (B, N, 3) in the network frame -> (B, N, C), bilinear or trilinear.
+    """
+    total = points.new_zeros(())
+    for name, features in code.items():
+        if name == "grid":
+            # grid_sample wants the fastest axis first: z, y, x for a volume indexed x, y, z.
+            where = (points * 2).flip(-1)[:, :, None, None]
+        else:
+            where = (plane_coordinates(points, name, padding) * 2 - 1).unsqueeze(2)
+        sampled = functional.grid_sample(
+            features, where.to(features.dtype), padding_mode="border", align_corners=False
+        )
+        total = total + sampled.flatten(2)
+    return total.transpose(1, 2)

@@ -1,0 +1,59 @@
+"""From a training checkpoint to a weights file that the product loads."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import torch
+
+from onet_core.errors import ModelError, OnetError
+from onet_core.models.build import build_network
+from onet_core.models.weights import save_weights
+
+from .config import Config, load_config
+
+
+def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
+    """Writes the network of a Lightning checkpoint (averaged weights where there are any).
+
+    target: `.safetensors`, with the description of `config` and the steps done in its header.
+    Raises ModelError where the checkpoint does not fit the configuration.
+    """
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    prefix = "network."
+    state = {
+        name.removeprefix(prefix): value
+        for name, value in content["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    description = config.description()
+    network = build_network(description)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(f"{checkpoint} is not a checkpoint of this configuration.") from error
+    description = replace(
+        description, training={**description.training, "steps": int(content["global_step"])}
+    )
+    save_weights(target, network.eval(), description, half=config.output.half)
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--last", is_flag=True, help="The newest checkpoint instead of the best one.")
+def main(run: Path, target: Path, last: bool) -> None:
+    """Writes the best weights of the training run in RUN to TARGET (.safetensors)."""
+    try:
+        config = load_config(run / "config.yaml")
+        export_checkpoint(run / ("last.ckpt" if last else "best.ckpt"), config, target)
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

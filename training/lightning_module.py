@@ -1,0 +1,124 @@
+"""What one training step and one validation step do, for every network and input kind."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from onet_core.models.build import build_network
+from onet_core.models.description import ModelDescription
+from onet_core.models.occupancy_network import OccupancyNetwork
+
+from .augment import Batch, augment
+
+
+def batch_iou(predicted: Tensor, target: Tensor) -> Tensor:
+    """Intersection over union of each row: (B, T) bool, (B, T) bool -> (B,); empty over empty is 1."""
+    intersection = (predicted & target).sum(-1)
+    union = (predicted | target).sum(-1)
+    return torch.where(union > 0, intersection / union.clamp_min(1), torch.ones_like(union).float())
+
+
+class OccupancyTraining(lightning.LightningModule):
+    """The paper's objective (section 3.2): cross entropy summed over points, plus the KL term.
+
+    Batches come from `training.datasets.shapenet.ShapeDataset`. Validation logs `val_iou` (at the
+    model's threshold, prior mean as latent), `val_iou_half` (at 0.5) and `val_loss`.
+    """
+
+    def __init__(
+        self,
+        description: ModelDescription,
+        *,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        warmup_steps: int = 0,
+        max_steps: int | None = None,
+        augmentations: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.description = description
+        self.network = build_network(description)
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup_steps = warmup_steps
+        self.max_steps = max_steps
+        self.augmentations = augmentations
+
+    def start_from(self, network: nn.Module) -> None:
+        """Copies every tensor that the other network has under the same name and shape."""
+        own = self.network.state_dict()
+        shared = {
+            name: value
+            for name, value in network.state_dict().items()
+            if name in own and own[name].shape == value.shape
+        }
+        self.network.load_state_dict(shared, strict=False)
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Warm-up from zero, then constant or a cosine down to 2 % at `max_steps`."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        if self.schedule == "constant" or self.max_steps is None:
+            return 1.0
+        done = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
+        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+    def configure_optimizers(self) -> Any:
+        """Adam as the original's (learning rate and betas), with the configured schedule."""
+        optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self.learning_rate_factor)
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean over the batch of the negative ELBO: () float32."""
+        points, occupancies = batch["points"], batch["occupancies"]
+        network = self.network
+        if isinstance(network, OccupancyNetwork) and network.z_dim:
+            return -network.elbo(points, occupancies, batch["inputs"]).mean()
+        code = network.encode_inputs(batch["inputs"])
+        logits = network.decode(points, points.new_zeros(len(points), 0), code)
+        entropy = functional.binary_cross_entropy_with_logits(
+            logits.float(), occupancies, reduction="none"
+        )
+        return entropy.sum(-1).mean()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """One step on a batch; logs the loss per point as `loss`."""
+        batch = augment(batch, self.description.input_kind, self.augmentations)
+        loss = self.loss(batch)
+        self.log("loss", loss / batch["points"].shape[1], prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """IoU over the validation points of each shape, and the loss."""
+        network = self.network
+        target = batch["occupancies_iou"] >= 0.5
+        points = batch["points_iou"]
+        if isinstance(network, OccupancyNetwork) and network.z_dim:
+            # Without an observation the best guess about a shape is its own encoding.
+            code = network.encode_inputs(batch["inputs"])
+            z = network.infer_z(batch["points"], batch["occupancies"], code).mean
+        else:
+            code = network.encode_inputs(batch["inputs"])
+            z = points.new_zeros(len(points), 0)
+        probability = torch.sigmoid(network.decode(points, z, code).float())
+        threshold = self.description.threshold
+        size = len(points)
+        self.log("val_iou", batch_iou(probability >= threshold, target).mean(),
+                 prog_bar=True, batch_size=size, sync_dist=True)
+        self.log("val_iou_half", batch_iou(probability >= 0.5, target).mean(),
+                 batch_size=size, sync_dist=True)
+        self.log("val_loss", self.loss(batch), batch_size=size, sync_dist=True)
