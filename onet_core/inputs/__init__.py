@@ -1,0 +1,1 @@
+"""Pictures, point clouds and voxels -> normalised arrays, and the way back. No torch here."""

@@ -1,0 +1,55 @@
+"""What a network looks at, normalised, with the way back to where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .frame import Frame
+
+Kind = Literal["image", "points", "voxels"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KIND_NAMES: dict[str, str] = {
+    "image": "a picture",
+    "points": "a point cloud",
+    "voxels": "voxels",
+    "none": "nothing (it generates shapes)",
+}
+VOXEL_RESOLUTION = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One input of a network, in the network's frame.
+
+    kind "image": data (3, S, S) float32 in [0, 1], the object on white;
+    kind "points": data (N, 3) float32, bounding box centred with longest edge 1;
+    kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
+    voxel i lies at (i + 0.5) / 32 - 0.5.
+    frame: back to the source; name: for messages. Raises InputError for other shapes.
+    """
+
+    kind: Kind
+    data: NDArray[np.float32]
+    frame: Frame
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"Unknown kind of input {self.kind!r}: choose {', '.join(KINDS)}.")
+        data = np.ascontiguousarray(self.data, dtype=np.float32)
+        shape = data.shape
+        fits = {
+            "image": len(shape) == 3 and shape[0] == 3 and shape[1] == shape[2] > 0,
+            "points": len(shape) == 2 and shape[1] == 3 and shape[0] > 0,
+            "voxels": shape == (VOXEL_RESOLUTION,) * 3,
+        }
+        if not fits[self.kind]:
+            raise InputError(f"An input of kind {self.kind!r} can't have the shape {shape}.")
+        if not np.isfinite(data).all():
+            raise InputError(f"The {self.kind} input holds values that are not finite numbers.")
+        object.__setattr__(self, "data", data)
