@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .arrays import array_from_file
 from .frame import Frame
 from .observation import Observation
 from .pcd import parse_pcd
@@ -84,31 +82,8 @@ def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Obser
     return Observation("points", data.astype(np.float32), frame, name)
 
 
-def array_from_npz(path: Path, names: tuple[str, ...]) -> NDArray[Any]:
-    """The first of the named arrays in a .npz file, else its only array; .npy: the array.
-
-    Raises InputError for damaged files, pickled objects, and files where the choice is open.
-    """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            found = next((key for key in names if key in loaded.files), None)
-            if found is None and len(loaded.files) == 1:
-                found = loaded.files[0]
-            if found is None:
-                raise InputError(
-                    f"{path.name} has no array named {' or '.join(names)}, "
-                    f"only {', '.join(loaded.files) or 'nothing'}."
-                )
-            return loaded[found]
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path.name} is damaged or not a NumPy file of plain numbers.") from error
-
-
 def _read_array(path: Path) -> NDArray[np.float64]:
-    array = array_from_npz(path, ("points", "vertices", "xyz"))
+    array = array_from_file(path, ("points", "vertices", "xyz"))
     if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "fiu":
         raise InputError(
             f"{path.name} holds an array of {array.dtype} of shape {array.shape}; "
