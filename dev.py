@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -78,9 +77,7 @@ def environment(path: Path, interpreter: str, requirements: list[list[str]]) -> 
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     say(f"Setting up {path.name} (once; a few minutes)")
-    if interpreter == sys.executable:
-        venv.EnvBuilder(with_pip=True, clear=not python.exists()).create(path)
-    else:
+    if not python.exists():
         run(interpreter, "-m", "venv", path)
     for group in requirements:
         run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *group,

@@ -1,0 +1,130 @@
+"""Which models there are. Standard library only, so that Blender can list them without torch."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelError
+from .description import ModelDescription
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+HEADER_KEY = "onet"
+LARGEST_HEADER = 16 * 2**20
+# The shipped model that is taken for an input where none is named.
+DEFAULTS = {"points": "points", "voxels": "voxels", "image": "picture", "none": "airplane"}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A weights file that was found: its description, or what is wrong with it."""
+
+    name: str
+    path: Path
+    description: ModelDescription | None
+    error: str = ""
+
+
+def read_description(path: Path) -> ModelDescription:
+    """The description in a safetensors header, without reading the weights.
+
+    Raises ModelError, in one sentence, for files that are missing, cut off, damaged, or not ours.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            prefix = file.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+            if not 2 <= length <= min(LARGEST_HEADER, size - 8):
+                raise ModelError(f"{path.name} is not a weights file, or it is cut off.")
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
+    if not isinstance(header, dict):
+        raise ModelError(f"{path.name} is not a weights file (its header is damaged).")
+    metadata = header.pop("__metadata__", None)
+    try:
+        end = max(int(tensor["data_offsets"][1]) for tensor in header.values())
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
+    if end != size - 8 - length:
+        raise ModelError(f"{path.name} is cut off or has something behind it; get it again.")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(HEADER_KEY), str):
+        raise ModelError(
+            f"{path.name} holds weights, but not of an occupancy network made by this project."
+        )
+    return ModelDescription.from_json(metadata[HEADER_KEY])
+
+
+def list_models(folders: Sequence[Path] = ()) -> list[ModelEntry]:
+    """The models that ship, then those of `folders`, by file name.
+
+    A file that can't be used is listed with its error. A name counts once: the first one wins.
+    """
+    entries: dict[str, ModelEntry] = {}
+    for folder in (PRETRAINED, *folders):
+        for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+            if path.stem in entries:
+                continue
+            try:
+                entries[path.stem] = ModelEntry(path.stem, path, read_description(path))
+            except ModelError as error:
+                entries[path.stem] = ModelEntry(path.stem, path, None, str(error))
+    return list(entries.values())
+
+
+def find_model(
+    name_or_path: str | Path, input_kind: str | None = None, folders: Sequence[Path] = ()
+) -> ModelEntry:
+    """The model of that name, or the weights file of that path.
+
+    input_kind: what it must read. Raises ModelError where there is none, or it reads another kind.
+    """
+    path = Path(name_or_path)
+    entries = list_models(folders)
+    if path.suffix.lower() in (".pt", ".pth"):
+        if not path.is_file():
+            raise ModelError(f"There is no weights file {path}.")
+        return ModelEntry(path.stem, path, None)
+    if path.suffix.lower() == ".safetensors" or path.parent != Path():
+        entry = ModelEntry(path.stem, path, read_description(path))
+    else:
+        found = [entry for entry in entries if entry.name == str(name_or_path)]
+        if not found:
+            names = ", ".join(entry.name for entry in entries) or "none"
+            raise ModelError(f"There is no model {str(name_or_path)!r}; there are: {names}.")
+        (entry,) = found
+    if entry.description is None:
+        raise ModelError(entry.error)
+    if input_kind is not None and entry.description.input_kind != input_kind:
+        suited = [
+            other.name
+            for other in entries
+            if other.description is not None and other.description.input_kind == input_kind
+        ]
+        raise ModelError(
+            f"The model {entry.name!r} works on {entry.description.input_kind!r}, not on "
+            f"{input_kind!r}; suited are: {', '.join(suited) or 'none'}."
+        )
+    return entry
+
+
+def default_model(input_kind: str, folders: Sequence[Path] = ()) -> ModelEntry:
+    """The model that is taken for an input kind where none is named.
+
+    The shipped default, else the first model of that kind; ModelError where there is none.
+    """
+    usable = [
+        entry
+        for entry in list_models(folders)
+        if entry.description is not None and entry.description.input_kind == input_kind
+    ]
+    preferred = [entry for entry in usable if entry.name == DEFAULTS.get(input_kind)]
+    if not usable:
+        raise ModelError(f"There is no model for inputs of kind {input_kind!r}; install one.")
+    return (preferred or usable)[0]

@@ -1,0 +1,83 @@
+"""What a weights file says about itself. Imports no torch, so that Blender can read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from ..errors import ModelError
+
+ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes")
+INPUT_KINDS = ("image", "points", "voxels", "none", "index")
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Everything that is needed to rebuild a network and to tell users what it is for.
+
+    name: short, for command lines; title: for people.
+    architecture: one of `ARCHITECTURES`; network: keyword arguments of that class.
+    input_kind: one of `INPUT_KINDS`; inputs: how an observation is brought to the network, for
+    example {"image_size": 224} or {"points": 300, "noise": 0.005}.
+    threshold: probability at the surface; padding: the box of queries has edge 1 + padding.
+    categories, training, metrics: what it learned from, how, and how well it does.
+    Raises ModelError where a value can't be meant.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    input_kind: str
+    network: dict[str, Any] = field(default_factory=dict)
+    threshold: float = 0.2
+    padding: float = 0.1
+    categories: list[str] = field(default_factory=list)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    attribution: str = ""
+
+    def __post_init__(self) -> None:
+        for name, choices in (("architecture", ARCHITECTURES), ("input_kind", INPUT_KINDS)):
+            if getattr(self, name) not in choices:
+                raise ModelError(
+                    f"The model's {name} is {getattr(self, name)!r}; "
+                    f"this version knows {', '.join(choices)}."
+                )
+        if not 0 < self.threshold < 1:
+            raise ModelError(f"The model's threshold is {self.threshold}, not between 0 and 1.")
+        if not 0 <= self.padding <= 1:
+            raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` reads it back."""
+        return json.dumps(asdict(self), ensure_ascii=True, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelDescription:
+        """Raises ModelError for anything but a complete description of known fields and types."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ModelError("The model's description is damaged (it is not JSON).") from error
+        if not isinstance(values, Mapping):
+            raise ModelError("The model's description is damaged (it is not an object).")
+        known = {item.name: item for item in fields(cls)}
+        for name, value in values.items():
+            if name not in known:
+                raise ModelError(
+                    f"The model's description has an unknown field {name!r}; "
+                    "it may have been made by a newer version."
+                )
+            wanted = {"float": (float, int), "str": str}.get(
+                str(known[name].type), list if "list" in str(known[name].type) else dict
+            )
+            if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]
+                raise ModelError(f"The model's description has an unusable value for {name!r}.")
+        missing = {"name", "title", "architecture", "input_kind"} - set(values)
+        if missing:
+            raise ModelError(f"The model's description lacks {', '.join(sorted(missing))}.")
+        return cls(**values)

@@ -1,0 +1,85 @@
+"""The building blocks of the networks, with the original's parameter names and initialisation.
+
+Source: Occupancy Networks, `im2mesh/layers.py`. Point features are (B, C, T) in the convolutional
+layers and (B, ..., C) in the fully connected ones.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ResnetBlockFC(nn.Module):
+    """A pre-activation residual block of two linear layers: (..., size_in) -> (..., size_out).
+
+    The second layer starts at zero, so that a new block passes its input through.
+    """
+
+    def __init__(
+        self, size_in: int, size_out: int | None = None, size_hidden: int | None = None
+    ) -> None:
+        super().__init__()
+        size_out = size_in if size_out is None else size_out
+        size_hidden = min(size_in, size_out) if size_hidden is None else size_hidden
+        self.fc_0 = nn.Linear(size_in, size_hidden)
+        self.fc_1 = nn.Linear(size_hidden, size_out)
+        self.shortcut = nn.Linear(size_in, size_out, bias=False) if size_in != size_out else None
+        nn.init.zeros_(self.fc_1.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.fc_1(functional.relu(self.fc_0(functional.relu(x))))
+        return (x if self.shortcut is None else self.shortcut(x)) + change
+
+
+class CBatchNorm1d(nn.Module):
+    """Batch normalisation whose scale and shift are linear in a code.
+
+    x: (B, size, T), code: (B, c_dim) -> (B, size, T). The scale starts at 1 and the shift at 0.
+    """
+
+    def __init__(self, c_dim: int, size: int) -> None:
+        super().__init__()
+        self.conv_gamma = nn.Conv1d(c_dim, size, 1)
+        self.conv_beta = nn.Conv1d(c_dim, size, 1)
+        self.bn = nn.BatchNorm1d(size, affine=False)
+        nn.init.zeros_(self.conv_gamma.weight)
+        nn.init.zeros_(self.conv_beta.weight)
+        nn.init.ones_(self.conv_gamma.bias)
+        nn.init.zeros_(self.conv_beta.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        column = code.unsqueeze(-1)
+        return self.conv_gamma(column) * self.bn(x) + self.conv_beta(column)
+
+
+class CResnetBlockConv1d(nn.Module):
+    """A pre-activation residual block with conditional batch norm: (B, size, T) -> (B, size, T)."""
+
+    def __init__(self, c_dim: int, size: int) -> None:
+        super().__init__()
+        self.bn_0 = CBatchNorm1d(c_dim, size)
+        self.bn_1 = CBatchNorm1d(c_dim, size)
+        self.fc_0 = nn.Conv1d(size, size, 1)
+        self.fc_1 = nn.Conv1d(size, size, 1)
+        nn.init.zeros_(self.fc_1.weight)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        change = self.fc_0(functional.relu(self.bn_0(x, code)))
+        return x + self.fc_1(functional.relu(self.bn_1(change, code)))
+
+
+class ResnetBlockConv1d(nn.Module):
+    """The same with ordinary batch norm (the paper's ablation without conditioning)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.bn_0 = nn.BatchNorm1d(size)
+        self.bn_1 = nn.BatchNorm1d(size)
+        self.fc_0 = nn.Conv1d(size, size, 1)
+        self.fc_1 = nn.Conv1d(size, size, 1)
+        nn.init.zeros_(self.fc_1.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.fc_0(functional.relu(self.bn_0(x)))
+        return x + self.fc_1(functional.relu(self.bn_1(change)))

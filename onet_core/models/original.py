@@ -1,0 +1,157 @@
+"""Reads checkpoints of the original Occupancy Networks code and converts them.
+
+A checkpoint is one `torch.save` of a flat dict with the state under `model` (zip or legacy
+container). It is always read with `weights_only=True`: nothing in the file is executed. The
+configuration is recognised by the names and shapes of its tensors.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ModelError
+from .description import ModelDescription
+
+State = dict[str, torch.Tensor]
+
+# The best validation score is stored as a NumPy float64, whose pieces need to be allowed. Files
+# written with NumPy 1 name the module `numpy.core`.
+_scalar = np._core.multiarray.scalar if hasattr(np, "_core") else np.core.multiarray.scalar
+NUMPY_SCALAR = [
+    (_scalar, "numpy.core.multiarray.scalar"),
+    (_scalar, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+]
+UNCONDITIONAL = {
+    "airplanes": ["02691156"],
+    "cars": ["02958343"],
+    "chairs": ["03001627"],
+    "sofas": ["04256520"],
+}
+
+
+def read_original(path: Path) -> tuple[State, ModelDescription]:
+    """The tensors of a checkpoint, under this project's names, and a description of its network.
+
+    Raises ModelError for files that are missing, cut off, hostile or of no known configuration.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no weights file {path}.")
+    try:
+        with torch.serialization.safe_globals(NUMPY_SCALAR):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path.name} was not loaded: it is damaged, or holds things other than weights, "
+            "which could be harmful. Get it from its original source."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
+    state = _state_of(content, path.name)
+    state = {_modern_name(key): _modern_shape(key, value) for key, value in state.items()}
+    return state, _describe(state, path)
+
+
+def _state_of(content: Any, name: str) -> State:
+    state = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not state or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
+        raise ModelError(
+            f"{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'."
+        )
+    return state
+
+
+def _modern_name(key: str) -> str:
+    return key.replace(".fc_gamma.", ".conv_gamma.").replace(".fc_beta.", ".conv_beta.")
+
+
+def _modern_shape(key: str, value: torch.Tensor) -> torch.Tensor:
+    """The legacy layout's conditional batch norms are linear layers, without the last axis."""
+    legacy = (".fc_gamma.weight" in key or ".fc_beta.weight" in key) and value.dim() == 2
+    return value.unsqueeze(-1) if legacy else value
+
+
+def _decoder_of(state: State) -> str | None:
+    for name, key in (
+        ("cbatchnorm2", "decoder.conv_p.weight"),
+        ("cbatchnorm", "decoder.block0.bn_0.conv_gamma.weight"),
+        ("cbatchnorm_noresnet", "decoder.bn_0.conv_gamma.weight"),
+        ("batchnorm", "decoder.block0.bn_0.weight"),
+        ("simple", "decoder.block0.fc_0.weight"),
+    ):
+        if key in state:
+            return name
+    return None
+
+
+def _encoder_of(state: State) -> tuple[str | None, str, str] | None:
+    """(encoder, input kind, name of the tensor whose first axis is the code's width)."""
+    for encoder, kind, key, output in (
+        ("resnet18", "image", "encoder.features.conv1.weight", "encoder.fc.weight"),
+        ("pointnet_resnet", "points", "encoder.block_0.fc_0.weight", "encoder.fc_c.weight"),
+        ("pointnet_simple", "points", "encoder.fc_pos.weight", "encoder.fc_c.weight"),
+        ("voxel_simple", "voxels", "encoder.conv_in.weight", "encoder.fc.weight"),
+    ):
+        if key in state and output in state:
+            return encoder, kind, output
+    if not any(key.startswith("encoder.") for key in state):
+        return None, "none", ""
+    return None
+
+
+def _network_of(state: State, name: str) -> tuple[str, dict[str, Any]]:
+    """The input kind and the constructor's arguments that these tensors belong to."""
+    decoder, found = _decoder_of(state), _encoder_of(state)
+    if decoder is None or found is None:
+        raise ModelError(f"{name} is a checkpoint, but of no known kind of occupancy network.")
+    encoder, kind, output = found
+    first = "decoder.conv_p.weight" if decoder == "cbatchnorm2" else "decoder.fc_p.weight"
+    if first not in state:
+        raise ModelError(f"{name} is a checkpoint, but its decoder lacks {first}.")
+    latent = state.get("encoder_latent.fc_mean.weight")
+    network: dict[str, Any] = {
+        "decoder": decoder,
+        "encoder": encoder,
+        "c_dim": len(state[output]) if output else 0,
+        "z_dim": 0 if latent is None else len(latent),
+        "decoder_kwargs": {"hidden_size": len(state[first])},
+    }
+    if encoder is not None and encoder.startswith("pointnet"):
+        network["encoder_kwargs"] = {"hidden_dim": len(state["encoder.fc_pos.weight"]) // 2}
+    return kind, network
+
+
+def _describe(state: State, path: Path) -> ModelDescription:
+    kind, network = _network_of(state, path.name)
+    inputs: dict[str, Any] = {
+        "image": {"image_size": 224},
+        "points": {"points": 300, "noise": 0.005},
+        "voxels": {"voxels": 32},
+        "none": {},
+    }[kind]
+    categories: list[str] = []
+    if kind == "none":
+        categories = next((ids for word, ids in UNCONDITIONAL.items() if word in path.stem), [])
+    return ModelDescription(
+        name=path.stem,
+        title=f"Original Occupancy Networks: {path.stem}",
+        architecture="occupancy_network",
+        input_kind=kind,
+        network=network,
+        categories=categories,
+        inputs=inputs,
+        training={"data": "ShapeNet", "source": path.name},
+        attribution=(
+            "Mescheder et al., Occupancy Networks: Learning 3D Reconstruction in Function Space, "
+            "CVPR 2019"
+        ),
+        licence="as given by the source of the checkpoint",
+    )
