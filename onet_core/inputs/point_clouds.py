@@ -15,6 +15,7 @@ from .observation import Observation
 from .pcd import parse_pcd
 
 MINIMUM_POINTS = 4
+ARRAY_NAMES = ("points", "vertices")
 TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc", ".pts")
 
 
@@ -83,7 +84,7 @@ def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Obser
 
 
 def _read_array(path: Path) -> NDArray[np.float64]:
-    array = array_from_file(path, ("points", "vertices", "xyz"))
+    array = array_from_file(path, ARRAY_NAMES)
     if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "fiu":
         raise InputError(
             f"{path.name} holds an array of {array.dtype} of shape {array.shape}; "

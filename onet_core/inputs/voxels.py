@@ -17,6 +17,7 @@ from .arrays import array_from_file
 from .frame import Frame, network_to_up
 from .observation import VOXEL_RESOLUTION, Observation
 
+GRID_NAMES = ("voxels", "occupancies")
 GRID_SUFFIXES = (".binvox", ".npy", ".npz")
 # Grids whose shape spans at least this share of 32 cells are copied cell by cell: exact cells are
 # worth more than the last eighth of the cube.
@@ -109,7 +110,7 @@ def read_voxels(path: str | Path) -> VoxelGrid:
         raise InputError(f"{path.name} is not a voxel grid: choose {', '.join(GRID_SUFFIXES)}.")
     if suffix == ".binvox":
         return read_binvox(path)
-    return VoxelGrid.of_array(array_from_file(path, ("voxels", "occupancies")), path.name)
+    return VoxelGrid.of_array(array_from_file(path, GRID_NAMES), path.name)
 
 
 def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Observation:
