@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from onet_core.models.build import build_network
 from training.config import (
     Config,
     ConfigError,
@@ -25,6 +27,13 @@ ORIGINAL = {
     "unconditional/onet_cars": ("none", 0, 128, 2048, "simple"),
     "unconditional/onet_chairs": ("none", 0, 128, 2048, "simple"),
     "unconditional/onet_sofas": ("none", 0, 128, 2048, "simple"),
+}
+# Sizes of the released networks.
+PARAMETERS = {
+    "img/onet": 13_414_465,
+    "pointcloud/onet": 10_373_889,
+    "voxels/onet": 7_857_473,
+    "unconditional/onet_airplanes": 298_369,
 }
 CLASSES = {"airplanes": "02691156", "cars": "02958343", "chairs": "03001627", "sofas": "04256520"}
 
@@ -69,8 +78,7 @@ def test_original_inputs_and_classes() -> None:
     assert not load_config("img/onet").data.image_augment
     legacy = load_config("img/onet_legacy")
     assert legacy.data.image_augment
-    assert legacy.model.network["legacy"] is True
-    assert legacy.model.network["encoder"] == "resnet18"
+    assert legacy.model.network == load_config("img/onet").model.network
     for name, synset in CLASSES.items():
         assert load_config(f"unconditional/onet_{name}").data.categories == [synset]
 
@@ -84,6 +92,10 @@ def test_every_configuration_describes_a_model(name: str, tmp_path: Path) -> Non
     assert description.network == config.model.network
     assert description.name == config.model.name
     assert type(description).from_json(description.to_json()) == description
+    with torch.device("meta"):
+        network = build_network(description)
+    if name in PARAMETERS:
+        assert sum(parameter.numel() for parameter in network.parameters()) == PARAMETERS[name]
     config.save(tmp_path / "saved.yaml")
     assert load_config(tmp_path / "saved.yaml") == config
 
