@@ -1,0 +1,331 @@
+"""The pipeline: an observation -> code -> field -> mesh, back in the observation's own frame.
+
+Everything that makes meshes calls this: command line, worker, tests, benchmarks and evaluation.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .devices import choose_device, fast_products, memory_errors
+from .errors import InputError, ModelError
+from .extraction.field import Field
+from .extraction.normals import vertex_normals
+from .extraction.refine import refine
+from .extraction.simplify import simplify
+from .extraction.surface import extract
+from .inputs.frame import Frame
+from .inputs.observation import KIND_NAMES, Observation
+from .mesh import Mesh
+from .models.catalogue import find_model
+from .models.description import ModelDescription
+from .models.weights import load_weights
+
+Progress = Callable[[str, float], None]
+"""Is told the stage and the fraction of the whole that is done, 0 to 1; may raise `Cancelled`."""
+
+# Local features take clouds of any size; beyond this more points cost time and add no detail that
+# their planes could hold.
+MOST_POINTS = 30_000
+GLOBAL_POINTS = 300
+
+# How long the stages take beside each other, roughly; only the progress bar depends on it.
+_SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 0.7, "normals": 2.0}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a mesh is made.
+
+    resolution: cells per axis of the grid. threshold: probability at the surface, None for the
+    model's own. faces: simplify to about this many, None to keep all. refinement_steps: 0 for none,
+    30 as in the original's demo; worth it after simplification. normals: vertex normals from the
+    field. seed: which points are taken of a cloud that is larger than the model reads, and where
+    the refinement looks.
+    """
+
+    resolution: int = 128
+    threshold: float | None = None
+    refinement_steps: int = 0
+    faces: int | None = None
+    normals: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.refinement_steps < 0:
+            raise InputError(f"There can't be {self.refinement_steps} refinement steps; 0 is none.")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise InputError(
+                f"A threshold of {self.threshold:g} can't be used: choose a probability between "
+                "0 and 1, such as 0.2."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A mesh and how it came about.
+
+    mesh: in the source's frame; frame: network to source; seconds: by stage; evaluations: points
+    that went through the network; model: its name.
+    """
+
+    mesh: Mesh
+    frame: Frame
+    seconds: dict[str, float]
+    evaluations: int
+    model: str
+
+
+class Reconstructor:
+    """A model on a device, ready to make meshes.
+
+    model: a name from the catalogue or a weights file; device: see `choose_device`; folders: where
+    to look for models beside those that ship. The four models used last stay loaded, see
+    `forget_models`. Raises ModelError and DeviceError.
+    """
+
+    def __init__(
+        self, model: str | Path, device: str | torch.device = "auto", folders: Sequence[Path] = ()
+    ) -> None:
+        self.device = choose_device(device)
+        path = find_model(model, folders=folders).path.resolve()
+        state = path.stat()
+        self._network, self.description = _load(path, state.st_mtime_ns, str(self.device))
+
+    @classmethod
+    def of_network(
+        cls, network: nn.Module, description: ModelDescription, device: str | torch.device = "auto"
+    ) -> Reconstructor:
+        """A network that is in memory already, for instance one in training.
+
+        It is moved to the device and used as it is: the caller has put it in evaluation mode.
+        """
+        self = cls.__new__(cls)
+        self.device = choose_device(device)
+        self._network, self.description = network.to(self.device), description
+        return self
+
+    @property
+    def z_dim(self) -> int:
+        """Width of the latent space, 0 if there is none."""
+        return int(getattr(self._network, "z_dim", 0))
+
+    def reconstruct(
+        self,
+        observation: Observation,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Reconstruction:
+        """Makes the mesh of what was observed.
+
+        progress: called between batches; may raise `Cancelled`. Raises ModelError where the model
+        reads another kind, NoSurfaceError, DeviceError.
+        """
+        if observation.kind != self.description.input_kind:
+            what = observation.name or "the input"
+            raise ModelError(
+                f"The model {self.description.name!r} reads "
+                f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}, but "
+                f"{what} is {KIND_NAMES[observation.kind]}: choose another model."
+            )
+        settings = settings or Settings()
+        run = _Run(settings, progress)
+        with memory_errors(self.device), fast_products(self.device):
+            with run.stage("encode"):
+                inputs = self._inputs(observation, settings.seed)
+                with torch.no_grad():
+                    code = self._network.encode_inputs(inputs)  # type: ignore[operator]
+            latent = torch.zeros(1, self.z_dim, device=self.device)
+            return self._mesh(code, latent, observation.frame, run)
+
+    def generate(
+        self,
+        latent: ArrayLike | int,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Reconstruction:
+        """Makes a new shape, in the unit cube with z up.
+
+        latent: (z_dim,) numbers, or a seed for `latent`. Raises ModelError where the model does not
+        generate, InputError for a latent of another size, and what `reconstruct` raises.
+        """
+        values = self.latent(int(latent)) if isinstance(latent, (int, np.integer)) else latent
+        values = np.asarray(values, dtype=np.float32)
+        self._assert_generative()
+        if values.shape != (self.z_dim,) or not np.isfinite(values).all():
+            raise InputError(
+                f"The model {self.description.name!r} needs {self.z_dim} finite numbers as latent, "
+                f"not an array of shape {values.shape}."
+            )
+        run = _Run(settings or Settings(), progress)
+        with memory_errors(self.device), fast_products(self.device):
+            z = torch.as_tensor(values, device=self.device)[None]
+            with run.stage("encode"), torch.no_grad():
+                code = self._network.encode_inputs(z)  # type: ignore[operator]
+            return self._mesh(code, z, Frame.unit("z"), run)
+
+    def latent(self, seed: int) -> NDArray[np.float32]:
+        """A sample (z_dim,) of the prior; the same for a seed on every machine and device."""
+        self._assert_generative()
+        if seed < 0:
+            raise InputError(f"A seed can't be negative; {seed} is.")
+        return np.random.default_rng(seed).standard_normal(self.z_dim).astype(np.float32)
+
+    def _assert_generative(self) -> None:
+        if self.description.input_kind != "none" or self.z_dim == 0:
+            raise ModelError(
+                f"The model {self.description.name!r} does not generate shapes: it reads "
+                f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}."
+            )
+
+    def _inputs(self, observation: Observation, seed: int) -> Tensor:
+        """What the encoder reads, (1, ...) float32 on the device."""
+        data = observation.data
+        if observation.kind == "points":
+            data = _subsample(data, self._point_limit(), seed)
+        inputs = torch.from_numpy(np.array(data))[None].to(self.device)
+        if observation.kind == "image":
+            size = int(self.description.inputs.get("image_size", 224))
+            if inputs.shape[-1] != size:
+                inputs = functional.interpolate(
+                    inputs, (size, size), mode="bilinear", antialias=True
+                )
+        return inputs
+
+    def _point_limit(self) -> int:
+        if self.description.architecture == "occupancy_network":
+            return int(self.description.inputs.get("points", GLOBAL_POINTS))
+        return MOST_POINTS
+
+    def _mesh(self, code: Any, latent: Tensor, frame: Frame, run: _Run) -> Reconstruction:
+        settings, evaluations = run.settings, 0
+        threshold = settings.threshold or self.description.threshold
+
+        def field(points: Tensor) -> Tensor:
+            nonlocal evaluations
+            evaluations += len(points)
+            return self._network.decode(points[None], latent, code)[0]  # type: ignore[operator]
+
+        with run.stage("surface"):
+            extraction = extract(
+                field,
+                resolution=settings.resolution,
+                threshold=threshold,
+                padding=self.description.padding,
+                device=self.device,
+                progress=run.report,
+            )
+        del run.seconds["surface"]
+        run.seconds.update(extraction.seconds)
+        mesh = self._finish(extraction.mesh, field, threshold, run)
+        run.finish()
+        return Reconstruction(
+            mesh.transformed(frame.matrix), frame, run.seconds, evaluations, self.description.name
+        )
+
+    def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:
+        settings = run.settings
+        if settings.faces is not None:
+            with run.stage("simplify"):
+                mesh = simplify(mesh, settings.faces)
+        if settings.refinement_steps:
+            with run.stage("refine"):
+                mesh = refine(
+                    mesh,
+                    field,
+                    threshold=threshold,
+                    steps=settings.refinement_steps,
+                    seed=settings.seed,
+                    device=self.device,
+                    progress=run.report,
+                )
+        if settings.normals:
+            with run.stage("normals"):
+                normals = vertex_normals(
+                    mesh.vertices,
+                    field,
+                    faces=mesh.faces,
+                    device=self.device,
+                    progress=run.report,
+                )
+            mesh = replace(mesh, normals=normals)
+        return mesh
+
+
+def forget_models() -> None:
+    """Lets go of the models that are kept loaded and gives their memory back to the system."""
+    _load.cache_clear()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, ModelDescription]:
+    """`load_weights`, remembered until the file changes; no gradients for the weights."""
+    with memory_errors(torch.device(device)):
+        network, description = load_weights(path, device)
+    return network.requires_grad_(False), description
+
+
+def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np.float32]:
+    """At most `limit` of the points (N, 3), drawn without replacement, in their old order.
+
+    Fewer points are passed on as they are: the encoders only take maxima and means over the points,
+    so that filling up with copies would change nothing or spoil the means.
+    """
+    if len(points) <= limit:
+        return points
+    chosen = np.random.default_rng(seed).choice(len(points), limit, replace=False)
+    return points[np.sort(chosen)]
+
+
+class _Run:
+    """Times the stages of one run and turns their progress into that of the whole."""
+
+    def __init__(self, settings: Settings, progress: Progress | None) -> None:
+        self.settings = settings
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        shares = dict(_SHARES)
+        shares["refine"] *= settings.refinement_steps
+        for name, wanted in (
+            ("simplify", settings.faces is not None),
+            ("normals", settings.normals),
+        ):
+            shares[name] *= wanted
+        total = sum(shares.values())
+        self._shares = {name: share / total for name, share in shares.items()}
+        self._done = 0.0
+        self._current = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a block, whose share of the whole is done when it ends."""
+        self._current = self._shares[name]
+        self.report(name, 0.0)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        self._done += self._current
+
+    def report(self, name: str, fraction: float) -> None:
+        """Passes on that a fraction of the current stage is done."""
+        if self._progress is not None:
+            self._progress(name, min(1.0, self._done + self._current * fraction))
+
+    def finish(self) -> None:
+        """Reports the end."""
+        if self._progress is not None:
+            self._progress("done", 1.0)

@@ -1,0 +1,352 @@
+"""The pipeline with networks whose surface is known, and with small untrained ones."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from scipy.spatial import cKDTree
+from torch import nn
+from torch.nn import functional
+
+from onet_core import reconstructor as module
+from onet_core.devices import choose_device, memory_errors
+from onet_core.errors import (
+    Cancelled,
+    DeviceError,
+    InputError,
+    ModelError,
+    NoSurfaceError,
+)
+from onet_core.inputs.frame import UP_AXES, Frame
+from onet_core.inputs.observation import Observation
+from onet_core.inputs.pictures import prepare_picture
+from onet_core.inputs.point_clouds import prepare_points
+from onet_core.inputs.voxels import VoxelGrid, prepare_voxels
+from onet_core.models.build import build_network
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import save_weights
+from onet_core.reconstructor import Reconstructor, Settings, forget_models
+
+SKIN = 0.05
+
+
+class Skin(nn.Module):
+    """A field that is positive within SKIN of the observed points."""
+
+    z_dim = 0
+
+    def encode_inputs(self, inputs):
+        self.seen = inputs
+        return inputs
+
+    def decode(self, points, z, code):
+        return 50 * (SKIN - torch.cdist(points, code).amin(-1))
+
+
+class Blocks(nn.Module):
+    """A field that interpolates the observed voxels, half way at their faces."""
+
+    z_dim = 0
+
+    def encode_inputs(self, inputs):
+        return inputs
+
+    def decode(self, points, z, code):
+        grid = points.flip(-1)[:, None, None] * 2
+        value = functional.grid_sample(code[:, None], grid, align_corners=False)
+        return 10 * (value[:, 0, 0, 0] - 0.5)
+
+
+class Ball(nn.Module):
+    """A ball of radius 0.4 whatever is observed; z_dim numbers move it."""
+
+    def __init__(self, z_dim=0):
+        super().__init__()
+        self.z_dim = z_dim
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def encode_inputs(self, inputs):
+        self.seen = inputs
+        return inputs.new_zeros(len(inputs), 0)
+
+    def decode(self, points, z, code):
+        centre = 0.01 * z[:, None, :3] if self.z_dim else 0.0
+        return self.scale * 20 * (0.4 - (points - centre).norm(dim=-1))
+
+
+def described(kind, **more) -> ModelDescription:
+    return ModelDescription("test", "Test", "convolutional", kind, threshold=0.5, **more)
+
+
+def with_network(network, kind, **more) -> Reconstructor:
+    return Reconstructor.of_network(network.eval(), described(kind, **more), "cpu")
+
+
+def lopsided_cloud(count=1500) -> np.ndarray:
+    """A torus with a ball beside it: no turn or mirror image of it is the same."""
+    torus = trimesh.creation.torus(1.0, 0.3)
+    ball = trimesh.creation.icosphere(radius=0.4)
+    ball.apply_translation((1.2, 0.5, 0.7))
+    both = trimesh.util.concatenate([torus, ball])
+    return np.asarray(trimesh.sample.sample_surface(both, count, seed=0)[0])
+
+
+@pytest.mark.parametrize("up_axis", UP_AXES)
+def test_the_mesh_lies_over_the_cloud_wherever_that_is(up_axis):
+    points = lopsided_cloud() * 7.3 + np.array([1000, -200, 35])
+    seen = prepare_points(points, up_axis, "cloud")
+    result = with_network(Skin(), "points").reconstruct(seen, Settings(resolution=40))
+    edge = np.ptp(points, axis=0).max()
+    away, _ = cKDTree(points).query(result.mesh.vertices)
+    error = np.abs(away / edge - SKIN)
+    # The field has creases where two points are equally near; the grid blunts those.
+    assert np.quantile(error, 0.99) < 0.005
+    assert error.max() < 0.0125
+    missed, _ = cKDTree(result.mesh.vertices).query(points)
+    assert missed.max() < 1.5 * SKIN * edge
+    mesh = trimesh.Trimesh(result.mesh.vertices, result.mesh.faces, process=False)
+    assert mesh.is_watertight
+    assert mesh.volume > 0
+    outwards = (result.mesh.normals * mesh.vertex_normals).sum(1)
+    assert np.median(outwards) > 0.9
+    np.testing.assert_allclose(np.linalg.norm(result.mesh.normals, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(result.frame.matrix, seen.frame.matrix)
+
+
+@pytest.mark.parametrize("up_axis", UP_AXES)
+def test_the_mesh_lies_over_the_voxels(up_axis):
+    cells = np.zeros((16, 9, 12), bool)
+    cells[:, :4, :5] = cells[:6, :, :5] = cells[2:5, 2:4] = True
+    grid = VoxelGrid(cells, np.array([4.0, -5, 6]), 0.25)
+    seen = prepare_voxels(grid, up_axis)
+    result = with_network(Blocks(), "voxels").reconstruct(seen, Settings(resolution=64))
+    low, high = result.mesh.vertices.min(0), result.mesh.vertices.max(0)
+    np.testing.assert_allclose(low, grid.origin, atol=0.03)
+    np.testing.assert_allclose(high, grid.origin + np.array(cells.shape) * 0.25, atol=0.03)
+    mesh = trimesh.Trimesh(result.mesh.vertices, result.mesh.faces, process=False)
+    assert mesh.volume == pytest.approx(cells.sum() * 0.25**3, rel=0.05)
+    # Every vertex lies where an occupied and a free cell meet.
+    occupied = np.argwhere(cells) * 0.25 + 0.125 + grid.origin
+    free = np.argwhere(~np.pad(cells, 1)) * 0.25 - 0.125 + grid.origin
+    for centres in (occupied, free):
+        away = np.abs(mesh.vertices[:, None] - centres[None]).max(-1).min(1)
+        assert away.max() < 0.125 + 0.04
+
+
+def test_pictures_end_in_the_unit_cube_with_z_up():
+    picture = np.full((50, 50, 3), 255, np.uint8)
+    picture[10:40, 20:30] = 60
+    reconstructor = with_network(Ball(), "image", inputs={"image_size": 64})
+    result = reconstructor.reconstruct(prepare_picture(picture, size=224))
+    assert tuple(reconstructor._network.seen.shape) == (1, 3, 64, 64)
+    radii = np.linalg.norm(result.mesh.vertices, axis=1)
+    np.testing.assert_allclose(radii, 0.4, atol=1e-3)
+    assert result.frame.up_axis == "z"
+    assert result.model == "test"
+
+
+def ball_observation(kind="points", count=500, **more) -> Observation:
+    points = np.random.default_rng(0).normal(size=(count, 3))
+    return prepare_points(points, "y", **more)
+
+
+def test_stages_are_timed_counted_and_reported():
+    reports: list[tuple[str, float]] = []
+    result = with_network(Ball(), "points").reconstruct(
+        ball_observation(),
+        Settings(resolution=64, faces=2000, refinement_steps=3),
+        lambda stage, fraction: reports.append((stage, fraction)),
+    )
+    assert set(result.seconds) == {
+        *("encode", "network", "mise", "marching cubes", "simplify", "refine", "normals"),
+    }
+    assert all(seconds >= 0 for seconds in result.seconds.values())
+    fractions = [fraction for _, fraction in reports]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
+    assert next(stage for stage, _ in reports) == "encode"
+    assert {"network", "refine", "normals"} <= {stage for stage, _ in reports}
+    faces, vertices = len(result.mesh.faces), len(result.mesh.vertices)
+    assert faces == pytest.approx(2000, rel=0.02)
+    # The coarse grid, the cells around the surface, one point a face and step, one a vertex.
+    assert result.evaluations > 33**3 + 3 * faces + vertices
+    plain = with_network(Ball(), "points").reconstruct(
+        ball_observation(), Settings(resolution=32, normals=False)
+    )
+    assert plain.mesh.normals is None
+    assert plain.evaluations == 33**3
+
+
+@pytest.mark.parametrize("at", ["encode", "network", "refine", "normals"])
+def test_progress_can_cancel_any_stage(at):
+    def cancel(stage, fraction):
+        if stage == at:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        with_network(Ball(), "points").reconstruct(
+            ball_observation(), Settings(resolution=32, faces=500, refinement_steps=2), cancel
+        )
+
+
+def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
+    skin = Skin()
+    description = ModelDescription(
+        "test", "Test", "occupancy_network", "points", threshold=0.5, inputs={"points": 300}
+    )
+    reconstructor = Reconstructor.of_network(skin, description, "cpu")
+    cloud = prepare_points(lopsided_cloud(), "z")
+    seen = []
+    for seed in (0, 0, 1):
+        reconstructor.reconstruct(cloud, Settings(resolution=24, seed=seed))
+        seen.append(skin.seen[0].numpy())
+    assert seen[0].shape == (300, 3)
+    assert len(np.unique(seen[0], axis=0)) == 300
+    assert {tuple(p) for p in seen[0]} <= {tuple(p) for p in cloud.data}
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert not np.array_equal(seen[0], seen[2])
+    few = prepare_points(lopsided_cloud(100), "z")
+    reconstructor.reconstruct(few, Settings(resolution=24))
+    np.testing.assert_array_equal(skin.seen[0].numpy(), few.data)
+
+
+def test_local_networks_take_many_points(monkeypatch):
+    monkeypatch.setattr(module, "MOST_POINTS", 400)
+    skin = Skin()
+    reconstructor = with_network(skin, "points", inputs={"points": 100})
+    reconstructor.reconstruct(ball_observation(count=350), Settings(resolution=24))
+    assert skin.seen.shape == (1, 350, 3)
+    reconstructor.reconstruct(ball_observation(count=700), Settings(resolution=24))
+    assert skin.seen.shape == (1, 400, 3)
+
+
+def test_other_kinds_and_empty_fields_are_refused():
+    reconstructor = with_network(Ball(), "points")
+    grid = prepare_voxels(VoxelGrid.of_array(np.ones((4, 4, 4))), name="grid.npy")
+    with pytest.raises(ModelError, match=r"'test' reads a point cloud, but grid\.npy is voxels"):
+        reconstructor.reconstruct(grid)
+    with pytest.raises(NoSurfaceError, match="threshold"):
+        reconstructor.reconstruct(ball_observation(), Settings(resolution=32, threshold=0.999999))
+    for settings in ({"threshold": 0.0}, {"threshold": 1.5}, {"refinement_steps": -1}):
+        with pytest.raises(InputError):
+            Settings(**settings)
+    for settings in (Settings(resolution=1), Settings(resolution=32, faces=2)):
+        with pytest.raises(InputError):
+            reconstructor.reconstruct(ball_observation(), settings)
+
+
+def test_latents_are_samples_of_the_prior_and_make_shapes():
+    reconstructor = with_network(Ball(z_dim=8), "none")
+    latent = reconstructor.latent(3)
+    assert latent.shape == (8,)
+    assert latent.dtype == np.float32
+    np.testing.assert_array_equal(latent, np.random.default_rng(3).standard_normal(8).astype("f4"))
+    by_seed = reconstructor.generate(3, Settings(resolution=32))
+    by_latent = reconstructor.generate(latent, Settings(resolution=32))
+    np.testing.assert_array_equal(by_seed.mesh.vertices, by_latent.mesh.vertices)
+    centre = (by_seed.mesh.vertices.min(0) + by_seed.mesh.vertices.max(0)) / 2
+    expected = Frame.unit("z").to_source(0.01 * latent[None, :3])[0]
+    np.testing.assert_allclose(centre, expected, atol=2e-3)
+
+
+def test_what_generates_nothing_says_so():
+    reconstructor = with_network(Ball(), "points")
+    for call in (reconstructor.generate, reconstructor.latent):
+        with pytest.raises(ModelError, match="does not generate"):
+            call(0)
+    generator = with_network(Ball(z_dim=8), "none")
+    for latent in (np.zeros(7), np.zeros((1, 8)), np.full(8, np.nan)):
+        with pytest.raises(InputError, match="8 finite numbers"):
+            generator.generate(latent)
+    with pytest.raises(InputError, match="negative"):
+        generator.generate(-1)
+    with pytest.raises(ModelError, match="reads nothing"):
+        generator.reconstruct(ball_observation())
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """An untrained network with a surface, saved as a weights file."""
+    torch.manual_seed(0)
+    description = ModelDescription(
+        "tiny",
+        "Tiny",
+        "occupancy_network",
+        "points",
+        network={"encoder": "pointnet_simple", "decoder": "cbatchnorm", "c_dim": 32},
+        threshold=0.5,
+        inputs={"points": 300},
+    )
+    network = build_network(description).eval()
+    with torch.no_grad():
+        points = torch.rand(1, 2000, 3) - 0.5
+        logits = network(points, torch.rand(1, 300, 3) - 0.5)
+        network.decoder.fc_out.bias -= logits.median()
+    save_weights(tmp_path / "tiny.safetensors", network, description)
+    return tmp_path / "tiny.safetensors"
+
+
+def test_weights_are_loaded_once_until_the_file_changes(weights):
+    forget_models()
+    settings = Settings(resolution=32, faces=400, refinement_steps=2)
+    first, second = Reconstructor(weights, "cpu"), Reconstructor(str(weights), "cpu")
+    assert first._network is second._network
+    one = first.reconstruct(ball_observation(), settings)
+    two = second.reconstruct(ball_observation(), settings)
+    np.testing.assert_array_equal(one.mesh.vertices, two.mesh.vertices)
+    assert all(p.grad is None and not p.requires_grad for p in first._network.parameters())
+    os.utime(weights, (1, 1))
+    assert Reconstructor(weights, "cpu")._network is not first._network
+    forget_models()
+    assert Reconstructor(weights, "cpu")._network is not first._network
+
+
+def test_copies_of_points_tell_the_global_encoder_nothing(weights):
+    network = Reconstructor(weights, "cpu")._network
+    points = torch.rand(1, 40, 3)
+    with torch.no_grad():
+        repeated = network.encode_inputs(torch.cat([points, points, points], dim=1))
+        torch.testing.assert_close(repeated, network.encode_inputs(points))
+
+
+def test_models_are_found_by_name_in_folders(weights):
+    assert Reconstructor("tiny", "cpu", [weights.parent]).description.title == "Tiny"
+    with pytest.raises(ModelError, match="no model 'nothing'"):
+        Reconstructor("nothing", "cpu", [weights.parent])
+    with pytest.raises(ModelError):
+        Reconstructor(weights.with_name("missing.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError):
+        Reconstructor(weights)
+
+
+def test_devices():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device(torch.device("cpu")).type == "cpu"
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    for name in ("gpu", "cuda:99", "", "xpu"):
+        with pytest.raises(DeviceError):
+            choose_device(name)
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="no GPU"):
+            choose_device("cuda")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(DeviceError, match="Apple"):
+            choose_device("mps")
+
+
+def test_full_memory_is_an_ordinary_error():
+    with (
+        pytest.raises(DeviceError, match="memory of cpu is full"),
+        memory_errors(torch.device("cpu")),
+    ):
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(DeviceError, match="'cpu'"), memory_errors(torch.device("cuda")):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="other"), memory_errors(torch.device("cpu")):
+        raise RuntimeError("other")
