@@ -194,7 +194,7 @@ def _no_surface_message(threshold: float, lowest: float, highest: float) -> str:
     if not low < suggestion < high:
         suggestion = (low + high) / 2
     return (
-        f"No surface at threshold {threshold:g}: the network holds the whole box for {where}; its "
+        f"No surface at threshold {threshold:g}: the network takes the whole box for {where}; its "
         f"probabilities range from {low:.3g} to {high:.3g}. Try a threshold such as "
         f"{_rounded_within(suggestion, low, high)}, or check the input."
     )
