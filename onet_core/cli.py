@@ -1,0 +1,397 @@
+"""The command line: `onet reconstruct`, `onet generate`, `onet models`, `onet convert`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__
+from .errors import InputError, OnetError
+
+if TYPE_CHECKING:
+    from .reconstructor import Reconstruction, Reconstructor, Settings
+
+# Everything that imports NumPy or torch is imported where it is used, so that `--help` and `models`
+# answer at once.
+FORMATS = ("ply", "obj", "glb", "off", "stl")
+FAILED = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="onet")
+def main() -> None:
+    """Turns pictures, point clouds and coarse voxels into clean meshes (Occupancy Networks)."""
+
+
+def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `reconstruct` and `generate` share."""
+    options = [
+        click.option(
+            "-o",
+            "--output",
+            required=True,
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder for the meshes; it is made where it is missing.",
+        ),
+        click.option(
+            "--resolution",
+            default=128,
+            show_default=True,
+            help="Cells of the grid along each axis: more is finer and slower.",
+        ),
+        click.option(
+            "--threshold",
+            type=float,
+            help="Probability at the surface, above 0 and below 1; lower is fatter. "
+            "[default: the model's own]",
+        ),
+        click.option(
+            "--refine",
+            default=0,
+            show_default=True,
+            help="Steps of refinement; 30 as in the paper, worth it together with --faces.",
+        ),
+        click.option(
+            "--faces", type=int, help="Simplify to about this many triangles. [default: keep all]"
+        ),
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps."
+        ),
+        click.option(
+            "--format",
+            "suffix",
+            type=click.Choice(FORMATS, case_sensitive=False),
+            default="ply",
+            show_default=True,
+            help="Kind of the mesh files. GLB is always y up, as that format demands.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument(
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@_mesh_options
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "image", "points", "voxels"]),
+    default="auto",
+    show_default=True,
+    help="What the inputs are. auto: by suffix and content; a mesh with faces is voxels, without "
+    "faces points.",
+)
+@click.option("--model", help="Name of a model, see `onet models`, or a weights file.")
+@click.option(
+    "--up",
+    type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
+    default="auto",
+    show_default=True,
+    help="Vertical axis of the inputs. auto: y for glb, obj, off, binvox and voxel arrays, else z.",
+)
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="Picture that is white (or opaque) where the one input picture shows the object.",
+)
+def reconstruct(
+    inputs: tuple[Path, ...],
+    output: Path,
+    kind: str,
+    model: str | None,
+    up: str,
+    mask: Path | None,
+    device: str,
+    suffix: str,
+    **options: Any,
+) -> None:
+    """Makes a mesh of every INPUT, a file or a folder of files.
+
+    Writes OUTPUT/<name of the input>.<format>, in the input's own coordinates (pictures have none:
+    their meshes are in a unit cube with z up). Where two inputs have the same name, or the mesh
+    would replace an input, a number is added. Files from earlier runs are replaced.
+
+    An input that can't be used is reported in one line and skipped; the exit status is then 2.
+    """
+    with _errors():
+        settings = _settings(**options)
+        paths = _expanded(inputs)
+        if mask is not None and len(paths) != 1:
+            raise InputError(f"A mask belongs to one picture, but there are {len(paths)} inputs.")
+        models = _Models(model, device)
+        targets = _targets(paths, output, suffix)
+        _make_folder(output)
+    failures = 0
+    for path in paths:
+        try:
+            with _Progress(path.name) as progress:
+                result = _reconstruct_file(path, models, settings, kind, up, mask, progress)
+                _write(result, targets[path])
+        except OnetError as error:
+            click.echo(f"Skipped {path}: {error}", err=True)
+            failures += 1
+        else:
+            _report(str(path), targets[path], result)
+    if failures:
+        click.echo(f"{failures} of {len(paths)} inputs could not be used.", err=True)
+        sys.exit(FAILED)
+
+
+def _reconstruct_file(
+    path: Path,
+    models: _Models,
+    settings: Settings,
+    kind: str,
+    up: str,
+    mask: Path | None,
+    progress: Callable[[str, float], None],
+) -> Reconstruction:
+    from .inputs.load import guess_kind, load_observation
+
+    if not path.is_file():
+        raise InputError("there is no such file.")
+    if kind == "auto":
+        # A model that was named decides what a file means that can be read in more than one way.
+        kind = models.input_kind or guess_kind(path)
+    reconstructor = models.for_kind(kind)
+    image_size = int(reconstructor.description.inputs.get("image_size", 224))
+    observation = load_observation(path, kind, up, mask, image_size)
+    return reconstructor.reconstruct(observation, settings, progress)
+
+
+@main.command()
+@_mesh_options
+@click.option("--model", required=True, help="Name of a generative model, or a weights file.")
+@click.option("--seed", default=0, show_default=True, help="The first shape's seed.")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many shapes, with seeds that follow each other.",
+)
+def generate(
+    output: Path,
+    model: str,
+    seed: int,
+    count: int,
+    device: str,
+    suffix: str,
+    **options: Any,
+) -> None:
+    """Makes new shapes from random latents.
+
+    Writes OUTPUT/<model>-<seed>.<format>, in a unit cube with z up. The same seed gives the same
+    shape.
+    """
+    with _errors():
+        settings = _settings(**options)
+        reconstructor = _reconstructor(model, device)
+        reconstructor.latent(seed)
+        _make_folder(output)
+        for number in range(seed, seed + count):
+            name = f"{Path(model).stem}-{number}"
+            target = output / f"{name}.{suffix}"
+            with _Progress(name) as progress:
+                result = reconstructor.generate(number, settings, progress)
+                _write(result, target)
+            _report(f"seed {number}", target, result)
+
+
+@main.command()
+def models() -> None:
+    """Lists the models that are there."""
+    from .models.catalogue import list_models
+
+    rows = [("NAME", "INPUT", "CATEGORIES", "METRICS", "LICENCE")]
+    broken = []
+    for entry in list_models():
+        if entry.description is None:
+            broken.append(entry)
+            continue
+        known = entry.description
+        categories = ", ".join(known.categories) or "-"
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in _figures(known.metrics)) or "-"
+        rows.append((entry.name, known.input_kind, categories, figures, known.licence or "-"))
+    if len(rows) == 1 and not broken:
+        click.echo("There are no models.")
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    for entry in broken:
+        click.echo(f"{entry.path} can't be used: {entry.error}", err=True)
+
+
+@main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--half", is_flag=True, help="Store 16 bits a number: half the size.")
+def convert(source: Path, target: Path, half: bool) -> None:
+    """Converts SOURCE, a checkpoint (.pt) of the original code, to TARGET (.safetensors)."""
+    with _errors():
+        if target.suffix.lower() != ".safetensors":
+            raise InputError(f"The target {target} must end with .safetensors.")
+        from .models.weights import convert_checkpoint
+
+        description = convert_checkpoint(source, target, half=half)
+        click.echo(f"{source} -> {target} ({description.title}, reads {description.input_kind})")
+
+
+class _Models:
+    """The model that was named, or for each kind of input the default one, loaded when needed."""
+
+    def __init__(self, name: str | None, device: str) -> None:
+        self._device = device
+        self._named = None if name is None else _reconstructor(name, device)
+        self._defaults: dict[str, Reconstructor] = {}
+
+    @property
+    def input_kind(self) -> str | None:
+        return None if self._named is None else self._named.description.input_kind
+
+    def for_kind(self, kind: str) -> Reconstructor:
+        if self._named is not None:
+            if self.input_kind not in ("image", "points", "voxels"):
+                raise InputError(
+                    f"the model {self._named.description.name!r} reads nothing; use it with "
+                    "`onet generate`."
+                )
+            return self._named
+        if kind not in self._defaults:
+            from .models.catalogue import default_model
+
+            self._defaults[kind] = _reconstructor(default_model(kind).path, self._device)
+        return self._defaults[kind]
+
+
+def _reconstructor(model: str | Path, device: str) -> Reconstructor:
+    from .reconstructor import Reconstructor
+
+    return Reconstructor(model, device)
+
+
+def _settings(resolution: int, threshold: float | None, refine: int, faces: int | None) -> Settings:
+    from .reconstructor import Settings
+
+    return Settings(
+        resolution=resolution, threshold=threshold, refinement_steps=refine, faces=faces
+    )
+
+
+def _expanded(inputs: Sequence[Path]) -> list[Path]:
+    """The inputs, each once, folders replaced by the files in them that look like inputs."""
+    from .inputs.load import INPUT_SUFFIXES
+
+    paths: dict[Path, Path] = {}
+    for path in inputs:
+        found = [path]
+        if path.is_dir():
+            found = sorted(
+                entry
+                for entry in path.iterdir()
+                if entry.is_file()
+                and entry.suffix.lower() in INPUT_SUFFIXES
+                and not entry.name.startswith(".")
+            )
+            if not found:
+                raise InputError(f"The folder {path} has no files that could be inputs.")
+        for entry in found:
+            paths.setdefault(entry.resolve(), entry)
+    return list(paths.values())
+
+
+def _targets(paths: Sequence[Path], output: Path, suffix: str) -> dict[Path, Path]:
+    """A file for each input: its stem, with a number where that name is taken.
+
+    Taken are the inputs' own files and the names of other inputs; case does not tell names apart,
+    since it does not on every system. An input whose stem is unlike all others always keeps it.
+    """
+    folder = output.resolve()
+    taken = {path.resolve().name.casefold() for path in paths if path.resolve().parent == folder}
+    targets: dict[Path, Path] = {}
+    waiting = []
+    for path in paths:
+        name = f"{path.stem}.{suffix}"
+        if name.casefold() in taken:
+            waiting.append(path)
+            continue
+        taken.add(name.casefold())
+        targets[path] = output / name
+    for path in waiting:
+        number = 2
+        while f"{path.stem}-{number}.{suffix}".casefold() in taken:
+            number += 1
+        name = f"{path.stem}-{number}.{suffix}"
+        taken.add(name.casefold())
+        targets[path] = output / name
+    return targets
+
+
+def _write(result: Reconstruction, target: Path) -> None:
+    from .mesh_io import write_mesh
+
+    write_mesh(result.mesh, target, up_axis=result.frame.up_axis)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The folder {folder} can't be made: {error.strerror}.") from error
+
+
+def _report(source: str, target: Path, result: Reconstruction) -> None:
+    seconds = sum(result.seconds.values())
+    click.echo(f"{source} -> {target} ({len(result.mesh.faces)} faces, {seconds:.1f} s)")
+
+
+def _figures(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a model's metrics, with the names of nested ones joined by dots."""
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _figures(value, f"{prefix}{name}.")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield prefix + name, value
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turns an error that concerns the whole run into one line and exit status 2."""
+    try:
+        yield
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+
+
+class _Progress:
+    """A passing line on the terminal that says how far an input is; none where that is a file."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        if self._shown:
+            click.echo(f"\r{self._name}: {fraction:4.0%} {stage:<16}", err=True, nl=False)
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._shown:
+            click.echo(f"\r{'':{len(self._name) + 24}}\r", err=True, nl=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""The command line, with small untrained networks in place of the ones that ship."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from click.testing import CliRunner
+from PIL import Image
+
+from onet_core.cli import main
+from onet_core.mesh_io import MESH_FORMATS
+from onet_core.models import catalogue
+from onet_core.models.build import build_network
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import load_weights, save_weights
+
+FAST = ["--resolution", "16", "--device", "cpu"]
+NETWORKS = {
+    "points": ("points", {"encoder": "pointnet_simple", "c_dim": 8}),
+    "voxels": ("voxels", {"encoder": "voxel_simple", "c_dim": 8}),
+    "picture": ("image", {"encoder": "resnet18", "c_dim": 8}),
+    "airplane": ("none", {"encoder": None, "c_dim": 0, "z_dim": 16, "decoder": "simple"}),
+}
+
+
+def save_untrained(path: Path, name: str) -> None:
+    """A network of the given kind with fresh weights, half of whose box is inside."""
+    kind, network = NETWORKS[name]
+    description = ModelDescription(
+        name,
+        name.title(),
+        "occupancy_network",
+        kind,
+        network=network,
+        threshold=0.5,
+        categories=["chair", "table"],
+        metrics={"test": {"iou": 0.51234, "chamfer_l1": 0.01}, "note": "early"},
+        inputs={"image_size": 64} if kind == "image" else {},
+        licence="GPL-3.0-or-later",
+    )
+    torch.manual_seed(1)
+    made = build_network(description).eval()
+    with torch.no_grad():
+        if made.z_dim:
+            made.decoder.fc_z.weight *= 0.1
+        points = torch.rand(1, 4000, 3) - 0.5
+        code = torch.zeros(1, made.c_dim)
+        logits = made.decode(points, torch.zeros(1, made.z_dim), code)
+        made.decoder.fc_out.bias -= logits.median()
+    save_weights(path, made, description)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrained")
+    for name in NETWORKS:
+        save_untrained(folder / f"{name}.safetensors", name)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, pretrained, monkeypatch):
+    """A folder with one input of each kind; the pretrained models are the small ones."""
+    monkeypatch.setattr(catalogue, "PRETRAINED", pretrained)
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    picture[10:30, 5:35] = 80
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    np.savetxt(tmp_path / "scan.xyz", np.random.default_rng(0).normal(size=(50, 3)) + 100)
+    trimesh.creation.box((1, 2, 3)).export(tmp_path / "blocks.stl")
+    return tmp_path
+
+
+def run(*arguments, code: int = 0):
+    result = CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def meshes(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_every_kind_of_input_becomes_a_mesh_over_it(folder):
+    result = run(
+        "reconstruct", folder / "photo.png", folder / "scan.xyz", folder / "blocks.stl",
+        "-o", folder / "new" / "out", *FAST,
+    )  # fmt: skip
+    out = folder / "new" / "out"
+    assert meshes(out) == ["blocks.ply", "photo.ply", "scan.ply"]
+    assert result.stdout.count("->") == 3
+    scan = trimesh.load(out / "scan.ply")
+    assert np.abs(scan.vertices - 100).max() < 10
+    for name in meshes(out):
+        assert len(trimesh.load(out / name).faces) > 0
+
+
+@pytest.mark.parametrize("suffix", MESH_FORMATS)
+def test_formats(folder, suffix):
+    run("reconstruct", folder / "blocks.stl", "-o", folder / "out", "--format", suffix, *FAST)
+    assert meshes(folder / "out") == [f"blocks.{suffix}"]
+
+
+def test_glb_is_turned_y_up(folder):
+    for suffix in ("ply", "glb"):
+        run("reconstruct", folder / "scan.xyz", "-o", folder, "--format", suffix, *FAST)
+    ply, glb = (trimesh.load(folder / f"scan.{s}", force="mesh") for s in ("ply", "glb"))
+    x, y, z = ply.bounds.mean(0)
+    np.testing.assert_allclose(glb.bounds.mean(0), [x, z, -y], atol=1e-3)
+
+
+def test_options_reach_the_pipeline(folder):
+    arguments = ("reconstruct", folder / "scan.xyz", "-o", folder / "out", "--device", "cpu")
+    run(*arguments, "--resolution", "40")
+    full = len(trimesh.load(folder / "out" / "scan.ply").faces)
+    run(*arguments, "--resolution", "40", "--faces", full // 2, "--refine", "1")
+    assert len(trimesh.load(folder / "out" / "scan.ply").faces) < 0.52 * full
+    contents = set()
+    for more in ((), ("--up", "y"), ("--threshold", "0.49")):
+        run(*arguments, "--resolution", "16", *more)
+        contents.add((folder / "out" / "scan.ply").read_bytes())
+    assert len(contents) == 3
+
+
+def test_bad_inputs_are_reported_in_one_line_and_skipped(folder):
+    (folder / "empty.xyz").write_text("")
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    (folder / "song.mp3").write_bytes(b"la")
+    bad = [folder / name for name in ("empty.xyz", "broken.png", "song.mp3", "missing.ply")]
+    result = run(
+        "reconstruct", bad[0], bad[1], folder / "scan.xyz", bad[2], bad[3],
+        "-o", folder / "out", *FAST, code=2,
+    )  # fmt: skip
+    assert meshes(folder / "out") == ["scan.ply"]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 5
+    for path, line in zip(bad, lines, strict=False):
+        assert line.startswith(f"Skipped {path}: ")
+    assert lines[-1] == "4 of 5 inputs could not be used."
+
+
+def test_no_surface_is_said_and_nothing_is_left(folder):
+    result = run(
+        "reconstruct", folder / "scan.xyz", "-o", folder / "out", "--threshold", "0.999999", *FAST,
+        code=2,
+    )  # fmt: skip
+    assert "threshold" in result.stderr
+    assert meshes(folder / "out") == []
+
+
+def test_equal_names_get_numbers_and_inputs_are_never_replaced(folder):
+    (folder / "other").mkdir()
+    (folder / "other" / "SCAN.xyz").write_bytes((folder / "scan.xyz").read_bytes())
+    np.save(folder / "scan.npy", np.ones((4, 4, 4), bool))
+    np.save(folder / "scan-2.npy", np.ones((4, 4, 4), bool))
+    inputs = [folder / "scan.xyz", folder / "other" / "SCAN.xyz", folder / "scan.npy"]
+    result = run("reconstruct", *inputs, folder / "scan-2.npy", "-o", folder / "out", *FAST)
+    assert meshes(folder / "out") == ["SCAN-3.ply", "scan-2.ply", "scan-4.ply", "scan.ply"]
+    assert f"{folder / 'scan-2.npy'} -> {folder / 'out' / 'scan-2.ply'}" in result.stdout
+    before = (folder / "blocks.stl").read_bytes()
+    run("reconstruct", folder / "blocks.stl", "-o", folder, "--format", "stl", *FAST)
+    assert (folder / "blocks.stl").read_bytes() == before
+    assert (folder / "blocks-2.stl").exists()
+
+
+def test_folders_stand_for_their_files(folder):
+    (folder / "notes.md").write_text("not an input")
+    (folder / ".hidden.xyz").write_text("")
+    run("reconstruct", folder, folder / "scan.xyz", "-o", folder / "out", *FAST)
+    assert meshes(folder / "out") == ["blocks.ply", "photo.ply", "scan.ply"]
+    (folder / "bare").mkdir()
+    assert "no files" in run("reconstruct", folder / "bare", "-o", folder, code=2).stderr
+
+
+def test_a_mask_for_one_picture(folder):
+    mask = np.zeros((40, 40), np.uint8)
+    mask[12:28, 8:20] = 255
+    Image.fromarray(mask).save(folder / "mask.png")
+    run(
+        "reconstruct", folder / "photo.png", "--mask", folder / "mask.png", "-o", folder / "out",
+        *FAST,
+    )  # fmt: skip
+    result = run(
+        "reconstruct", folder / "photo.png", folder / "scan.xyz", "--mask", folder / "mask.png",
+        "-o", folder / "out", code=2,
+    )  # fmt: skip
+    assert "2 inputs" in result.stderr
+
+
+def test_a_named_model_decides_what_an_input_is(folder, pretrained):
+    model = pretrained / "points.safetensors"
+    run("reconstruct", folder / "blocks.stl", "--model", model, "-o", folder / "out", *FAST)
+    assert meshes(folder / "out") == ["blocks.ply"]
+    for arguments, message in {
+        ("--model", "points", "--kind", "image"): "reads a point cloud",
+        ("--model", "points"): "not a point cloud",
+        ("--model", "airplane"): "onet generate",
+    }.items():
+        result = run(
+            "reconstruct", folder / "photo.png", "-o", folder / "out2", *arguments, *FAST, code=2
+        )
+        assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "nothing"), "no model"),
+        (("--device", "gpu"), "Unknown device"),
+        (("--threshold", "2"), "threshold"),
+        (("--refine", "-1"), "refinement"),
+    ],
+)
+def test_what_concerns_the_whole_run_ends_it(folder, arguments, message):
+    if arguments[0] == "--device":
+        arguments += ("--model", "points")
+    result = run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *arguments, code=2)
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (folder / "out").exists()
+
+
+def test_generating_is_repeatable(folder):
+    arguments = ("generate", "--model", "airplane", "--seed", 3, "-o", folder / "out", *FAST)
+    run(*arguments, "--count", 2)
+    assert meshes(folder / "out") == ["airplane-3.ply", "airplane-4.ply"]
+    first = (folder / "out" / "airplane-3.ply").read_bytes()
+    assert first != (folder / "out" / "airplane-4.ply").read_bytes()
+    run(*arguments)
+    assert (folder / "out" / "airplane-3.ply").read_bytes() == first
+    result = run("generate", "--model", "points", "-o", folder / "none", code=2)
+    assert "does not generate" in result.stderr
+    assert not (folder / "none").exists()
+
+
+def test_models_are_listed_broken_ones_too(folder, pretrained, tmp_path, monkeypatch):
+    lines = run("models").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "INPUT", "CATEGORIES", "METRICS", "LICENCE"]
+    (row,) = [line for line in lines if line.startswith("picture")]
+    for cell in ("image", "chair, table", "test.chamfer_l1 0.01, test.iou 0.512", "GPL"):
+        assert cell in row
+    bare = tmp_path / "models"
+    bare.mkdir()
+    monkeypatch.setattr(catalogue, "PRETRAINED", bare)
+    assert "no models" in run("models").stdout
+    (bare / "broken.safetensors").write_bytes(b"x")
+    assert "broken.safetensors" in run("models").stderr
+    result = run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, code=2)
+    assert "no model for inputs" in result.stderr
+
+
+def test_conversion(folder, tmp_path):
+    source = tmp_path / "old.pt"
+    target = tmp_path / "new.safetensors"
+    torch.manual_seed(0)
+    network = build_network(
+        ModelDescription(
+            "old", "Old", "occupancy_network", "none",
+            network={"encoder": None, "c_dim": 0, "z_dim": 128, "decoder": "simple"},
+        )
+    )  # fmt: skip
+    torch.save({"model": network.state_dict(), "it": 1}, source)
+    assert str(target) in run("convert", source, target).stdout
+    again, description = load_weights(target)
+    assert description.input_kind == "none"
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value)
+    assert "must end with" in run("convert", source, tmp_path / "new.pt", code=2).stderr
+    source.write_bytes(b"not a checkpoint")
+    result = run("convert", source, tmp_path / "other.safetensors", code=2)
+    assert "old.pt" in result.stderr
+    assert not (tmp_path / "other.safetensors").exists()
+
+
+def test_help_and_models_load_no_torch():
+    code = (
+        "import sys\nfrom onet_core.cli import main\n"
+        "main([{!r}], standalone_mode=False)\nsys.exit('torch' in sys.modules)"
+    )
+    for argument in ("--help", "models"):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(argument)], check=False, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
