@@ -44,7 +44,7 @@ def quarter_turns(batch: Batch, input_kind: str, generator: torch.Generator | No
         inputs = turn(inputs)
     elif input_kind == "voxels":
         # (x, z) -> (z, -x): the new x axis is the old z axis, the new z axis the old x reversed.
-        inputs = inputs.rot90(turns, dims=(1, 3))
+        inputs = inputs.rot90(-turns, dims=(1, 3))
     else:
         raise ValueError(f"Inputs of kind {input_kind!r} can't be turned together with the shape.")
     return {**batch, "points": turn(batch["points"]), "inputs": inputs}

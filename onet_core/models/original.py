@@ -51,7 +51,7 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
             f"{path.name} was not loaded: it is damaged, or holds things other than weights, "
             "which could be harmful. Get it from its original source."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except Exception as error:  # a damaged pickle can make the reader raise anything
         raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
     state = _state_of(content, path.name)
     state = {_modern_name(key): _modern_shape(key, value) for key, value in state.items()}

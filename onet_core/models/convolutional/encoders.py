@@ -99,7 +99,7 @@ class PlaneGenerator(nn.Module):
         levels = (resolution // 4).bit_length() - 1
         if resolution != 4 * 2**levels or levels < 1:
             raise ValueError(f"The planes' resolution must be 8, 16, 32, ...; got {resolution}.")
-        widths = [max(channels, width * 3 ** level // 4**level) for level in range(levels + 1)]
+        widths = [max(channels, width >> level) for level in range(levels + 1)]
         self.width = width
         self.fc = nn.Linear(size_in, len(PLANES) * width * 16)
         self.convs = nn.ModuleList(
