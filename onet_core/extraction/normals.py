@@ -57,6 +57,6 @@ def face_based_normals(
             for axis in range(3)
         ],
         axis=1,
-    )
+    ).astype(np.float64)  # Without faces they are integers.
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)

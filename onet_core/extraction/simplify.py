@@ -12,8 +12,8 @@ from ..mesh import Mesh
 from .manifold import is_closed_manifold, separate_sheets
 from .normals import face_based_normals
 
-# How much error a sweep may accept. Lower is closer to the shape and may stop above the target;
-# beyond 4 small parts collapse.
+# How much error a sweep may accept, for a mesh of size 1. Lower is closer to the shape and may stop
+# above the target; beyond 4 small parts collapse.
 _AGGRESSIVENESS = (2, 3, 4)
 _TOLERANCE = 0.01
 _CORRECTIONS = 4
@@ -56,10 +56,13 @@ def _collapse(
     mesh: Mesh, target_faces: int, aggressiveness: int, stays_manifold: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """One run of the library; asks it for more faces where the separation removes too many."""
+    lowest = np.asarray(mesh.vertices, dtype=np.float64).min(axis=0)
+    size = float(np.ptp(mesh.vertices, axis=0).max()) or 1.0
+    unit_sized = (mesh.vertices - lowest) / size
     asked = target_faces
     for _ in range(_CORRECTIONS):
         vertices, faces = fast_simplification.simplify(
-            np.ascontiguousarray(mesh.vertices, dtype=np.float64),
+            unit_sized,
             np.ascontiguousarray(mesh.faces, dtype=np.int32),
             target_count=asked,
             agg=aggressiveness,
@@ -71,4 +74,4 @@ def _collapse(
         if short <= _TOLERANCE * target_faces or collapsed > asked:
             break
         asked += short
-    return np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
+    return vertices * size + lowest, np.asarray(faces, dtype=np.int64)

@@ -183,7 +183,7 @@ class _Report:
 def _no_surface_message(threshold: float, lowest: float, highest: float) -> str:
     """What to tell the user; lowest and highest are the logits that were seen."""
     low, high = (0.5 * (1 + float(np.tanh(value / 2))) for value in (lowest, highest))
-    if high - low < 1e-6:
+    if high - low < 1e-5:
         return (
             f"No surface at threshold {threshold:g}: the network's probability is {high:.3g} in "
             "the whole box, so no threshold helps: check the input and the model."
@@ -195,9 +195,13 @@ def _no_surface_message(threshold: float, lowest: float, highest: float) -> str:
         suggestion = (low + high) / 2
     return (
         f"No surface at threshold {threshold:g}: the network takes the whole box for {where}; its "
-        f"probabilities range from {low:.3g} to {high:.3g}. Try a threshold such as "
-        f"{_rounded_within(suggestion, low, high)}, or check the input."
+        f"probabilities range from {_probability(low)} to {_probability(high)}. Try a threshold "
+        f"such as {_rounded_within(suggestion, low, high)}, or check the input."
     )
+
+
+def _probability(value: float) -> str:
+    return f"{value:.3g}" if value < 0.99 else f"{value:.6g}"
 
 
 def _rounded_within(value: float, low: float, high: float) -> str:
