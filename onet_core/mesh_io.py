@@ -8,12 +8,13 @@ its specification: a mesh from a frame with another axis up is turned (z-up: (x,
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import trimesh
@@ -24,6 +25,9 @@ from trimesh.exchange.stl import export_stl
 from .errors import InputError, OnetError
 from .inputs.frame import network_to_up
 from .mesh import Mesh
+
+# It logs the tracebacks of errors that are raised, and reported in one sentence, anyway.
+logging.getLogger("trimesh").addHandler(logging.NullHandler())
 
 
 @contextmanager
@@ -73,12 +77,7 @@ def read_mesh(path: str | Path) -> Mesh:
     for files that are missing, damaged, or without faces.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    try:
-        loaded = trimesh.load_scene(path, process=False).to_mesh()
-    except Exception as error:  # trimesh's readers raise whatever a damaged file makes them raise
-        raise InputError(f"{path.name} can't be read as a mesh: {_first_line(error)}.") from error
+    loaded = load_with_trimesh(path, lambda scene: scene.to_mesh())
     vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
     faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
     if len(faces) == 0:
@@ -93,8 +92,22 @@ def read_mesh(path: str | Path) -> Mesh:
     return Mesh(vertices, faces, colours=colours)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+Result = TypeVar("Result")
+
+
+def load_with_trimesh(path: Path, take: Callable[[trimesh.Scene], Result]) -> Result:
+    """What `take` gets out of a file's scene; InputError where the file can't be read.
+
+    Nothing is merged or dropped, save what trimesh's readers never keep.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    try:
+        with np.errstate(all="ignore"):
+            return take(trimesh.load_scene(path, process=False))
+    except Exception as error:  # trimesh's readers raise whatever a damaged file makes them raise
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise InputError(f"{path.name} can't be read as a mesh: {detail}.") from error
 
 
 def _single_is_enough(vertices: NDArray[np.floating]) -> bool:

@@ -64,17 +64,16 @@ class Frame:
         size, or whose size drowns in the rounding of its coordinates.
         """
         low, high = (np.asarray(corner, dtype=np.float64) for corner in (lower, upper))
-        with np.errstate(over="ignore", invalid="ignore"):
-            scale = float((high - low).max())
-            centre = low + (high - low) / 2
         magnitude = float(max(np.abs(low).max(), np.abs(high).max()))
-        if not np.isfinite([scale, *centre]).all():
+        # Beyond this, squares of coordinates leave the range of floating point numbers.
+        if not magnitude < 1e100:
             raise InputError("The coordinates are too large to compute with: rescale the input.")
-        if scale <= 1e-12 * magnitude or scale < 1e-150:
+        scale = float((high - low).max())
+        if scale <= 1e-12 * magnitude or scale < 1e-100:
             raise InputError("All coordinates are the same: there is no shape in the input.")
         matrix = np.eye(4)
         matrix[:3, :3] = scale * network_to_up(up_axis)
-        matrix[:3, 3] = centre
+        matrix[:3, 3] = (low + high) / 2
         return cls(matrix)
 
     @classmethod

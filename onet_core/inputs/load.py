@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
@@ -109,13 +109,11 @@ def default_up_axis(path: str | Path, kind: str) -> UpAxis:
 
 
 def _is_dataset_cloud(path: Path) -> bool:
-    if path.suffix.lower() != ".npz":
-        return False
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {"points", "loc", "scale"} <= set(arrays.files)
-    except (OSError, ValueError, EOFError):
-        # Whoever reads the array itself says what is wrong with the file.
+        with zipfile.ZipFile(path) as archive:
+            return {"points.npy", "loc.npy", "scale.npy"} <= set(archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        # A .npy file, or a damaged one: whoever reads the array says what is wrong with it.
         return False
 
 

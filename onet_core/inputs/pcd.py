@@ -21,7 +21,9 @@ def parse_pcd(content: bytes, name: str) -> NDArray[np.float64]:
     """
     try:
         header, body = _split(content)
-        points = _coordinates(header, body)
+        # Some NaN patterns make NumPy warn when they are cast; they are dropped below.
+        with np.errstate(invalid="ignore"):
+            points = _coordinates(header, body)
     except (KeyError, ValueError, IndexError, UnicodeDecodeError, TypeError, struct.error) as error:
         raise InputError(f"{name} is damaged or not a PCD point cloud: {error}.") from error
     return points[~np.isnan(points).any(axis=1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            # Pillow warns of files with odd pieces that it can read; of bombs it makes an error.
+            warnings.simplefilter("ignore")
             upright = ImageOps.exif_transpose(image)
             return np.array(_as_rgb(upright))
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,19 +133,18 @@ def _read_pcd(path: Path) -> NDArray[np.float64]:
 
 
 def _read_with_trimesh(path: Path) -> NDArray[np.float64]:
-    import trimesh
+    # Imported here: reading meshes takes trimesh, which the other formats do not need.
+    from ..mesh_io import load_with_trimesh
 
-    try:
-        scene = trimesh.load_scene(path, process=False)
+    def all_vertices(scene: Any) -> NDArray[np.float64]:
         parts = []
         for node in scene.graph.nodes_geometry:
             transform, geometry = scene.graph[node]
             vertices = np.asarray(scene.geometry[geometry].vertices, dtype=np.float64)
             parts.append(vertices @ transform[:3, :3].T + transform[:3, 3])
-    except Exception as error:  # trimesh's readers raise whatever a damaged file makes them raise
-        detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path.name} can't be read: {detail.rstrip('.')}.") from error
-    return np.concatenate(parts) if parts else np.zeros((0, 3))
+        return np.concatenate(parts) if parts else np.zeros((0, 3))
+
+    return load_with_trimesh(path, all_vertices)
 
 
 _READERS: dict[str, Callable[[Path], NDArray[np.float64]]] = {

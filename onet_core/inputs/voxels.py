@@ -85,7 +85,7 @@ def read_binvox(path: str | Path) -> VoxelGrid:
             raise ValueError(f"a grid of {x} by {y} by {z} cells is out of bounds")
         origin = np.array([float(word) for word in fields.get("translate", ["0"] * 3)])
         scale = float(fields.get("scale", ["1"])[0])
-        if origin.shape != (3,) or not np.isfinite([*origin, scale]).all() or scale <= 0:
+        if origin.shape != (3,) or not (np.abs(origin) < 1e100).all() or not 0 < scale < 1e100:
             raise ValueError("its place or scale is not a number")
         if len(body) % 2:
             raise ValueError("it ends in the middle of a run")
