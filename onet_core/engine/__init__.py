@@ -1,0 +1,1 @@
+"""The worker process that holds torch, and the client that talks to it over pipes."""
