@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # answer at once.
 FORMATS = ("ply", "obj", "glb", "off", "stl")
 FAILED = 2
+# As in the original's demo. Measured on an early network: after simplification to 5,000 faces it
+# wins back what that lost (volumetric IoU 0.491 -> 0.500, before simplification 0.499); the full
+# mesh, whose vertices lie on the surface already, it does not improve.
+REFINEMENT_STEPS = 30
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -52,9 +56,9 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--refine",
-            default=0,
-            show_default=True,
-            help="Steps of refinement; 30 as in the paper, worth it together with --faces.",
+            type=int,
+            help="Steps of refinement, which pulls the faces to the surface. "
+            f"[default: {REFINEMENT_STEPS} with --faces, else 0]",
         ),
         click.option(
             "--faces", type=int, help="Simplify to about this many triangles. [default: keep all]"

@@ -288,3 +288,22 @@ def test_help_and_models_load_no_torch():
             [sys.executable, "-c", code.format(argument)], check=False, capture_output=True
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        ((), 0),
+        (("--faces", "50"), 30),
+        (("--faces", "50", "--refine", "0"), 0),
+        (("--refine", "3"), 3),
+    ],
+)
+def test_refinement_follows_simplification(folder, monkeypatch, arguments, steps):
+    taken = []
+    monkeypatch.setattr(
+        "onet_core.reconstructor.refine",
+        lambda mesh, field, *, steps, **_: taken.append(steps) or mesh,
+    )
+    run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, *arguments)
+    assert taken == ([steps] if steps else [])
