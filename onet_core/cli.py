@@ -284,9 +284,13 @@ def _reconstructor(model: str | Path, device: str) -> Reconstructor:
     return Reconstructor(model, device)
 
 
-def _settings(resolution: int, threshold: float | None, refine: int, faces: int | None) -> Settings:
+def _settings(
+    resolution: int, threshold: float | None, refine: int | None, faces: int | None
+) -> Settings:
     from .reconstructor import Settings
 
+    if refine is None:
+        refine = 0 if faces is None else REFINEMENT_STEPS
     return Settings(
         resolution=resolution, threshold=threshold, refinement_steps=refine, faces=faces
     )
