@@ -1,0 +1,326 @@
+"""The evaluation on tiny datasets of balls, with networks that know the answer."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
+from tiny_shapes import Box, Sphere, labelled, write_shape
+from torch import Tensor, nn
+
+from onet_core.errors import InputError, ModelError
+from onet_core.models.build import build_network
+from onet_core.models.catalogue import read_description
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import save_weights
+from training.evaluate import Evaluation, Protocol, evaluate_network, main
+from training.generation import compare_sets
+from training.labelled import list_shapes, read_shape, thinned
+from training.observations import observe
+from training.record import record_metrics
+from training.report import Result, category_means, shape_summary, summary
+
+POINTS = ModelDescription(
+    "balls", "Balls", "convolutional", "points", inputs={"points": 300, "noise": 0.0}, threshold=0.5
+)
+VOXELS = ModelDescription("balls", "Balls", "convolutional", "voxels", threshold=0.5)
+IMAGE = ModelDescription("balls", "Balls", "image_planes", "image", inputs={"image_size": 64})
+QUICK = Protocol(samples=10_000, resolution=64)
+
+
+class ExactBalls(nn.Module):
+    """Reads the radius of a ball off its input, and gives exactly that ball, times `error`."""
+
+    z_dim = 0
+
+    def __init__(self, error: float = 1.0) -> None:
+        super().__init__()
+        self.error = error
+
+    def encode_inputs(self, inputs: Tensor) -> Tensor:
+        if inputs.dim() == 3:
+            return inputs.norm(dim=-1).mean(dim=1)
+        return (inputs.sum(dim=(1, 2, 3)) / 32**3 / (4 / 3 * torch.pi)) ** (1 / 3)
+
+    def decode(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
+        return 100 * (self.error * code[:, None] - points.norm(dim=-1))
+
+
+class Nothing(ExactBalls):
+    """Sees emptiness everywhere."""
+
+    def decode(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
+        return points.norm(dim=-1) * 0 - 10
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Category "large": three balls to test; "small": one. Two of each to train."""
+    folder = tmp_path_factory.mktemp("data") / "balls"
+    for index, radius in enumerate((0.4, 0.42, 0.44)):
+        write_shape(folder, "large", f"test{index}", Sphere(radius), seed=index)
+    write_shape(folder, "small", "test0", Sphere(0.25), seed=10, half=True)
+    for index, radius in enumerate((0.40, 0.42)):
+        write_shape(
+            folder, "large", f"train{index}", Sphere(radius), split="train", seed=20 + index
+        )
+        write_shape(folder, "small", f"train{index}", Sphere(0.25), split="train", seed=30 + index)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exact(root: Path) -> Evaluation:
+    return evaluate_network(
+        ExactBalls(), POINTS, root, QUICK, baselines=["mean", "nearest", "oracle"], device="cpu"
+    )
+
+
+def test_an_exact_network_scores_one(exact: Evaluation) -> None:
+    scores = summary(exact.results, "network")
+    assert scores["iou"] > 0.985
+    # Two sets of 10,000 random points on one surface are not closer than this.
+    assert scores["chamfer_l1"] < 0.012
+    assert scores["normal_consistency"] > 0.99
+    assert scores["f_score_0.01"] > 0.8
+    assert exact.shapes == 4
+    assert not exact.skipped
+
+
+def test_a_wrong_network_scores_the_ratio_of_volumes(root: Path) -> None:
+    evaluation = evaluate_network(ExactBalls(0.8), POINTS, root, QUICK, device="cpu")
+    scores = summary(evaluation.results, "network")
+    assert scores["iou"] == pytest.approx(0.8**3, abs=0.02)
+    mean_radius = np.mean([0.42, 0.25])
+    assert scores["chamfer_l1"] == pytest.approx(0.2 * mean_radius, rel=0.06)
+
+
+def test_voxels_are_read_and_found(root: Path) -> None:
+    evaluation = evaluate_network(
+        ExactBalls(), VOXELS, root, QUICK, baselines=["nearest"], device="cpu"
+    )
+    assert summary(evaluation.results, "network")["iou"] > 0.95
+    nearest = {(r.category, r.shape): r.note for r in evaluation.results if r.method == "nearest"}
+    assert nearest["large", "test1"] == "large/train1"
+    assert nearest["small", "test0"].startswith("small/")
+
+
+def test_baselines_are_measured_alike(exact: Evaluation) -> None:
+    # The only test shape that has no equal among the training shapes is the ball of 0.44.
+    for method in ("nearest", "oracle"):
+        ious = {(r.category, r.shape): r.scores["iou"] for r in exact.results if r.method == method}
+        notes = {(r.category, r.shape): r.note for r in exact.results if r.method == method}
+        assert notes["large", "test0"] == "large/train0"
+        assert notes["large", "test1"] == "large/train1"
+        assert ious["large", "test0"] > 0.95
+        assert ious["large", "test2"] == pytest.approx((0.42 / 0.44) ** 3, abs=0.03)
+    means = category_means(exact.results, "mean", "iou")
+    assert means["small"] > 0.85
+    assert 0.8 < means["large"] < 0.97
+
+
+def test_categories_count_once_and_shapes_count_once(exact: Evaluation) -> None:
+    made = [
+        Result("a", str(index), "network", {"iou": value}, {})
+        for index, value in enumerate((0.2, 0.4, 0.6))
+    ] + [Result("b", "0", "network", {"iou": 1.0}, {})]
+    assert summary(made, "network")["iou"] == pytest.approx((0.4 + 1.0) / 2)
+    assert shape_summary(made, "network")["iou"] == pytest.approx(2.2 / 4)
+    assert "**mean of categories**" in exact.markdown()
+
+
+def test_a_quick_look_says_so(exact: Evaluation, root: Path) -> None:
+    assert "quick look" in exact.markdown()
+    full = Evaluation(POINTS, "balls", Protocol(), results=exact.results)
+    assert "quick look" not in full.markdown()
+    assert Protocol().is_complete
+    assert not Protocol(limit=3).is_complete
+
+
+def test_report_files(exact: Evaluation, tmp_path: Path) -> None:
+    table, report, sheet = exact.write(tmp_path / "report")
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 4
+    assert {row["method"] for row in rows} == {"network", "mean", "nearest", "oracle"}
+    assert all(0 <= float(row["iou"]) <= 1 for row in rows)
+    assert "| large | 3 |" in report.read_text(encoding="utf-8")
+    assert str(tmp_path) not in report.read_text(encoding="utf-8")
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_surface_scores_as_in_the_original(root: Path) -> None:
+    evaluation = evaluate_network(Nothing(), POINTS, root, QUICK, device="cpu")
+    scores = summary(evaluation.results, "network")
+    assert scores["iou"] == 0
+    assert scores["chamfer_l1"] == pytest.approx(np.sqrt(3))
+    assert "No surface: small/test0" in evaluation.markdown()
+
+
+def test_inputs_do_not_depend_on_the_limit(root: Path) -> None:
+    shape = read_shape(root, "large", "test1")
+    one, again = observe(shape, POINTS, 0), observe(shape, POINTS, 0)
+    other = observe(shape, POINTS, 1)
+    assert one is not None
+    assert again is not None
+    assert other is not None
+    np.testing.assert_array_equal(one.data, again.data)
+    assert (one.data != other.data).any()
+    assert one.data.shape == (300, 3)
+    limited = evaluate_network(
+        ExactBalls(), POINTS, root, Protocol(samples=1000, resolution=32, limit=2), device="cpu"
+    )
+    assert [r.shape for r in limited.results] == ["test0", "test0"]
+
+
+def test_pictures_are_read_as_in_training(root: Path) -> None:
+    picture = observe(read_shape(root, "large", "test0"), IMAGE)
+    assert picture is not None
+    assert picture.data.shape == (3, 64, 64)
+    np.testing.assert_allclose(picture.data.mean(axis=(1, 2)), [1, 0, 0], atol=0.02)
+
+
+def test_shapes_are_read_back(root: Path) -> None:
+    assert list_shapes(root, "test") == [
+        ("large", "test0"), ("large", "test1"), ("large", "test2"), ("small", "test0"),
+    ]  # fmt: skip
+    shape = read_shape(root, "small", "test0")  # 16-bit coordinates, moved by the jitter
+    truth = labelled(Sphere(0.25), 10)
+    assert 1e-5 < np.abs(shape.points - truth.points).mean() < 5e-4
+    assert (shape.occupancies == truth.occupancies).mean() > 0.998
+    few = thinned(shape, labels=500, surface=500)
+    assert few.points.shape == few.surface_points.shape == (500, 3)
+    assert thinned(shape, labels=10**6).points.shape == shape.points.shape
+
+
+def test_damaged_shapes_are_skipped_and_named(tmp_path: Path) -> None:
+    write_shape(tmp_path, "c", "good", Sphere(0.4), count=2000)
+    cut = write_shape(tmp_path, "c", "cut", Sphere(0.4), count=2000)
+    (cut / "points.npz").write_bytes((cut / "points.npz").read_bytes()[:1000])
+    lost = write_shape(tmp_path, "c", "lost", Sphere(0.4), count=2000)
+    (lost / "pointcloud.npz").unlink()
+    np.savez(
+        write_shape(tmp_path, "c", "nan", Sphere(0.4), count=2000) / "points.npz",
+        points=np.full((16, 3), np.nan, dtype=np.float32),
+        occupancies=np.zeros(2, dtype=np.uint8),
+    )
+    evaluation = evaluate_network(ExactBalls(), POINTS, tmp_path, QUICK, device="cpu")
+    assert evaluation.shapes == 1
+    assert len(evaluation.skipped) == 3
+    for name in ("cut", "lost", "nan"):
+        assert sum(f"c/{name}/" in sentence for sentence in evaluation.skipped) == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "baselines", "named"),
+    [
+        (Protocol(split="nowhere"), [], "nowhere"),
+        (Protocol(categories=("boat",)), [], "boat"),
+        (Protocol(limit=0), [], "limit"),
+        (Protocol(samples=0), [], "sample"),
+        (Protocol(), ["median"], "median"),
+        (Protocol(train_split="other"), ["mean"], "other"),
+    ],
+)
+def test_impossible_wishes_are_input_errors(
+    root: Path, protocol: Protocol, baselines: list[str], named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        evaluate_network(ExactBalls(), POINTS, root, protocol, baselines=baselines, device="cpu")
+
+
+def test_pictures_have_no_nearest_baseline(root: Path) -> None:
+    with pytest.raises(InputError, match="oracle"):
+        evaluate_network(ExactBalls(), IMAGE, root, baselines=["nearest"], device="cpu")
+
+
+def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> None:
+    description = ModelDescription(
+        "vae", "VAE", "occupancy_network", "none",
+        network={"decoder": "simple", "c_dim": 0, "z_dim": 8}, threshold=0.5,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = build_network(description).eval()
+    evaluation = evaluate_network(
+        network, description, root, Protocol(samples=1000, resolution=16), device="cpu"
+    )
+    assert evaluation.shapes == 4
+    assert set(evaluation.sets) == {"samples", "training shapes"}
+    assert evaluation.sets["training shapes"].coverage > 0.5
+    assert evaluation.sets["samples"].size == 4
+    assert "Coverage" in evaluation.markdown()
+    assert "generation" in evaluation.metrics()
+
+
+def test_sets_of_shapes() -> None:
+    clouds = [labelled(Sphere(radius), 1, count=500).surface_points for radius in (0.2, 0.3, 0.4)]
+    same = compare_sets(clouds, clouds)
+    assert (same.coverage, same.mmd, same.size) == (1.0, 0.0, 3)
+    one = compare_sets(clouds[:1], clouds, empty=2)
+    assert one.coverage == pytest.approx(1 / 3)
+    assert one.mmd == pytest.approx((0.0 + 0.1 + 0.2) / 3, abs=0.01)
+    assert (one.size, one.empty) == (3, 2)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    description = ModelDescription(
+        "tiny", "Tiny", "convolutional", "points",
+network=dict.fromkeys(("channels", "hidden", "unet_width", "plane_resolution"), 8)
+        | {"unet_depth": 2},
+        inputs={"points": 300, "noise": 0.005}, threshold=0.5,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    save_weights(tmp_path / "tiny.safetensors", build_network(description), description, half=True)
+    return tmp_path / "tiny.safetensors"
+
+
+def test_metrics_are_recorded_without_touching_tensors(weights: Path) -> None:
+    before = load_file(weights)
+    record_metrics(weights, {"iou": 0.5})
+    after = load_file(weights)
+    assert read_description(weights).metrics == {"iou": 0.5}
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert tensor.dtype == after[name].dtype
+        assert torch.equal(tensor, after[name])
+    assert sorted(path.name for path in weights.parent.iterdir()) == ["tiny.safetensors"]
+    checkpoint = weights.with_suffix(".pt")
+    checkpoint.write_bytes(b"")
+    with pytest.raises(ModelError, match="safetensors"):
+        record_metrics(checkpoint, {})
+
+
+def test_command_line(weights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "balls"
+    for index in range(2):
+        write_shape(data, "ball", f"test{index}", Sphere(0.4), seed=index, count=100_000)
+        write_shape(data, "ball", f"train{index}", Box((0.7,) * 3), split="train", seed=5 + index)
+    run = CliRunner()
+    arguments = [str(weights), "--data", str(data), "--resolution", "32", "--device", "cpu"]
+    result = run.invoke(
+        main,
+        [*arguments, "--output", str(tmp_path / "out"), "--baselines", "mean, oracle", "--record"],
+    )
+    assert result.exit_code == 0, result.output
+    assert "mean of categories" in result.output
+    metrics = read_description(weights).metrics
+    assert metrics["shapes"] == 2
+    assert metrics["data"] == "balls"
+    assert set(metrics["baselines"]) == {"mean", "oracle"}
+    assert 0.5 < metrics["baselines"]["oracle"]["iou"] < 0.9
+    assert set(metrics["categories"]) == {"ball"}
+
+    for extra, named in (
+        (["--limit", "1", "--record"], "full protocol"),
+        (["--split", "val"], "val"),
+        (["--baselines", "median"], "median"),
+    ):
+        result = run.invoke(main, [*arguments, *extra])
+        assert result.exit_code == 2
+        assert named in result.output
+        assert result.output.count("\n") == 1

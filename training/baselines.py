@@ -1,0 +1,308 @@
+"""What a network has to beat: the mean shape of a category, and copies of training shapes.
+
+All three are measured by the networks' own protocol:
+
+* the mean shape: the average occupancy of a category's training shapes, cut at the level and on the
+  grid that suit the training shapes best;
+* the nearest shape: the training shape whose surface or voxels are nearest to the input;
+* the oracle: the training shape that overlaps most with the ground truth, so that no choice of a
+  copy would have a higher IoU (up to the shortlist that is compared point by point).
+
+A dataset holds no meshes, so a copy is measured by its own surface points and labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.spatial import cKDTree
+
+from onet_core.errors import InputError
+from onet_core.extraction.marching_cubes import marching_cubes
+from onet_core.mesh import Mesh
+from onet_core.metrics import F_SCORE_THRESHOLDS, surface_distance, volumetric_iou
+
+from .labelled import LabelledShape, thinned
+
+Array = NDArray[np.floating]
+BOX = 1.1  # edge of the box that the labelled points fill
+LEVELS = np.linspace(0.02, 0.98, 49)
+RESOLUTIONS = (24, 32, 48, 64)
+GRID = 32
+STORED_POINTS = 1024
+SHORTLIST = 8
+COMPARED_LABELS = 20_000
+# How a copy's occupancy is found, see `ShapeCopy.occupancy`.
+DISTANCE_WEIGHT = 16.0
+NEIGHBOURS = 3
+REACH = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class MeanShape:
+    """Average occupancy of some shapes and where it is cut.
+
+    grid: (R + 1,)^3 averages at nodes that span the box, faces included; level: occupancy from
+    which a point counts as inside; training_iou: mean over the shapes, on points that the choice
+    of grid and level was judged by.
+    """
+
+    grid: NDArray[np.float64]
+    level: float
+    training_iou: float
+
+    def occupancy(self, points: Array) -> NDArray[np.bool_]:
+        """Inside or outside at points (N, 3) of the network frame -> (N,)."""
+        return _interpolate(self.grid, points) >= self.level
+
+    def mesh(self) -> Mesh:
+        """The surface at the level, in the network frame, closed at the box."""
+        # As in the original, the surface closes at the box by an empty layer around the grid.
+        padded = np.pad(self.grid, 1, constant_values=-1e6)
+        vertices, faces = marching_cubes(padded, self.level)
+        return Mesh(((vertices - 1) / (len(self.grid) - 1) - 0.5) * BOX, faces)
+
+
+def mean_shape(shapes: Sequence[LabelledShape]) -> MeanShape:
+    """The mean shape of a category's training shapes.
+
+    Grid and level are the pair with the highest mean IoU over the training shapes: averages of the
+    even points are judged on the odd ones, so that a fine grid can't win by remembering its
+    labels; the chosen grid is then averaged anew over all points. Raises InputError without shapes.
+    """
+    if not shapes:
+        raise InputError("There are no training shapes to take the mean of.")
+    best: tuple[float, float, int] | None = None
+    for resolution in RESOLUTIONS:
+        grid = _average_grid(shapes, resolution, slice(0, None, 2))
+        ious = np.mean([_level_ious(grid, shape, slice(1, None, 2)) for shape in shapes], axis=0)
+        at = int(np.argmax(ious))
+        if best is None or ious[at] > best[0]:
+            best = (float(ious[at]), float(LEVELS[at]), resolution)
+    assert best is not None
+    iou, level, resolution = best
+    return MeanShape(_average_grid(shapes, resolution, slice(None)), level, iou)
+
+
+def _nodes(points: Array, resolution: int) -> NDArray[np.int64]:
+    """Flat index of the grid node nearest to each point, (N, 3) -> (N,)."""
+    nodes = np.rint((np.asarray(points) / BOX + 0.5) * resolution).astype(np.int64)
+    np.clip(nodes, 0, resolution, out=nodes)
+    return (nodes[:, 0] * (resolution + 1) + nodes[:, 1]) * (resolution + 1) + nodes[:, 2]
+
+
+def _average_grid(
+    shapes: Iterable[LabelledShape], resolution: int, chosen: slice
+) -> NDArray[np.float64]:
+    """Average occupancy at the (R + 1)^3 nodes, each from the points nearest to it."""
+    size = (resolution + 1) ** 3
+    inside, count = np.zeros(size), np.zeros(size)
+    for shape in shapes:
+        nodes = _nodes(shape.points[chosen], resolution)
+        inside += np.bincount(nodes[shape.occupancies[chosen]], minlength=size)
+        count += np.bincount(nodes, minlength=size)
+    cube = (resolution + 1,) * 3
+    # Half a node of blur, weighted by the number of points, fills nodes that no point fell to.
+    inside, count = (gaussian_filter(part.reshape(cube), 0.5) for part in (inside, count))
+    return inside / np.maximum(count, 1e-9)
+
+
+def _interpolate(grid: NDArray[np.float64], points: Array) -> NDArray[np.float64]:
+    resolution = len(grid) - 1
+    at = (np.asarray(points, dtype=np.float64).T / BOX + 0.5) * resolution
+    return map_coordinates(grid, at, order=1, mode="nearest")
+
+
+def _level_ious(
+    grid: NDArray[np.float64], shape: LabelledShape, chosen: slice
+) -> NDArray[np.float64]:
+    """IoU of the grid cut at each of LEVELS with one shape's labels, (levels,)."""
+    values = _interpolate(grid, shape.points[chosen])
+    labels = shape.occupancies[chosen]
+    inside, outside = np.sort(values[labels]), np.sort(values[~labels])
+    both = len(inside) - np.searchsorted(inside, LEVELS)
+    wrong = len(outside) - np.searchsorted(outside, LEVELS)
+    return both / np.maximum(len(inside) + wrong, 1)
+
+
+class ShapeCopy:
+    """A training shape taken as the answer, measured as a mesh would be."""
+
+    def __init__(self, shape: LabelledShape) -> None:
+        self.shape = shape
+        self._surface = cKDTree(shape.surface_points)
+        self._labels = cKDTree(self._features(shape.points))
+
+    def occupancy(self, points: Array) -> NDArray[np.bool_]:
+        """Inside or outside at points (N, 3) -> (N,), from the shape's own labelled points.
+
+        The majority of the labelled points that are most alike: near, and at the same signed
+        distance from the surface. The distance makes the border as sharp as the surface points are
+        dense; that it only selects among labels makes the answer right also where normals face
+        inwards or the labelled solid is thicker than the surface.
+        """
+        _, alike = self._labels.query(self._features(points), k=NEIGHBOURS, workers=-1)
+        return self.shape.occupancies[alike].mean(axis=1) > 0.5
+
+    def iou(self, target: LabelledShape) -> float:
+        """Overlap with another shape, on that shape's labelled points."""
+        return float(volumetric_iou(self.occupancy(target.points), target.occupancies))
+
+    def scores(self, target: LabelledShape, *, samples: int) -> dict[str, float]:
+        """The measures of `onet_core.metrics.evaluate_mesh`, by the same definitions.
+
+        samples: how many of the copy's surface points stand for it.
+        """
+        copied = thinned(self.shape, surface=samples)
+        distance = surface_distance(
+            copied.surface_points,
+            target.surface_points,
+            copied.surface_normals,
+            target.surface_normals,
+        )
+        return {
+            "iou": self.iou(target),
+            "accuracy": distance.accuracy,
+            "completeness": distance.completeness,
+            "accuracy2": distance.accuracy_squared,
+            "completeness2": distance.completeness_squared,
+            "chamfer_l1": distance.chamfer_l1,
+            "chamfer_l2": distance.chamfer_l2,
+            "normals_accuracy": distance.normals_accuracy,
+            "normals_completeness": distance.normals_completeness,
+            "normal_consistency": distance.normal_consistency,
+            **{f"f_score_{near:g}": distance.f_score(near) for near in F_SCORE_THRESHOLDS},
+        }
+
+    def _features(self, points: Array) -> NDArray[np.float64]:
+        """Position and weighted signed distance, (N, 3) -> (N, 4).
+
+        Points beyond REACH get one value of their own: there the position alone tells the label,
+        and looking far for neighbours is slow.
+        """
+        distance, nearest = self._surface.query(
+            points, k=NEIGHBOURS, distance_upper_bound=REACH, workers=-1
+        )
+        near = np.isfinite(distance[:, -1])
+        offsets = np.asarray(points)[near, None] - self.shape.surface_points[nearest[near]]
+        side = np.sign((offsets * self.shape.surface_normals[nearest[near]]).sum(axis=(1, 2)))
+        signed = np.full(len(points), 2 * REACH)
+        signed[near] = distance[near, 0] * side
+        return np.column_stack([points, DISTANCE_WEIGHT * signed])
+
+
+@dataclass(eq=False)
+class TrainingShapes:
+    """Coarse summaries of training shapes, to find the nearest among hundreds in milliseconds.
+
+    Fill it with `add`. The summaries: average label on a grid of GRID^3 cells, some surface points,
+    a distance field to them, and the voxels where there are any.
+    """
+
+    shapes: list[tuple[str, str]] = field(default_factory=list)
+    occupancy: list[NDArray[np.float16]] = field(default_factory=list)
+    surface: list[NDArray[np.float32]] = field(default_factory=list)
+    distance: list[NDArray[np.float16]] = field(default_factory=list)
+    voxels: list[NDArray[np.bool_]] = field(default_factory=list)
+
+    def add(self, shape: LabelledShape, voxels: NDArray[np.bool_] | None = None) -> None:
+        """Takes up one shape; voxels: (32, 32, 32) or None, for all shapes alike."""
+        surface = thinned(shape, surface=STORED_POINTS).surface_points
+        self.shapes.append((shape.category, shape.name))
+        self.occupancy.append(_soft_occupancy(shape).astype(np.float16))
+        self.surface.append(surface)
+        self.distance.append(_distance_field(shape.surface_points).astype(np.float16))
+        if voxels is not None:
+            self.voxels.append(np.asarray(voxels, dtype=bool).ravel())
+
+    def overlapping(self, shape: LabelledShape, count: int = 4) -> list[int]:
+        """Indices of the shapes that overlap most with one on the coarse grid, best first."""
+        self._require(len(self.shapes))
+        target = _soft_occupancy(shape)
+        ious = [
+            np.minimum(other, target).sum() / max(np.maximum(other, target).sum(), 1e-9)
+            for other in (stored.astype(np.float32) for stored in self.occupancy)
+        ]
+        return [int(index) for index in np.argsort(ious)[::-1][:count]]
+
+    def nearest_to_points(self, points: Array, count: int = SHORTLIST) -> int:
+        """Index of the shape with the smallest Chamfer distance to an input cloud (N, 3).
+
+        A shortlist by distance fields, then nearest neighbours among the stored surface points.
+        """
+        self._require(len(self.shapes))
+        cells = _cells(points)
+        field_of_input = _distance_field(points).ravel()
+        coarse = [
+            float(distance.ravel()[cells].mean() + field_of_input[_cells(surface)].mean())
+            for distance, surface in zip(self.distance, self.surface, strict=True)
+        ]
+        tree = cKDTree(points)
+        shortlist = np.argsort(coarse)[:count]
+        exact = [
+            float(
+                tree.query(self.surface[index])[0].mean()
+                + cKDTree(self.surface[index]).query(points)[0].mean()
+            )
+            for index in shortlist
+        ]
+        return int(shortlist[int(np.argmin(exact))])
+
+    def nearest_to_voxels(self, voxels: NDArray[np.generic]) -> int:
+        """Index of the shape whose voxels overlap most with the input's, (32, 32, 32)."""
+        self._require(len(self.voxels))
+        target = np.asarray(voxels, dtype=bool).ravel()
+        stored = np.stack(self.voxels)
+        both = (stored & target).sum(1)
+        return int(np.argmax(both / np.maximum((stored | target).sum(1), 1)))
+
+    def _require(self, available: int) -> None:
+        if available == 0:
+            raise InputError("There are no training shapes to copy the nearest of.")
+
+
+def _cells(points: Array) -> NDArray[np.int64]:
+    """Flat index of the grid cell that holds each point, (N, 3) -> (N,)."""
+    cells = np.floor((np.asarray(points) / BOX + 0.5) * GRID).astype(np.int64)
+    np.clip(cells, 0, GRID - 1, out=cells)
+    return (cells[:, 0] * GRID + cells[:, 1]) * GRID + cells[:, 2]
+
+
+def _soft_occupancy(shape: LabelledShape) -> NDArray[np.float32]:
+    """Average label in each of GRID^3 cells, 0 where no point fell, flat."""
+    cells = _cells(shape.points)
+    inside = np.bincount(cells[shape.occupancies], minlength=GRID**3)
+    count = np.bincount(cells, minlength=GRID**3)
+    return (inside / np.maximum(count, 1)).astype(np.float32)
+
+
+def _distance_field(points: Array) -> NDArray[np.float64]:
+    """Distance from each cell's centre to the nearest cell that holds a point, (GRID,)^3."""
+    empty = np.ones(GRID**3, dtype=bool)
+    empty[_cells(points)] = False
+    return distance_transform_edt(empty.reshape((GRID,) * 3)) * (BOX / GRID)
+
+
+def best_overlap(
+    shape: LabelledShape,
+    index: TrainingShapes,
+    read: Callable[[tuple[str, str]], LabelledShape],
+) -> int:
+    """Index of the training shape with the highest IoU with a given one.
+
+    The best of a shortlist by coarse grids, compared on COMPARED_LABELS of both shapes' labels.
+    read: gives a training shape by its entry in `index.shapes`.
+    """
+    few = thinned(shape, labels=COMPARED_LABELS)
+    shortlist = index.overlapping(shape)
+    if len(shortlist) == 1:
+        return shortlist[0]
+    ious = []
+    for chosen in shortlist:
+        candidate = thinned(read(index.shapes[chosen]), labels=COMPARED_LABELS)
+        ious.append(ShapeCopy(candidate).iou(few))
+    return shortlist[int(np.argmax(ious))]

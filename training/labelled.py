@@ -1,0 +1,131 @@
+"""The ground truth of a shape as the evaluation reads it, from the original's layout."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onet_core.errors import InputError
+
+# The original breaks the ties of 16-bit coordinates by noise of this deviation.
+JITTER = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledShape:
+    """One shape of a dataset, in the network's frame.
+
+    points: (N, 3) float32 in the box of edge 1.1, occupancies: (N,) bool; surface_points: (M, 3)
+    float32, surface_normals: (M, 3) float32; folder: where its files are.
+    """
+
+    category: str
+    name: str
+    folder: Path
+    points: NDArray[np.float32]
+    occupancies: NDArray[np.bool_]
+    surface_points: NDArray[np.float32]
+    surface_normals: NDArray[np.float32]
+
+
+def list_shapes(
+    root: Path, split: str, categories: Sequence[str] | None = None
+) -> list[tuple[str, str]]:
+    """(category, name) of every shape of a split, in the order of the lists.
+
+    categories: None for every folder that has a list of that split. Raises InputError where the
+    dataset, a named category's list, or every shape is missing.
+    """
+    if not root.is_dir():
+        raise InputError(f"There is no dataset folder {root}.")
+    if categories is None:
+        categories = sorted(path.parent.name for path in root.glob(f"*/{split}.lst"))
+    shapes = []
+    for category in categories:
+        listing = root / category / f"{split}.lst"
+        if not listing.is_file():
+            raise InputError(f"The category {category!r} has no list {listing}.")
+        names = listing.read_text(encoding="utf-8").split("\n")
+        shapes += [(category, name.strip()) for name in names if name.strip()]
+    if not shapes:
+        raise InputError(f"The dataset {root} has no shapes in its split {split!r}.")
+    return shapes
+
+
+def read_shape(root: Path, category: str, name: str) -> LabelledShape:
+    """Reads points.npz and pointcloud.npz of one shape.
+
+    Raises InputError, naming the file, where one is missing, damaged or of another layout.
+    """
+    folder = root / category / name
+    labels = _arrays(folder / "points.npz", ("points", "occupancies"))
+    surface = _arrays(folder / "pointcloud.npz", ("points", "normals"))
+    points = _coordinates(labels["points"], folder / "points.npz")
+    if labels["points"].dtype == np.float16:
+        rng = np.random.default_rng(zlib.crc32(f"{category}/{name}".encode()))
+        points += JITTER * rng.standard_normal(points.shape, dtype=np.float32)
+    occupancies = labels["occupancies"]
+    if occupancies.dtype == np.uint8 and len(occupancies) == (len(points) + 7) // 8:
+        occupancies = np.unpackbits(occupancies)[: len(points)]
+    if occupancies.shape != (len(points),):
+        raise InputError(f"{folder / 'points.npz'} has not one label for each of its points.")
+    surface_points = _coordinates(surface["points"], folder / "pointcloud.npz")
+    surface_normals = _coordinates(surface["normals"], folder / "pointcloud.npz")
+    if len(surface_points) != len(surface_normals):
+        raise InputError(f"{folder / 'pointcloud.npz'} has not one normal for each of its points.")
+    return LabelledShape(
+        category, name, folder, points, occupancies >= 0.5, surface_points, surface_normals
+    )
+
+
+def _arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in names}
+    except FileNotFoundError as error:
+        raise InputError(f"The file {path} is missing.") from error
+    except KeyError as error:
+        raise InputError(f"{path} lacks one of the arrays {', '.join(names)}.") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged: {error}.") from error
+
+
+def _coordinates(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    if values.ndim != 2 or values.shape[1] != 3 or len(values) == 0:
+        raise InputError(f"{path} should hold rows of x, y, z, but has the shape {values.shape}.")
+    coordinates = values.astype(np.float32)
+    if not np.isfinite(coordinates).all():
+        raise InputError(f"{path} holds coordinates that are not finite numbers.")
+    return coordinates
+
+
+def thinned(
+    shape: LabelledShape, *, labels: int | None = None, surface: int | None = None, seed: int = 0
+) -> LabelledShape:
+    """The shape with at most so many labelled points and surface points, drawn at random.
+
+    None keeps all.
+    """
+    rng = np.random.default_rng(seed)
+
+    def chosen(total: int, wanted: int | None) -> NDArray[np.int64] | slice:
+        if wanted is None or wanted >= total:
+            return slice(None)
+        return rng.choice(total, wanted, replace=False)
+
+    among_labels = chosen(len(shape.points), labels)
+    on_surface = chosen(len(shape.surface_points), surface)
+    return replace(
+        shape,
+        points=shape.points[among_labels],
+        occupancies=shape.occupancies[among_labels],
+        surface_points=shape.surface_points[on_surface],
+        surface_normals=shape.surface_normals[on_surface],
+    )

@@ -1,0 +1,82 @@
+"""What a network is shown of a test shape: drawn as in training, but repeatably."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from onet_core.errors import InputError
+from onet_core.inputs.frame import Frame
+from onet_core.inputs.observation import VOXEL_RESOLUTION, Observation
+from onet_core.inputs.voxels import read_binvox
+from onet_core.models.description import ModelDescription
+
+from .labelled import LabelledShape
+
+IMAGE_FOLDER = "img_choy2016"
+VOXELS_FILE = "model.binvox"
+# The dataset's frame is the network's, so what comes back is in the frame of the labels.
+NETWORK_FRAME = Frame.unit("y")
+
+
+def observe(
+    shape: LabelledShape, description: ModelDescription, seed: int = 0
+) -> Observation | None:
+    """The observation of a test shape that a model reads; None for one that reads nothing.
+
+    The same for every model of a kind with the same number of points and noise. Points are drawn
+    with replacement from the surface and moved by Gaussian noise, pictures are the first view, as
+    in the original. Raises InputError, naming the file, where it is missing or damaged.
+    """
+    kind, name = description.input_kind, f"{shape.category}/{shape.name}"
+    if kind == "points":
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        count = int(description.inputs.get("points", 300))
+        noise = float(description.inputs.get("noise", 0.0))
+        drawn = shape.surface_points[rng.integers(len(shape.surface_points), size=count)]
+        moved = drawn + noise * rng.standard_normal(drawn.shape)
+        return Observation("points", moved.astype(np.float32), NETWORK_FRAME, name)
+    if kind == "voxels":
+        voxels = read_voxels(shape.folder).astype(np.float32)
+        return Observation("voxels", voxels, NETWORK_FRAME, name)
+    if kind == "image":
+        size = int(description.inputs.get("image_size", 224))
+        return Observation("image", read_view(shape.folder, size), NETWORK_FRAME, name)
+    if kind == "none":
+        return None
+    raise InputError(f"Models that read {kind!r} can't be evaluated on a dataset.")
+
+
+def read_voxels(folder: Path) -> NDArray[np.bool_]:
+    """The voxels of one shape, (32, 32, 32) along x, y, z over the unit cube."""
+    path = folder / VOXELS_FILE
+    if not path.is_file():
+        raise InputError(f"The file {path} is missing.")
+    occupied = read_binvox(path).occupied
+    if occupied.shape != (VOXEL_RESOLUTION,) * 3:
+        raise InputError(f"{path} should have 32 x 32 x 32 cells, but has {occupied.shape}.")
+    return occupied
+
+
+def read_view(folder: Path, size: int) -> NDArray[np.float32]:
+    """The first view of one shape, (3, size, size) in [0, 1]: as the original resizes it."""
+    views = folder / IMAGE_FOLDER
+    paths = sorted(path for suffix in ("jpg", "png") for path in views.glob(f"*.{suffix}"))
+    if not paths:
+        raise InputError(f"There are no pictures in {views}.")
+    try:
+        with Image.open(paths[0]) as file:
+            picture = file.convert("RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"{paths[0]} is not a readable picture.") from error
+    scale = size / min(picture.size)
+    picture = picture.resize(
+        (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BILINEAR
+    )
+    left, top = (picture.width - size) // 2, (picture.height - size) // 2
+    picture = picture.crop((left, top, left + size, top + size))
+    return np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
