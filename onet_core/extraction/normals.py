@@ -25,7 +25,8 @@ def vertex_normals(
 
     vertices: (V, 3) in the network's frame -> (V, 3) of unit length. Where the gradient vanishes
     there is no such normal: those vertices get the normal of the faces (F, 3) around them, or, if
-    no faces are given, zeros.
+    no faces are given, zeros. Where a shape is cut off at the box these are the field's normals,
+    not those of the cut.
     Raises ModelError where the field is not finite.
     """
     points = torch.as_tensor(np.ascontiguousarray(vertices), dtype=dtype, device=device)

@@ -161,8 +161,9 @@ class _FaceGuard:
             moved[corners] = vertices[corners]
 
     def _area_normals(self, vertices: Tensor) -> Tensor:
-        # In double: faces far smaller than the box lose their direction to rounding otherwise.
-        corner = vertices.double()[self._faces]
+        # In double, where the device has it: thin faces lose their direction to rounding otherwise.
+        exact = vertices if vertices.device.type == "mps" else vertices.double()
+        corner = exact[self._faces]
         return torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
 
 
