@@ -6,21 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-# Steps of 255 in any channel by which a background may differ from an even gradient: enough for
-# JPEG noise, too little for most objects.
-TOLERANCE = 20
+# Steps of 255, in any channel, by which a background may differ from an even gradient: as much as
+# its own noise along the border asks for, within these. The lower one keeps light objects on white
+# whole, the upper one allows for coarse JPEG; few objects are as near to their background.
+TOLERANCES = (5, 20)
 # Share of the border that must be background; the object may be cut off along the rest.
 BORDER_SHARE = 0.6
-# Parts smaller than this share of the largest one are dust.
-SPECK = 0.002
+# Parts and holes smaller than this share of the object are dust, or spots of it.
+SPECK = 0.005
 
 
 def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     """The background of a picture (H, W, 3) as (H, W) bool, or None if it has no plain one.
 
-    Plain means: along most of the border the colour follows one even gradient. The background is
-    what can be reached from there over pixels that follow it too, so that an object keeps parts of
-    the background's colour that it encloses.
+    Plain means: along most of the border the colour follows one even gradient. The background are
+    all pixels that follow it too: those that can be reached from the border, and the holes through
+    an object. Small spots inside an object stay part of it.
     """
     height, width = colours.shape[:2]
     rows, columns = np.indices((height, width), dtype=np.float64)
@@ -31,26 +32,34 @@ def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
 
     gradient = np.zeros((3, 3))
     gradient[0] = np.median(around, axis=0)
+    loosest = TOLERANCES[1]
     for _ in range(10):
         # What the object covers of the border drops out as the fit sharpens.
-        fits = np.abs(around - place @ gradient).max(axis=1) <= 2 * TOLERANCE
+        fits = np.abs(around - place @ gradient).max(axis=1) <= 2 * loosest
         if np.count_nonzero(fits) < max(3, BORDER_SHARE * len(around)):
             return None
         previous = gradient
         gradient = np.linalg.lstsq(place[fits], around[fits], rcond=None)[0]
         if np.abs(gradient - previous).max() < 0.1:
             break
-    similar = np.abs(colours - position @ gradient).max(axis=-1) <= TOLERANCE
+    noise = np.quantile(np.abs(around - place @ gradient).max(axis=1)[fits], 0.9)
+    tolerance = np.clip(2.5 * noise, *TOLERANCES)
+    similar = np.abs(colours - position @ gradient).max(axis=-1) <= tolerance
     if np.count_nonzero(similar & border) < BORDER_SHARE * len(around):
         return None
-    return ndimage.binary_propagation(similar & border, mask=similar)
+    outside = ndimage.binary_propagation(similar & border, mask=similar)
+    # Patterns and dithering have gaps of the background's colour, too, but no open areas of it.
+    holes = ndimage.binary_opening(similar & ~outside, structure=np.ones((3, 3)))
+    return outside | _large_parts(holes, int(np.count_nonzero(~outside)))
 
 
 def without_specks(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Drops the connected parts of (H, W) that are tiny beside the largest one."""
-    labels, count = ndimage.label(foreground, structure=np.ones((3, 3)))
-    if count < 2:
-        return foreground
+    """Drops the connected parts of (H, W) that are tiny beside all of it."""
+    return _large_parts(foreground, int(np.count_nonzero(foreground)))
+
+
+def _large_parts(mask: NDArray[np.bool_], whole: int) -> NDArray[np.bool_]:
+    """The connected parts of a mask (H, W) that have at least the share SPECK of `whole` pixels."""
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return (areas >= SPECK * areas.max())[labels] & foreground
+    return (areas >= SPECK * whole)[labels] & mask
