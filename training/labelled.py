@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError
+
+from .datasets.files import read_arrays
 
 # The original breaks the ties of 16-bit coordinates by noise of this deviation.
 JITTER = 1e-4
@@ -65,8 +66,8 @@ def read_shape(root: Path, category: str, name: str) -> LabelledShape:
     Raises InputError, naming the file, where one is missing, damaged or of another layout.
     """
     folder = root / category / name
-    labels = _arrays(folder / "points.npz", ("points", "occupancies"))
-    surface = _arrays(folder / "pointcloud.npz", ("points", "normals"))
+    labels = read_arrays(folder / "points.npz", ("points", "occupancies"))
+    surface = read_arrays(folder / "pointcloud.npz", ("points", "normals"))
     points = _coordinates(labels["points"], folder / "points.npz")
     if labels["points"].dtype == np.float16:
         rng = np.random.default_rng(zlib.crc32(f"{category}/{name}".encode()))
@@ -83,18 +84,6 @@ def read_shape(root: Path, category: str, name: str) -> LabelledShape:
     return LabelledShape(
         category, name, folder, points, occupancies >= 0.5, surface_points, surface_normals
     )
-
-
-def _arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in names}
-    except FileNotFoundError as error:
-        raise InputError(f"The file {path} is missing.") from error
-    except KeyError as error:
-        raise InputError(f"{path} lacks one of the arrays {', '.join(names)}.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is damaged: {error}.") from error
 
 
 def _coordinates(values: NDArray[Any], path: Path) -> NDArray[np.float32]:

@@ -18,10 +18,10 @@ from .augment import Batch, augment
 
 
 def batch_iou(predicted: Tensor, target: Tensor) -> Tensor:
-    """Intersection over union of each row: (B, T) bool, (B, T) bool -> (B,); empty over empty is 1."""
+    """Intersection over union of each row: (B, T) bool twice -> (B,); 1 if both are empty."""
     intersection = (predicted & target).sum(-1)
     union = (predicted | target).sum(-1)
-    return torch.where(union > 0, intersection / union.clamp_min(1), torch.ones_like(union).float())
+    return torch.where(union > 0, intersection / union.clamp_min(1), 1.0)
 
 
 class OccupancyTraining(lightning.LightningModule):
@@ -44,7 +44,7 @@ class OccupancyTraining(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.description = description
-        self.network = build_network(description)
+        self.network: Any = build_network(description)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.schedule = schedule
@@ -117,8 +117,17 @@ class OccupancyTraining(lightning.LightningModule):
         probability = torch.sigmoid(network.decode(points, z, code).float())
         threshold = self.description.threshold
         size = len(points)
-        self.log("val_iou", batch_iou(probability >= threshold, target).mean(),
-                 prog_bar=True, batch_size=size, sync_dist=True)
-        self.log("val_iou_half", batch_iou(probability >= 0.5, target).mean(),
-                 batch_size=size, sync_dist=True)
+        self.log(
+            "val_iou",
+            batch_iou(probability >= threshold, target).mean(),
+            prog_bar=True,
+            batch_size=size,
+            sync_dist=True,
+        )
+        self.log(
+            "val_iou_half",
+            batch_iou(probability >= 0.5, target).mean(),
+            batch_size=size,
+            sync_dist=True,
+        )
         self.log("val_loss", self.loss(batch), batch_size=size, sync_dist=True)

@@ -1,4 +1,4 @@
-"""Trains one configuration: `python -m training.train free/points data.root=... output.directory=...`.
+"""Trains one configuration: `python -m training.train free/points data.root=data/free13`.
 
 The loop, mixed precision, several GPUs, checkpoints and logs are Lightning's. A run that was
 stopped, however abruptly, goes on from its last checkpoint when the same command is given again.
@@ -40,6 +40,9 @@ def make_loaders(config: Config) -> tuple[DataLoader, DataLoader]:
             points=data.points,
             balanced=data.balanced,
             points_file=data.points_file if train else test.points_iou_file,
+            pointcloud_file=data.pointcloud_file,
+            voxels_file=data.voxels_file,
+            image_folder=data.image_folder,
             input_points=data.input_points,
             input_noise=data.input_noise,
             image_size=data.image_size,
@@ -88,12 +91,18 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     settings = config.training
     directory = Path(config.output.directory)
     monitor, mode = {"iou": ("val_iou", "max"), "loss": ("val_loss", "min")}[settings.select]
-    best = ModelCheckpoint(directory, filename="best", monitor=monitor, mode=mode,
-                           enable_version_counter=False)
-    last = ModelCheckpoint(directory, filename="last", every_n_train_steps=settings.checkpoint_every,
-                           enable_version_counter=False)
-    backup = ModelCheckpoint(directory, filename="step_{step}", save_top_k=-1,
-                             every_n_train_steps=settings.backup_every)
+    best = ModelCheckpoint(
+        directory, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
+    )
+    last = ModelCheckpoint(
+        directory,
+        filename="last",
+        every_n_train_steps=settings.checkpoint_every,
+        enable_version_counter=False,
+    )
+    backup = ModelCheckpoint(
+        directory, filename="step_{step}", save_top_k=-1, every_n_train_steps=settings.backup_every
+    )
     callbacks: list[Callback] = [best, last, backup]
     if settings.ema:
         callbacks.append(EMAWeightAveraging(decay=settings.ema, use_buffers=True))
@@ -142,7 +151,10 @@ def train(config: Config) -> Path:
 @click.argument("config")
 @click.argument("overrides", nargs=-1)
 def main(config: str, overrides: Sequence[str]) -> None:
-    """Trains CONFIG (a YAML file, or a name such as free/points), with OVERRIDES section.key=value."""
+    """Trains CONFIG: a YAML file, or a name such as free/points.
+
+    OVERRIDES change single values: section.key=value.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.INFO)
     try:
         click.echo(train(load_config(config, overrides)))

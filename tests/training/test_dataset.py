@@ -1,0 +1,232 @@
+"""Training items: what is drawn from which file, how often, and what is repeatable."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_shapes import Box, Sphere, voxels, write_shape
+from torch.utils.data import DataLoader
+
+from onet_core.errors import InputError
+from training.datasets.shapenet import INPUT_KINDS, Item, ShapeDataset
+
+BALL, PLATE = Sphere(0.4), Box((1.0, 0.5, 0.2))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_shape(tmp_path, "ball", "a", BALL, split="train", half=True, count=30_003)
+    write_shape(tmp_path, "plate", "b", PLATE, split="train", half=True, count=30_000)
+    write_shape(tmp_path, "plate", "v", PLATE, split="val", half=False, count=5_000)
+    return tmp_path
+
+
+def inside(shape: Sphere | Box, points: np.ndarray) -> np.ndarray:
+    return shape.inside(points.astype(np.float64)).astype(np.float32)
+
+
+def agree(shape: Sphere | Box, item: Item, suffix: str = "") -> float:
+    """Share of the labels that are right; the jitter may move a few points across the surface."""
+    found = item["occupancies" + suffix] == inside(shape, item["points" + suffix])
+    return float(found.mean())
+
+
+@pytest.mark.parametrize("kind", INPUT_KINDS)
+def test_items(root: Path, kind: str) -> None:
+    dataset = ShapeDataset(root, "train", kind, points=512, points_iou=1000, image_size=64)
+    assert dataset.shapes == [("ball", "a"), ("plate", "b")]
+    shapes = {
+        "points": (300, 3),
+        "voxels": (32, 32, 32),
+        "image": (3, 64, 64),
+        "none": (0,),
+        "index": (),
+    }
+    for item, shape in zip((dataset[0], dataset[1]), (BALL, PLATE), strict=True):
+        assert item["inputs"].shape == shapes[kind]
+        for name, size in {
+            "points": (512, 3),
+            "occupancies": (512,),
+            "points_iou": (1000, 3),
+            "occupancies_iou": (1000,),
+        }.items():
+            assert item[name].shape == size
+            assert item[name].dtype == np.float32
+        assert item["inputs"].dtype == (np.int64 if kind == "index" else np.float32)
+        assert agree(shape, item) > 0.995
+        assert agree(shape, item, "_iou") > 0.995
+        assert np.abs(item["points"]).max() < 0.552
+    if kind == "index":
+        assert int(dataset[1]["inputs"]) == 1
+    if kind == "voxels":
+        np.testing.assert_array_equal(dataset[1]["inputs"] > 0, voxels(PLATE))
+    if kind == "points":
+        distance = np.linalg.norm(dataset[0]["inputs"], axis=1) - 0.4
+        assert 0.004 < distance.std() < 0.006
+        assert abs(distance.mean()) < 0.001
+
+
+def test_training_draws_are_new_and_follow_torchs_seed(root: Path) -> None:
+    dataset = ShapeDataset(root, "train", "points", points=64)
+    torch.manual_seed(3)
+    first, second = dataset[0], dataset[0]
+    torch.manual_seed(3)
+    again = dataset[0]
+    for name in ("points", "inputs"):
+        assert not np.array_equal(first[name], second[name])
+        np.testing.assert_array_equal(first[name], again[name])
+
+
+def test_validation_is_repeatable(root: Path) -> None:
+    made = [
+        ShapeDataset(root, "val", "points", points=64, train=False, points_iou=20_000)[0]
+        for _ in range(2)
+    ]
+    for name in made[0]:
+        np.testing.assert_array_equal(made[0][name], made[1][name])
+    # More than the file holds are drawn repeatedly; 32-bit points are left as they are.
+    assert len(made[0]["points_iou"]) == 20_000
+    stored = np.load(root / "plate" / "v" / "points.npz")["points"]
+    known = {row.tobytes() for row in stored}
+    assert all(row.tobytes() in known for row in made[0]["points_iou"][:500])
+
+
+def test_half_precision_points_are_jittered(root: Path) -> None:
+    dataset = ShapeDataset(root, "train", "none", points=20_000)
+    item = dataset[0]
+    stored = np.load(root / "ball" / "a" / "points.npz")["points"].astype(np.float32)
+    torch.manual_seed(0)
+    item = dataset[0]
+    torch.manual_seed(0)
+    rng = np.random.default_rng(int(torch.randint(2**62, ())))
+    moved = item["points"] - stored[rng.integers(len(stored), size=20_000)]
+    assert abs(moved.std() / 1e-4 - 1) < 0.02
+
+
+def test_points_are_drawn_with_replacement_and_balanced(root: Path) -> None:
+    plain = ShapeDataset(root, "train", "none", points=30_000)[1]
+    assert abs(plain["occupancies"].mean() - 0.1 / 1.1**3) < 0.01
+    stored = len(np.unique(plain["points"].round(3), axis=0))
+    assert stored < 0.75 * 30_000  # all 30,000 would be there without replacement
+    balanced = ShapeDataset(root, "train", "none", points=1000, balanced=True)[1]
+    assert balanced["occupancies"].sum() == 500
+    assert agree(PLATE, balanced) > 0.98
+    with pytest.raises(InputError, match="odd"):
+        ShapeDataset(root, "train", "none", points=3, balanced=True)
+
+
+def test_balancing_a_shape_without_inside(root: Path) -> None:
+    path = root / "ball" / "a" / "points.npz"
+    points = np.load(path)["points"]
+    np.savez(path, points=points, occupancies=np.zeros(len(points), bool))
+    item = ShapeDataset(root, "train", "none", points=10, balanced=True)[0]
+    assert item["occupancies"].sum() == 0
+
+
+def test_unpacked_labels_and_lists_without_their_shapes(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = root / "ball" / "a" / "points.npz"
+    before = ShapeDataset(root, "val", "none", points=500, train=False)
+    points = np.load(path)["points"]
+    np.savez(path, points=points, occupancies=BALL.inside(points.astype(np.float64)))
+    (root / "ball" / "train.lst").write_text("a\ngone\n\n")
+    with caplog.at_level(logging.WARNING):
+        dataset = ShapeDataset(root, "train", "none", categories=["ball"], points=500)
+    assert dataset.shapes == [("ball", "a")]
+    assert "1 of 2 shapes" in caplog.text
+    assert agree(BALL, dataset[0]) > 0.99
+    assert len(before) == 1
+
+
+def picture(colours: list[tuple[int, int, int]], width: int, height: int) -> bytes:
+    """Vertical stripes."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for stripe, colour in zip(np.array_split(np.arange(width), len(colours)), colours, strict=True):
+        pixels[:, stripe] = colour
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_views(root: Path) -> None:
+    views = root / "ball" / "a" / "img_choy2016"
+    (views / "000.jpg").unlink()
+    red, green, blue = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    (views / "000.png").write_bytes(picture([red], 40, 40))
+    (views / "001.png").write_bytes(picture([green], 40, 40))
+    (views / "notes.txt").write_text("not a view")
+    training = ShapeDataset(root, "train", "image", points=4, image_size=32)
+    seen = {tuple(training[0]["inputs"][:, 16, 16]) for _ in range(30)}
+    assert seen == {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)}
+    fixed = ShapeDataset(root, "train", "image", points=4, image_size=32, train=False)
+    assert {tuple(fixed[0]["inputs"][:, 16, 16]) for _ in range(10)} == {(1.0, 0.0, 0.0)}
+    # The shorter side becomes the size: of three stripes in 60 x 20 only the middle one is left.
+    (views / "000.png").write_bytes(picture([red, blue, red], 60, 20))
+    fixed = ShapeDataset(root, "train", "image", points=4, image_size=32, train=False)
+    assert (fixed[0]["inputs"][2, :, 1:-1] == 1).all()
+
+
+def test_crops_cover_three_quarters_to_all_of_the_area(root: Path) -> None:
+    views = root / "ball" / "a" / "img_choy2016"
+    (views / "000.jpg").unlink()
+    ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))
+    Image.fromarray(np.ascontiguousarray(ramp)).save(views / "000.png")
+    dataset = ShapeDataset(root, "train", "image", points=4, image_size=100, image_augment=True)
+    spans = []
+    for _ in range(200):
+        row = dataset[0]["inputs"][0, 50] * 255
+        spans.append((row[-5] - row[4]) / (90 / 100 * 200))  # a crop's share of the edge
+    areas = np.array(spans) ** 2
+    assert 0.72 < areas.min() < 0.78
+    assert 0.97 < areas.max() < 1.04
+    assert abs(np.mean(areas) - 0.875) < 0.02
+
+
+def test_damaged_files_are_named(root: Path) -> None:
+    folder = root / "ball" / "a"
+    for name, kind in {
+        "pointcloud.npz": "points",
+        "model.binvox": "voxels",
+        "img_choy2016/000.jpg": "image",
+        "points.npz": "none",
+    }.items():
+        dataset = ShapeDataset(root, "train", kind, points=4)
+        (folder / name).write_bytes(b"nothing of the kind")
+        with pytest.raises(InputError) as error:
+            dataset[0]
+        assert "ball" in str(error.value) or "binvox" in str(error.value)
+        assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="sound"):
+        ShapeDataset(root, "train", "sound")
+    (folder / "points.npz").unlink()
+    with pytest.raises(InputError, match=r"points\.npz"):
+        ShapeDataset(root, "train", "none", categories=["ball"])
+
+
+def test_workers_give_batches(root: Path) -> None:
+    dataset = ShapeDataset(root, "train", "points", points=16)
+    batch = next(iter(DataLoader(dataset, batch_size=2, num_workers=1)))
+    assert batch["points"].shape == (2, 16, 3)
+    assert batch["inputs"].dtype == torch.float32
+
+
+def test_the_cache_is_compact_bounded_and_quick(root: Path) -> None:
+    dataset = ShapeDataset(root, "train", "points")
+    dataset[0]
+    stored = 30_003 * (6 + 6) + 3751
+    assert dataset._cached_bytes <= stored + 8
+    start = time.perf_counter()
+    for _ in range(50):
+        dataset[0]
+    assert (time.perf_counter() - start) / 50 < 0.005
+    frugal = ShapeDataset(root, "train", "points", cache_bytes=1000)
+    assert frugal[0]["points"].shape == (2048, 3)
+    assert frugal._cached_bytes == 0
