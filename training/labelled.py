@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from onet_core.errors import InputError
 
-from .datasets.files import read_arrays
+from .datasets.files import read_arrays, read_points
 
 # The original breaks the ties of 16-bit coordinates by noise of this deviation.
 JITTER = 1e-4
@@ -66,23 +66,19 @@ def read_shape(root: Path, category: str, name: str) -> LabelledShape:
     Raises InputError, naming the file, where one is missing, damaged or of another layout.
     """
     folder = root / category / name
-    labels = read_arrays(folder / "points.npz", ("points", "occupancies"))
-    surface = read_arrays(folder / "pointcloud.npz", ("points", "normals"))
-    points = _coordinates(labels["points"], folder / "points.npz")
-    if labels["points"].dtype == np.float16:
+    labels = read_points(folder / "points.npz")
+    points = _coordinates(labels.points, folder / "points.npz")
+    if labels.points.dtype == np.float16:
         rng = np.random.default_rng(zlib.crc32(f"{category}/{name}".encode()))
         points += JITTER * rng.standard_normal(points.shape, dtype=np.float32)
-    occupancies = labels["occupancies"]
-    if occupancies.dtype == np.uint8 and len(occupancies) == (len(points) + 7) // 8:
-        occupancies = np.unpackbits(occupancies)[: len(points)]
-    if occupancies.shape != (len(points),):
-        raise InputError(f"{folder / 'points.npz'} has not one label for each of its points.")
+    occupancies = np.unpackbits(labels.packed, count=len(points)).view(bool)
+    surface = read_arrays(folder / "pointcloud.npz", ("points", "normals"))
     surface_points = _coordinates(surface["points"], folder / "pointcloud.npz")
     surface_normals = _coordinates(surface["normals"], folder / "pointcloud.npz")
     if len(surface_points) != len(surface_normals):
         raise InputError(f"{folder / 'pointcloud.npz'} has not one normal for each of its points.")
     return LabelledShape(
-        category, name, folder, points, occupancies >= 0.5, surface_points, surface_normals
+        category, name, folder, points, occupancies, surface_points, surface_normals
     )
 
 
