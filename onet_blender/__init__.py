@@ -1,0 +1,23 @@
+"""ONet: pictures, point clouds and blocky voxel models to clean meshes, inside Blender.
+
+The networks run in a process of their own (`onet_core.engine`); this extension never imports torch.
+"""
+
+from __future__ import annotations
+
+from . import engine_session, operators, panel, preferences, properties
+
+MODULES = (preferences, properties, operators, panel)
+
+
+def register() -> None:
+    """Called by Blender when the extension is enabled."""
+    for module in MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    """Called by Blender when the extension is disabled or Blender quits normally."""
+    engine_session.close()
+    for module in reversed(MODULES):
+        module.unregister()

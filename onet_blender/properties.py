@@ -1,0 +1,149 @@
+"""What the extension stores: choices in the scene, origins in objects, progress in the session."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+
+from onet_core.models.catalogue import ModelEntry, list_models
+
+from .preferences import runtime
+from .registration import register_classes, unregister_classes
+
+INPUT_KINDS = (
+    ("IMAGE", "Picture", "One picture of an object, best in front of a plain background", "IMAGE_DATA", 0),
+    ("POINTS", "Points", "A scan: a point cloud, or the vertices of a mesh", "POINTCLOUD_DATA", 1),
+    ("VOXELS", "Voxels", "A blocky model, or any mesh made blocky on the way", "MESH_GRID", 2),
+)
+NETWORK_KINDS = {"IMAGE": "image", "POINTS": "points", "VOXELS": "voxels", "NONE": "none"}
+QUALITIES = (
+    ("DRAFT", "Draft", "Coarse and fast, to see whether it works"),
+    ("STANDARD", "Standard", "A good mesh for most uses"),
+    ("HIGH", "High", "Fine and slow; needs more memory"),
+)
+# Cells along an axis of the grid, and steps that polish the mesh afterwards.
+QUALITY_SETTINGS = {
+    "DRAFT": {"resolution": 64, "refinement_steps": 0},
+    "STANDARD": {"resolution": 128, "refinement_steps": 10},
+    "HIGH": {"resolution": 256, "refinement_steps": 30},
+}
+SECONDS_BETWEEN_LISTINGS = 2.0
+
+_listing: tuple[float, list[ModelEntry]] = (float("-inf"), [])
+# Blender keeps no reference to the strings of dynamic items: these must stay alive.
+_items: dict[str, list[tuple[str, str, str]]] = {}
+
+
+def listed_models() -> list[ModelEntry]:
+    """The models on disk, looked up again at most every two seconds."""
+    global _listing
+    when, entries = _listing
+    if time.monotonic() - when > SECONDS_BETWEEN_LISTINGS:
+        entries = list_models(runtime().folders)
+        _listing = (time.monotonic(), entries)
+    return entries
+
+
+def model_items(kind: str) -> list[tuple[str, str, str]]:
+    """The models that read inputs of this kind (IMAGE, ..., NONE), as items of an enumeration."""
+    items = [("AUTO", "Automatic", "The model that suits this kind of input best")]
+    for entry in listed_models():
+        described = entry.description
+        if described is not None and described.input_kind == NETWORK_KINDS[kind]:
+            known = ", ".join(described.categories) or "anything"
+            items.append((
+                entry.name, described.title or entry.name,
+                f"Learned from: {known}. Licence: {described.licence or 'unknown'}",
+            ))
+    _items[kind] = items
+    return items
+
+
+def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+    return model_items(self.input_kind)
+
+
+def _generative_models(self: SceneProperties, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+    return model_items("NONE")
+
+
+def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:
+    """Which objects the picker offers."""
+    return item.type == "MESH" or (item.type == "POINTCLOUD" and self.input_kind == "POINTS")
+
+
+class SceneProperties(bpy.types.PropertyGroup):
+    """`Scene.onet`: the choices of the panel."""
+
+    input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="From", description="What the mesh is made from", items=INPUT_KINDS, default="POINTS"
+    )
+    picture: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Picture", description="The picture of one object", type=bpy.types.Image
+    )
+    source: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Object", description="The object to make a mesh from; empty for the active object",
+        type=bpy.types.Object, poll=can_be_source,
+    )
+    model: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Model", description="The trained network that is used", items=_models_for_input
+    )
+    quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Quality", description="How fine the mesh is, and how long it takes", items=QUALITIES,
+        default="STANDARD",
+    )
+    generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Model", description="The trained network that invents shapes", items=_generative_models
+    )
+    seed: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Seed", description="Every number is another shape", min=0, default=0
+    )
+    other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Other seed", description="The shape at the other end of the slider", min=0, default=1
+    )
+    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Blend", description="From the shape of the seed (0) to that of the other seed (1)",
+        min=0.0, max=1.0, default=0.0, subtype="FACTOR",
+    )
+
+
+class ObjectProperties(bpy.types.PropertyGroup):
+    """`Object.onet`: where a mesh came from."""
+
+    model: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model", description="The network that made this mesh; empty for other objects"
+    )
+    source: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Source", description="The picture, object or seed that this mesh was made from"
+    )
+
+
+class SessionProperties(bpy.types.PropertyGroup):
+    """`WindowManager.onet`: what is going on now; not saved."""
+
+    running: bpy.props.BoolProperty()  # type: ignore[valid-type]
+    fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")  # type: ignore[valid-type]
+    stage: bpy.props.StringProperty()  # type: ignore[valid-type]
+    message: bpy.props.StringProperty()  # type: ignore[valid-type]
+    runtime_report: bpy.props.StringProperty()  # type: ignore[valid-type]
+
+
+CLASSES = (SceneProperties, ObjectProperties, SessionProperties)
+OWNERS = (
+    (bpy.types.Scene, SceneProperties),
+    (bpy.types.Object, ObjectProperties),
+    (bpy.types.WindowManager, SessionProperties),
+)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+    for owner, group in OWNERS:
+        owner.onet = bpy.props.PointerProperty(type=group)
+
+
+def unregister() -> None:
+    for owner, _ in OWNERS:
+        del owner.onet
+    unregister_classes(CLASSES)

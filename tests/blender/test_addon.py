@@ -1,0 +1,311 @@
+"""The add-on in Blender: registration, alignment, undo, errors that leave the scene untouched."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Matrix, Vector
+
+import onet_blender
+from onet_blender import engine_session, panel, properties, scene_io
+
+CUBE = 0.3  # half the edge of what the test models see, in the unit cube
+
+
+def add_mesh(name: str, vertices: np.ndarray, faces: list[list[int]] | None = None) -> bpy.types.Object:
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(vertices.tolist(), [], faces or [])
+    made = bpy.data.objects.new(name, mesh)
+    bpy.context.collection.objects.link(made)
+    bpy.context.view_layer.objects.active = made
+    made.select_set(True)
+    return made
+
+
+def scan(seed: int = 0) -> np.ndarray:
+    """Points all over a box of edges 2, 1 and 0.5 around (5, 6, 7), its corners included."""
+    random = np.random.default_rng(seed)
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    return np.concatenate([random.uniform(-1, 1, (200, 3)), corners]) * [1, 0.5, 0.25] + [5, 6, 7]
+
+
+def world_vertices(item: bpy.types.Object) -> np.ndarray:
+    return scene_io.world_points(item, bpy.context.evaluated_depsgraph_get())
+
+
+def snapshot() -> dict[str, object]:
+    """Whatever of the scene an error must not change."""
+    return {
+        "objects": sorted(bpy.data.objects.keys()), "meshes": sorted(bpy.data.meshes.keys()),
+        "selected": sorted(item.name for item in bpy.context.selected_objects),
+        "active": bpy.context.active_object and bpy.context.active_object.name,
+    }
+
+
+def test_registers_twice_and_leaves_nothing() -> None:
+    assert hasattr(bpy.types.Scene, "onet")
+    onet_blender.unregister()
+    for owner in (bpy.types.Scene, bpy.types.Object, bpy.types.WindowManager):
+        assert not hasattr(owner, "onet")
+    assert not hasattr(bpy.types, "ONET_PT_reconstruct")
+    onet_blender.register()
+    assert bpy.ops.onet.reconstruct.poll()
+
+
+def test_never_imports_torch() -> None:
+    assert "torch" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("onet_core.extraction")]
+
+
+PLACES = {
+    "plain": Matrix.Identity(4),
+    "moved, turned, scaled": Matrix.LocRotScale(
+        Vector((3, -2, 1)), Euler((0.4, 1.1, -0.7)), Vector((2, 0.5, 3))),
+    "mirrored": Matrix.LocRotScale(Vector((0, 0, 9)), Euler((0, 0, 1)), Vector((-1, 1, 1))),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", ["POINTS", "VOXELS"])
+def test_result_lies_exactly_over_its_source(models: Path, kind: str, place: str) -> None:
+    parent = bpy.data.objects.new("parent", None)
+    bpy.context.collection.objects.link(parent)
+    parent.location = (1, 2, 3)
+    faces = [[i, i + 1, i + 2] for i in range(0, 204, 3)] if kind == "VOXELS" else None
+    source = add_mesh("source", scan(), faces)
+    source.parent = parent
+    source.matrix_world = PLACES[place]
+    bpy.context.view_layer.update()
+    model = models / f"cube_{kind.lower()}.safetensors"
+    assert bpy.ops.onet.reconstruct(kind=kind, source="source", model=str(model), resolution=64,
+                                    refinement_steps=0) == {"FINISHED"}
+    made = bpy.context.active_object
+    assert made is not source
+    assert bpy.context.selected_objects == [made]
+    np.testing.assert_allclose(np.array(made.matrix_world), np.array(source.matrix_world), atol=1e-5)
+    # The models see a cube of half size 0.3 in the cube around the source's world bounding box.
+    if kind == "VOXELS":
+        low, high = world_vertices(source)[:204].min(0), world_vertices(source)[:204].max(0)
+    else:
+        low, high = world_vertices(source).min(0), world_vertices(source).max(0)
+    middle, edge = (low + high) / 2, (high - low).max()
+    found = world_vertices(made)
+    np.testing.assert_allclose(found.min(0), middle - CUBE * edge, atol=0.01 * edge)
+    np.testing.assert_allclose(found.max(0), middle + CUBE * edge, atol=0.01 * edge)
+    assert all(polygon.use_smooth for polygon in made.data.polygons)
+    assert not made.data.validate(), "Blender had to repair the mesh"
+    assert made.onet.source == "source"
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_faces_look_outwards(models: Path, place: str) -> None:
+    source = add_mesh("source", scan())
+    source.matrix_world = PLACES[place]
+    bpy.context.view_layer.update()
+    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    made = bpy.context.active_object
+    vertices, triangles = scene_io.world_triangles(made, bpy.context.evaluated_depsgraph_get())
+    if made.matrix_world.determinant() < 0:
+        triangles = triangles[:, ::-1]  # what Blender itself does when it draws a mirrored object
+    corners = vertices[triangles]
+    volume = np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6
+    assert volume > 0
+
+
+def test_modifiers_are_applied_to_the_source(models: Path) -> None:
+    source = add_mesh("source", scan())
+    source.modifiers.new("array", "ARRAY").relative_offset_displace = (1, 0, 0)
+    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    found = world_vertices(bpy.context.active_object)
+    # Two boxes of edge 2 in a row: the middle moves by 1, the edge doubles.
+    np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [6, 6, 7], atol=0.05)
+    np.testing.assert_allclose(found.max(0) - found.min(0), 2 * CUBE * 4, atol=0.1)
+
+
+def test_point_cloud_object(models: Path) -> None:
+    points = scan()
+    plain = add_mesh("plain", points)
+    plain.select_set(True)
+    bpy.context.view_layer.objects.active = plain
+    bpy.ops.object.convert(target="POINTCLOUD")
+    cloud = bpy.context.active_object
+    assert cloud.type == "POINTCLOUD"
+    cloud.location = (10, 0, 0)
+    bpy.context.view_layer.update()
+    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    found = world_vertices(bpy.context.active_object)
+    np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [15, 6, 7], atol=0.02)
+
+
+def test_imported_ply(models: Path, tmp_path: Path) -> None:
+    lines = ["ply", "format ascii 1.0", "element vertex 208", "property float x", "property float y",
+             "property float z", "end_header", *(f"{x} {y} {z}" for x, y, z in scan())]
+    (tmp_path / "scan.ply").write_text("\n".join(lines) + "\n")
+    bpy.ops.wm.ply_import(filepath=str(tmp_path / "scan.ply"))
+    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    found = world_vertices(bpy.context.active_object)
+    np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [5, 6, 7], atol=0.02)
+
+
+def test_picture_stands_at_the_cursor(models: Path) -> None:
+    image = bpy.data.images.new("photo.png", 64, 48, alpha=True)
+    pixels = np.zeros((48, 64, 4), dtype=np.float32)
+    pixels[12:36, 20:44] = (1, 0, 0, 1)
+    image.pixels.foreach_set(pixels.ravel())
+    bpy.context.scene.cursor.location = (1, 2, 3)
+    bpy.ops.onet.reconstruct(kind="IMAGE", picture="photo.png",
+                             model=str(models / "cube_picture.safetensors"), resolution=32)
+    made = bpy.context.active_object
+    found = world_vertices(made)
+    np.testing.assert_allclose(made.location, (1, 2, 3))
+    np.testing.assert_allclose(found.min(0), [1 - CUBE, 2 - CUBE, 3], atol=0.02)
+
+
+def test_picture_pixels_are_what_was_drawn() -> None:
+    image = bpy.data.images.new("photo", 3, 2, alpha=True)
+    values = np.array([[0, 51, 102, 255], [255, 0, 0, 255], [0, 0, 0, 0]] * 2, dtype=np.float32) / 255
+    values[3:] = values[3:] * [1, 1, 1, 0.2]
+    image.pixels.foreach_set(values.ravel())
+    pixels = scene_io.picture_pixels(image)
+    assert pixels.shape == (2, 3, 4)
+    assert pixels[1, 0].tolist() == [0, 51, 102, 255], "Blender's first row is the lowest"
+    assert pixels[0, 0].tolist() == [0, 51, 102, 51]
+
+
+def test_one_undo_removes_exactly_the_new_object(models: Path) -> None:
+    add_mesh("source", scan())
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.onet.reconstruct(kind="POINTS", source="source",
+                             model=str(models / "cube_points.safetensors"), resolution=32)
+    assert len(bpy.data.objects) == 2
+    bpy.ops.ed.undo_push(message="Reconstruct")
+    bpy.ops.ed.undo()
+    assert bpy.data.objects.keys() == ["source"]
+    assert [mesh.name for mesh in bpy.data.meshes if mesh.users] == ["source"]
+
+
+def test_generate_blend_and_replace(models: Path) -> None:
+    model = str(models / "cube_seed.safetensors")
+    assert bpy.ops.onet.generate(seed=3, model=model, resolution=32) == {"FINISHED"}
+    made = bpy.context.active_object
+    assert made.onet.source == "seed 3"
+    count = len(bpy.data.objects)
+    bpy.ops.onet.generate(seed=3, other_seed=4, factor=0.5, model=model, resolution=64, replace=True)
+    assert bpy.context.active_object == made
+    assert len(bpy.data.objects) == count
+    assert made.onet.source == "seed 3 0.50 4"
+    np.testing.assert_allclose(world_vertices(made)[:, 2].min(), 0, atol=1e-5)
+
+
+def one_point() -> None:
+    add_mesh("bad", np.zeros((1, 3)))
+
+
+def equal_points() -> None:
+    add_mesh("bad", np.ones((50, 3)))
+
+
+def not_numbers() -> None:
+    add_mesh("bad", np.full((50, 3), np.nan))
+
+
+def empty() -> None:
+    add_mesh("bad", np.zeros((0, 3)))
+
+
+def flattened() -> None:
+    add_mesh("bad", scan()).scale = (1, 0, 1)
+    bpy.context.view_layer.update()
+
+
+def lamp() -> None:
+    item = bpy.data.objects.new("bad", bpy.data.lights.new("bad", "SUN"))
+    bpy.context.collection.objects.link(item)
+    bpy.context.view_layer.objects.active = item
+
+
+@pytest.mark.parametrize("prepare", [one_point, equal_points, not_numbers, empty, flattened, lamp])
+def test_bad_points_leave_the_scene_untouched(models: Path, prepare) -> None:
+    prepare()
+    before = snapshot()
+    with pytest.raises(RuntimeError) as caught:
+        bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"))
+    assert "Traceback" not in str(caught.value)
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"kind": "VOXELS"}, "no faces"),
+        ({"kind": "IMAGE"}, "picture"),
+        ({"kind": "POINTS", "model": "no such model"}, "no model"),
+        ({"kind": "POINTS", "model": "cube_voxels"}, "cube_voxels"),
+        ({"kind": "POINTS", "model": "cube_points", "threshold": 0.95}, "threshold"),
+        ({"kind": "POINTS", "source": "no such object"}, "No object"),
+    ],
+)
+def test_errors_are_one_sentence_and_change_nothing(models: Path, arguments: dict, told: str) -> None:
+    add_mesh("source", scan())
+    before = snapshot()
+    if arguments.get("model", "").startswith("cube"):
+        arguments = {**arguments, "model": str(models / f"{arguments['model']}.safetensors")}
+    with pytest.raises(RuntimeError, match=told):
+        bpy.ops.onet.reconstruct(resolution=32, **arguments)
+    assert snapshot() == before
+
+
+def test_missing_runtime_is_an_ordinary_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONET_RUNTIME_PYTHON", raising=False)
+    add_mesh("source", scan())
+    with pytest.raises(RuntimeError, match="runtime is not set"):
+        bpy.ops.onet.reconstruct(kind="POINTS")
+    monkeypatch.setenv("ONET_RUNTIME_PYTHON", "/no/such/python")
+    with pytest.raises(RuntimeError, match="no Python at"):
+        bpy.ops.onet.check_runtime()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_killed_worker_is_replaced(models: Path) -> None:
+    add_mesh("source", scan())
+    arguments = {"kind": "POINTS", "source": "source", "resolution": 32,
+                 "model": str(models / "cube_points.safetensors")}
+    bpy.ops.onet.reconstruct(**arguments)
+    process = engine_session._client.process_id
+    os.kill(process, signal.SIGKILL)
+    assert bpy.ops.onet.reconstruct(**arguments) == {"FINISHED"}
+    assert engine_session._client.process_id != process
+    assert bpy.ops.onet.free_memory() == {"FINISHED"}
+    assert not engine_session.running()
+
+
+def test_check_tells_the_runtime(runtime_python: str) -> None:
+    assert bpy.ops.onet.check_runtime() == {"FINISHED"}
+    assert "PyTorch" in bpy.context.window_manager.onet.runtime_report
+
+
+def test_model_lists_are_sorted_by_kind_of_input(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from onet_blender.preferences import Runtime
+
+    monkeypatch.setattr(properties, "_listing", (-math.inf, []))
+    monkeypatch.setattr(properties, "runtime", lambda: Runtime(None, "auto", (models,)))
+    names = {kind: [item[0] for item in properties.model_items(kind)]
+             for kind in properties.NETWORK_KINDS}
+    for kind, own in (("IMAGE", "cube_picture"), ("POINTS", "cube_points"), ("VOXELS", "cube_voxels"),
+                      ("NONE", "cube_seed")):
+        assert names[kind][0] == "AUTO"
+        assert own in names[kind]
+        assert sum(name.startswith("cube_") for name in names[kind]) == 1
+
+
+def test_long_messages_are_wrapped() -> None:
+    lines = panel.wrapped("There is no surface at this threshold: choose a lower one, such as 0.1.")
+    assert " ".join(lines).startswith("There is no surface")
+    assert max(map(len, lines)) <= 38
