@@ -1,0 +1,188 @@
+"""The command line: `python -m training.build shapes|folder|render`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onet_core.errors import OnetError
+
+from .folder import DEFAULT_SHARES, list_meshes
+from .layout import REPORT_FILE, Record
+from .render import VIEWS
+from .shapes import INDEX_FILE, list_indexed_shapes
+from .source import Entry
+from .work import Amount, build
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    """What all commands share."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    for option in (
+        click.option("--workers", default=os.cpu_count() or 1, show_default="one per core"),
+        click.option("--limit", type=click.IntRange(1), help="Only so many shapes."),
+        click.option("--categories", help="Only these, separated by commas."),
+        click.option("--output", required=True, type=folder, help="The dataset."),
+        click.option("--source", required=True, type=folder, help="Where the meshes are."),
+    ):
+        function = option(function)
+    return function
+
+
+_views = click.option("--views", default=VIEWS, show_default=True, help="Pictures; 0 for none.")
+_points = click.option("--points", default=100_000, show_default=True, help="Labelled points.")
+_surface = click.option("--surface", default=100_000, show_default=True, help="Surface points.")
+_up_axis = click.option(
+    "--up-axis",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
+    help="The meshes' vertical; auto: by the habit of the format.",
+)
+_method = click.option(
+    "--method",
+    type=click.Choice(["auto", "winding", "floodfill"]),
+    help="How inside is told from outside.",
+)
+
+
+@click.group()
+def main() -> None:
+    """Builds training data in the layout of the original's ShapeNet files.
+
+    A build that was stopped goes on when the same command is given again.
+    """
+
+
+@main.command()
+@_options
+@_points
+@_surface
+@_views
+@_method
+def shapes(
+    source: Path,
+    output: Path,
+    categories: str | None,
+    limit: int | None,
+    workers: int,
+    points: int,
+    surface: int,
+    views: int,
+    method: str | None,
+) -> None:
+    """From a collection with an index.csv, whose splits and methods are used."""
+    _build(
+        lambda: list_indexed_shapes(source, _listed(categories), method)[:limit],
+        output,
+        Amount(points, surface, views),
+        workers,
+    )
+
+
+@main.command()
+@_options
+@_points
+@_surface
+@_views
+@_method
+@_up_axis
+@click.option(
+    "--shares",
+    nargs=3,
+    type=float,
+    default=DEFAULT_SHARES,
+    show_default=True,
+    help="Of train, val and test.",
+)
+def folder(
+    source: Path,
+    output: Path,
+    categories: str | None,
+    limit: int | None,
+    workers: int,
+    points: int,
+    surface: int,
+    views: int,
+    method: str | None,
+    up_axis: str,
+    shares: tuple[float, float, float],
+) -> None:
+    """From any folder of meshes; its sub-folders are the categories."""
+    _build(
+        lambda: list_meshes(source, _listed(categories), method, up_axis, shares)[:limit],
+        output,
+        Amount(points, surface, views),
+        workers,
+    )
+
+
+@main.command()
+@_options
+@_up_axis
+@click.option("--views", default=VIEWS, show_default=True, type=click.IntRange(1))
+def render(
+    source: Path,
+    output: Path,
+    categories: str | None,
+    limit: int | None,
+    workers: int,
+    up_axis: str,
+    views: int,
+) -> None:
+    """Adds pictures to a dataset that was built without them, from the same source."""
+
+    def entries() -> Sequence[Entry]:
+        if (source / INDEX_FILE).is_file():
+            return list_indexed_shapes(source, _listed(categories))[:limit]
+        return list_meshes(source, _listed(categories), up_axis=up_axis)[:limit]
+
+    _build(entries, output, Amount(views=views), workers, labels=False)
+
+
+def _build(
+    entries: Callable[[], Sequence[Entry]],
+    output: Path,
+    amount: Amount,
+    workers: int,
+    **options: Any,
+) -> None:
+    try:
+        records = build(
+            entries(), output, amount, workers=workers, progress=sys.stderr.isatty(), **options
+        )
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    _summarise(records)
+    if options.get("labels", True):
+        click.echo(output / REPORT_FILE)
+    if not any(record.status == "built" for record in records):
+        click.echo("Error: Not one shape could be used.", err=True)
+        sys.exit(2)
+
+
+def _summarise(records: Sequence[Record]) -> None:
+    for record in records:
+        if record.status != "built":
+            click.echo(f"{record.category}/{record.name}: {record.reason}", err=True)
+    kinds = Counter(
+        record.method if record.status == "built" else record.status for record in records
+    )
+    click.echo(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Building many shapes: in parallel, resumable, with a record of each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from onet_core.errors import InputError, OnetError
+from onet_core.inputs.observation import VOXEL_RESOLUTION
+from onet_core.inputs.voxelise import solid_voxels
+
+from . import layout
+from .layout import Record
+from .occupancy import make_solid
+from .render import IMAGE_FOLDER, VIEWS, write_views
+from .sampling import sample_box
+from .source import Entry
+
+# Libraries that start threads of their own; processes keep the cores busy already.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How many labelled points, surface points and views a shape gets; 0 views for none."""
+
+    points: int = 100_000
+    surface: int = 100_000
+    views: int = VIEWS
+
+
+def build(
+    entries: Sequence[Entry],
+    root: Path,
+    amount: Amount = Amount(),
+    *,
+    labels: bool = True,
+    workers: int = 1,
+    progress: bool = False,
+) -> list[Record]:
+    """Builds what is missing of the shapes below `root`; returns a record of each, in order.
+
+    labels: False to render only shapes that are there already. Lists, metadata and report are
+    written at the end, however it ends. A shape that can't be used is dropped, with the reason.
+    Raises OnetError where two entries have one name, or a worker process dies.
+    """
+    named: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        other = named.setdefault((entry.category, entry.name), entry)
+        if other is not entry:
+            raise InputError(f"There are two shapes {entry.category}/{entry.name}.")
+    root.mkdir(parents=True, exist_ok=True)
+    records: dict[tuple[str, str], Record] = {}
+    bar = tqdm(total=len(entries), unit="shape", disable=not progress)
+    try:
+        for record in _run(entries, root, amount, labels, workers):
+            records[record.category, record.name] = record
+            bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
+            bar.update()
+    finally:
+        bar.close()
+        if labels:
+            layout.write_lists(root, records.values())
+            layout.write_metadata(root, {record.category: record.category for record in entries})
+            layout.write_report(root, list(records.values()))
+    return [records[entry.category, entry.name] for entry in entries]
+
+
+def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -> Record:
+    """Builds one shape, as far as it is missing. A shape that can't be used is not an error."""
+    start = time.perf_counter()
+    folder = root / entry.category / entry.name
+    record = Record(
+        entry.category,
+        entry.name,
+        entry.split,
+        source=entry.source,
+        licence=entry.licence,
+        credit=entry.credit,
+    )
+    try:
+        done = layout.read_record(folder)
+        if done is None and not labels:
+            raise InputError(f"{folder} is not built yet.")
+        rendered = not amount.views or (folder / IMAGE_FOLDER).is_dir()
+        if done is not None and rendered:
+            return done
+        shape = entry.load()
+        if done is not None:
+            write_views(folder, entry.name, shape.triangles, amount.views)
+            return done
+        rng = np.random.default_rng(zlib.crc32(f"{entry.category}/{entry.name}".encode()))
+        solid = make_solid(shape.triangles, entry.method, rng)
+        points = sample_box(amount.points, rng)
+        inside = solid.inside(points.astype(np.float64))
+        if not inside.any():
+            raise InputError("No point of the box lies inside.")
+        surface = solid.surface(amount.surface, rng)
+        cells = (shape.triangles.corners + 0.5) * VOXEL_RESOLUTION
+        voxels = solid_voxels(cells, VOXEL_RESOLUTION)
+        with layout.replacing_folder(folder) as scratch:
+            layout.write_labels(
+                scratch, points, inside, surface, voxels, loc=shape.loc, scale=shape.scale
+            )
+            if amount.views:
+                write_views(scratch, entry.name, shape.triangles, amount.views)
+            record = replace(
+                record,
+                method=solid.method,
+                orientation=solid.orientation,
+                faces=len(shape.triangles.faces),
+                inside=round(float(inside.mean()), 6),
+                thin=round(solid.thin, 4),
+                buried=round(solid.buried, 4),
+                seconds=round(time.perf_counter() - start, 2),
+            )
+            layout.write_record(scratch, record)
+    except InputError as error:
+        return replace(record, status="dropped", reason=str(error))
+    return record
+
+
+def _run(
+    entries: Sequence[Entry], root: Path, amount: Amount, labels: bool, workers: int
+) -> Iterator[Record]:
+    if workers <= 1:
+        for entry in entries:
+            yield build_shape(entry, root, amount, labels)
+        return
+    # Not forked: Embree, OpenMP and libigl have threads that a fork would leave behind.
+    context = multiprocessing.get_context("spawn")
+    with _single_threaded(), ProcessPoolExecutor(workers, context) as pool:
+        waiting: dict[Future[Record], Entry] = {
+            pool.submit(build_shape, entry, root, amount, labels): entry for entry in entries
+        }
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise OnetError(
+                "A worker process died, perhaps for want of memory: try again with fewer workers."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """While it lasts, new processes begin with one thread per library."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
