@@ -12,6 +12,10 @@ from scipy import ndimage
 TOLERANCES = (5, 20)
 # Share of the border that must be background; the object may be cut off along the rest.
 BORDER_SHARE = 0.6
+# From here on a background counts as white.
+WHITE = 240
+# Pixels of a JPEG block and one more.
+FRINGE = 9
 # Parts and holes smaller than this share of the object are dust, or spots of it.
 SPECK = 0.005
 
@@ -44,7 +48,15 @@ def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
             break
     noise = np.quantile(np.abs(around - place @ gradient).max(axis=1)[fits], 0.9)
     tolerance = np.clip(2.5 * noise, *TOLERANCES)
-    similar = np.abs(colours - position @ gradient).max(axis=-1) <= tolerance
+    difference = np.abs(colours - position @ gradient).max(axis=-1)
+    differs = difference > tolerance
+    if gradient[0].min() < WHITE:
+        # JPEG leaves a fringe around an object. On white it does no harm, on anything else it would
+        # show: there, what differs little from the background must be wider than a fringe.
+        faint = differs & (difference <= loosest)
+        areas = ndimage.binary_opening(faint, structure=np.ones((FRINGE, FRINGE)))
+        differs &= areas | ~faint
+    similar = ~differs
     if np.count_nonzero(similar & border) < BORDER_SHARE * len(around):
         return None
     outside = ndimage.binary_propagation(similar & border, mask=similar)

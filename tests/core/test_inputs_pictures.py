@@ -93,6 +93,15 @@ def test_holes_show_white_and_spots_stay():
     assert data[0, row, column] < 0.6  # of the background 0.35, of the object 0.78
 
 
+def test_the_fringe_of_a_jpeg_is_not_the_object():
+    picture = disc(400, 400, (200, 200), (80, 80), behind=(90, 140, 200))
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "jpeg", quality=75)
+    data = prepare_picture(np.array(Image.open(file))).data
+    blueish = (data[2] - data[0] > 0.1).sum()
+    assert blueish < 0.03 * (data.min(0) < 0.9).sum()
+
+
 @pytest.mark.parametrize("light", [246, 235, 220])
 def test_light_objects_on_white_are_kept(light):
     picture = disc(137, 137, (68, 68), (30, 50), (light,) * 3)
@@ -210,8 +219,8 @@ def test_every_mode_of_file(tmp_path, mode, suffix):
     # Black and white dithers the grey, which frays the edge; conversions of colour spaces round.
     if mode != "1":
         assert_framed(seen.data, 1.5)
-    expected, tolerance = (0.7, 0.12) if mode == "1" else (180 / 255, 0.03)
-    assert seen.data[:, 90:134, 90:134].mean() == pytest.approx(expected, abs=tolerance)
+    tolerance = 0.15 if mode == "1" else 0.03
+    assert seen.data[:, 90:134, 90:134].mean() == pytest.approx(180 / 255, abs=tolerance)
 
 
 def test_exif_orientation_is_applied(tmp_path):
