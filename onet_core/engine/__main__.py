@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 -- the user chooses the interpreter
         found = ".".join(str(number) for number in sys.version_info[:3])
         sys.exit(f"ONet needs Python 3.11 or newer; {sys.executable} is Python {found}.")
     folder = Path(__file__).resolve().parent.parent

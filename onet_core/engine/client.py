@@ -1,16 +1,17 @@
 """The worker's client: starts the child process, sends work, and survives the child's death.
 
 Needs the standard library and NumPy only, because it runs inside Blender. Blocking use is
-`client.call(...)`; a user interface uses `job = client.start(...)` and `job.poll()` from a timer.
-No method may be called from several threads at once.
+`client.call(...)`; a user interface uses `job = client.start(...)` and `job.poll()` from a timer:
+neither of these two ever waits, two threads per worker do the reading and the writing. A client and
+its jobs belong to one thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,16 +22,26 @@ from typing import Any, BinaryIO
 
 from .. import errors
 from ..errors import Cancelled, EngineError, OnetError
-from .protocol import Arrays, Header, ProtocolError, read_message, write_message
+from .protocol import Arrays, Header, ProtocolError, encode_message, read_message
 
 Progress = Callable[[str, float], None]
+Message = tuple[Header, Arrays]
+Inbox = queue.SimpleQueue[Message]
 
 MAIN = Path(__file__).resolve().with_name("__main__.py")
-SECONDS_TO_START = 120.0
+SECONDS_TO_START = 60.0
 SECONDS_TO_CANCEL = 10.0
+SECONDS_TO_END = 2.0
 LOG_TAIL_LINES = 6
-# Variables by which Blender, or whoever started it, would bend another Python.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONEXECUTABLE")
+LOG_TAIL_BYTES = 16_384
+DEAD: Message = ({"type": "dead"}, {})
+# What a status of the child usually means; 137 is what shells and containers make of -9.
+FATES = {
+    -9: "it was killed, perhaps because the memory was full: try a lower resolution",
+    137: "it was killed, perhaps because the memory was full: try a lower resolution",
+    -11: "it crashed",
+    0xC0000005: "it crashed",
+}
 
 
 @dataclass(frozen=True)
@@ -50,12 +61,23 @@ class Answer:
     arrays: Arrays = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What a job asks for; kept until the worker is heard of, to be repeated if need be."""
+
+    method: str
+    params: dict[str, Any]
+    arrays: Arrays
+
+
 class Job:
     """A request under way. `poll` it, or wait with `result`."""
 
-    def __init__(self, process: _Process, identity: int) -> None:
-        self._process = process
-        self._identity = identity
+    def __init__(self, client: EngineClient, request: _Request) -> None:
+        self._client = client
+        self._request: _Request | None = request
+        self._process, self._identity, self._inbox = client._submit(request)
+        self._repeated = False
         self._answer: Answer | None = None
         self._error: OnetError | None = None
         self._cancelled_at: float | None = None
@@ -69,46 +91,63 @@ class Job:
         """What happened since the last call, oldest first; waits at most `wait` seconds for it."""
         events: list[Event] = []
         while not self.done:
-            message = self._process.next_message(0.0 if events else wait)
-            if message is None:
+            try:
+                waiting = wait > 0 and not events
+                header, arrays = self._inbox.get(waiting, wait if waiting else None)
+            except queue.Empty:
                 break
-            event = self._take(*message)
+            event = self._take(header, arrays)
             if event is not None:
                 events.append(event)
-        overdue = self._cancelled_at is not None and (
-            time.monotonic() - self._cancelled_at > SECONDS_TO_CANCEL
-        )
-        if overdue and not self.done:
-            self._process.kill()
-            self._error = Cancelled()
-            events.append(Event("error"))
+        if not self.done:
+            self._end_overdue()
         return events
 
     def _take(self, header: Header, arrays: Arrays) -> Event | None:
-        kind = header.get("type")
+        kind = header["type"]
         if kind == "dead":
-            self._error = Cancelled() if self._cancelled_at is not None else self._process.obituary()
-            return Event("error")
-        if header.get("id") != self._identity:
-            return None  # the late answer to a job that was given up
+            return self._take_death()
+        self._request = None
         if kind == "progress":
             return Event("progress", str(header["stage"]), float(header["fraction"]))
         if kind == "result":
             self._answer = Answer(header["result"], arrays)
             return Event("result")
-        self._error = _error_of(header)
+        self._error = self._process.error_of(header)
         return Event("error")
+
+    def _take_death(self) -> Event | None:
+        if self._cancelled_at is not None:
+            self._error = Cancelled()
+        elif self._request is not None and self._process.may_repeat and not self._repeated:
+            # The worker went, idle for long or by another job's fault, before it began this one.
+            try:
+                self._process, self._identity, self._inbox = self._client._submit(self._request)
+            except EngineError as error:
+                self._error = error
+            self._repeated = True
+            return None if self._error is None else Event("error")
+        else:
+            self._error = self._process.obituary()
+        return Event("error")
+
+    def _end_overdue(self) -> None:
+        """Ends a worker that does not start or does not cancel; `poll` then learns of its death."""
+        waited = None if self._cancelled_at is None else time.monotonic() - self._cancelled_at
+        if self._process.too_slow_to_start or (waited is not None and waited > SECONDS_TO_CANCEL):
+            self._process.kill()
 
     def cancel(self) -> None:
         """Asks the worker to stop this job; a worker that does not is ended a little later."""
         if self._cancelled_at is None and not self.done:
             self._cancelled_at = time.monotonic()
-            self._process.send({"type": "cancel", "id": self._identity})
+            self._process.send(encode_message({"type": "cancel", "id": self._identity}))
 
     def result(self, on_progress: Progress | None = None, timeout: float | None = None) -> Answer:
         """Waits for the end.
 
         on_progress: called with stage and fraction; what it raises cancels the job and is raised.
+        timeout: in seconds; a worker that takes longer is ended.
         Raises the worker's error, and EngineError where the worker died or took too long.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -119,7 +158,9 @@ class Job:
                         on_progress(event.stage, event.fraction)
                 if deadline is not None and not self.done and time.monotonic() > deadline:
                     self._process.kill()
-                    raise EngineError(f"The worker did not answer within {timeout:g} seconds.")
+                    self._error = EngineError(
+                        f"The worker did not answer within {timeout:g} seconds."
+                    )
         except BaseException:
             self.cancel()
             while not self.done:
@@ -160,21 +201,13 @@ class EngineClient:
     def start(
         self, method: str, params: Mapping[str, Any] | None = None, arrays: Arrays | None = None
     ) -> Job:
-        """Sends a request, starting a worker where there is none.
+        """Sends a request, starting a worker where there is none; does not wait for it.
 
-        Raises EngineError where the worker can't be started.
+        The arrays must not be changed before the job's first event. Raises EngineError where there
+        is no such interpreter or the request can't be sent; that the worker does not come up, the
+        job tells.
         """
-        for attempt in (0, 1):
-            process = self._started()
-            self._jobs += 1
-            header = {
-                "type": "request", "id": self._jobs, "method": method, "params": dict(params or {})
-            }
-            # A worker that ended between two requests is replaced once.
-            if process.send(header, arrays) or attempt:
-                break
-            self.close()
-        return Job(process, self._jobs)
+        return Job(self, _Request(method, dict(params or {}), dict(arrays or {})))
 
     def call(
         self,
@@ -194,17 +227,25 @@ class EngineClient:
             self._process.close()
             self._process = None
 
-    def _started(self) -> _Process:
+    def _submit(self, request: _Request) -> tuple[_Process, int, Inbox]:
+        self._jobs += 1
+        header = {
+            "type": "request", "id": self._jobs, "method": request.method, "params": request.params,
+        }
+        try:
+            parts = encode_message(header, request.arrays)
+        except ValueError as error:
+            raise EngineError(f"The request {request.method!r} can't be sent: {error}") from error
         if self._process is None or not self._process.alive:
             self.close()
-            process = _Process(self.python, self._idle_seconds, self._log)
-            process.wait_until_ready()
-            self._process = process
-        return self._process
+            self._process = _Process(self.python, self._idle_seconds, self._log)
+        inbox = self._process.open_inbox(self._jobs)
+        self._process.send(parts)
+        return self._process, self._jobs, inbox
 
 
 class _Process:
-    """One child process and the thread that reads from it."""
+    """One child process, the thread that reads from it and the thread that writes to it."""
 
     def __init__(self, python: Path, idle_seconds: float, log: Path | None) -> None:
         if not python.is_file():
@@ -215,109 +256,169 @@ class _Process:
             os.close(handle)
             log = Path(name)
         self._log = log
-        self._messages: queue.SimpleQueue[tuple[Header, Arrays]] = queue.SimpleQueue()
-        self._dead = False
-        environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-        command = [str(python), "-I", "-u", str(MAIN), "--idle-seconds", str(idle_seconds)]
-        flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+        # -I keeps the user's packages and the working folder out; the variables would only reach
+        # what the worker itself starts.
+        command = [str(python), "-I", "-u", "-X", "utf8", str(MAIN), "--idle-seconds",
+                   str(idle_seconds)]
+        environment = {
+            key: value for key, value in os.environ.items()
+            if not key.upper().startswith(("PYTHON", "__PYVENV"))
+        }
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows has it, and needs it
         try:
-            with log.open("ab") as errors_to:
+            with log.open("ab") as log_file:
+                self._log_start = log_file.tell()
                 self._child = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors_to,
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
                     env=environment, cwd=tempfile.gettempdir(), creationflags=flags,
                 )
         except OSError as error:
             self._forget_log()
             raise EngineError(f"{python} can't be started: {error.strerror}.") from error
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._stdin: BinaryIO = self._child.stdin  # type: ignore[assignment]
-        self._python = python
         self.identity = self._child.pid
-        threading.Thread(target=self._listen, args=(self._child.stdout,), daemon=True).start()
+        self._started_at = time.monotonic()
+        self._python = python
+        self._ready = False
+        self._dead = False
+        self._killed = False
+        self._closed = False
+        self._babble = ""
+        self._lock = threading.Lock()  # over _dead and _inboxes
+        self._inboxes: dict[int, Inbox] = {}
+        self._outbox: queue.SimpleQueue[list[bytes | memoryview] | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(
+            target=self._listen, args=(self._child.stdout,), daemon=True, name="onet engine reader"
+        )
+        self._writer = threading.Thread(
+            target=self._tell, args=(self._child.stdin,), daemon=True, name="onet engine writer"
+        )
+        self._reader.start()
+        self._writer.start()
 
     @property
     def alive(self) -> bool:
-        return not self._dead and self._child.poll() is None
+        """Whether it can still take requests."""
+        return not (self._dead or self._killed) and self._child.poll() is None
 
-    def _listen(self, stream: Any) -> None:
-        """Runs in a thread: queues the worker's messages, and its death as the last one."""
+    @property
+    def may_repeat(self) -> bool:
+        """Whether what it did not come to is worth giving to another worker."""
+        return self._ready and not self._closed and not self._babble
+
+    @property
+    def too_slow_to_start(self) -> bool:
+        return not self._ready and time.monotonic() - self._started_at > SECONDS_TO_START
+
+    def open_inbox(self, identity: int) -> Inbox:
+        """Where the messages of a job will arrive, and the worker's death as the last one."""
+        inbox: Inbox = queue.SimpleQueue()
+        with self._lock:
+            if self._dead:
+                inbox.put(DEAD)
+            self._inboxes[identity] = inbox
+        return inbox
+
+    def send(self, parts: list[bytes | memoryview]) -> None:
+        """Has a message written; a worker that is gone is noticed when it is listened to."""
+        self._outbox.put(parts)
+
+    def _tell(self, stream: BinaryIO) -> None:
+        """Runs in a thread: writes what is to be sent, until None."""
+        # A worker that goes breaks the pipe; the thread that listens notices and tells.
+        with contextlib.suppress(OSError), stream:
+            while (parts := self._outbox.get()) is not None:
+                for part in parts:
+                    stream.write(part)
+                stream.flush()
+
+    def _listen(self, stream: BinaryIO) -> None:
+        """Runs in a thread: hands the worker's messages to their jobs, and its death to all."""
+        with stream:
+            try:
+                while True:
+                    self._deliver(*read_message(stream))
+            except EOFError:
+                pass
+            except (OSError, ValueError, TypeError, ProtocolError) as error:
+                self._babble = str(error)
+                self._child.kill()
         try:
-            while True:
-                self._messages.put(read_message(stream))
-        except (EOFError, OSError, ValueError, ProtocolError):
-            self._messages.put(({"type": "dead"}, {}))
-
-    def next_message(self, wait: float) -> tuple[Header, Arrays] | None:
-        try:
-            message = self._messages.get(block=wait > 0, timeout=wait or None)
-        except queue.Empty:
-            return None
-        if message[0].get("type") == "dead":
-            self._dead = True
-            self._messages.put(message)  # whoever asks next learns it as well
-        return message
-
-    def wait_until_ready(self) -> None:
-        message = self.next_message(SECONDS_TO_START)
-        if message is None or message[0].get("type") != "ready":
-            self.kill()
-            error = self.obituary("could not be started")
-            self._forget_log()
-            raise error
-
-    def send(self, header: Mapping[str, Any], arrays: Arrays | None = None) -> bool:
-        """Whether the message went out; a worker that is gone is noticed when it is listened to."""
-        try:
-            write_message(self._stdin, header, arrays)
-        except OSError:
-            return False
-        except ValueError as error:
-            raise EngineError(f"The request can't be sent: {error}") from error
-        return True
-
-    def obituary(self, what: str = "stopped unexpectedly") -> EngineError:
-        """What to tell about the worker's end."""
-        try:
-            code: int | None = self._child.wait(5)
+            self._child.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
-            self.kill()
-            code = None
-        reason = {
-            -9: "it was killed, perhaps because the memory was full: try a lower resolution",
-            137: "it was killed, perhaps because the memory was full: try a lower resolution",
-        }.get(code if code is not None else 0, f"exit status {code}")
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])
-        return EngineError(f"The worker process {what} ({reason})." + (f" It said: {tail}" if tail else ""))
-
-    def kill(self) -> None:
-        self._dead = True
-        if self._child.poll() is None:
             self._child.kill()
             self._child.wait()
+        self._outbox.put(None)
+        with self._lock:
+            self._dead = True
+            for inbox in self._inboxes.values():
+                inbox.put(DEAD)
+
+    def _deliver(self, header: Header, arrays: Arrays) -> None:
+        kind = header.get("type")
+        if kind == "ready":
+            self._ready = True
+        elif not self._ready or kind not in ("progress", "result", "error"):
+            raise ProtocolError(f"It sent {kind!r}, which is not expected.")
+        else:
+            identity = int(header.get("id", 0))
+            with self._lock:
+                inbox = self._inboxes.get(identity)
+                if kind != "progress":
+                    self._inboxes.pop(identity, None)
+            if inbox is not None:
+                inbox.put((header, arrays))
+
+    def error_of(self, header: Header) -> OnetError:
+        """The worker's error as the exception it was."""
+        known = getattr(errors, str(header.get("error")), EngineError)
+        if not (isinstance(known, type) and issubclass(known, OnetError)):
+            known = EngineError
+        message = str(header.get("message"))
+        if header.get("logged"):
+            self._keep_log = True
+            message += f" The details are in {self._log}."
+        return known(message)
+
+    def obituary(self) -> EngineError:
+        """What to tell about the worker's end."""
+        if self._closed:
+            return EngineError("The worker was closed before it had answered.")
+        status = self._child.poll()
+        if self._babble:
+            reason = f"what it said can't be understood: {self._babble}"
+        elif self.too_slow_to_start:
+            reason = f"it said nothing for {SECONDS_TO_START:g} seconds"
+        else:
+            reason = FATES.get(status or 0, f"exit status {status}")
+        what = "stopped unexpectedly" if self._ready else f"({self._python}) could not be started"
+        message = f"The worker process {what}: {reason}."
+        with self._log.open("rb") as log_file:
+            size = log_file.seek(0, os.SEEK_END)
+            log_file.seek(max(self._log_start, size - LOG_TAIL_BYTES))
+            lines = log_file.read().decode("utf-8", errors="replace").strip().splitlines()
+        if lines:
+            self._keep_log = True
+            tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])
+            message += f" Its log ({self._log}) ends with: {tail}"
+        return EngineError(message)
+
+    def kill(self) -> None:
+        """Ends it at once; its death reaches the jobs by the thread that listens."""
+        self._killed = True
+        self._child.kill()
 
     def close(self) -> None:
         """Lets the worker end by itself, then makes it."""
+        self._closed = True
+        self._outbox.put(None)
         try:
-            self._stdin.close()
-        except OSError:
-            pass  # it died with data in the pipe
-        try:
-            self._child.wait(2)
+            self._child.wait(SECONDS_TO_END)
         except subprocess.TimeoutExpired:
-            self.kill()
-        self._dead = True
+            self._child.kill()
+        self._reader.join(SECONDS_TO_END)
+        self._writer.join(SECONDS_TO_END)
         self._forget_log()
 
     def _forget_log(self) -> None:
         if not self._keep_log:
             self._log.unlink(missing_ok=True)
-
-
-def _error_of(header: Header) -> OnetError:
-    """The worker's error as the exception it was."""
-    known = getattr(errors, str(header.get("error")), EngineError)
-    if not (isinstance(known, type) and issubclass(known, OnetError)):
-        known = EngineError
-    return known(str(header.get("message")))

@@ -7,11 +7,16 @@ itself starts at once.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..mesh import Mesh
@@ -21,18 +26,26 @@ if TYPE_CHECKING:
     from ..inputs.observation import Observation
     from ..reconstructor import Reconstruction, Reconstructor, Settings
 
+# What a runtime has to have beside torch and NumPy, by the names that are imported.
+NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
+
 Params = Mapping[str, Any]
 Report = Callable[[str, float], None]
 Answer = tuple[dict[str, Any], Arrays]
 
 
 def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Versions and devices."""
+    """Versions, devices with their memory in bytes, and which packages the runtime lacks.
+
+    Raises EngineError where torch is.
+    """
     import torch
 
     from .. import __version__
 
-    devices = [{"name": "cpu", "title": platform.processor() or platform.machine()}]
+    devices: list[dict[str, Any]] = [
+        {"name": "cpu", "title": platform.processor() or platform.machine(), **_memory()}
+    ]
     for i in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(i)
         devices.append({
@@ -44,8 +57,20 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
     info = {
         "onet": __version__, "python": platform.python_version(), "executable": sys.executable,
         "torch": torch.__version__, "threads": torch.get_num_threads(), "devices": devices,
+        "missing": [name for name in NEEDED if importlib.util.find_spec(name) is None],
     }
     return info, {}
+
+
+def _memory() -> dict[str, int]:
+    """The machine's memory, where the system tells it without further libraries."""
+    if not hasattr(os, "sysconf"):
+        return {}
+    page = os.sysconf("SC_PAGE_SIZE")
+    known = {"free_bytes": "SC_AVPHYS_PAGES", "total_bytes": "SC_PHYS_PAGES"}
+    return {
+        key: page * os.sysconf(name) for key, name in known.items() if name in os.sysconf_names
+    }
 
 
 def models(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -65,9 +90,11 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
 def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     """A mesh of an observation.
 
-    params: kind (image, points, voxels), path or arrays (`points` (N, 3); `vertices` (V, 3) and
-    `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4), first row on top),
-    up_axis, mask (a file), model ("" for the default), folders, device, settings, name.
+    params: kind (image, points, voxels), path (absolute) or arrays (`points` (N, 3); `vertices`
+    (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4), first row on
+    top, and a `mask` (H, W)), up_axis, mask (a file), model ("" for the default), folders, device,
+    settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of the
+    first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube.
     """
     observation = _observe(params, arrays)
     reconstructor = _reconstructor(params, observation.kind)
@@ -76,34 +103,45 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def generate(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """A new shape from `latent` (z_dim,), or from the seed or seeds in params.
+    """A new shape from the array `latent` (z_dim,), or from what `latent` makes of the params.
 
-    params: seed; or seed, other_seed and factor: a point between the two samples, by the angle that
-    they span; model, folders, device, settings.
+    params: model, folders, device, settings, and those of `latent`. Answers with the mesh and the
+    latent that it was made from.
     """
-    import numpy as np
-
     reconstructor = _reconstructor(params, "none")
     report("load", 0.0)
-    if "latent" in arrays:
-        latent = arrays["latent"]
-    else:
-        latent = reconstructor.latent(int(params["seed"]))
-        if params.get("factor"):
-            other = reconstructor.latent(int(params["other_seed"]))
-            latent = between(latent, other, float(params["factor"]))
-    info, result = _answer(reconstructor.generate(latent, _settings(params), report))
-    return info, {**result, "latent": np.asarray(latent, dtype=np.float32)}
+    values = arrays["latent"] if "latent" in arrays else _latent(params, reconstructor)
+    info, result = _answer(reconstructor.generate(values, _settings(params), report))
+    return info, {**result, "latent": np.asarray(values, dtype=np.float32)}
 
 
-def between(first: Any, second: Any, factor: float) -> Any:
+def latent(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """The latent (z_dim,) of a seed, or between those of two seeds.
+
+    params: seed; or seed, other_seed and factor (0 to 1): a point between the two samples, by the
+    angle that they span; model, folders, device.
+    """
+    reconstructor = _reconstructor(params, "none")
+    values = _latent(params, reconstructor)
+    return {"model": reconstructor.description.name}, {"latent": values.astype("float32")}
+
+
+def _latent(params: Params, reconstructor: Reconstructor) -> NDArray[Any]:
+    seeds = [params.get("seed")]
+    if params.get("factor"):
+        seeds.append(params.get("other_seed"))
+    if not all(type(seed) is int for seed in seeds):
+        raise InputError("Generating needs a whole number as seed, or two of them to go between.")
+    first, *others = [reconstructor.latent(seed) for seed in seeds if seed is not None]
+    return between(first, others[0], float(params["factor"])) if others else first
+
+
+def between(first: ArrayLike, second: ArrayLike, factor: float) -> NDArray[np.float64]:
     """The point at `factor` (0 to 1) between two latents (D,).
 
     Directions turn evenly and lengths change evenly: samples of a normal distribution in many
     dimensions lie near a sphere, and a straight line would cut through its empty inside.
     """
-    import numpy as np
-
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     lengths = np.linalg.norm(first), np.linalg.norm(second)
     cosine = float(np.clip(first @ second / max(lengths[0] * lengths[1], 1e-12), -1, 1))
@@ -130,6 +168,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "models": models,
     "reconstruct": reconstruct,
     "generate": generate,
+    "latent": latent,
     "free": free,
 }
 
@@ -167,27 +206,44 @@ def _observe(params: Params, arrays: Arrays) -> Observation:
     name = str(params.get("name", ""))
     up_axis = str(params.get("up_axis", "z"))
     if "path" in params:
+        path = Path(params["path"])
+        if not path.is_absolute():
+            raise InputError(f"{path} is a relative path: give all of it.")
         return load_observation(
-            Path(params["path"]), params.get("kind", "auto"), params.get("up_axis"),
+            path, params.get("kind", "auto"), params.get("up_axis"),
             params.get("mask") or None,
         )
     if "points" in arrays:
         return prepare_points(arrays["points"], up_axis, name)
     if "vertices" in arrays and "faces" in arrays:
-        return voxelise_mesh(Mesh(arrays["vertices"], arrays["faces"]), up_axis, name)
+        return voxelise_mesh(_mesh(arrays, name), up_axis, name)
     if "voxels" in arrays:
-        return prepare_voxels(VoxelGrid.of_array(arrays["voxels"], name), up_axis, name)
+        grid = VoxelGrid.of_array(arrays["voxels"], name)
+        if "origin" in params and "pitch" in params:
+            origin = np.asarray(params["origin"], dtype=np.float64)
+            grid = dataclasses.replace(grid, origin=origin, pitch=float(params["pitch"]))
+        return prepare_voxels(grid, up_axis, name)
     if "pixels" in arrays:
         return prepare_picture(arrays["pixels"], arrays.get("mask"), name=name)
     raise InputError("Nothing to reconstruct was given: neither a file nor arrays.")
 
 
-def _answer(made: Reconstruction) -> Answer:
-    import numpy as np
+def _mesh(arrays: Arrays, name: str) -> Mesh:
+    """The given mesh; raises InputError where its arrays do not belong together."""
+    vertices, faces = arrays["vertices"], arrays["faces"]
+    fits = (
+        vertices.ndim == 2 and vertices.shape[1] == 3
+        and faces.ndim == 2 and faces.shape[1] == 3 and faces.dtype.kind in "iu"
+    )
+    if not fits or (faces.size and not 0 <= faces.min() <= faces.max() < len(vertices)):
+        raise InputError(f"{name or 'The mesh'} has faces of other vertices than it has.")
+    return Mesh(vertices, faces)
 
+
+def _answer(made: Reconstruction) -> Answer:
     info = {
         "seconds": made.seconds, "evaluations": made.evaluations, "model": made.model,
-        "matrix": made.frame.matrix.tolist(),
+        "matrix": made.frame.matrix.tolist(), "up_axis": made.frame.up_axis,
     }
     arrays: Arrays = {
         "vertices": made.mesh.vertices, "faces": np.asarray(made.mesh.faces, dtype=np.int32)

@@ -10,6 +10,7 @@ import argparse
 import os
 import platform
 import queue
+import signal
 import sys
 import threading
 import time
@@ -21,6 +22,9 @@ from .methods import METHODS
 from .protocol import Arrays, Header, ProtocolError, read_message, write_message
 
 SECONDS_BETWEEN_REPORTS = 0.05
+# How long work may go on for a client that is gone before it is cut off.
+SECONDS_TO_STOP = 5.0
+LONGEST_MESSAGE = 2000
 
 
 class Worker:
@@ -43,17 +47,24 @@ class Worker:
                 request = self._waiting.get(timeout=self._idle_seconds)
             except queue.Empty:
                 return
-            if request is None or request[0].get("method") == "shutdown":
+            if request is None:
                 return
-            self._answer(*request)
+            header, arrays = request
+            del request  # so that the arrays go as soon as the method is done with them
+            if header["method"] == "shutdown":
+                self._send(header["id"], {"type": "result", "result": {}})
+                return
+            self._answer(header, arrays)
+            del arrays
 
     def _listen(self) -> None:
         """Sorts what arrives: cancel requests are noted at once, others wait for their turn."""
         try:
             while True:
                 header, arrays = read_message(self._requests)
-                if header.get("type") == "cancel":
-                    self._cancelled.add(int(header["id"]))
+                _assert_well_formed(header)
+                if header["type"] == "cancel":
+                    self._cancelled.add(header["id"])
                 else:
                     self._waiting.put((header, arrays))
         except (EOFError, OSError):
@@ -62,9 +73,12 @@ class Worker:
             print(f"The connection is broken: {error}", file=sys.stderr, flush=True)
         self._client_gone.set()
         self._waiting.put(None)
+        # The main thread ends the process when it comes to it; nobody needs what it computes.
+        time.sleep(SECONDS_TO_STOP)
+        os._exit(1)
 
     def _answer(self, header: Header, arrays: Arrays) -> None:
-        identity = int(header["id"])
+        identity = header["id"]
         last_report = 0.0
 
         def report(stage: str, fraction: float) -> None:
@@ -78,39 +92,57 @@ class Worker:
                 self._send(identity, message)
 
         try:
-            method = METHODS.get(header.get("method", ""))
+            method = METHODS.get(header["method"])
             if method is None:
-                raise EngineError(f"The worker does not know the method {header.get('method')!r}.")
+                raise EngineError(f"The worker does not know the method {header['method']!r}.")
             report("start", 0.0)
-            result, result_arrays = method(header.get("params", {}), arrays, report)
+            result, result_arrays = method(header["params"], arrays, report)
             self._send(identity, {"type": "result", "result": result}, result_arrays)
-        except Exception as error:  # whatever it is, it is an answer; the worker lives on
-            told = _as_told(error)
-            self._send(
-                identity, {"type": "error", "error": type(told).__name__, "message": str(told)}
-            )
+        except BaseException as error:  # whatever it is, sys.exit included, it is an answer
+            self._send(identity, {"type": "error", **_as_told(error)})
         finally:
             self._cancelled.discard(identity)
 
     def _send(self, identity: int, header: Header, arrays: Arrays | None = None) -> None:
         try:
             write_message(self._answers, {**header, "id": identity}, arrays)
-        except (BrokenPipeError, OSError):
+        except OSError:
             self._client_gone.set()
 
 
-def _as_told(error: Exception) -> OnetError:
+def _assert_well_formed(header: Header) -> None:
+    """Raises ProtocolError for a header that this module could not read further."""
+    kind, identity = header.get("type"), header.get("id")
+    good = type(identity) is int and (
+        kind == "cancel"
+        or (
+            kind == "request"
+            and isinstance(header.get("method"), str)
+            and isinstance(header.get("params"), dict)
+        )
+    )
+    if not good:
+        raise ProtocolError(f"A message of type {kind!r} lacks what it needs.")
+
+
+def _as_told(error: BaseException) -> Header:
     """The error as the user should read it; anything unexpected leaves its traceback in the log."""
-    if isinstance(error, OnetError):
-        return error
-    traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.flush()
+    told, logged = error, False
     if isinstance(error, MemoryError):
-        return DeviceError("The memory does not suffice: choose a lower resolution.")
-    if isinstance(error, ModuleNotFoundError):
-        return EngineError(f"The runtime lacks the package {error.name!r}: set it up again.")
-    first = (str(error).strip().splitlines() or [""])[0]
-    return EngineError(f"An unexpected error stopped this step ({type(error).__name__}: {first}).")
+        told = DeviceError("The memory does not suffice: choose a lower resolution.")
+    elif isinstance(error, ModuleNotFoundError):
+        told = EngineError(
+            f"The runtime ({sys.executable}) lacks the package {error.name!r}: set it up again."
+        )
+    elif not isinstance(error, OnetError):
+        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        kind, logged = type(error).__name__, True
+        told = EngineError(f"An unexpected error stopped this step ({kind}: {first}).")
+    if told is not error:
+        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.flush()
+    message = str(told)[:LONGEST_MESSAGE]
+    return {"error": type(told).__name__, "message": message, "logged": logged}
 
 
 def main() -> None:
@@ -118,6 +150,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--idle-seconds", type=float, default=1800.0)
     arguments = parser.parse_args()
+    # Ctrl-C in a terminal reaches all its processes; it is the client's to say what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The duplicates are not inherited by what the worker may start, and 0 and 1 are harmless then.
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
