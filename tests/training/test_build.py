@@ -1,0 +1,484 @@
+"""Building datasets: labels of known shapes, the layout, pictures and cameras, the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from PIL import Image
+
+from onet_core.errors import InputError
+from onet_core.inputs.voxelise import solid_voxels
+from onet_core.inputs.voxels import read_binvox
+from training.build import layout
+from training.build.__main__ import main
+from training.build.folder import choose_split, list_meshes, read_triangles
+from training.build.normalise import Triangles, make_triangles, normalise
+from training.build.occupancy import THICKNESS, FloodFill, make_solid, turned_outwards
+from training.build.render import SIZE, Renderer, view_generator
+from training.build.sampling import sample_box, sample_surface
+from training.build.shapes import list_indexed_shapes
+from training.build.work import Amount, build, build_shape
+from training.datasets.shapenet import ShapeDataset
+from training.labelled import read_shape
+
+SMALL = Amount(points=20_000, surface=5_000, views=2)
+
+
+def triangles(mesh: trimesh.Trimesh) -> Triangles:
+    return make_triangles(mesh.vertices, mesh.faces)
+
+
+def ball(radius: float = 0.5) -> Triangles:
+    return triangles(trimesh.creation.icosphere(subdivisions=4, radius=radius))
+
+
+def box(*edges: float) -> trimesh.Trimesh:
+    return trimesh.creation.box(edges)
+
+
+def plate(width: float, depth: float) -> Triangles:
+    """A single horizontal sheet."""
+    x, z = width / 2, depth / 2
+    corners = [[-x, 0, -z], [-x, 0, z], [x, 0, z], [x, 0, -z]]
+    return make_triangles(corners, [[0, 1, 2], [0, 2, 3]])
+
+
+def points(count: int = 50_000) -> NDArray[np.float64]:
+    return sample_box(count, np.random.default_rng(5)).astype(np.float64)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+@pytest.mark.parametrize("method", ["auto", "winding", "floodfill"])
+def test_a_ball(method: str) -> None:
+    solid = make_solid(ball(0.45), method, rng())
+    assert solid.method == ("winding" if method == "auto" else method)
+    queries = points()
+    distance = np.linalg.norm(queries, axis=1) - 0.45
+    labels = solid.inside(queries)
+    # The polyhedron lies a little inside of the ball, flood-filled solids up to a cell outside.
+    slack = (-0.003, 0.0) if method != "floodfill" else (-0.003, np.sqrt(3) / 128)
+    assert labels[distance < slack[0]].all()
+    assert not labels[distance > slack[1]].any()
+    assert solid.thin == 0
+    assert solid.buried == 0
+
+
+def test_a_box_that_lies_in_the_sides_of_the_cube_is_not_fattened() -> None:
+    flood = FloodFill(triangles(box(1, 1, 1)))
+    assert flood.solid.sum() == 128**3
+    assert flood.enclosed == pytest.approx((126 / 128) ** 3)
+
+
+def test_flipped_and_mixed_faces_are_turned() -> None:
+    queries = points()
+    inside = (np.abs(queries) < [0.5, 0.3, 0.2]).all(axis=1)
+    right = triangles(box(1, 0.6, 0.4).subdivide())
+    assert make_solid(right.flipped(), "auto", rng()).orientation == "flipped"
+    faces = right.faces.copy()
+    faces[::3] = faces[::3, ::-1]
+    mixed = Triangles(right.vertices, faces, right.colours)
+    for shape, orientation in ((right.flipped(), "flipped"), (mixed, "reoriented")):
+        solid = make_solid(shape, "auto", rng())
+        assert (solid.method, solid.orientation) == ("winding", orientation)
+        np.testing.assert_array_equal(solid.inside(queries), inside)
+    turned = turned_outwards(mixed).vector_areas()
+    np.testing.assert_allclose(turned, right.vector_areas(), atol=1e-12)
+
+
+def test_a_torn_box_is_flooded() -> None:
+    """Two missing faces leave a hole smaller than a cell, and half of the rest look inwards."""
+    mesh = box(1, 0.8, 0.6)
+    for _ in range(8):
+        top = (mesh.triangles_center[:, 1] > 0.39) & (mesh.face_normals[:, 1] > 0.9)
+        middle = np.linalg.norm(mesh.triangles_center[:, [0, 2]], axis=1)
+        nearest = np.argsort(np.where(top, middle, np.inf))[:2]
+        mesh = mesh.subdivide(nearest)
+    missing = np.argsort(np.linalg.norm(mesh.triangles_center - [0, 0.4, 0], axis=1))[:2]
+    assert mesh.area_faces[missing].sum() < (1 / 128) ** 2
+    faces = np.delete(mesh.faces, missing, axis=0)
+    inwards = np.random.default_rng(0).random(len(faces)) < 0.5
+    faces = np.where(inwards[:, None], faces[:, ::-1], faces)
+    # Every face with corners of its own: nothing tells which ones belong together.
+    soup = make_triangles(mesh.vertices[faces], np.arange(3 * len(faces)))
+    solid = make_solid(soup, "floodfill", rng())
+    queries = points()
+    depth = (np.array([0.5, 0.4, 0.3]) - np.abs(queries)).min(axis=1)
+    labels = solid.inside(queries)
+    assert labels[depth > 0].all()
+    assert not labels[depth < -1.5 / 128].any()
+
+
+def test_loose_walls_around_two_rooms_are_flooded() -> None:
+    """No part of it is closed and which side of a wall is outside can't be told from the wall."""
+    room = box(0.3, 0.3, 0.3)
+    corners = np.concatenate([room.triangles + [x, 0, 0] for x in (-0.35, 0.35)])
+    flip = np.arange(len(corners)) % 4 < 2
+    corners[flip] = corners[flip, ::-1]
+    solid = make_solid(make_triangles(corners, np.arange(3 * len(corners))), "auto", rng())
+    assert solid.method == "floodfill"
+    queries = points()
+    beside = np.abs(np.abs(queries[:, 0]) - 0.35)
+    depth = 0.15 - np.maximum(beside, np.abs(queries[:, 1:]).max(axis=1))
+    labels = solid.inside(queries)
+    assert labels[depth > 0].all()
+    assert not labels[depth < -1.5 / 128].any()
+
+
+def test_a_box_without_its_lid() -> None:
+    mesh = box(1, 0.8, 0.6)
+    lid = mesh.face_normals[:, 1] > 0.9
+    tray = make_triangles(mesh.vertices, mesh.faces[~lid])
+    with pytest.raises(InputError, match="Neither"):
+        make_solid(tray, "auto", rng())
+    # By winding numbers the deep part of the tray is still inside, as a lid would be guessed.
+    solid = make_solid(tray, "winding", rng())
+    queries = points()
+    labels = solid.inside(queries)
+    inner = (np.abs(queries) < [0.45, 0.35, 0.25]).all(axis=1)
+    assert labels[inner & (queries[:, 1] < -0.2)].all()
+    assert not labels[queries[:, 1] > 0.4 + THICKNESS].any()
+
+
+@pytest.mark.parametrize("method", ["winding", "floodfill"])
+def test_a_sheet_gets_thickness(method: str) -> None:
+    solid = make_solid(plate(1.0, 0.8), method, rng())
+    near = np.array([0.45, 0.03, 0.35])
+    queries = np.random.default_rng(2).uniform(-near, near, (40_000, 3))
+    labels = solid.inside(queries)
+    if method == "winding":
+        assert solid.thin > 0.99
+        # No holes between the samples, and exactly as thick as the original's.
+        np.testing.assert_array_equal(labels, np.abs(queries[:, 1]) < THICKNESS)
+    else:
+        assert labels[np.abs(queries[:, 1]) < THICKNESS].all()
+        assert not labels[np.abs(queries[:, 1]) > 2 / 128].any()
+
+
+def test_thick_parts_stay_as_they_are_beside_sheets() -> None:
+    block = box(0.4, 0.4, 0.4)
+    sheet = plate(1.0, 0.3)
+    aside = np.array([0.3, 0, 0])
+    vertices = np.concatenate([block.vertices + aside, sheet.vertices - aside])
+    faces = np.concatenate([block.faces, sheet.faces + len(block.vertices)])
+    both = make_triangles(vertices, faces)
+    solid = make_solid(both, "winding", rng())
+    # Not rounded: no point lies exactly on a side of the block.
+    queries = np.random.default_rng(5).uniform(-0.55, 0.55, (100_000, 3))
+    labels = solid.inside(queries)
+    in_block = (np.abs(queries - aside) < 0.2).all(axis=1)
+    away = queries[:, 0] > 0.3  # right of the sheet's end
+    np.testing.assert_array_equal(labels[away], in_block[away])
+    assert labels[in_block].all()
+    # The end of the sheet inside the block is buried: it is no part of the visible surface.
+    assert solid.buried == pytest.approx(0.1 * 0.3 / (6 * 0.16 + 1.0 * 0.3), rel=0.1)
+    surface = solid.surface(20_000, rng())
+    assert len(surface) == 20_000
+    assert not (np.abs(surface.points - aside) < 0.199).all(axis=1).any()
+
+
+def test_surface_samples_are_even() -> None:
+    shape = triangles(box(1, 0.5, 0.25))
+    samples = sample_surface(shape, 40_000, rng())
+    on = np.isclose(np.abs(samples.points), [0.5, 0.25, 0.125], atol=1e-12)
+    assert on.any(axis=1).all()
+    outward = (samples.points * samples.normals).sum(axis=1)
+    assert (outward > 0.12).all()
+    share = (np.abs(samples.normals[:, 1]) > 0.5).mean()
+    areas = np.array([0.5 * 0.25, 1 * 0.25, 1 * 0.5])
+    assert share == pytest.approx(areas[1] / areas.sum(), abs=0.01)
+    np.testing.assert_allclose(samples.points.mean(axis=0), 0, atol=0.01)
+
+
+@pytest.mark.parametrize("up_axis", ["y", "z"])
+def test_normalise(up_axis: str) -> None:
+    mesh = box(2, 5, 3)
+    mesh.apply_translation([10, -20, 30])
+    vertices = np.concatenate([mesh.vertices, [[900, 900, 900]]])  # no face uses the last one
+    shape, loc, scale = normalise(make_triangles(vertices, mesh.faces), up_axis)
+    size = np.ptp(shape.corners.reshape(-1, 3), axis=0)
+    assert scale == pytest.approx(5)
+    if up_axis == "y":
+        np.testing.assert_allclose(size, [0.4, 1, 0.6])
+        np.testing.assert_allclose(loc + scale * shape.vertices, vertices)
+    else:
+        np.testing.assert_allclose(size, [0.4, 0.6, 1])
+        np.testing.assert_allclose(loc, [-10, 30, -20])
+    assert (shape.vector_areas() * shape.corners.mean(axis=1)).sum(axis=1).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("vertices", "faces", "message"),
+    [
+        ([[0, 0, 0]], [], "no faces"),
+        ([[0, 0, 0], [1, 0, 0], [2, 0, 0]], [[0, 1, 2]], "area"),
+        ([[0, 0, 0], [1, 0, 0], [0, np.nan, 0]], [[0, 1, 2]], "finite"),
+        ([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 3]], "vertices"),
+    ],
+)
+def test_unusable_meshes(vertices: list, faces: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_triangles(vertices, faces)
+
+
+def test_binvox_agrees_with_trimeshs_reader(tmp_path: Path) -> None:
+    cells = np.random.default_rng(0).random((32, 32, 32)) < 0.4
+    cells[5:9] = True  # longer runs than a byte can count
+    content = layout.binvox(cells, np.array([-0.5, -0.25, 1.0]), 2.0)
+    read = trimesh.exchange.binvox.load_binvox(io.BytesIO(content))
+    np.testing.assert_array_equal(read.matrix, cells)
+    (tmp_path / "a.binvox").write_bytes(content)
+    grid = read_binvox(tmp_path / "a.binvox")
+    np.testing.assert_array_equal(grid.occupied, cells)
+    np.testing.assert_allclose(grid.origin, [-0.5, -0.25, 1.0])
+    assert grid.pitch == 2 / 32
+
+
+def test_pictures_agree_with_their_cameras() -> None:
+    """The rendered silhouette is that of densely sampled points under the stored camera."""
+    mesh = trimesh.util.concatenate([box(1, 0.3, 0.2), trimesh.creation.icosphere(radius=0.3)])
+    mesh.apply_translation(-mesh.bounds.mean(axis=0))
+    shape = triangles(mesh)
+    dark = Triangles(shape.vertices, shape.faces, np.full_like(shape.colours, 90))
+    samples = sample_surface(dark, 400_000, rng()).points
+    renderer = Renderer(dark)
+    for view in range(6):
+        picture, camera = renderer.view(view_generator("shape", view))
+        assert picture.shape == (SIZE, SIZE, 3)
+        drawn = picture.max(axis=2) < 250
+        pixels = camera.project(samples)
+        assert pixels.min() > 0
+        assert pixels.max() < SIZE
+        expected = np.zeros_like(drawn)
+        expected[pixels[:, 1].astype(int), pixels[:, 0].astype(int)] = True
+        assert (drawn & expected).sum() / (drawn | expected).sum() > 0.97
+        # The object is fitted into the frame, a little off its middle.
+        extent = np.ptp(pixels, axis=0).max() / SIZE
+        assert 0.72 < extent < 0.88
+        offset = np.abs((pixels.max(axis=0) + pixels.min(axis=0)) / 2 - SIZE / 2).max()
+        assert offset < 0.021 * SIZE
+        rotation = camera.world[:, :3]
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(rotation) == pytest.approx(1)
+        assert (rotation[1] @ [0, 1, 0]) < 0  # the camera's y points down
+
+
+def write_index(source: Path, rows: list[dict[str, str]], mesh: trimesh.Trimesh) -> None:
+    """A source with an index whose shapes are all the same mesh, in different categories."""
+    source.mkdir(exist_ok=True)
+    with (source / "index.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["id", "category", "split", "inside_method", "licence"])
+        writer.writeheader()
+        writer.writerows(rows)
+    for row in rows:
+        path = source / "shapes" / row["category"] / f"{row['id']}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            path,
+            vertices=((mesh.vertices + 0.5) * 65535).round().astype(np.uint16),
+            faces=mesh.faces.astype(np.uint16),
+            colours=np.full((len(mesh.faces), 3), 80, np.uint8),
+        )
+
+
+def row(name: str, category: str, split: str, method: str = "winding") -> dict[str, str]:
+    return {
+        "id": name,
+        "category": category,
+        "split": split,
+        "inside_method": method,
+        "licence": "CC0",
+    }
+
+
+def test_an_indexed_source_becomes_a_dataset(tmp_path: Path) -> None:
+    mesh = trimesh.creation.icosphere(subdivisions=3, radius=0.5)
+    rows = [row("a", "ball", "train"), row("b", "ball", "test", "floodfill"), row("c", "x", "val")]
+    write_index(tmp_path / "source", rows, mesh)
+    entries = list_indexed_shapes(tmp_path / "source")
+    root = tmp_path / "data"
+    records = build(entries, root, SMALL)
+    assert [(r.status, r.method, r.licence) for r in records] == [
+        ("built", "winding", "CC0"),
+        ("built", "floodfill", "CC0"),
+        ("built", "winding", "CC0"),
+    ]
+    assert (root / "ball" / "train.lst").read_bytes() == b"a"
+    assert (root / "ball" / "val.lst").read_bytes() == b""
+    assert json.loads((root / "metadata.yaml").read_text())["ball"]["name"] == "ball"
+    shape = read_shape(root, "ball", "a")
+    assert len(shape.points) == 20_000
+    assert shape.occupancies.mean() == pytest.approx(4 / 3 * np.pi / 8 / 1.1**3, rel=0.05)
+    np.testing.assert_allclose(np.linalg.norm(shape.surface_points, axis=1), 0.5, atol=0.006)
+    np.testing.assert_allclose(
+        (shape.surface_points * shape.surface_normals).sum(axis=1), 0.5, atol=0.03
+    )
+    for kind, size in (("points", (300, 3)), ("voxels", (32, 32, 32)), ("image", (3, 64, 64))):
+        dataset = ShapeDataset(root, "train", kind, image_size=64, points_iou=100)
+        item = dataset[0]
+        assert item["inputs"].shape == size
+        truth = np.linalg.norm(item["points"], axis=1) < 0.5
+        assert (item["occupancies"] == truth).mean() > 0.98
+    expected = solid_voxels((entries[0].load().triangles.corners + 0.5) * 32, 32)
+    stored = ShapeDataset(root, "train", "voxels")[0]["inputs"]
+    np.testing.assert_array_equal(stored > 0, expected)
+    views = sorted((root / "ball" / "a" / "img_choy2016").iterdir())
+    assert [path.name for path in views] == ["000.jpg", "001.jpg", "cameras.npz"]
+    with Image.open(views[0]) as picture:
+        assert picture.size == (137, 137)
+    cameras = np.load(views[-1])
+    assert cameras["world_mat_1"].shape == (3, 4)
+    assert cameras["camera_mat_1"].shape == (3, 3)
+
+
+def test_building_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_index(
+        tmp_path / "source",
+        [row("a", "ball", "train"), row("b", "ball", "train")],
+        trimesh.creation.icosphere(radius=0.5),
+    )
+    entries = list_indexed_shapes(tmp_path / "source")
+    root = tmp_path / "data"
+
+    def broken(*args: object, **options: object) -> None:
+        raise RuntimeError("the power went out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "write_record", broken)
+        with pytest.raises(RuntimeError, match="power"):
+            build_shape(entries[0], root, SMALL)
+    assert list((root / "ball").iterdir()) == []  # nothing half-made
+    amount = Amount(points=1000, surface=500, views=0)
+    first = build_shape(entries[0], root, amount)
+    before = (root / "ball" / "a" / "points.npz").stat().st_mtime_ns
+    records = build(entries, root, amount)
+    assert records[0] == first
+    assert (root / "ball" / "a" / "points.npz").stat().st_mtime_ns == before
+    assert (root / "ball" / "train.lst").read_text() == "a\nb"
+    # A later run over other shapes of the category keeps what is there.
+    build(entries[1:], root, amount)
+    assert (root / "ball" / "train.lst").read_text() == "a\nb"
+    assert len((root / "report.csv").read_text().splitlines()) == 3
+    # Pictures may follow later.
+    build(entries, root, Amount(views=1), labels=False)
+    assert (root / "ball" / "b" / "img_choy2016" / "000.jpg").is_file()
+    repeated = build_shape(entries[1], tmp_path / "other", amount)
+    assert repeated.inside == records[1].inside
+    for name in ("points.npz", "pointcloud.npz"):
+        one, two = (np.load(part / "ball" / "b" / name) for part in (root, tmp_path / "other"))
+        np.testing.assert_array_equal(one["points"], two["points"])
+
+
+def test_a_bad_index_is_refused(tmp_path: Path) -> None:
+    mesh = trimesh.creation.icosphere()
+    for bad in (row("../a", "x", "train"), row("a", "x", "nowhere"), row("a", "x", "val", "luck")):
+        good = row("a", "x", "train")
+        write_index(tmp_path, [good], mesh)
+        with (tmp_path / "index.csv").open("a") as file:
+            file.write(",".join(bad.values()) + "\n")
+        with pytest.raises(InputError, match=r"index\.csv"):
+            list_indexed_shapes(tmp_path)
+    with pytest.raises(InputError, match="no category boat"):
+        list_indexed_shapes(tmp_path, ["boat"])
+    (tmp_path / "index.csv").write_text("id,category\n")
+    with pytest.raises(InputError, match="lacks the columns"):
+        list_indexed_shapes(tmp_path)
+    write_index(tmp_path, [row("a", "x", "train"), row("a", "x", "val")], mesh)
+    with pytest.raises(InputError, match="two shapes"):
+        build(list_indexed_shapes(tmp_path), tmp_path / "out")
+
+
+def mesh_folder(source: Path) -> Path:
+    (source / "block" / "deep").mkdir(parents=True)
+    (source / "ball").mkdir()
+    red = box(2, 1, 1)
+    red.visual.face_colors = [200, 10, 20, 255]
+    red.export(source / "block" / "red.ply")
+    box(1, 4, 2).export(source / "block" / "deep" / "grey one.obj")
+    inverted = trimesh.creation.icosphere(radius=3)
+    inverted.invert()
+    inverted.export(source / "ball" / "inverted.stl")
+    trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]).export(source / "ball/leaf.off")
+    (source / "ball" / "broken.glb").write_bytes(b"not a mesh")
+    (source / "ball" / "notes.txt").write_text("not a mesh either")
+    return source
+
+
+def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
+    source, root = mesh_folder(tmp_path / "source"), tmp_path / "data"
+    common = ["--source", str(source), "--output", str(root)]
+    labels = ["--points", "5000", "--surface", "2000", "--views", "1"]
+    result = CliRunner().invoke(main, ["folder", *common, *labels, "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    assert "3 winding" in result.output
+    assert "2 dropped" in result.output
+    with (root / "report.csv").open(newline="") as file:
+        rows = {line["name"]: line for line in csv.DictReader(file)}
+    assert set(rows) == {"red_ply", "deep__grey_one_obj", "inverted_stl", "leaf_off", "broken_glb"}
+    assert rows["inverted_stl"]["orientation"] == "flipped"
+    assert rows["leaf_off"]["status"] == "dropped"
+    assert "Neither" in rows["leaf_off"]["reason"]
+    assert "broken.glb" in rows["broken_glb"]["reason"]
+    assert not (root / "ball" / "broken_glb").exists()
+    listed = {
+        line: path.stem
+        for path in root.glob("*/*.lst")
+        for line in path.read_text().split("\n")
+        if line
+    }
+    assert set(listed) == {"red_ply", "deep__grey_one_obj", "inverted_stl"}
+    # .ply is z up by habit: the network's y is the file's z.
+    red = np.load(root / "block" / "red_ply" / "pointcloud.npz")
+    np.testing.assert_allclose(np.ptp(red["points"], axis=0), [1, 0.5, 0.5], atol=2e-3)
+    assert red["scale"] == 2
+    with Image.open(root / "block" / "red_ply" / "img_choy2016" / "000.jpg") as picture:
+        middle = np.asarray(picture)[SIZE // 2, SIZE // 2]
+    assert middle[0] > 3 * max(middle[1:])
+    again = CliRunner().invoke(main, ["render", *common, "--views", "1", "--workers", "1"])
+    assert again.exit_code == 0, again.output
+    nothing = CliRunner().invoke(main, ["folder", *common, *labels, "--categories", "boat"])
+    assert nothing.exit_code == 2
+    assert nothing.output.count("\n") == 1
+
+
+def test_folder_splits_follow_from_names(tmp_path: Path) -> None:
+    source = mesh_folder(tmp_path / "source")
+    chosen = {entry.name: entry.split for entry in list_meshes(source)}
+    (source / "ball" / "another.ply").write_bytes(b"")
+    more = {entry.name: entry.split for entry in list_meshes(source)}
+    assert chosen.items() <= more.items()
+    shares = [choose_split(f"c/{k}", (0.7, 0.1, 0.2)) for k in range(4000)]
+    for split, share in {"train": 0.7, "val": 0.1, "test": 0.2}.items():
+        assert shares.count(split) / 4000 == pytest.approx(share, abs=0.03)
+    with pytest.raises(InputError, match="add up"):
+        list_meshes(source, shares=(0.5, 0.1, 0.1))
+    flat = list_meshes(source / "block" / "deep")
+    assert [(entry.category, entry.name) for entry in flat] == [("deep", "grey_one_obj")]
+
+
+def test_scenes_keep_their_places_and_colours(tmp_path: Path) -> None:
+    scene = trimesh.Scene()
+    red, grey = box(1, 1, 1), box(1, 1, 1)
+    red.visual.face_colors = [255, 0, 0, 255]
+    mirrored = np.diag([-1.0, 1, 1, 1])
+    mirrored[0, 3] = 5
+    scene.add_geometry(red)
+    scene.add_geometry(grey, transform=mirrored)
+    scene.export(tmp_path / "scene.glb")
+    shape = read_triangles(tmp_path / "scene.glb")
+    np.testing.assert_allclose(np.ptp(shape.vertices, axis=0), [6, 1, 1])
+    red_faces = (shape.colours == [255, 0, 0]).all(axis=1)
+    assert red_faces.sum() == 12
+    centres = np.where(red_faces, 0.0, 5.0)[:, None] * [1, 0, 0]
+    outward = ((shape.corners.mean(axis=1) - centres) * shape.vector_areas()).sum(axis=1)
+    assert (outward > 0).all()
