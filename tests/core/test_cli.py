@@ -116,9 +116,9 @@ def test_glb_is_turned_y_up(folder):
 
 def test_options_reach_the_pipeline(folder):
     arguments = ("reconstruct", folder / "scan.xyz", "-o", folder / "out", "--device", "cpu")
-    run(*arguments, "--resolution", "40")
+    run(*arguments, "--resolution", "24")
     full = len(trimesh.load(folder / "out" / "scan.ply").faces)
-    run(*arguments, "--resolution", "40", "--faces", full // 2, "--refine", "1")
+    run(*arguments, "--resolution", "24", "--faces", full // 2, "--refine", "1")
     assert len(trimesh.load(folder / "out" / "scan.ply").faces) < 0.52 * full
     contents = set()
     for more in ((), ("--up", "y"), ("--threshold", "0.49")):
