@@ -122,8 +122,11 @@ def test_a_torn_box_is_flooded() -> None:
 def test_loose_walls_around_two_rooms_are_flooded() -> None:
     """No part of it is closed and which side of a wall is outside can't be told from the wall."""
     room = box(0.3, 0.3, 0.3)
-    corners = np.concatenate([room.triangles + [x, 0, 0] for x in (-0.35, 0.35)])
-    flip = np.arange(len(corners)) % 4 < 2
+    middle = room.triangles.mean(axis=1, keepdims=True)
+    apart = middle + 0.99 * (room.triangles - middle)  # gaps are narrower than a cell
+    aside = np.array([0.35, 0, 0])
+    corners = np.concatenate([apart - aside, apart + aside])
+    flip = np.random.default_rng(0).random(len(corners)) < 0.5
     corners[flip] = corners[flip, ::-1]
     solid = make_solid(make_triangles(corners, np.arange(3 * len(corners))), "auto", rng())
     assert solid.method == "floodfill"
