@@ -5,7 +5,8 @@
 it. Blender's own extension tool builds and validates the zip: that of the Blender given by
 --blender, else that of the `bpy` module, either this interpreter's or of a `.venv-bpy-*` that
 `dev.py` made. --check also installs the zip in that Blender, with settings of its own, removes it
-again, and compares what was there before with what is there after.
+again, and compares what was there before with what is there after; if ONET_RUNTIME_PYTHON names
+the runtime's Python, a worker is started in between.
 
 The same sources give the same bytes. Standard library only.
 """
@@ -36,6 +37,7 @@ REPOSITORY = "user_default"
 # The oldest date that a zip can hold.
 DATE = (1980, 1, 1, 0, 0, 0)
 EMPTY_WHEELS = "wheels = []\n"
+VERDICT = "checked: "
 
 
 class Failed(Exception):
@@ -173,11 +175,15 @@ def check(package: Path, blender: Blender) -> None:
         zipped = shutil.copy(package, temporary)
         settings = Path(temporary) / "settings"
         settings.mkdir()
-        _run(
+        output = _run(
             (*blender.script, str(script), "--", "--inside", str(zipped)),
             "The extension does not install and go away cleanly",
             {"BLENDER_USER_RESOURCES": str(settings)},
         )
+    verdicts = [line for line in output if line.startswith(VERDICT)]
+    if not verdicts:
+        raise Failed("\n    ".join(["Blender did not run the check:", *output[-8:]]))
+    print(verdicts[0].removeprefix(VERDICT), flush=True)
 
 
 def check_inside(package: Path) -> None:
@@ -204,6 +210,9 @@ def check_inside(package: Path) -> None:
     heavy = {"torch", "scipy", "trimesh"} & set(sys.modules)
     if heavy:
         raise Failed(f"The extension imports {', '.join(sorted(heavy))} into Blender.")
+    if os.environ.get("ONET_RUNTIME_PYTHON"):
+        # With the worker running there is more to take away.
+        bpy.ops.onet.check_runtime()
     index = next(
         i
         for i, repository in enumerate(bpy.context.preferences.extensions.repos)
@@ -218,7 +227,7 @@ def check_inside(package: Path) -> None:
         raise Failed(f"After removal these are left: {left}; these are gone: {lost}.")
     files = sum(item.startswith("file ") for item in installed)
     print(
-        f"Blender {bpy.app.version_string}: installed {files} files, added "
+        f"{VERDICT}Blender {bpy.app.version_string}: installed {files} files, added "
         f"{len(installed - before) - files} names, all gone after removal."
     )
 
@@ -231,8 +240,8 @@ def _footprint(extensions: Path) -> set[str]:
     wheels = extensions / ".local"
     found = {f"path {path}" for path in sys.path if wheels not in Path(path).parents}
     for path in extensions.rglob("*"):
-        # Blender's own index of what is installed, and caches.
-        if path.is_file() and not {".blender_ext", "__pycache__", ".cache"} & set(path.parts):
+        # Blender's own index of what is installed.
+        if path.is_file() and not {".blender_ext", ".cache"} & set(path.parts):
             found.add(f"file {path.relative_to(extensions).as_posix()}")
     found |= {f"module of operators {name}" for name in dir(bpy.ops)}
     found |= {f"add-on {addon.module}" for addon in bpy.context.preferences.addons}
@@ -287,17 +296,22 @@ def _digest(content: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def _run(command: Sequence[str], failure: str, variables: dict[str, str] | None = None) -> None:
-    """Runs a command; raises Failed with the end of its output where it does not succeed."""
+def _run(
+    command: Sequence[str], failure: str, variables: dict[str, str] | None = None
+) -> list[str]:
+    """Runs a command and returns the lines of its output; raises Failed where it does not succeed.
+    """
+    # A PYTHONPATH may hide what is being tested.
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, env={**os.environ, **(variables or {})}, stdin=subprocess.DEVNULL,
+        command, env={**inherited, **(variables or {})}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         check=False,
     )
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0:
         raise Failed("\n    ".join([f"{failure} (status {done.returncode}):", *lines[-8:]]))
-    print("\n".join(lines[-2:]), flush=True)
+    return lines
 
 
 def main(arguments: Sequence[str]) -> int:
