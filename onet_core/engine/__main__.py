@@ -10,11 +10,20 @@ import importlib.util
 import sys
 from pathlib import Path
 
+# With this status the last line on stderr says, for the user, what is wrong with the interpreter.
+UNSUITABLE = 78
+
+
+def refuse(message: str) -> None:
+    """Ends the process, which has not begun to work."""
+    print(message, file=sys.stderr)
+    sys.exit(UNSUITABLE)
+
 
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 -- the user chooses the interpreter
         found = ".".join(str(number) for number in sys.version_info[:3])
-        sys.exit(f"ONet needs Python 3.11 or newer; {sys.executable} is Python {found}.")
+        refuse(f"ONet needs Python 3.11 or newer, but {sys.executable} is Python {found}.")
     folder = Path(__file__).resolve().parent.parent
     spec = importlib.util.spec_from_file_location(
         "onet_core", folder / "__init__.py", submodule_search_locations=[str(folder)]
@@ -27,7 +36,7 @@ def main() -> None:
     try:
         worker = importlib.import_module("onet_core.engine.worker")
     except ModuleNotFoundError as error:
-        sys.exit(f"The Python at {sys.executable} lacks the package {error.name!r}.")
+        refuse(f"The runtime ({sys.executable}) lacks the package {error.name!r}: set it up again.")
     worker.main()
 
 

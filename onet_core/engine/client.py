@@ -32,6 +32,7 @@ MAIN = Path(__file__).resolve().with_name("__main__.py")
 SECONDS_TO_START = 60.0
 SECONDS_TO_CANCEL = 10.0
 SECONDS_TO_END = 2.0
+UNSUITABLE = 78  # __main__.py's status for an interpreter that can't be used
 LOG_TAIL_LINES = 6
 LOG_TAIL_BYTES = 16_384
 DEAD: Message = ({"type": "dead"}, {})
@@ -390,12 +391,14 @@ class _Process:
             reason = f"it said nothing for {SECONDS_TO_START:g} seconds"
         else:
             reason = FATES.get(status or 0, f"exit status {status}")
-        what = "stopped unexpectedly" if self._ready else f"({self._python}) could not be started"
-        message = f"The worker process {what}: {reason}."
         with self._log.open("rb") as log_file:
             size = log_file.seek(0, os.SEEK_END)
             log_file.seek(max(self._log_start, size - LOG_TAIL_BYTES))
             lines = log_file.read().decode("utf-8", errors="replace").strip().splitlines()
+        if status == UNSUITABLE and not self._ready and lines:
+            return EngineError(lines[-1])
+        what = "stopped unexpectedly" if self._ready else f"({self._python}) could not be started"
+        message = f"The worker process {what}: {reason}."
         if lines:
             self._keep_log = True
             tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])

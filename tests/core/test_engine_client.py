@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import signal
@@ -406,6 +407,19 @@ def test_missing_interpreters(tmp_path: Path) -> None:
         EngineClient(tmp_path / "text").call("hello")
 
 
+def test_interpreters_that_are_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = ROOT / "onet_core" / "engine" / "__main__.py"
+    ast.parse(start.read_text(), feature_version=(3, 6))  # old ones must get as far as to say it
+    pretending = tmp_path / "pretending.py"
+    pretending.write_text(
+        "import runpy, sys\nsys.version_info = (3, 10, 2, 'final', 0)\n"
+        f"runpy.run_path({str(start)!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(client_module, "MAIN", pretending)
+    with pytest.raises(EngineError, match=r"^ONet needs Python 3\.11 .* is Python 3\.10\.2\.$"):
+        EngineClient(sys.executable).call("hello")
+
+
 def test_a_runtime_without_libraries_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,7 +427,7 @@ def test_a_runtime_without_libraries_is_told(
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
     python = bare / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    with pytest.raises(EngineError, match="lacks the package 'numpy'"):
+    with pytest.raises(EngineError, match=r"^The runtime \(.*\) lacks the package 'numpy'[^.]*\.$"):
         EngineClient(python, log=tmp_path / "log").call("hello")
 
 
