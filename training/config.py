@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-from onet_core.models.description import ModelDescription
 
 from onet_core.errors import OnetError
+from onet_core.models.description import ModelDescription
 
 from .augment import AUGMENTATIONS
 
@@ -85,7 +85,8 @@ class TrainingConfig:
     max_steps: None to go on until stopped; all intervals are in steps.
     batch_size: shapes per optimiser step, over `accumulate` passes.
     schedule: `constant` (the original) or `cosine` to zero at max_steps, after a linear rise over
-    warmup_steps. gradient_clip: largest norm of the gradients, None for no limit.
+    warmup_steps. gradient_clip: largest norm of the gradients of the loss per point, None for no
+    limit.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
     initial_weights: a weights file to start from. devices: how many, None for all that are there.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import click
 import torch
@@ -16,13 +18,26 @@ from onet_core.models.weights import save_weights
 from .config import Config, load_config
 
 
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A Lightning checkpoint, on the CPU. Raises ModelError where it is missing or damaged."""
+    if not path.is_file():
+        raise ModelError(f"There is no checkpoint {path}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise ModelError(f"The checkpoint {path} is damaged; remove it to begin anew.") from error
+    if not isinstance(content, dict) or not {"state_dict", "global_step"} <= content.keys():
+        raise ModelError(f"{path} is not a checkpoint of a training run.")
+    return content
+
+
 def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
     """Writes the network of a Lightning checkpoint (averaged weights where there are any).
 
     target: `.safetensors`, with the description of `config` and the steps done in its header.
     Raises ModelError where the checkpoint does not fit the configuration.
     """
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    content = read_checkpoint(checkpoint)
     prefix = "network."
     state = {
         name.removeprefix(prefix): value

@@ -28,7 +28,9 @@ class OccupancyTraining(lightning.LightningModule):
     """The paper's objective (section 3.2): cross entropy summed over points, plus the KL term.
 
     Batches come from `training.datasets.shapenet.ShapeDataset`. Validation logs `val_iou` (at the
-    model's threshold, prior mean as latent), `val_iou_half` (at 0.5) and `val_loss`.
+    model's threshold), `val_iou_half` (at 0.5) and `val_loss`. The latent of a shape is the prior's
+    mean, as in the original, or without an observation, where that would say nothing about the
+    shape, the mean of its own encoding.
     """
 
     def __init__(
@@ -107,13 +109,10 @@ class OccupancyTraining(lightning.LightningModule):
         network = self.network
         target = batch["occupancies_iou"] >= 0.5
         points = batch["points_iou"]
-        if isinstance(network, OccupancyNetwork) and network.z_dim:
-            # Without an observation the best guess about a shape is its own encoding.
-            code = network.encode_inputs(batch["inputs"])
+        code = network.encode_inputs(batch["inputs"])
+        z = points.new_zeros(len(points), network.z_dim)
+        if self.description.input_kind == "none":
             z = network.infer_z(batch["points"], batch["occupancies"], code).mean
-        else:
-            code = network.encode_inputs(batch["inputs"])
-            z = points.new_zeros(len(points), 0)
         probability = torch.sigmoid(network.decode(points, z, code).float())
         threshold = self.description.threshold
         size = len(points)

@@ -8,27 +8,36 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from onet_core.errors import OnetError
+from onet_core.errors import ModelError, OnetError
 from onet_core.models.weights import load_weights
 
-from .config import Config, load_config
+from .config import Config, ConfigError, load_config
 from .datasets.shapenet import ShapeDataset
-from .export import export_checkpoint
+from .export import export_checkpoint, read_checkpoint
 from .lightning_module import OccupancyTraining
 
+Tensors = Sequence[Tensor]
 
-def make_loaders(config: Config) -> tuple[DataLoader, DataLoader]:
-    """The training and validation loaders of a configuration."""
+LAST = "last.ckpt"
+logger = logging.getLogger(__name__)
+
+
+def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLoader]:
+    """The training and validation loaders of a configuration, for each of so many processes.
+
+    Raises InputError for unusable data, and ConfigError where the batch can't be shared out.
+    """
     data, test = config.data, config.test
 
     def dataset(split: str, train: bool) -> ShapeDataset:
@@ -52,10 +61,15 @@ def make_loaders(config: Config) -> tuple[DataLoader, DataLoader]:
         )
 
     training_set, validation_set = dataset(data.train_split, True), dataset(data.val_split, False)
-    accumulated = config.training.batch_size // config.training.accumulate
+    passes = config.training.accumulate * processes
+    if config.training.batch_size % passes:
+        raise ConfigError(
+            f"training.batch_size is {config.training.batch_size}, but must be a multiple of "
+            f"{passes}: {config.training.accumulate} passes on {processes} devices."
+        )
     training = DataLoader(
         training_set,
-        batch_size=min(accumulated, len(training_set)),
+        batch_size=min(config.training.batch_size // passes, len(training_set)),
         shuffle=True,
         drop_last=True,
         num_workers=data.workers,
@@ -86,6 +100,63 @@ def make_module(config: Config) -> OccupancyTraining:
     return module
 
 
+class SavedAtEnd(Callback):
+    """Keeps the last state of a run that came to its end, so that it can be prolonged."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Comes before the averaged weights take the place of the others."""
+        trainer.save_checkpoint(self.path)
+
+
+class ProgressLog(Callback):
+    """A line for every validation, for runs that nobody watches."""
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Logs the step and every figure."""
+        figures = ", ".join(
+            f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items())
+        )
+        logger.info("Step %d: %s", trainer.global_step, figures)
+
+
+def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Exponentially averaged weights that forget the beginning sooner, as TensorFlow's do.
+
+    After n updates the decay is (1 + n) / (10 + n) at most: a plain one of 0.999 would still show
+    the untrained network after thousands of steps. Counters are copied.
+    """
+
+    @torch.no_grad()
+    def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        count = float(updates)
+        share = 1 - min(decay, (1 + count) / (10 + count))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, share)
+            else:
+                mean.copy_(value)
+
+    return average
+
+
+class AveragedWeights(WeightAveraging):
+    """Validates, and keeps, exponentially averaged weights and statistics of normalisations."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(use_buffers=True, multi_avg_fn=moving_average(decay))
+
+
+class Backup(ModelCheckpoint):
+    """Checkpoints that stay; of a class of its own to be told from the last one's when resumed."""
+
+
 def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     """Lightning's trainer, and the callback that keeps the best checkpoint."""
     settings = config.training
@@ -96,23 +167,25 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     )
     last = ModelCheckpoint(
         directory,
-        filename="last",
+        filename=LAST.removesuffix(".ckpt"),
         every_n_train_steps=settings.checkpoint_every,
         enable_version_counter=False,
     )
-    backup = ModelCheckpoint(
-        directory, filename="step_{step}", save_top_k=-1, every_n_train_steps=settings.backup_every
+    backup = Backup(
+        directory, filename="{step}", save_top_k=-1, every_n_train_steps=settings.backup_every
     )
-    callbacks: list[Callback] = [best, last, backup]
+    callbacks: list[Callback] = [SavedAtEnd(directory / LAST), ProgressLog(), best, last, backup]
     if settings.ema:
-        callbacks.append(EMAWeightAveraging(decay=settings.ema, use_buffers=True))
+        callbacks.append(AveragedWeights(settings.ema))
+    clip = settings.gradient_clip
     trainer = lightning.Trainer(
         max_steps=settings.max_steps if settings.max_steps is not None else -1,
         max_epochs=-1,
         precision=settings.precision,  # type: ignore[arg-type]  # checked by load_config
         devices=settings.devices or "auto",
         accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.gradient_clip,
+        # The loss is a sum over the points, the limit one for their mean.
+        gradient_clip_val=None if clip is None else clip * config.data.points,
         val_check_interval=settings.validate_every * settings.accumulate,
         check_val_every_n_epoch=None,
         log_every_n_steps=settings.log_every,
@@ -125,25 +198,46 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     return trainer, best
 
 
+def steps_done(checkpoint: Path, module: OccupancyTraining) -> int:
+    """How many steps a run to be resumed has done, 0 where there is no checkpoint.
+
+    Raises ModelError where the checkpoint is damaged or of another network.
+    """
+    if not checkpoint.exists():
+        return 0
+    content = read_checkpoint(checkpoint)
+    shapes = {name: value.shape for name, value in module.state_dict().items()}
+    if shapes != {name: value.shape for name, value in content["state_dict"].items()}:
+        raise ModelError(
+            f"{checkpoint} is of another network; choose another output.directory, or remove it."
+        )
+    return int(content["global_step"])
+
+
 def train(config: Config) -> Path:
     """Runs or resumes the training; returns the exported weights, `weights.safetensors`.
 
     Everything is written below `config.output.directory`: `config.yaml`, `last.ckpt`, `best.ckpt`,
-    TensorBoard's logs, the weights. Raises OnetError for unusable data or configurations.
+    TensorBoard's logs, the weights. Raises OnetError for unusable data or configurations, and
+    where the folder holds the run of another network.
     """
     directory = Path(config.output.directory)
+    last = directory / LAST
+    lightning.seed_everything(config.training.seed, verbose=False)
+    trainer, best = make_trainer(config)
+    training, validation = make_loaders(config, trainer.world_size)
+    module = make_module(config)
+    done = steps_done(last, module)
+    if done:
+        logger.info("Going on from step %d of %s.", done, last)
+    # A resumed run must not see the draws of its beginning again.
+    lightning.seed_everything(config.training.seed + done, workers=True, verbose=False)
     directory.mkdir(parents=True, exist_ok=True)
     config.save(directory / "config.yaml")
-    lightning.seed_everything(config.training.seed, workers=True, verbose=False)
-    training, validation = make_loaders(config)
-    module = make_module(config)
-    trainer, best = make_trainer(config)
-    last = directory / "last.ckpt"
-    trainer.fit(
-        module, training, validation, ckpt_path=last if last.exists() else None, weights_only=True
-    )
+    trainer.fit(module, training, validation, ckpt_path=last if done else None, weights_only=True)
     weights = directory / "weights.safetensors"
-    export_checkpoint(Path(best.best_model_path or last), config, weights)
+    if trainer.is_global_zero:
+        export_checkpoint(Path(best.best_model_path or last), config, weights)
     return weights
 
 
@@ -155,7 +249,7 @@ def main(config: str, overrides: Sequence[str]) -> None:
 
     OVERRIDES change single values: section.key=value.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.INFO)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         click.echo(train(load_config(config, overrides)))
     except OnetError as error:
