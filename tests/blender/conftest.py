@@ -46,9 +46,9 @@ def write(folder, name, kind, network, decoder):
     for key, value in state.items():
         if key.startswith("decoder."):
             value.zero_()
-    # relu(+-40 p - 12) is positive outside of the cube of half size 0.3; logit = 1 - sum.
+    # logit = 1 - sum of relu(+-40 p - 11): zero where a coordinate is +-0.3.
     state["decoder.fc_p.weight"][:6] = 40 * torch.cat([torch.eye(3), -torch.eye(3)])
-    state["decoder.fc_p.bias"][:6] = -12
+    state["decoder.fc_p.bias"][:6] = -11
     state["decoder.fc_out.weight"][0, :6] = -1
     state["decoder.fc_out.bias"][0] = 1
     made.load_state_dict(state)
@@ -77,10 +77,15 @@ def models(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture(autouse=True)
-def fresh_file() -> Iterator[None]:
-    """An empty scene with the add-on registered."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+@pytest.fixture(scope="session", autouse=True)
+def registered() -> Iterator[None]:
+    """The add-on, once for all tests: they also share its worker, whose start takes seconds."""
     onet_blender.register()
     yield
     onet_blender.unregister()
+
+
+@pytest.fixture(autouse=True)
+def fresh_file(registered: None) -> None:
+    """An empty scene before each test."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
