@@ -136,10 +136,13 @@ class Solid:
         Raises InputError where next to nothing of the surface is outside.
         """
         found = [self.samples[~self.is_buried]]
-        if len(found[0]) < 0.01 * len(self.samples):
+        share = len(found[0]) / len(self.samples)
+        if share < 0.01:
             raise InputError("Nearly all of the surface lies inside the solid.")
-        while sum(map(len, found)) < count:
-            more = sample_surface(self.triangles, len(self.samples), rng)
+        while (missing := count - sum(map(len, found))) > 0:
+            # A few more than needed on average, so that one round mostly does.
+            drawn = int(1.05 * missing / share) + 100
+            more = sample_surface(self.triangles, drawn, rng)
             found.append(more[~_classify(self.base, more, _PROBES[self.method])[1]])
         points = np.concatenate([part.points for part in found])
         normals = np.concatenate([part.normals for part in found])
