@@ -219,7 +219,7 @@ class TrainingShapes:
         if voxels is not None:
             self.voxels.append(np.asarray(voxels, dtype=bool).ravel())
 
-    def overlapping(self, shape: LabelledShape, count: int = 4) -> list[int]:
+    def overlapping(self, shape: LabelledShape, count: int = SHORTLIST) -> list[int]:
         """Indices of the shapes that overlap most with one on the coarse grid, best first."""
         self._require(len(self.shapes))
         target = _soft_occupancy(shape)
@@ -229,10 +229,10 @@ class TrainingShapes:
         ]
         return [int(index) for index in np.argsort(ious)[::-1][:count]]
 
-    def nearest_to_points(self, points: Array, count: int = SHORTLIST) -> int:
-        """Index of the shape with the smallest Chamfer distance to an input cloud (N, 3).
+    def nearby(self, points: Array, count: int = SHORTLIST) -> list[int]:
+        """Indices of the shapes whose surfaces are nearest to points (N, 3), best first.
 
-        A shortlist by distance fields, then nearest neighbours among the stored surface points.
+        By the Chamfer distance as the coarse distance fields give it.
         """
         self._require(len(self.shapes))
         cells = _cells(points)
@@ -241,8 +241,15 @@ class TrainingShapes:
             float(distance.ravel()[cells].mean() + field_of_input[_cells(surface)].mean())
             for distance, surface in zip(self.distance, self.surface, strict=True)
         ]
+        return [int(index) for index in np.argsort(coarse)[:count]]
+
+    def nearest_to_points(self, points: Array) -> int:
+        """Index of the shape with the smallest Chamfer distance to an input cloud (N, 3).
+
+        Among the shapes nearby, by nearest neighbours between the cloud and their stored points.
+        """
         tree = cKDTree(points)
-        shortlist = np.argsort(coarse)[:count]
+        shortlist = self.nearby(points)
         exact = [
             float(
                 tree.query(self.surface[index])[0].mean()
@@ -250,7 +257,7 @@ class TrainingShapes:
             )
             for index in shortlist
         ]
-        return int(shortlist[int(np.argmin(exact))])
+        return shortlist[int(np.argmin(exact))]
 
     def nearest_to_voxels(self, voxels: NDArray[np.generic]) -> int:
         """Index of the shape whose voxels overlap most with the input's, (32, 32, 32)."""
@@ -294,13 +301,13 @@ def best_overlap(
 ) -> int:
     """Index of the training shape with the highest IoU with a given one.
 
-    The best of a shortlist by coarse grids, compared on COMPARED_LABELS of both shapes' labels.
-    read: gives a training shape by its entry in `index.shapes`.
+    The best of those that are alike on coarse grids or by their surfaces, compared on
+    COMPARED_LABELS of both shapes' labels. read: a training shape by its entry in `index.shapes`.
     """
-    few = thinned(shape, labels=COMPARED_LABELS)
-    shortlist = index.overlapping(shape)
-    if len(shortlist) == 1:
-        return shortlist[0]
+    few = thinned(shape, labels=COMPARED_LABELS, surface=STORED_POINTS)
+    shortlist = list(
+        dict.fromkeys(index.overlapping(shape, 5) + index.nearby(few.surface_points, 5))
+    )
     ious = []
     for chosen in shortlist:
         candidate = thinned(read(index.shapes[chosen]), labels=COMPARED_LABELS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -56,7 +56,8 @@ class Protocol:
 
     limit: so many shapes only, spread evenly over the split; samples: labelled points and surface
     points per shape (100,000 in the paper); resolution, threshold: of the meshes, the threshold
-    None for the model's own; seed: draws inputs, noise and surface samples.
+    None for the model's own; seed: draws inputs, noise and surface samples; input_points,
+    input_noise: of point clouds, None for the model's own.
     """
 
     split: str = "test"
@@ -67,6 +68,28 @@ class Protocol:
     resolution: int = 128
     threshold: float | None = None
     seed: int = 0
+    input_points: int | None = None
+    input_noise: float | None = None
+
+    def inputs_of(self, description: ModelDescription) -> ModelDescription:
+        """The description, with this protocol's inputs in the place of the model's own."""
+        if self.input_points is None and self.input_noise is None:
+            return description
+        if description.input_kind != "points":
+            raise InputError(
+                f"The model {description.name!r} reads no point clouds, whose number of points "
+                "and noise could be chosen."
+            )
+        inputs = dict(description.inputs)
+        if self.input_points is not None:
+            if self.input_points < 1:
+                raise InputError(f"At least 1 input point is needed, not {self.input_points}.")
+            inputs["points"] = self.input_points
+        if self.input_noise is not None:
+            if not 0 <= self.input_noise < 1:
+                raise InputError(f"The input's noise can't be {self.input_noise:g}.")
+            inputs["noise"] = self.input_noise
+        return replace(description, inputs=inputs)
 
     @property
     def is_complete(self) -> bool:
@@ -246,6 +269,7 @@ def evaluate_network(
     """`evaluate` for a network that is in memory, in evaluation mode."""
     start = time.perf_counter()
     protocol = protocol or Protocol()
+    description = protocol.inputs_of(description)
     _check_baselines(baselines, description.input_kind)
     shapes = _chosen_shapes(root, protocol)
     reconstructor = Reconstructor.of_network(network, description, device)
@@ -507,6 +531,8 @@ def _rounded(value: float) -> float:
     help="Labelled points and surface points per shape; fewer for a quick look.",
 )
 @click.option("--seed", default=0, show_default=True)
+@click.option("--input-points", type=int, help="Size of the input clouds; else the model's own.")
+@click.option("--input-noise", type=float, help="Noise of the input clouds; else the model's own.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--record", is_flag=True, help="Write the means into the weights' description.")
 def main(
@@ -521,6 +547,8 @@ def main(
     threshold: float | None,
     samples: int,
     seed: int,
+    input_points: int | None,
+    input_noise: float | None,
     device: str,
     record: bool,
 ) -> None:
@@ -533,10 +561,14 @@ def main(
         resolution=resolution,
         threshold=threshold,
         seed=seed,
+        input_points=input_points,
+        input_noise=input_noise,
     )
     try:
         if record and not protocol.is_complete:
             raise InputError("Only the full protocol is recorded: drop --limit and --samples.")
+        if record and (input_points, input_noise) != (None, None):
+            raise InputError("Only the model's own inputs are recorded: drop --input-...")
         entry = find_model(weights)
         evaluation = evaluate(
             entry.path,

@@ -134,24 +134,44 @@ class SheetRow:
 
 
 def write_sheet(
-    path: Path, headings: Sequence[str], rows: Sequence[SheetRow], *, size: int = 192
+    path: Path,
+    headings: Sequence[str],
+    rows: Sequence[SheetRow],
+    *,
+    size: int = 192,
+    panels: int = 2,
 ) -> None:
-    """Lays out pictures (H, W, 3) with headings and captions and writes a PNG."""
-    caption, heading, gap = 14, 20, 6
-    width = len(headings) * (size + gap) + gap
-    height = heading + len(rows) * (size + caption + gap) + gap
-    sheet = Image.new("RGB", (width, height), (BACKGROUND,) * 3)
+    """Lays out pictures (H, W, 3) with headings and captions and writes a PNG.
+
+    panels: the rows are dealt into so many blocks side by side, one after the other.
+    """
+    caption, heading, gap, margin = 14, 20, 6, 30
+    lines = max(-(-len(rows) // panels), 1)
+    panel = len(headings) * (size + gap) + margin
+    sheet = Image.new(
+        "RGB",
+        (gap + panel * min(panels, max(len(rows), 1)), heading + lines * (size + caption + gap)),
+        (BACKGROUND,) * 3,
+    )
     drawing = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=11)
-    for index, text in enumerate(headings):
-        drawing.text((gap + index * (size + gap), 4), text, fill=(0, 0, 0), font=font)
-    for line, row in enumerate(rows):
+
+    def write(left: int, top: int, text: str, grey: int) -> None:
+        while drawing.textlength(text, font=font) > size:
+            text = text[:-1]
+        drawing.text((left, top), text, fill=(grey,) * 3, font=font)
+
+    for index, row in enumerate(rows):
+        block, line = divmod(index, lines)
         top = heading + line * (size + caption + gap)
-        for index, (picture, text) in enumerate(zip(row.pictures, row.captions, strict=True)):
-            left = gap + index * (size + gap)
+        cells = zip(headings, row.pictures, row.captions, strict=True)
+        for column, (title, picture, text) in enumerate(cells):
+            left = gap + block * panel + column * (size + gap)
+            if line == 0:
+                write(left, 4, title, 0)
             image = Image.fromarray(picture)
             image.thumbnail((size, size))
             sheet.paste(image, (left + (size - image.width) // 2, top))
-            drawing.text((left, top + size), text, fill=(90, 90, 90), font=font)
+            write(left, top + size, text, 90)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)

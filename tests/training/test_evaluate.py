@@ -177,6 +177,14 @@ def test_inputs_do_not_depend_on_the_limit(root: Path) -> None:
     assert [r.shape for r in limited.results] == ["test0", "test0"]
 
 
+def test_the_size_of_the_input_can_be_chosen() -> None:
+    chosen = Protocol(input_points=50, input_noise=0.1).inputs_of(POINTS)
+    assert chosen.inputs == {"points": 50, "noise": 0.1}
+    assert Protocol().inputs_of(VOXELS) == VOXELS
+    with pytest.raises(InputError, match="no point clouds"):
+        Protocol(input_points=50).inputs_of(VOXELS)
+
+
 def test_pictures_are_read_as_in_training(root: Path) -> None:
     picture = observe(read_shape(root, "large", "test0"), IMAGE)
     assert picture is not None
@@ -222,6 +230,8 @@ def test_damaged_shapes_are_skipped_and_named(tmp_path: Path) -> None:
         (Protocol(categories=("boat",)), [], "boat"),
         (Protocol(limit=0), [], "limit"),
         (Protocol(samples=0), [], "sample"),
+        (Protocol(input_points=0), [], "input point"),
+        (Protocol(input_noise=-1.0), [], "noise"),
         (Protocol(), ["median"], "median"),
         (Protocol(train_split="other"), ["mean"], "other"),
     ],
