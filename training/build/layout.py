@@ -139,7 +139,8 @@ def write_lists(root: Path, records: Iterable[Record]) -> None:
         (root / category).mkdir(parents=True, exist_ok=True)
         for path in sorted((root / category).glob(f"*/{RECORD_FILE}")):
             earlier = read_record(path.parent)
-            if earlier is not None:
+            # What a killed run left half-made has another name than the shape.
+            if earlier is not None and earlier.name == path.parent.name:
                 members.setdefault(earlier.name, earlier.split)
         for split in SPLITS:
             names = sorted(name for name, chosen in members.items() if chosen == split)
