@@ -24,7 +24,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 BLENDER_VERSIONS = {"4.2": ("bpy==4.2.23", "numpy==1.26.4"), "5.0": ("bpy==5.0.1", "numpy==1.26.4")}
 BLENDER_PYTHON = (3, 11)  # the Python that these versions of Blender were built for
-CHECKED = ["onet_core", "onet_blender", "training", "tests", "benchmarks", "dev.py", "build_addon.py"]
+CHECKED = [
+    "onet_core",
+    "onet_blender",
+    "training",
+    "tests",
+    "benchmarks",
+    "dev.py",
+    "build_addon.py",
+]
 
 
 class Failed(Exception):
@@ -59,7 +67,9 @@ def find_python(version: tuple[int, int]) -> str | None:
     if found is None and platform.system() == "Windows" and shutil.which("py"):
         probe = subprocess.run(
             ["py", f"-{version[0]}.{version[1]}", "-c", "import sys; print(sys.executable)"],
-            capture_output=True, text=True, check=False,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         found = probe.stdout.strip() or None
     return found
@@ -80,32 +90,47 @@ def environment(path: Path, interpreter: str, requirements: list[list[str]]) -> 
     if not python.exists():
         run(interpreter, "-m", "venv", path)
     for group in requirements:
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *group,
-            step=f"Installing {' '.join(group)} into {path.name} did not work")
+        run(
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *group,
+            step=f"Installing {' '.join(group)} into {path.name} did not work",
+        )
     stamp.write_text(wanted)
     return python
 
 
 def runtime() -> Path:
     """The interpreter with torch and everything else."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 -- whoever runs this may have any Python
         raise Failed(f"Python 3.11 or newer is needed, this is {platform.python_version()}")
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
     # torch first and by its exact version, so that no other package chooses a build.
-    torch = next(line for line in (ROOT / "constraints.txt").read_text().splitlines()
-                 if line.startswith("torch=="))
-    return environment(ROOT / ".venv", sys.executable,
-                       [[torch], [*constraints, "--editable", ".[dev]"]])
+    torch = next(
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line.startswith("torch==")
+    )
+    return environment(
+        ROOT / ".venv", sys.executable, [[torch], [*constraints, "--editable", ".[dev]"]]
+    )
 
 
 def blender(version: str) -> Path | None:
     """The interpreter with Blender as a module, or None (said aloud) where it can't be had."""
     interpreter = find_python(BLENDER_PYTHON)
     if interpreter is None:
-        say(f"SKIPPED Blender {version}: its module needs Python 3.11, which is not on this machine")
+        say(
+            f"SKIPPED Blender {version}: its module needs Python 3.11, which is not on this machine"
+        )
         return None
-    return environment(ROOT / f".venv-bpy-{version}", interpreter,
-                       [[*BLENDER_VERSIONS[version], "pytest==9.2.0"]])
+    return environment(
+        ROOT / f".venv-bpy-{version}", interpreter, [[*BLENDER_VERSIONS[version], "pytest==9.2.0"]]
+    )
 
 
 def demo() -> None:
@@ -118,8 +143,17 @@ def demo() -> None:
     out.mkdir(parents=True, exist_ok=True)
     inputs = ROOT / "examples"
     env = {"PYTHONPATH": str(ROOT)}
-    batch = [bpy_python, ROOT / "onet_blender" / "batch.py", "--", "--input", inputs, "--output", out,
-             "--runtime", python]
+    batch = [
+        bpy_python,
+        ROOT / "onet_blender" / "batch.py",
+        "--",
+        "--input",
+        inputs,
+        "--output",
+        out,
+        "--runtime",
+        python,
+    ]
     say("Reconstructing a picture, a scan and a voxel model in headless Blender")
     run(*batch, "--format", "glb", env=env)
     run(*batch, "--format", "blend", env=env)
@@ -155,16 +189,31 @@ def test() -> None:
             failures.append(step)
 
     attempt("Lint and types", lint)
-    attempt("Tests of the library and of the training code", run,
-            python, "-m", "pytest", "tests/core", "tests/training")
+    attempt(
+        "Tests of the library and of the training code",
+        run,
+        python,
+        "-m",
+        "pytest",
+        "tests/core",
+        "tests/training",
+    )
     env = {"ONET_RUNTIME_PYTHON": str(python), "PYTHONPATH": str(ROOT)}
     for version in BLENDER_VERSIONS:
         bpy_python = blender(version)
         if bpy_python is not None:
-            attempt(f"Tests of the add-on in Blender {version}", run,
-                    bpy_python, "-m", "pytest", "tests/blender", env=env)
-    attempt("Tests in a real Blender window", run,
-            python, "-m", "pytest", "-rs", "tests/gui", env=env)
+            attempt(
+                f"Tests of the add-on in Blender {version}",
+                run,
+                bpy_python,
+                "-m",
+                "pytest",
+                "tests/blender",
+                env=env,
+            )
+    attempt(
+        "Tests in a real Blender window", run, python, "-m", "pytest", "-rs", "tests/gui", env=env
+    )
     if failures:
         raise Failed("These steps failed: " + "; ".join(failures))
     say("All tests passed")
@@ -189,9 +238,15 @@ def set_up() -> None:
 def main() -> int:
     tasks = {"demo": demo, "test": test, "lint": lint, "bench": bench, "environment": set_up}
     parser = argparse.ArgumentParser(
-        description="Sets this project up and runs its demo, its tests, its linters, its benchmarks.")
-    parser.add_argument("task", choices=tasks, help="; ".join(
-        f"{name}: {(task.__doc__ or '').splitlines()[0]}" for name, task in tasks.items()))
+        description="Sets this project up; runs its demo, tests, linters and benchmarks."
+    )
+    parser.add_argument(
+        "task",
+        choices=tasks,
+        help="; ".join(
+            f"{name}: {(task.__doc__ or '').splitlines()[0]}" for name, task in tasks.items()
+        ),
+    )
     start = time.monotonic()
     try:
         tasks[parser.parse_args().task]()

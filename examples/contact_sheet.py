@@ -94,9 +94,15 @@ def show_picture(path: Path, row: int) -> None:
     nodes, links = paint.node_tree.nodes, paint.node_tree.links
     nodes.clear()
     texture, light, glass, mix, out = (
-        nodes.new(kind) for kind in ("ShaderNodeTexImage", "ShaderNodeEmission",
-                                     "ShaderNodeBsdfTransparent", "ShaderNodeMixShader",
-                                     "ShaderNodeOutputMaterial"))
+        nodes.new(kind)
+        for kind in (
+            "ShaderNodeTexImage",
+            "ShaderNodeEmission",
+            "ShaderNodeBsdfTransparent",
+            "ShaderNodeMixShader",
+            "ShaderNodeOutputMaterial",
+        )
+    )
     texture.image = image
     links.new(texture.outputs["Color"], light.inputs["Color"])
     links.new(texture.outputs["Alpha"], mix.inputs[0])
@@ -106,8 +112,14 @@ def show_picture(path: Path, row: int) -> None:
     plane.data.materials.append(paint)
 
 
-def show_wireframe(item: bpy.types.Object, column: int, row: int, like: np.ndarray,
-                   body: bpy.types.Material, lines: bpy.types.Material) -> None:
+def show_wireframe(
+    item: bpy.types.Object,
+    column: int,
+    row: int,
+    like: np.ndarray,
+    body: bpy.types.Material,
+    lines: bpy.types.Material,
+) -> None:
     """A copy of the mesh, and its edges as thin bars over it."""
     for paint, wire in ((body, False), (lines, True)):
         copy = item.copy()

@@ -9,8 +9,11 @@ installed extension; see `--help` (after `--`) for all options.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
+
+import bpy
 
 
 def find_package() -> str:
@@ -31,4 +34,8 @@ if __name__ == "__main__":
     given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     status = job.main(given)
     sys.stdout.flush()
+    sys.stderr.flush()
+    if not bpy.app.binary_path:
+        # Blender as a module: version 4.2 crashes while the interpreter shuts down.
+        os._exit(status)
     sys.exit(status)

@@ -20,8 +20,27 @@ from . import scene_io
 from .preferences import RUNTIME_VARIABLE, runtime
 
 SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ply", ".xyz", ".txt", ".pts", ".csv",
-    ".npy", ".npz", ".pcd", ".obj", ".off", ".stl", ".binvox", ".glb", ".gltf",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".ply",
+    ".xyz",
+    ".txt",
+    ".pts",
+    ".csv",
+    ".npy",
+    ".npz",
+    ".pcd",
+    ".obj",
+    ".off",
+    ".stl",
+    ".binvox",
+    ".glb",
+    ".gltf",
 )
 # Files whose vertical is y, brought upright the way Blender's importers do.
 Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
@@ -38,22 +57,35 @@ class Failure:
 def make_parser() -> argparse.ArgumentParser:
     """The options of the batch."""
     parser = argparse.ArgumentParser(
-        prog="batch.py", description="Makes meshes from pictures, point clouds and voxel models.")
+        prog="batch.py", description="Makes meshes from pictures, point clouds and voxel models."
+    )
     parser.add_argument("--input", type=Path, required=True, help="a file, or a folder of them")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
     parser.add_argument("--format", choices=sorted(EXPORTERS), default="glb")
-    parser.add_argument("--kind", choices=["auto", "image", "points", "voxels"], default="auto",
-                        help="what the files are; auto looks at each")
+    parser.add_argument(
+        "--kind",
+        choices=["auto", "image", "points", "voxels"],
+        default="auto",
+        help="what the files are; auto looks at each",
+    )
     parser.add_argument("--model", default="", help="name of a model or a weights file")
     parser.add_argument("--resolution", type=int, default=128, help="cells along an axis (128)")
     parser.add_argument("--threshold", type=float, default=None, help="lower gives fatter shapes")
     parser.add_argument("--refine", type=int, default=10, help="polishing steps (10)")
     parser.add_argument("--faces", type=int, default=None, help="simplify to about this many faces")
-    parser.add_argument("--up", choices=["auto", "x", "y", "z"], default="auto",
-                        help="the files' vertical; auto goes by their format")
+    parser.add_argument(
+        "--up",
+        choices=["auto", "x", "y", "z"],
+        default="auto",
+        help="the files' vertical; auto goes by their format",
+    )
     parser.add_argument("--device", default="", help="auto, cpu, cuda or mps")
-    parser.add_argument("--runtime", type=Path, default=None,
-                        help=f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences")
+    parser.add_argument(
+        "--runtime",
+        type=Path,
+        default=None,
+        help=f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences",
+    )
     return parser
 
 
@@ -89,8 +121,12 @@ def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     """Where each result goes: <stem>.<suffix>, with the input's suffix where two share a stem."""
     stems = [path.stem for path in inputs]
     return [
-        folder / (f"{path.stem}.{suffix}" if stems.count(path.stem) == 1
-                  else f"{path.stem}_{path.suffix[1:].lower()}.{suffix}")
+        folder
+        / (
+            f"{path.stem}.{suffix}"
+            if stems.count(path.stem) == 1
+            else f"{path.stem}_{path.suffix[1:].lower()}.{suffix}"
+        )
         for path in inputs
     ]
 
@@ -125,16 +161,23 @@ def reconstruct(
     client: EngineClient, path: Path, target: Path, options: argparse.Namespace
 ) -> Answer:
     """One file; raises OnetError where it gives no result."""
-    settings = {"resolution": options.resolution, "refinement_steps": options.refine,
-                "normals": False}
+    settings = {
+        "resolution": options.resolution,
+        "refinement_steps": options.refine,
+        "normals": False,
+    }
     if options.threshold is not None:
         settings["threshold"] = options.threshold
     if options.faces is not None:
         settings["faces"] = options.faces
     chosen = runtime()
     params = {
-        "path": str(path.resolve()), "kind": options.kind, "up_axis": options.up,
-        "model": options.model, "settings": settings, "device": options.device or chosen.device,
+        "path": str(path.resolve()),
+        "kind": options.kind,
+        "up_axis": options.up,
+        "model": options.model,
+        "settings": settings,
+        "device": options.device or chosen.device,
         "folders": [str(folder) for folder in chosen.folders],
     }
     answer = client.call("reconstruct", params)

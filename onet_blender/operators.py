@@ -1,12 +1,13 @@
 """The buttons. Each operator turns its properties into a `Request` and leaves the work to others.
 
-In a window the work runs beside the interface: a timer polls the worker, Escape cancels. Called from
-a script or in background mode an operator waits and returns {'FINISHED'}, or raises RuntimeError
-with the message, as Blender's operators do.
+In a window the work runs beside the interface: a timer polls the worker, Escape cancels. Called
+from a script or in background mode an operator waits and returns {'FINISHED'}, or raises
+RuntimeError with the message, as Blender's operators do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -23,8 +24,12 @@ from .registration import register_classes, unregister_classes
 
 SECONDS_BETWEEN_POLLS = 0.1
 STAGES = {
-    "start": "Starting", "load": "Loading the network", "encode": "Looking at the input",
-    "surface": "Finding the surface", "simplify": "Simplifying", "refine": "Polishing",
+    "start": "Starting",
+    "load": "Loading the network",
+    "encode": "Looking at the input",
+    "surface": "Finding the surface",
+    "simplify": "Simplifying",
+    "refine": "Polishing",
     "normals": "Smoothing",
 }
 
@@ -35,6 +40,7 @@ class WorkerOperator:
     _job: Job
     _request: Request
     _timer: bpy.types.Timer | None = None
+    report: Callable[[set[str], str], None]
 
     def request(self, context: bpy.types.Context) -> Request:
         """What to ask for, from the operator's properties; raises OnetError."""
@@ -74,7 +80,7 @@ class WorkerOperator:
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Polls the worker; everything but Escape goes on to the interface."""
         session = context.window_manager.onet
-        if event.type == "ESC" and event.value == "PRESS" or not session.running:
+        if (event.type == "ESC" and event.value == "PRESS") or not session.running:
             self._job.cancel()
             session.stage = "Cancelling"
             session.running = True  # until the worker has let go
@@ -147,31 +153,46 @@ class ONET_OT_reconstruct(WorkerOperator, bpy.types.Operator):
         name="From", items=INPUT_KINDS, default="POINTS", options={"SKIP_SAVE"}
     )
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Object", description="Name of the object; empty for the active one",
+        name="Object",
+        description="Name of the object; empty for the active one",
         options={"SKIP_SAVE"},
     )
     picture: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Picture", description="Name of the image in this file", options={"SKIP_SAVE"}
     )
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model", description="Name of a model or a weights file; empty for the one that suits",
+        name="Model",
+        description="Name of a model or a weights file; empty for the one that suits",
         options={"SKIP_SAVE"},
     )
     resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution", description="How many cells the finest grid has along an axis",
-        min=8, max=1024, default=128, options={"SKIP_SAVE"},
+        name="Resolution",
+        description="How many cells the finest grid has along an axis",
+        min=8,
+        max=1024,
+        default=128,
+        options={"SKIP_SAVE"},
     )
     refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Polish", description="How many steps move the mesh closer to the network's surface",
-        min=0, max=300, default=10, options={"SKIP_SAVE"},
+        name="Polish",
+        description="How many steps move the mesh closer to the network's surface",
+        min=0,
+        max=300,
+        default=10,
+        options={"SKIP_SAVE"},
     )
     faces: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Faces", description="Simplify to about this many faces; 0 keeps all", min=0,
+        name="Faces",
+        description="Simplify to about this many faces; 0 keeps all",
+        min=0,
         options={"SKIP_SAVE"},
     )
     threshold: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Threshold", description="Lower gives fatter shapes; 0 for the model's own", min=0.0,
-        max=0.99, options={"SKIP_SAVE"},
+        name="Threshold",
+        description="Lower gives fatter shapes; 0 for the model's own",
+        min=0.0,
+        max=0.99,
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -199,8 +220,11 @@ class ONET_OT_reconstruct(WorkerOperator, bpy.types.Operator):
 
     def request(self, context: bpy.types.Context) -> Request:
         params = reconstruction.options(
-            self.model, resolution=self.resolution, refinement_steps=self.refinement_steps,
-            faces=self.faces, threshold=self.threshold,
+            self.model,
+            resolution=self.resolution,
+            refinement_steps=self.refinement_steps,
+            faces=self.faces,
+            threshold=self.threshold,
         )
         if self.kind == "IMAGE":
             image = bpy.data.images.get(self.picture)
@@ -228,11 +252,17 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         name="Seed", description="Every number is another shape", min=0, options={"SKIP_SAVE"}
     )
     other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Other seed", description="The shape at the other end", min=0, default=1,
+        name="Other seed",
+        description="The shape at the other end",
+        min=0,
+        default=1,
         options={"SKIP_SAVE"},
     )
     factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Blend", description="0 is the seed's shape, 1 the other seed's", min=0.0, max=1.0,
+        name="Blend",
+        description="0 is the seed's shape, 1 the other seed's",
+        min=0.0,
+        max=1.0,
         options={"SKIP_SAVE"},
     )
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
@@ -245,7 +275,8 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         name="Polish", min=0, max=300, default=0, options={"SKIP_SAVE"}
     )
     replace: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Replace", description="Give the shape to the active object, if ONet made it",
+        name="Replace",
+        description="Give the shape to the active object, if ONet made it",
         options={"SKIP_SAVE"},
     )
 
@@ -294,7 +325,7 @@ class ONET_OT_cancel(bpy.types.Operator):
 
 
 class ONET_OT_free_memory(bpy.types.Operator):
-    """End the process that holds the networks and give its memory back; it starts again by itself"""
+    """End the process that holds the networks, for its memory; it starts again by itself"""
 
     bl_idname = "onet.free_memory"
     bl_label = "Free Memory"
@@ -314,9 +345,13 @@ class ONET_OT_check_runtime(bpy.types.Operator):
     bl_idname = "onet.check_runtime"
     bl_label = "Check the Runtime"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not context.window_manager.onet.running
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         session = context.window_manager.onet
-        try:
+        try:  # the worker does one thing at a time, so `poll` keeps this away from a running job
             found: dict[str, Any] = engine_session.client(runtime()).call("hello").values
         except OnetError as error:
             session.runtime_report = str(error)

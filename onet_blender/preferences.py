@@ -34,7 +34,9 @@ class Runtime:
         if self.python is None:
             return "The runtime is not set: name its Python in the extension's preferences."
         if not self.python.is_file():
-            return f"There is no Python at {self.python}: correct it in the extension's preferences."
+            return (
+                f"There is no Python at {self.python}: correct it in the extension's preferences."
+            )
         return ""
 
 
@@ -71,7 +73,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
 
 
 def runtime() -> Runtime:
-    """What is set; where the extension is not enabled (scripts), the variable and defaults count."""
+    """What is set; in scripts, without the extension enabled, the variable and defaults count."""
     addon = bpy.context.preferences.addons.get(ONET_AP_preferences.bl_idname)
     chosen = addon.preferences if addon is not None else None
     python = (chosen.runtime_python if chosen else "") or os.environ.get(RUNTIME_VARIABLE, "")

@@ -12,7 +12,13 @@ from .preferences import runtime
 from .registration import register_classes, unregister_classes
 
 INPUT_KINDS = (
-    ("IMAGE", "Picture", "One picture of an object, best in front of a plain background", "IMAGE_DATA", 0),
+    (
+        "IMAGE",
+        "Picture",
+        "One picture of an object, best in front of a plain background",
+        "IMAGE_DATA",
+        0,
+    ),
     ("POINTS", "Points", "A scan: a point cloud, or the vertices of a mesh", "POINTCLOUD_DATA", 1),
     ("VOXELS", "Voxels", "A blocky model, or any mesh made blocky on the way", "MESH_GRID", 2),
 )
@@ -52,19 +58,26 @@ def model_items(kind: str) -> list[tuple[str, str, str]]:
         described = entry.description
         if described is not None and described.input_kind == NETWORK_KINDS[kind]:
             known = ", ".join(described.categories) or "anything"
-            items.append((
-                entry.name, described.title or entry.name,
-                f"Learned from: {known}. Licence: {described.licence or 'unknown'}",
-            ))
+            items.append(
+                (
+                    entry.name,
+                    described.title or entry.name,
+                    f"Learned from: {known}. Licence: {described.licence or 'unknown'}",
+                )
+            )
     _items[kind] = items
     return items
 
 
-def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+def _models_for_input(
+    self: SceneProperties, context: bpy.types.Context | None
+) -> list[tuple[str, str, str]]:
     return model_items(self.input_kind)
 
 
-def _generative_models(self: SceneProperties, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+def _generative_models(
+    self: SceneProperties, context: bpy.types.Context | None
+) -> list[tuple[str, str, str]]:
     return model_items("NONE")
 
 
@@ -83,18 +96,24 @@ class SceneProperties(bpy.types.PropertyGroup):
         name="Picture", description="The picture of one object", type=bpy.types.Image
     )
     source: bpy.props.PointerProperty(  # type: ignore[valid-type]
-        name="Object", description="The object to make a mesh from; empty for the active object",
-        type=bpy.types.Object, poll=can_be_source,
+        name="Object",
+        description="The object to make a mesh from; empty for the active object",
+        type=bpy.types.Object,
+        poll=can_be_source,
     )
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model", description="The trained network that is used", items=_models_for_input
     )
     quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Quality", description="How fine the mesh is, and how long it takes", items=QUALITIES,
+        name="Quality",
+        description="How fine the mesh is, and how long it takes",
+        items=QUALITIES,
         default="STANDARD",
     )
     generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model", description="The trained network that invents shapes", items=_generative_models
+        name="Model",
+        description="The trained network that invents shapes",
+        items=_generative_models,
     )
     seed: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Seed", description="Every number is another shape", min=0, default=0
@@ -103,8 +122,12 @@ class SceneProperties(bpy.types.PropertyGroup):
         name="Other seed", description="The shape at the other end of the slider", min=0, default=1
     )
     factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Blend", description="From the shape of the seed (0) to that of the other seed (1)",
-        min=0.0, max=1.0, default=0.0, subtype="FACTOR",
+        name="Blend",
+        description="From the shape of the seed (0) to that of the other seed (1)",
+        min=0.0,
+        max=1.0,
+        default=0.0,
+        subtype="FACTOR",
     )
 
 

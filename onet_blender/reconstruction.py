@@ -59,8 +59,11 @@ def options(
     and for the model's own; device: empty for the preferences' choice.
     """
     chosen = runtime()
-    settings: dict[str, Any] = {"resolution": resolution, "refinement_steps": refinement_steps,
-                                "normals": False}
+    settings: dict[str, Any] = {
+        "resolution": resolution,
+        "refinement_steps": refinement_steps,
+        "normals": False,
+    }
     if faces:
         settings["faces"] = faces
     if threshold:
@@ -93,32 +96,47 @@ def request_from_object(
     return Request(
         "reconstruct",
         {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"},
-        arrays, name=f"{item.name} (ONet)", source=item.name, matrix=matrix, overlays=True,
+        arrays,
+        name=f"{item.name} (ONet)",
+        source=item.name,
+        matrix=matrix,
+        overlays=True,
     )
 
 
 def request_from_picture(
     image: bpy.types.Image, location: Vector, params: Mapping[str, Any]
 ) -> Request:
-    """A mesh one unit large that stands at a place in the world. Raises InputError without pixels."""
+    """A mesh of unit size that stands at a place in the world; InputError without pixels."""
     return Request(
-        "reconstruct", {**params, "kind": "image", "name": image.name},
+        "reconstruct",
+        {**params, "kind": "image", "name": image.name},
         {"pixels": scene_io.picture_pixels(image)},
-        name=f"{Path(image.name).stem} (ONet)", source=image.name,
-        matrix=Matrix.Translation(location), stands=True,
+        name=f"{Path(image.name).stem} (ONet)",
+        source=image.name,
+        matrix=Matrix.Translation(location),
+        stands=True,
     )
 
 
 def request_from_seed(
-    seed: int, other_seed: int, factor: float, location: Vector, params: Mapping[str, Any],
+    seed: int,
+    other_seed: int,
+    factor: float,
+    location: Vector,
+    params: Mapping[str, Any],
     replaces: str = "",
 ) -> Request:
     """A new shape, between those of two seeds; replaces: an object to give it to, if it exists."""
     blend = f" {factor:.2f} {other_seed}" if factor else ""
     return Request(
-        "generate", {**params, "seed": seed, "other_seed": other_seed, "factor": factor},
-        name=f"ONet {seed}{blend}", source=f"seed {seed}{blend}",
-        matrix=Matrix.Translation(location), stands=True, replaces=replaces,
+        "generate",
+        {**params, "seed": seed, "other_seed": other_seed, "factor": factor},
+        name=f"ONet {seed}{blend}",
+        source=f"seed {seed}{blend}",
+        matrix=Matrix.Translation(location),
+        stands=True,
+        replaces=replaces,
     )
 
 
@@ -133,7 +151,7 @@ def compute(request: Request, on_progress: Progress | None = None) -> Answer:
 
 
 def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
-    """Makes the answer an object, selected and active; raises InputError before changing anything."""
+    """Makes the answer a selected, active object; InputError comes before any change."""
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
     if request.overlays:
         vertices = scene_io.into_object_space(vertices, request.matrix)

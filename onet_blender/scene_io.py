@@ -80,7 +80,7 @@ def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
 def make_mesh(
     name: str, vertices: NDArray[Any], faces: NDArray[Any], colours: NDArray[np.uint8] | None = None
 ) -> bpy.types.Mesh:
-    """A smooth shaded mesh datablock: vertices (V, 3), faces (F, 3), colours (V, 3) sRGB or None."""
+    """A smooth shaded mesh: vertices (V, 3), faces (F, 3), colours (V, 3) sRGB or None."""
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(vertices))
     mesh.vertices.foreach_set("co", np.asarray(vertices, dtype=np.float32).ravel())

@@ -20,6 +20,9 @@ IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 class ImageEncoder(nn.Module):
     """ResNet-18 and a linear map: pictures (B, 3, S, S) in [0, 1] -> (B, c_dim)."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, c_dim: int = 256) -> None:
         super().__init__()
         self.features = ResNet18Features()

@@ -45,8 +45,8 @@ class CBatchNorm1d(nn.Module):
         self.bn = nn.BatchNorm1d(size, affine=False)
         nn.init.zeros_(self.conv_gamma.weight)
         nn.init.zeros_(self.conv_beta.weight)
-        nn.init.ones_(self.conv_gamma.bias)
-        nn.init.zeros_(self.conv_beta.bias)
+        nn.init.ones_(self.conv_gamma.get_parameter("bias"))
+        nn.init.zeros_(self.conv_beta.get_parameter("bias"))
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         column = code.unsqueeze(-1)

@@ -69,7 +69,9 @@ class OccupancyNetwork(nn.Module):
         self.c_dim = c_dim
         self.decoder = DECODERS[decoder](z_dim=z_dim, c_dim=c_dim, **(decoder_kwargs or {}))
         self.encoder_latent = LatentEncoder(z_dim=z_dim, c_dim=c_dim) if z_dim else None
-        self.encoder = None if encoder is None else ENCODERS[encoder](c_dim, **(encoder_kwargs or {}))
+        self.encoder = (
+            None if encoder is None else ENCODERS[encoder](c_dim, **(encoder_kwargs or {}))
+        )
 
     def encode_inputs(self, inputs: Tensor) -> Tensor:
         """The observation's code: inputs (B, ...) -> (B, c_dim); (B, 0) without an encoder."""
@@ -78,7 +80,7 @@ class OccupancyNetwork(nn.Module):
         return self.encoder(inputs)
 
     def decode(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        """Logits (B, T) at points (B, T, 3) in the network frame; z: (B, z_dim), code: (B, c_dim)."""
+        """Logits (B, T) at points (B, T, 3) in the network frame; z (B, z_dim), code (B, c_dim)."""
         return self.decoder(points, z, code)
 
     def forward(self, points: Tensor, inputs: Tensor) -> Tensor:

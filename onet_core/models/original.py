@@ -7,7 +7,9 @@ configuration is recognised by the names and shapes of its tensors.
 
 from __future__ import annotations
 
+import importlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ State = dict[str, torch.Tensor]
 
 # The best validation score is stored as a NumPy float64, whose pieces need to be allowed. Files
 # written with NumPy 1 name the module `numpy.core`.
-_scalar = np._core.multiarray.scalar if hasattr(np, "_core") else np.core.multiarray.scalar
-NUMPY_SCALAR = [
+_scalar: Callable[..., Any] = importlib.import_module(
+    "numpy._core.multiarray" if hasattr(np, "_core") else "numpy.core.multiarray"
+).scalar
+NUMPY_SCALAR: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_scalar, "numpy.core.multiarray.scalar"),
     (_scalar, "numpy._core.multiarray.scalar"),
     np.dtype,
@@ -60,8 +64,12 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
 
 def _state_of(content: Any, name: str) -> State:
     state = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state or not all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    if (
+        not isinstance(state, dict)
+        or not state
+        or not all(
+            isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+        )
     ):
         raise ModelError(
             f"{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'."
@@ -131,12 +139,12 @@ def _network_of(state: State, name: str) -> tuple[str, dict[str, Any]]:
 
 def _describe(state: State, path: Path) -> ModelDescription:
     kind, network = _network_of(state, path.name)
-    inputs: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         "image": {"image_size": 224},
         "points": {"points": 300, "noise": 0.005},
         "voxels": {"voxels": 32},
         "none": {},
-    }[kind]
+    }
     categories: list[str] = []
     if kind == "none":
         categories = next((ids for word, ids in UNCONDITIONAL.items() if word in path.stem), [])
@@ -147,7 +155,7 @@ def _describe(state: State, path: Path) -> ModelDescription:
         input_kind=kind,
         network=network,
         categories=categories,
-        inputs=inputs,
+        inputs=kinds[kind],
         training={"data": "ShapeNet", "source": path.name},
         attribution=(
             "Mescheder et al., Occupancy Networks: Learning 3D Reconstruction in Function Space, "

@@ -75,7 +75,11 @@ def fill_network(network: nn.Module, state: dict[str, torch.Tensor], name: str) 
         differing = [key for key in wanted if key in given and wanted[key] != given[key]]
         told = "; ".join(
             f"{what} {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
-            for what, keys in (("lacks", missing), ("has an unknown", extra), ("misshapes", differing))
+            for what, keys in (
+                ("lacks", missing),
+                ("has an unknown", extra),
+                ("misshapes", differing),
+            )
             if keys
         )
         raise ModelError(f"{name} does not fit the network that it describes: it {told}.")

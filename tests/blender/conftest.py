@@ -39,7 +39,7 @@ from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
 
-def write(folder, name, kind, network, decoder):
+def write(folder, name, kind, network):
     description = ModelDescription(name, name, "occupancy_network", kind, network, threshold=0.5)
     made = build_network(description)
     state = made.state_dict()
@@ -55,10 +55,11 @@ def write(folder, name, kind, network, decoder):
     save_weights(Path(folder) / f"{name}.safetensors", made, description)
 
 simple = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 8}}
-write(sys.argv[1], "cube_points", "points", {**simple, "encoder": "pointnet_simple", "c_dim": 4, "encoder_kwargs": {"hidden_dim": 8}}, 0)
-write(sys.argv[1], "cube_voxels", "voxels", {**simple, "encoder": "voxel_simple", "c_dim": 4}, 0)
-write(sys.argv[1], "cube_picture", "image", {**simple, "encoder": "resnet18", "c_dim": 4}, 0)
-write(sys.argv[1], "cube_seed", "none", {**simple, "c_dim": 0, "z_dim": 4}, 0)
+pointnet = {"encoder": "pointnet_simple", "encoder_kwargs": {"hidden_dim": 8}, "c_dim": 4}
+write(sys.argv[1], "cube_points", "points", {**simple, **pointnet})
+write(sys.argv[1], "cube_voxels", "voxels", {**simple, "encoder": "voxel_simple", "c_dim": 4})
+write(sys.argv[1], "cube_picture", "image", {**simple, "encoder": "resnet18", "c_dim": 4})
+write(sys.argv[1], "cube_seed", "none", {**simple, "c_dim": 0, "z_dim": 4})
 """
 
 

@@ -19,7 +19,9 @@ from onet_blender import engine_session, panel, properties, scene_io
 CUBE = 0.3  # half the edge of what the test models see, in the unit cube
 
 
-def add_mesh(name: str, vertices: np.ndarray, faces: list[list[int]] | None = None) -> bpy.types.Object:
+def add_mesh(
+    name: str, vertices: np.ndarray, faces: list[list[int]] | None = None
+) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(vertices.tolist(), [], faces or [])
     made = bpy.data.objects.new(name, mesh)
@@ -43,7 +45,8 @@ def world_vertices(item: bpy.types.Object) -> np.ndarray:
 def snapshot() -> dict[str, object]:
     """Whatever of the scene an error must not change."""
     return {
-        "objects": sorted(bpy.data.objects.keys()), "meshes": sorted(bpy.data.meshes.keys()),
+        "objects": sorted(bpy.data.objects.keys()),
+        "meshes": sorted(bpy.data.meshes.keys()),
         "selected": sorted(item.name for item in bpy.context.selected_objects),
         "active": bpy.context.active_object and bpy.context.active_object.name,
     }
@@ -67,7 +70,8 @@ def test_never_imports_torch() -> None:
 PLACES = {
     "plain": Matrix.Identity(4),
     "moved, turned, scaled": Matrix.LocRotScale(
-        Vector((3, -2, 1)), Euler((0.4, 1.1, -0.7)), Vector((2, 0.5, 3))),
+        Vector((3, -2, 1)), Euler((0.4, 1.1, -0.7)), Vector((2, 0.5, 3))
+    ),
     "mirrored": Matrix.LocRotScale(Vector((0, 0, 9)), Euler((0, 0, 1)), Vector((-1, 1, 1))),
 }
 
@@ -84,12 +88,15 @@ def test_result_lies_exactly_over_its_source(models: Path, kind: str, place: str
     source.matrix_world = PLACES[place]
     bpy.context.view_layer.update()
     model = models / f"cube_{kind.lower()}.safetensors"
-    assert bpy.ops.onet.reconstruct(kind=kind, source="source", model=str(model), resolution=64,
-                                    refinement_steps=0) == {"FINISHED"}
+    assert bpy.ops.onet.reconstruct(
+        kind=kind, source="source", model=str(model), resolution=64, refinement_steps=0
+    ) == {"FINISHED"}
     made = bpy.context.active_object
     assert made is not source
     assert bpy.context.selected_objects == [made]
-    np.testing.assert_allclose(np.array(made.matrix_world), np.array(source.matrix_world), atol=1e-5)
+    np.testing.assert_allclose(
+        np.array(made.matrix_world), np.array(source.matrix_world), atol=1e-5
+    )
     # The models see a cube of half size 0.3 in the cube around the source's world bounding box.
     if kind == "VOXELS":
         low, high = world_vertices(source)[:204].min(0), world_vertices(source)[:204].max(0)
@@ -109,7 +116,9 @@ def test_faces_look_outwards(models: Path, place: str) -> None:
     source = add_mesh("source", scan())
     source.matrix_world = PLACES[place]
     bpy.context.view_layer.update()
-    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
+    )
     made = bpy.context.active_object
     vertices, triangles = scene_io.world_triangles(made, bpy.context.evaluated_depsgraph_get())
     if made.matrix_world.determinant() < 0:
@@ -122,34 +131,60 @@ def test_faces_look_outwards(models: Path, place: str) -> None:
 def test_modifiers_are_applied_to_the_source(models: Path) -> None:
     source = add_mesh("source", scan())
     source.modifiers.new("array", "ARRAY").relative_offset_displace = (1, 0, 0)
-    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
+    )
     found = world_vertices(bpy.context.active_object)
     # Two boxes of edge 2 in a row: the middle moves by 1, the edge doubles.
     np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [6, 6, 7], atol=0.05)
     np.testing.assert_allclose(found.max(0) - found.min(0), 2 * CUBE * 4, atol=0.1)
 
 
+def add_point_cloud(points: np.ndarray) -> bpy.types.Object:
+    """A PointCloud object with these points, by the only way that Blender 4.2 has: nodes."""
+    tree = bpy.data.node_groups.new("points", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    source = tree.nodes.new("GeometryNodeObjectInfo")
+    source.inputs["Object"].default_value = add_mesh("vertices", points)
+    convert, out = tree.nodes.new("GeometryNodeMeshToPoints"), tree.nodes.new("NodeGroupOutput")
+    tree.links.new(source.outputs["Geometry"], convert.inputs["Mesh"])
+    tree.links.new(convert.outputs["Points"], out.inputs[0])
+    made = bpy.data.objects.new("cloud", bpy.data.pointclouds.new("cloud"))
+    bpy.context.collection.objects.link(made)
+    made.modifiers.new("nodes", "NODES").node_group = tree
+    bpy.context.view_layer.objects.active = made
+    return made
+
+
 def test_point_cloud_object(models: Path) -> None:
-    points = scan()
-    plain = add_mesh("plain", points)
-    plain.select_set(True)
-    bpy.context.view_layer.objects.active = plain
-    bpy.ops.object.convert(target="POINTCLOUD")
-    cloud = bpy.context.active_object
+    cloud = add_point_cloud(scan())
     assert cloud.type == "POINTCLOUD"
     cloud.location = (10, 0, 0)
     bpy.context.view_layer.update()
-    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
+    )
+    assert bpy.context.active_object.type == "MESH"
     found = world_vertices(bpy.context.active_object)
     np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [15, 6, 7], atol=0.02)
 
 
 def test_imported_ply(models: Path, tmp_path: Path) -> None:
-    lines = ["ply", "format ascii 1.0", "element vertex 208", "property float x", "property float y",
-             "property float z", "end_header", *(f"{x} {y} {z}" for x, y, z in scan())]
+    lines = [
+        "ply",
+        "format ascii 1.0",
+        "element vertex 208",
+        "property float x",
+        "property float y",
+        "property float z",
+        "end_header",
+        *(f"{x} {y} {z}" for x, y, z in scan()),
+    ]
     (tmp_path / "scan.ply").write_text("\n".join(lines) + "\n")
     bpy.ops.wm.ply_import(filepath=str(tmp_path / "scan.ply"))
-    bpy.ops.onet.reconstruct(kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
+    )
     found = world_vertices(bpy.context.active_object)
     np.testing.assert_allclose((found.min(0) + found.max(0)) / 2, [5, 6, 7], atol=0.02)
 
@@ -160,8 +195,12 @@ def test_picture_stands_at_the_cursor(models: Path) -> None:
     pixels[12:36, 20:44] = (1, 0, 0, 1)
     image.pixels.foreach_set(pixels.ravel())
     bpy.context.scene.cursor.location = (1, 2, 3)
-    bpy.ops.onet.reconstruct(kind="IMAGE", picture="photo.png",
-                             model=str(models / "cube_picture.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="IMAGE",
+        picture="photo.png",
+        model=str(models / "cube_picture.safetensors"),
+        resolution=32,
+    )
     made = bpy.context.active_object
     found = world_vertices(made)
     np.testing.assert_allclose(made.location, (1, 2, 3))
@@ -170,7 +209,9 @@ def test_picture_stands_at_the_cursor(models: Path) -> None:
 
 def test_picture_pixels_are_what_was_drawn() -> None:
     image = bpy.data.images.new("photo", 3, 2, alpha=True)
-    values = np.array([[0, 51, 102, 255], [255, 0, 0, 255], [0, 0, 0, 0]] * 2, dtype=np.float32) / 255
+    values = (
+        np.array([[0, 51, 102, 255], [255, 0, 0, 255], [0, 0, 0, 0]] * 2, dtype=np.float32) / 255
+    )
     values[3:] = values[3:] * [1, 1, 1, 0.2]
     image.pixels.foreach_set(values.ravel())
     pixels = scene_io.picture_pixels(image)
@@ -182,8 +223,9 @@ def test_picture_pixels_are_what_was_drawn() -> None:
 def test_one_undo_removes_exactly_the_new_object(models: Path) -> None:
     add_mesh("source", scan())
     bpy.ops.ed.undo_push(message="before")
-    bpy.ops.onet.reconstruct(kind="POINTS", source="source",
-                             model=str(models / "cube_points.safetensors"), resolution=32)
+    bpy.ops.onet.reconstruct(
+        kind="POINTS", source="source", model=str(models / "cube_points.safetensors"), resolution=32
+    )
     assert len(bpy.data.objects) == 2
     bpy.ops.ed.undo_push(message="Reconstruct")
     bpy.ops.ed.undo()
@@ -197,7 +239,9 @@ def test_generate_blend_and_replace(models: Path) -> None:
     made = bpy.context.active_object
     assert made.onet.source == "seed 3"
     count = len(bpy.data.objects)
-    bpy.ops.onet.generate(seed=3, other_seed=4, factor=0.5, model=model, resolution=64, replace=True)
+    bpy.ops.onet.generate(
+        seed=3, other_seed=4, factor=0.5, model=model, resolution=64, replace=True
+    )
     assert bpy.context.active_object == made
     assert len(bpy.data.objects) == count
     assert made.onet.source == "seed 3 0.50 4"
@@ -252,7 +296,9 @@ def test_bad_points_leave_the_scene_untouched(models: Path, prepare) -> None:
         ({"kind": "POINTS", "source": "no such object"}, "No object"),
     ],
 )
-def test_errors_are_one_sentence_and_change_nothing(models: Path, arguments: dict, told: str) -> None:
+def test_errors_are_one_sentence_and_change_nothing(
+    models: Path, arguments: dict, told: str
+) -> None:
     add_mesh("source", scan())
     before = snapshot()
     if arguments.get("model", "").startswith("cube"):
@@ -275,8 +321,12 @@ def test_missing_runtime_is_an_ordinary_state(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_killed_worker_is_replaced(models: Path) -> None:
     add_mesh("source", scan())
-    arguments = {"kind": "POINTS", "source": "source", "resolution": 32,
-                 "model": str(models / "cube_points.safetensors")}
+    arguments = {
+        "kind": "POINTS",
+        "source": "source",
+        "resolution": 32,
+        "model": str(models / "cube_points.safetensors"),
+    }
     bpy.ops.onet.reconstruct(**arguments)
     process = engine_session._client.process_id
     os.kill(process, signal.SIGKILL)
@@ -291,15 +341,23 @@ def test_check_tells_the_runtime(runtime_python: str) -> None:
     assert "PyTorch" in bpy.context.window_manager.onet.runtime_report
 
 
-def test_model_lists_are_sorted_by_kind_of_input(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_model_lists_are_sorted_by_kind_of_input(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from onet_blender.preferences import Runtime
 
     monkeypatch.setattr(properties, "_listing", (-math.inf, []))
     monkeypatch.setattr(properties, "runtime", lambda: Runtime(None, "auto", (models,)))
-    names = {kind: [item[0] for item in properties.model_items(kind)]
-             for kind in properties.NETWORK_KINDS}
-    for kind, own in (("IMAGE", "cube_picture"), ("POINTS", "cube_points"), ("VOXELS", "cube_voxels"),
-                      ("NONE", "cube_seed")):
+    names = {
+        kind: [item[0] for item in properties.model_items(kind)]
+        for kind in properties.NETWORK_KINDS
+    }
+    for kind, own in (
+        ("IMAGE", "cube_picture"),
+        ("POINTS", "cube_points"),
+        ("VOXELS", "cube_voxels"),
+        ("NONE", "cube_seed"),
+    ):
         assert names[kind][0] == "AUTO"
         assert own in names[kind]
         assert sum(name.startswith("cube_") for name in names[kind]) == 1

@@ -32,19 +32,36 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, models: Path, *more: str) -> int:
-    return batch_job.main([
-        "--input", str(folder), "--output", str(folder.parent / "out"), "--kind", "points",
-        "--model", str(models / "cube_points.safetensors"), "--resolution", "32", "--refine", "0", *more,
-    ])
+    return batch_job.main(
+        [
+            "--input",
+            str(folder),
+            "--output",
+            str(folder.parent / "out"),
+            "--kind",
+            "points",
+            "--model",
+            str(models / "cube_points.safetensors"),
+            "--resolution",
+            "32",
+            "--refine",
+            "0",
+            *more,
+        ]
+    )
 
 
 def imported_bounds() -> tuple[np.ndarray, np.ndarray]:
     """The world bounding box of all meshes in the file."""
     bpy.context.view_layer.update()
-    corners = np.array([
-        item.matrix_world @ vertex.co
-        for item in bpy.context.scene.objects if item.type == "MESH" for vertex in item.data.vertices
-    ])
+    corners = np.array(
+        [
+            item.matrix_world @ vertex.co
+            for item in bpy.context.scene.objects
+            if item.type == "MESH"
+            for vertex in item.data.vertices
+        ]
+    )
     return corners.min(0), corners.max(0)
 
 
@@ -84,7 +101,11 @@ def test_all_fine_is_zero(folder: Path, models: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--input", "nowhere", "--output", "x"], ["--input", ".", "--output", "x", "--format", "doc"]],
+    [
+        [],
+        ["--input", "nowhere", "--output", "x"],
+        ["--input", ".", "--output", "x", "--format", "doc"],
+    ],
 )
 def test_bad_usage_is_two(
     arguments: list[str], runtime_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,9 +123,19 @@ def test_results_of_equal_stems_do_not_overwrite_each_other(tmp_path: Path) -> N
 
 def test_as_a_script(folder: Path, models: Path, runtime_python: str) -> None:
     command = [
-        sys.executable, str(ROOT / "onet_blender" / "batch.py"), "--", "--input", str(folder / "scan.xyz"),
-        "--output", str(folder.parent / "out"), "--model", str(models / "cube_points.safetensors"),
-        "--resolution", "32", "--runtime", runtime_python,
+        sys.executable,
+        str(ROOT / "onet_blender" / "batch.py"),
+        "--",
+        "--input",
+        str(folder / "scan.xyz"),
+        "--output",
+        str(folder.parent / "out"),
+        "--model",
+        str(models / "cube_points.safetensors"),
+        "--resolution",
+        "32",
+        "--runtime",
+        runtime_python,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -34,8 +34,11 @@ KINDS = {"img": "image", "pointcloud": "points", "voxels": "voxels", "unconditio
 
 def write_original(path: Path, state: dict[str, torch.Tensor], *, zip_container: bool) -> None:
     content = {
-        "model": state, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]},
-        "epoch_it": 3, "it": 1000, "loss_val_best": np.float64(0.5),
+        "model": state,
+        "optimizer": {"state": {}, "param_groups": [{"lr": 1e-4}]},
+        "epoch_it": 3,
+        "it": 1000,
+        "loss_val_best": np.float64(0.5),
     }
     torch.save(content, path, _use_new_zipfile_serialization=zip_container)
 
@@ -133,9 +136,14 @@ def test_a_missing_and_an_extra_tensor_are_named(tmp_path: Path) -> None:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     description = ModelDescription(
-        "tiny", "Tiny", "occupancy_network", "none",
+        "tiny",
+        "Tiny",
+        "occupancy_network",
+        "none",
         {"decoder": "simple", "c_dim": 0, "z_dim": 4, "decoder_kwargs": {"hidden_size": 8}},
-        metrics={"iou": 0.5}, categories=["chair"], licence="CC0",
+        metrics={"iou": 0.5},
+        categories=["chair"],
+        licence="CC0",
     )
     torch.manual_seed(0)
     path = tmp_path / "tiny.safetensors"
@@ -232,7 +240,9 @@ def test_catalogue_lists_shipped_models_first_and_broken_ones_with_their_error(
 
 
 def test_descriptions_survive_json_and_refuse_nonsense() -> None:
-    description = ModelDescription("a", "A", "convolutional", "points", {"hidden": 32}, threshold=0.5)
+    description = ModelDescription(
+        "a", "A", "convolutional", "points", {"hidden": 32}, threshold=0.5
+    )
     assert ModelDescription.from_json(description.to_json()) == description
     with pytest.raises(ModelError, match="architecture"):
         ModelDescription("a", "A", "transformer", "points")

@@ -19,7 +19,10 @@ NETWORKS = {
     "unconditional": ("none", {"decoder": "simple", "c_dim": 0, "z_dim": 128}),
 }
 PARAMETERS = {
-    "img": 13_414_465, "pointcloud": 10_373_889, "voxels": 7_857_473, "unconditional": 298_369,
+    "img": 13_414_465,
+    "pointcloud": 10_373_889,
+    "voxels": 7_857_473,
+    "unconditional": 298_369,
 }
 
 
@@ -100,22 +103,38 @@ def test_elbo_is_likelihood_minus_divergence() -> None:
 
 @pytest.mark.parametrize(
     ("decoder", "parameters"),
-    [("cbatchnorm", 2_106_625), ("cbatchnorm2", 2_106_625), ("batchnorm", 730_625),
-     ("cbatchnorm_noresnet", 1_119_745)],
+    [
+        ("cbatchnorm", 2_106_625),
+        ("cbatchnorm2", 2_106_625),
+        ("batchnorm", 730_625),
+        ("cbatchnorm_noresnet", 1_119_745),
+    ],
 )
 def test_decoder_sizes(decoder: str, parameters: int) -> None:
-    network = build_network(ModelDescription(
-        "d", "d", "occupancy_network", "voxels", {"encoder": "voxel_simple", "decoder": decoder}))
-    assert sum(value.numel() for value in network.get_submodule("decoder").parameters()) == parameters
+    network = build_network(
+        ModelDescription(
+            "d", "d", "occupancy_network", "voxels", {"encoder": "voxel_simple", "decoder": decoder}
+        )
+    )
+    assert (
+        sum(value.numel() for value in network.get_submodule("decoder").parameters()) == parameters
+    )
 
 
-@pytest.mark.parametrize("decoder", ["simple", "cbatchnorm", "cbatchnorm2", "batchnorm",
-                                     "cbatchnorm_noresnet"])
+@pytest.mark.parametrize(
+    "decoder", ["simple", "cbatchnorm", "cbatchnorm2", "batchnorm", "cbatchnorm_noresnet"]
+)
 def test_every_decoder_uses_code_and_latent(decoder: str) -> None:
     torch.manual_seed(0)
-    network = build_network(ModelDescription(
-        "d", "d", "occupancy_network", "voxels",
-        {"encoder": "voxel_simple", "decoder": decoder, "c_dim": 8, "z_dim": 4}))
+    network = build_network(
+        ModelDescription(
+            "d",
+            "d",
+            "occupancy_network",
+            "voxels",
+            {"encoder": "voxel_simple", "decoder": decoder, "c_dim": 8, "z_dim": 4},
+        )
+    )
     for value in network.parameters():  # the zeros of the initialisation would hide the code
         torch.nn.init.normal_(value, std=0.2)
     network.eval()
@@ -128,7 +147,7 @@ def test_every_decoder_uses_code_and_latent(decoder: str) -> None:
 
 
 def test_fresh_blocks_pass_their_input_through() -> None:
-    # fc_1 starts at zero and gamma at one: two fresh networks differ only in input and output layer.
+    # fc_1 starts at zero and gamma at one, so only the input and output layers act.
     network = make_network("voxels")
     for i in range(5):
         block = network.decoder.get_submodule(f"block{i}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -104,7 +106,7 @@ class PlaneGenerator(nn.Module):
         self.fc = nn.Linear(size_in, len(PLANES) * width * 16)
         self.convs = nn.ModuleList(
             nn.Conv2d(before, after, 3, padding=1)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in itertools.pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:-1])
         self.out = nn.Conv2d(widths[-1], channels, 3, padding=1)

@@ -6,7 +6,6 @@ each axis onto a regular grid, processed by a 2D network and read by bilinear in
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,7 +24,7 @@ def plane_coordinates(points: Tensor, plane: str, padding: float) -> Tensor:
 
 
 def cell_index(coordinates: Tensor, resolution: int) -> Tensor:
-    """The plane's cell that holds each coordinate: (B, N, 2) in [0, 1] -> (B, N) int64, row major."""
+    """The cell that holds each coordinate: (B, N, 2) in [0, 1] -> (B, N) int64, row major."""
     cells = (coordinates * resolution).long().clamp_(0, resolution - 1)
     return cells[..., 0] + resolution * cells[..., 1]
 
@@ -37,7 +36,9 @@ def scatter_mean(features: Tensor, index: Tensor, resolution: int) -> Tensor:
     """
     batch, _, channels = features.shape
     cells = features.new_zeros(batch, resolution**2, channels)
-    cells.scatter_reduce_(1, index.unsqueeze(-1).expand_as(features), features, "mean", include_self=False)
+    cells.scatter_reduce_(
+        1, index.unsqueeze(-1).expand_as(features), features, "mean", include_self=False
+    )
     return cells.transpose(1, 2).reshape(batch, channels, resolution, resolution)
 
 
@@ -56,8 +57,8 @@ def pool_max(features: Tensor, index: Tensor, resolution: int) -> Tensor:
 def sample_features(code: dict[str, Tensor], points: Tensor, padding: float) -> Tensor:
     """The sum over planes (and the grid, where there is one) of the features at the points.
 
-    code: plane name -> (B, C, R, R), and perhaps "grid" -> (B, C, D, D, D), indexed x, y, z over the
-    unit cube; points: (B, N, 3) in the network frame -> (B, N, C), bilinear or trilinear.
+    code: plane name -> (B, C, R, R), and perhaps "grid" -> (B, C, D, D, D), indexed x, y, z over
+    the unit cube; points: (B, N, 3) in the network frame -> (B, N, C), bilinear or trilinear.
     """
     total = points.new_zeros(())
     for name, features in code.items():
