@@ -46,7 +46,6 @@ class DataConfig:
     categories: list[str] | None = None
     train_split: str = "train"
     val_split: str = "val"
-    test_split: str = "test"
     points: int = 2048
     balanced: bool = False
     points_file: str = "points.npz"
@@ -118,7 +117,7 @@ class TestConfig:
 
     threshold: probability from which a point counts as inside; points_iou: how many labelled points
     per shape the validation reads (the file holds 100,000); points_iou_file: from where.
-    batch_size: shapes per validation batch; resolution: of the meshes.
+    batch_size: shapes per validation batch.
     """
 
     __test__ = False  # not a test case, in spite of its name
@@ -127,7 +126,6 @@ class TestConfig:
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
-    resolution: int = 128
 
 
 @dataclass
@@ -319,7 +317,6 @@ def _check(config: Config, where: str) -> None:
         "training.backup_every": training.backup_every,
         "test.points_iou": test.points_iou,
         "test.batch_size": test.batch_size,
-        "test.resolution": test.resolution,
     }
     for key, number in positive.items():
         require(number > 0, key, number, "above 0")
