@@ -17,14 +17,15 @@ from PIL import Image
 from onet_core.errors import InputError
 from onet_core.inputs.voxelise import solid_voxels
 from onet_core.inputs.voxels import read_binvox
-from training.build import layout
+from training.build import layout, work
 from training.build.__main__ import main
 from training.build.folder import choose_split, list_meshes, read_triangles
 from training.build.normalise import Triangles, make_triangles, normalise
 from training.build.occupancy import THICKNESS, FloodFill, make_solid, turned_outwards
-from training.build.render import SIZE, Renderer, view_generator
+from training.build.render import SIZE, Renderer, count_views, view_generator, write_views
 from training.build.sampling import sample_box, sample_surface
 from training.build.shapes import list_indexed_shapes
+from training.build.source import Entry
 from training.build.work import Amount, build, build_shape
 from training.datasets.shapenet import ShapeDataset
 from training.labelled import read_shape
@@ -386,6 +387,54 @@ def test_building_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
     for name in ("points.npz", "pointcloud.npz"):
         one, two = (np.load(part / "ball" / "b" / name) for part in (root, tmp_path / "other"))
         np.testing.assert_array_equal(one["points"], two["points"])
+
+
+def test_more_views_may_follow(tmp_path: Path) -> None:
+    shape = triangles(box(1, 0.5, 0.3))
+    few, all_at_once = tmp_path / "few", tmp_path / "all"
+    few.mkdir()
+    all_at_once.mkdir()
+    write_views(few, "shape", shape, 2)
+    assert count_views(few) == 2
+    first = few / "img_choy2016" / "000.jpg"
+    before = first.stat().st_mtime_ns
+    # A run that was stopped before it wrote the cameras.
+    (few / "img_choy2016" / "002.jpg").write_bytes(b"half")
+    write_views(few, "shape", shape, 4)
+    assert count_views(few) == 4
+    assert first.stat().st_mtime_ns == before
+    write_views(all_at_once, "shape", shape, 4)
+    for path in (all_at_once / "img_choy2016").glob("*.jpg"):
+        assert path.read_bytes() == (few / "img_choy2016" / path.name).read_bytes()
+    cameras = [np.load(root / "img_choy2016" / "cameras.npz") for root in (few, all_at_once)]
+    assert len(cameras[0].files) == 8
+    for name in cameras[1].files:
+        np.testing.assert_array_equal(cameras[0][name], cameras[1][name])
+
+
+def test_training_may_begin_before_the_build_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh = trimesh.creation.icosphere(radius=0.5)
+    names = [f"s{index}" for index in range(6)]
+    write_index(tmp_path / "source", [row(name, "ball", "train") for name in names], mesh)
+    entries = list_indexed_shapes(tmp_path / "source")
+    listed = []
+
+    def watched(entry: Entry, root: Path, *rest: object) -> layout.Record:
+        path = root / "ball" / "train.lst"
+        listed.append((entry.name, path.read_text().split() if path.is_file() else []))
+        return build_shape(entry, root, Amount(points=1000, surface=500, views=0))
+
+    monkeypatch.setattr(work, "build_shape", watched)
+    monkeypatch.setattr(work, "_SECONDS_BETWEEN_LISTS", 0)
+    records = build(entries, tmp_path / "data", SMALL)
+    assert [record.name for record in records] == names
+    order = [name for name, _ in listed]
+    assert order != names  # mixed
+    assert sorted(order) == names
+    for index, (_, seen) in enumerate(listed):
+        assert seen == sorted(order[:index])
 
 
 def test_a_bad_index_is_refused(tmp_path: Path) -> None:

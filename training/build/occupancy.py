@@ -53,7 +53,12 @@ class WindingNumber:
         return igl.fast_winding_number(self.triangles.vertices, self.triangles.faces, queries)
 
     def __call__(self, points: Points) -> NDArray[np.bool_]:
-        return self.numbers(points) > 0.5
+        corners = self.triangles.corners.reshape(-1, 3)
+        # Nothing beyond the bounding box is inside, and most of the queries' box is beyond it.
+        near = ((points >= corners.min(0)) & (points <= corners.max(0))).all(axis=1)
+        labels = np.zeros(len(points), dtype=bool)
+        labels[near] = self.numbers(points[near]) > 0.5
+        return labels
 
 
 class FloodFill:

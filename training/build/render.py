@@ -16,7 +16,8 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 from PIL import Image
 
-from .layout import replacing_folder
+from onet_core.mesh_io import replacing
+
 from .normalise import Triangles
 
 IMAGE_FOLDER = "img_choy2016"
@@ -24,6 +25,7 @@ VIEWS = 24
 SIZE = 137
 _OVERSAMPLING = 2
 _QUALITY = 92
+_CAMERAS = "cameras.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +120,37 @@ def view_generator(name: str, view: int) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(f"{name}{view}".encode()))
 
 
+def count_views(folder: Path) -> int:
+    """How many views with cameras a shape's folder has: the first ones, without gaps."""
+    return len(_read_cameras(folder / IMAGE_FOLDER)) // 2
+
+
 def write_views(folder: Path, name: str, triangles: Triangles, count: int = VIEWS) -> None:
     """000.jpg and so on, and cameras.npz with world_mat_i and camera_mat_i, below `folder`.
 
-    The folder of views appears whole or not at all; one that exists is left as it is.
+    Views that are there already stay as they are, so that a few can come first and more later.
+    The cameras are written last: a view counts when its camera is there.
     """
     target = folder / IMAGE_FOLDER
-    if target.exists():
+    cameras = _read_cameras(target)
+    there = len(cameras) // 2
+    if there >= count:
         return
+    target.mkdir(exist_ok=True)
     renderer = Renderer(triangles)
-    with replacing_folder(target) as scratch:
-        cameras = {}
-        for view in range(count):
-            picture, camera = renderer.view(view_generator(name, view))
-            Image.fromarray(picture).save(scratch / f"{view:03d}.jpg", quality=_QUALITY)
-            cameras[f"world_mat_{view}"] = camera.world
-            cameras[f"camera_mat_{view}"] = camera.intrinsic
-        np.savez(scratch / "cameras.npz", **cameras)  # type: ignore[arg-type]
+    for view in range(there, count):
+        picture, camera = renderer.view(view_generator(name, view))
+        with replacing(target / f"{view:03d}.jpg") as file:
+            Image.fromarray(picture).save(file, format="JPEG", quality=_QUALITY)
+        cameras[f"world_mat_{view}"] = camera.world
+        cameras[f"camera_mat_{view}"] = camera.intrinsic
+    with replacing(target / _CAMERAS) as file:
+        np.savez(file, **cameras)  # type: ignore[arg-type]
+
+
+def _read_cameras(folder: Path) -> dict[str, NDArray[np.float64]]:
+    path = folder / _CAMERAS
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as content:
+        return dict(content)

@@ -23,10 +23,12 @@ from onet_core.inputs.voxelise import solid_voxels
 from . import layout
 from .layout import Record
 from .occupancy import make_solid
-from .render import IMAGE_FOLDER, VIEWS, write_views
+from .render import VIEWS, count_views, write_views
 from .sampling import sample_box
 from .source import Entry
 
+# How often lists and report are brought up to date, so that training can begin on a part.
+_SECONDS_BETWEEN_LISTS = 60.0
 # Libraries that start threads of their own; processes keep the cores busy already.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 
@@ -51,8 +53,10 @@ def build(
 ) -> list[Record]:
     """Builds what is missing of the shapes below `root`; returns a record of each, in order.
 
-    labels: False to render only shapes that are there already. Lists, metadata and report are
-    written at the end, however it ends. A shape that can't be used is dropped, with the reason.
+    labels: False to render only shapes that are there already. Shapes are taken in mixed order, so
+    that what is there at any time is a fair part of all. Lists, metadata and report are written
+    once a minute and at the end, however it ends. A shape that can't be used is dropped, with the
+    reason.
     Raises OnetError where two entries have one name, or a worker process dies.
     """
     named: dict[tuple[str, str], Entry] = {}
@@ -62,18 +66,27 @@ def build(
             raise InputError(f"There are two shapes {entry.category}/{entry.name}.")
     root.mkdir(parents=True, exist_ok=True)
     records: dict[tuple[str, str], Record] = {}
-    bar = tqdm(total=len(entries), unit="shape", disable=not progress)
-    try:
-        for record in _run(entries, root, amount, labels, workers):
-            records[record.category, record.name] = record
-            bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
-            bar.update()
-    finally:
-        bar.close()
+
+    def write_lists() -> None:
         if labels:
             layout.write_lists(root, records.values())
             layout.write_metadata(root, {record.category: record.category for record in entries})
             layout.write_report(root, list(records.values()))
+
+    mixed = sorted(entries, key=lambda entry: _hash(entry.category, entry.name))
+    bar = tqdm(total=len(entries), unit="shape", disable=not progress)
+    written = time.monotonic()
+    try:
+        for record in _run(mixed, root, amount, labels, workers):
+            records[record.category, record.name] = record
+            bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
+            bar.update()
+            if time.monotonic() - written > _SECONDS_BETWEEN_LISTS:
+                write_lists()
+                written = time.monotonic()
+    finally:
+        bar.close()
+        write_lists()
     return [records[entry.category, entry.name] for entry in entries]
 
 
@@ -93,14 +106,13 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
         done = layout.read_record(folder)
         if done is None and not labels:
             raise InputError(f"{folder} is not built yet.")
-        rendered = not amount.views or (folder / IMAGE_FOLDER).is_dir()
-        if done is not None and rendered:
+        if done is not None and count_views(folder) >= amount.views:
             return done
         shape = entry.load()
         if done is not None:
             write_views(folder, entry.name, shape.triangles, amount.views)
             return done
-        rng = np.random.default_rng(zlib.crc32(f"{entry.category}/{entry.name}".encode()))
+        rng = np.random.default_rng(_hash(entry.category, entry.name))
         solid = make_solid(shape.triangles, entry.method, rng)
         points = sample_box(amount.points, rng)
         inside = solid.inside(points.astype(np.float64))
@@ -129,6 +141,10 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
     except InputError as error:
         return replace(record, status="dropped", reason=str(error))
     return record
+
+
+def _hash(category: str, name: str) -> int:
+    return zlib.crc32(f"{category}/{name}".encode())
 
 
 def _run(
