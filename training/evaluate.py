@@ -296,10 +296,7 @@ def evaluate_network(
         except InputError as error:
             evaluation.skipped.append(str(error))
             continue
-        target = thinned(
-            shape, labels=protocol.samples, surface=protocol.samples, seed=protocol.seed
-        )
-        row = _measure(evaluation, methods, target, observation, draw=index in drawn)
+        row = _measure(evaluation, methods, shape, observation, draw=index in drawn)
         if row is not None:
             evaluation.rows.append(row)
         clouds.append(surface_cloud(shape, protocol.seed))
@@ -320,12 +317,14 @@ def evaluate_network(
 def _measure(
     evaluation: Evaluation,
     methods: dict[str, Method],
-    target: LabelledShape,
+    shape: LabelledShape,
     observation: Observation | None,
     *,
     draw: bool,
 ) -> SheetRow | None:
     """Adds every method's result on one shape; returns the shape's row of the contact sheet."""
+    samples, seed = evaluation.protocol.samples, evaluation.protocol.seed
+    target = thinned(shape, labels=samples, surface=samples, seed=seed)
     pictures, captions = [], []
     for method, answer_to in methods.items():
         answer = answer_to(target, observation)
@@ -338,7 +337,7 @@ def _measure(
             captions.append(f"IoU {scores['iou']:.3f}  CD {scores['chamfer_l1']:.4f}")
     if not draw:
         return None
-    truth = draw_points(target.surface_points, target.surface_normals)
+    truth = draw_points(shape.surface_points, shape.surface_normals)
     return SheetRow(
         [_input_picture(observation), *pictures, truth],
         [f"{target.category} {target.name}", *captions, ""],
