@@ -17,7 +17,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Called by Blender when the extension is disabled or Blender quits normally."""
+    """Called by Blender when the extension is disabled, and when Blender quits."""
     engine_session.close()
     for module in reversed(MODULES):
         module.unregister()

@@ -9,7 +9,9 @@ installed extension; see `--help` (after `--`) for all options.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,19 +25,29 @@ def find_package() -> str:
         places = [Path(place).resolve() for place in getattr(module, "__path__", None) or []]
         if folder in places:
             return name
-    # In a checkout, and in Blender where the extension is not enabled: as a package of its own.
+    # In a checkout nobody else has made the packages known.
     if str(folder.parent) not in sys.path:
         sys.path.append(str(folder.parent))
     return folder.name
 
 
-if __name__ == "__main__":
-    job = importlib.import_module(f"{find_package()}.batch_job")
+def main() -> int:
+    """The batch's exit status."""
+    package = find_package()
+    if importlib.util.find_spec("onet_core") is None:
+        print("Error: ONet is installed but not enabled: enable it in Blender's preferences first.")
+        return 2
     given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    status = job.main(given)
+    status: int = importlib.import_module(f"{package}.batch_job").main(given)
+    return status
+
+
+if __name__ == "__main__":
+    status = main()
     sys.stdout.flush()
     sys.stderr.flush()
     if not bpy.app.binary_path:
-        # Blender as a module: version 4.2 crashes while the interpreter shuts down.
+        # Blender as a module: after a glTF export, 4.2 crashes while the interpreter shuts down.
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
         os._exit(status)
     sys.exit(status)

@@ -6,52 +6,25 @@ import argparse
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
-import numpy as np
 from mathutils import Matrix
 
 from onet_core.engine.client import Answer, EngineClient
 from onet_core.errors import EngineError, OnetError
 
-from . import scene_io
-from .preferences import RUNTIME_VARIABLE, runtime
+from . import reconstruction, scene_io
+from .runtime import RUNTIME_VARIABLE, Runtime, describe, runtime
 
-SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".ply",
-    ".xyz",
-    ".txt",
-    ".pts",
-    ".csv",
-    ".npy",
-    ".npz",
-    ".pcd",
-    ".obj",
-    ".off",
-    ".stl",
-    ".binvox",
-    ".glb",
-    ".gltf",
-)
+# What is looked for in a folder: what `onet_core.inputs.load`, which lives in the runtime, reads.
+PICTURES = ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .tga .ppm .pgm"
+CLOUDS = ".ply .xyz .txt .pts .csv .npy .npz .pcd"
+MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
+SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
 # Files whose vertical is y, brought upright the way Blender's importers do.
 Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file that gave no result, and why."""
-
-    path: Path
-    reason: str
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -59,33 +32,25 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batch.py", description="Makes meshes from pictures, point clouds and voxel models."
     )
-    parser.add_argument("--input", type=Path, required=True, help="a file, or a folder of them")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--format", choices=sorted(EXPORTERS), default="glb")
-    parser.add_argument(
-        "--kind",
-        choices=["auto", "image", "points", "voxels"],
-        default="auto",
-        help="what the files are; auto looks at each",
-    )
-    parser.add_argument("--model", default="", help="name of a model or a weights file")
-    parser.add_argument("--resolution", type=int, default=128, help="cells along an axis (128)")
-    parser.add_argument("--threshold", type=float, default=None, help="lower gives fatter shapes")
-    parser.add_argument("--refine", type=int, default=10, help="polishing steps (10)")
-    parser.add_argument("--faces", type=int, default=None, help="simplify to about this many faces")
-    parser.add_argument(
-        "--up",
-        choices=["auto", "x", "y", "z"],
-        default="auto",
-        help="the files' vertical; auto goes by their format",
-    )
-    parser.add_argument("--device", default="", help="auto, cpu, cuda or mps")
-    parser.add_argument(
-        "--runtime",
-        type=Path,
-        default=None,
-        help=f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences",
-    )
+
+    def add(name: str, help: str, **settings: Any) -> None:
+        parser.add_argument(name, help=help, **settings)
+
+    add("--input", "a file, or a folder of them", type=Path, required=True)
+    add("--output", "folder for the results", type=Path, required=True)
+    add("--format", "kind of the results (glb)", choices=sorted(EXPORTERS), default="glb")
+    kinds = ["auto", "image", "points", "voxels"]
+    add("--kind", "what the files are; auto looks at each", choices=kinds, default="auto")
+    add("--model", "name of a model or a weights file", default="")
+    add("--resolution", "cells along an axis (128)", type=int, default=128)
+    add("--threshold", "lower gives fatter shapes", type=float, default=0.0)
+    add("--refine", "polishing steps (10)", type=int, default=10)
+    add("--faces", "simplify to about this many faces", type=int, default=0)
+    verticals = ["auto", "y", "z"]
+    add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
+    add("--device", "auto, cpu, cuda or mps", default="")
+    source = f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences"
+    add("--runtime", source, type=Path)
     return parser
 
 
@@ -118,69 +83,56 @@ def find_inputs(source: Path) -> list[Path]:
 
 
 def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
-    """Where each result goes: <stem>.<suffix>, with the input's suffix where two share a stem."""
-    stems = [path.stem for path in inputs]
-    return [
-        folder
-        / (
-            f"{path.stem}.{suffix}"
-            if stems.count(path.stem) == 1
-            else f"{path.stem}_{path.suffix[1:].lower()}.{suffix}"
-        )
-        for path in inputs
-    ]
+    """Where each result goes: folder/<stem>.<suffix>, with a number where that is taken.
+
+    It is taken by another result or by one of the inputs, in a file system of any kind.
+    """
+    taken = {str(path.resolve()).lower() for path in inputs}
+    targets = []
+    for path in inputs:
+        target, number = folder / f"{path.stem}.{suffix}", 1
+        while str(target.resolve()).lower() in taken:
+            number += 1
+            target = folder / f"{path.stem}-{number}.{suffix}"
+        taken.add(str(target.resolve()).lower())
+        targets.append(target)
+    return targets
 
 
 def build_scene(name: str, answer: Answer) -> None:
-    """An empty file with the result as its only object, upright."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """An empty file with the result as its only object, upright. The preferences stay."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     mesh = scene_io.make_mesh(
         name, answer.arrays["vertices"], answer.arrays["faces"], answer.arrays.get("colours")
     )
-    turn = Y_UP_TO_BLENDER if answer.values["up_axis"] == "y" else Matrix.Identity(4)
-    mesh.transform(turn)
+    if answer.values["up_axis"] == "y":
+        mesh.transform(Y_UP_TO_BLENDER)
     made = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(made)
 
 
 def export(target: Path, form: str) -> None:
     """Writes the scene whole or not at all. Raises OnetError where Blender can't."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".onet-") as scratch:
-        written = Path(scratch) / target.name
-        try:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".onet-") as scratch:
+            written = Path(scratch) / target.name
             EXPORTERS[form](written)
-        except RuntimeError as error:
-            raise OnetError(f"Blender could not write {target}: {str(error).strip()}") from error
-        if not written.is_file():
-            raise OnetError(f"Blender could not write {target}.")
-        os.replace(written, target)
+            os.replace(written, target)
+    except (RuntimeError, OSError) as error:
+        raise OnetError(f"{target} can't be written: {str(error).strip()}") from error
 
 
 def reconstruct(
-    client: EngineClient, path: Path, target: Path, options: argparse.Namespace
+    client: EngineClient,
+    path: Path,
+    target: Path,
+    options: argparse.Namespace,
+    params: dict[str, Any],
 ) -> Answer:
     """One file; raises OnetError where it gives no result."""
-    settings = {
-        "resolution": options.resolution,
-        "refinement_steps": options.refine,
-        "normals": False,
-    }
-    if options.threshold is not None:
-        settings["threshold"] = options.threshold
-    if options.faces is not None:
-        settings["faces"] = options.faces
-    chosen = runtime()
-    params = {
-        "path": str(path.resolve()),
-        "kind": options.kind,
-        "up_axis": options.up,
-        "model": options.model,
-        "settings": settings,
-        "device": options.device or chosen.device,
-        "folders": [str(folder) for folder in chosen.folders],
-    }
-    answer = client.call("reconstruct", params)
+    asked = {**params, "path": str(path.resolve()), "kind": options.kind, "up_axis": options.up}
+    answer = client.call("reconstruct", asked)
     build_scene(path.stem, answer)
     export(target, options.format)
     return answer
@@ -192,36 +144,48 @@ def main(arguments: Sequence[str]) -> int:
         options = make_parser().parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
+    # Asked once: what follows opens one empty file after the other.
+    chosen = runtime()
+    chosen = Runtime(
+        options.runtime or chosen.python, options.device or chosen.device, chosen.folders
+    )
+    params = reconstruction.options(
+        options.model,
+        resolution=options.resolution,
+        refinement_steps=options.refine,
+        faces=options.faces,
+        threshold=options.threshold,
+        device=chosen.device,
+    )
     try:
-        python = options.runtime or runtime().python
-        if python is None:
+        if chosen.python is None:
             raise OnetError(
                 f"The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}."
             )
         inputs = find_inputs(options.input)
+        targets = targets_of(inputs, options.output, options.format)
+        client = EngineClient(chosen.python)
     except OnetError as error:
         print(f"Error: {error}", flush=True)
         return 2
-    targets = targets_of(inputs, options.output, options.format)
-    failures: list[Failure] = []
-    client = EngineClient(python)
+    failures = 0
     try:
-        client.call("hello")
+        print(describe(chosen, client.call("hello").values), flush=True)
         for number, (path, target) in enumerate(zip(inputs, targets, strict=True), start=1):
             head = f"[{number}/{len(inputs)}] {path.name}"
             try:
-                answer = reconstruct(client, path, target, options)
+                answer = reconstruct(client, path, target, options, params)
             except OnetError as error:
-                failures.append(Failure(path, str(error)))
+                failures += 1
                 print(f"{head}: FAILED: {error}", flush=True)
                 continue
             seconds = sum(answer.values["seconds"].values())
-            count = np.shape(answer.arrays["faces"])[0]
+            count = len(answer.arrays["faces"])
             print(f"{head} -> {target}: {count:,} faces in {seconds:.1f} s", flush=True)
     except EngineError as error:
         print(f"Error: {error}", flush=True)
         return 2
     finally:
         client.close()
-    print(f"{len(inputs) - len(failures)} of {len(inputs)} files done.", flush=True)
+    print(f"{len(inputs) - failures} of {len(inputs)} files done.", flush=True)
     return 1 if failures else 0

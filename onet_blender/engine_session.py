@@ -7,7 +7,7 @@ import atexit
 from onet_core.engine.client import EngineClient
 from onet_core.errors import EngineError
 
-from .preferences import Runtime
+from .runtime import Runtime
 
 _client: EngineClient | None = None
 
@@ -25,6 +25,7 @@ def client(runtime: Runtime) -> EngineClient:
         close()
     if _client is None:
         _client = EngineClient(runtime.python)
+        # Blender disables its extensions when it quits; where it is a module, only Python ends.
         atexit.register(close)
     return _client
 
@@ -32,6 +33,11 @@ def client(runtime: Runtime) -> EngineClient:
 def running() -> bool:
     """Whether a worker process is alive, and its memory in use."""
     return _client is not None and _client.alive
+
+
+def process_id() -> int | None:
+    """The worker's process, None where there is none."""
+    return _client.process_id if _client is not None else None
 
 
 def close() -> None:

@@ -2,7 +2,8 @@
 
 In a window the work runs beside the interface: a timer polls the worker, Escape cancels. Called
 from a script or in background mode an operator waits and returns {'FINISHED'}, or raises
-RuntimeError with the message, as Blender's operators do.
+RuntimeError with the message, as Blender's operators do. What a call does not give is taken from
+the panel's choices, `Scene.onet`.
 """
 
 from __future__ import annotations
@@ -11,138 +12,132 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-from mathutils import Vector
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import Cancelled, OnetError
 
-from . import engine_session, reconstruction
-from .preferences import ONET_AP_preferences, runtime
+from . import activity, engine_session, reconstruction
+from .activity import Activity
 from .properties import INPUT_KINDS, QUALITY_SETTINGS
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
+from .runtime import PACKAGE, describe, runtime
 
 SECONDS_BETWEEN_POLLS = 0.1
-STAGES = {
-    "start": "Starting",
-    "load": "Loading the network",
-    "encode": "Looking at the input",
-    "surface": "Finding the surface",
-    "simplify": "Simplifying",
-    "refine": "Polishing",
-    "normals": "Smoothing",
-}
 
 
 class WorkerOperator:
-    """What Reconstruct and Generate share: waiting for the worker, in the open or at once."""
+    """What all operators share that wait for the worker, in the open or at once."""
 
-    _job: Job
-    _request: Request
-    _timer: bpy.types.Timer | None = None
+    bl_idname: str
     report: Callable[[set[str], str], None]
+    properties: Any
+    # Whether `finish` changes objects, for which Blender has to be in object mode.
+    adds_object = True
 
-    def request(self, context: bpy.types.Context) -> Request:
-        """What to ask for, from the operator's properties; raises OnetError."""
+    _activity: Activity
+    _timer: bpy.types.Timer | None = None
+
+    def start(self, context: bpy.types.Context) -> Job:
+        """Hands the work to the worker; raises OnetError."""
+        raise AssertionError("each operator has its own")
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        """Uses the answer and returns what to tell the user; raises OnetError."""
         raise AssertionError("each operator has its own")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Waits for the answer."""
         try:
-            request = self.request(context)
-            self._finish(context, request, reconstruction.compute(request))
+            return self._conclude(context, self.start(context))
         except OnetError as error:
-            return self._refuse(context, error)
-        return {"FINISHED"}
+            return self._refuse(error)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Starts the work and returns to the interface."""
-        if bpy.app.background:
+        if bpy.app.background or context.window is None:
             return self.execute(context)
-        session = context.window_manager.onet
-        if session.running:
+        if activity.current() is not None:
             self.report({"WARNING"}, "ONet is still at work: wait, or cancel it first.")
             return {"CANCELLED"}
         try:
-            self._request = self.request(context)
-            self._job = reconstruction.start(self._request)
+            self._activity = activity.begin(type(self).bl_idname, self.start(context))
         except OnetError as error:
-            return self._refuse(context, error)
-        session.running, session.fraction = True, 0.0
-        session.stage, session.message = STAGES["start"], ""
-        self._timer = context.window_manager.event_timer_add(
-            SECONDS_BETWEEN_POLLS, window=context.window
-        )
-        context.window_manager.modal_handler_add(self)
-        redraw(context)
+            return self._refuse(error)
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
+        manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Polls the worker; everything but Escape goes on to the interface."""
-        session = context.window_manager.onet
-        if (event.type == "ESC" and event.value == "PRESS") or not session.running:
-            self._job.cancel()
-            session.stage = "Cancelling"
-            session.running = True  # until the worker has let go
-            redraw(context)
-            if event.type == "ESC":
-                return {"RUNNING_MODAL"}
+        if event.type == "ESC" and event.value == "PRESS":
+            self._activity.cancel()
+            activity.redraw()
+            return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        for happened in self._job.poll():
-            if happened.kind == "progress":
-                session.fraction = happened.fraction
-                session.stage = STAGES.get(happened.stage, happened.stage)
-                redraw(context)
-        if not self._job.done:
+        if self._activity.step():
+            activity.redraw()
+        if not self._activity.done:
+            return {"PASS_THROUGH"}
+        if self.adds_object and context.mode != "OBJECT":
+            self._activity.stage = "Ready: leave the edit mode"
+            activity.redraw()
             return {"PASS_THROUGH"}
         self._end(context)
         try:
-            self._finish(context, self._request, self._job.result())
+            return self._conclude(context, self._activity)
         except OnetError as error:
-            return self._refuse(context, error)
-        return {"FINISHED"}
+            return self._refuse(error)
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator, for example because its window is closed."""
-        self._job.cancel()
+        """Blender ends the operator: its window is closed, or another file is opened."""
+        self._activity.cancel()
         self._end(context)
 
-    def _finish(self, context: bpy.types.Context, request: Request, answer: Answer) -> None:
-        made = reconstruction.place(context, request, answer)
-        message = reconstruction.summary(made, answer)
-        context.window_manager.onet.message = message
-        self.report({"INFO"}, message)
-        redraw(context)
+    def _conclude(self, context: bpy.types.Context, work: Job | Activity) -> set[str]:
+        told = self.finish(context, work.result())
+        activity.tell(type(self).bl_idname, told)
+        self.report({"INFO"}, told)
+        return {"FINISHED"}
+
+    def _refuse(self, error: OnetError) -> set[str]:
+        activity.tell(type(self).bl_idname, str(error))
+        self.report({"WARNING" if isinstance(error, Cancelled) else "ERROR"}, str(error))
+        return {"CANCELLED"}
 
     def _end(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-        context.window_manager.onet.running = False
-        redraw(context)
-
-    def _refuse(self, context: bpy.types.Context, error: OnetError) -> set[str]:
-        context.window_manager.onet.message = str(error)
-        self.report({"WARNING" if isinstance(error, Cancelled) else "ERROR"}, str(error))
-        redraw(context)
-        return {"CANCELLED"}
+        activity.end()
 
 
-def redraw(context: bpy.types.Context) -> None:
-    """Has the sidebars drawn again; in background mode there are none."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+class MeshOperator(WorkerOperator):
+    """An operator whose answer is a mesh."""
+
+    _request: Request
+
+    def request(self, context: bpy.types.Context) -> Request:
+        """What to ask for, from the operator's properties; raises OnetError."""
+        raise AssertionError("each operator has its own")
+
+    def start(self, context: bpy.types.Context) -> Job:
+        self._request = self.request(context)
+        return reconstruction.start(self._request)
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        return reconstruction.summary(reconstruction.place(context, self._request, answer), answer)
+
+    def fill(self, choices: dict[str, Any]) -> None:
+        """Sets the properties that the caller did not give."""
+        for name, value in choices.items():
+            if not self.properties.is_property_set(name):
+                setattr(self, name, value)
 
 
-def ready(context: bpy.types.Context) -> bool:
-    """Whether the add-on's own data exists and an object can be added."""
-    return context.mode == "OBJECT"
-
-
-class ONET_OT_reconstruct(WorkerOperator, bpy.types.Operator):
+class ONET_OT_reconstruct(MeshOperator, bpy.types.Operator):
     """Make a mesh from the picture or object that is chosen"""
 
     bl_idname = "onet.reconstruct"
@@ -197,28 +192,17 @@ class ONET_OT_reconstruct(WorkerOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not ready(context):
-            cls.poll_message_set("Leave the edit mode first")
-            return False
-        return True
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Takes what is not given from the panel's choices."""
-        choices = context.scene.onet
-        if not self.properties.is_property_set("kind"):
-            self.kind = choices.input_kind
-        if not self.source and choices.source is not None:
-            self.source = choices.source.name
-        if not self.picture and choices.picture is not None:
-            self.picture = choices.picture.name
-        if not self.model and self.kind == choices.input_kind:
-            self.model = choices.model
-        for name, value in QUALITY_SETTINGS[choices.quality].items():
-            if not self.properties.is_property_set(name):
-                setattr(self, name, value)
-        return super().invoke(context, event)
+        return is_object_mode(cls, context)
 
     def request(self, context: bpy.types.Context) -> Request:
+        choices = context.scene.onet
+        self.fill({"kind": choices.input_kind, **QUALITY_SETTINGS[choices.quality]})
+        if self.kind == choices.input_kind:
+            self.fill({"model": choices.model})
+        if choices.source is not None:
+            self.fill({"source": choices.source.name})
+        if choices.picture is not None:
+            self.fill({"picture": choices.picture.name})
         params = reconstruction.options(
             self.model,
             resolution=self.resolution,
@@ -230,18 +214,15 @@ class ONET_OT_reconstruct(WorkerOperator, bpy.types.Operator):
             image = bpy.data.images.get(self.picture)
             if image is None:
                 raise OnetError("No picture is chosen: open one in the panel first.")
-            return reconstruction.request_from_picture(
-                image, context.scene.cursor.location.copy(), params
-            )
+            return reconstruction.request_from_picture(image, context.scene, params)
         item = bpy.data.objects.get(self.source) if self.source else context.active_object
         if item is None:
             raise OnetError("No object is chosen: select one, or name it in the panel.")
-        return reconstruction.request_from_object(
-            item, self.kind, context.evaluated_depsgraph_get(), params
-        )
+        depsgraph = context.evaluated_depsgraph_get()
+        return reconstruction.request_from_object(item, self.kind, depsgraph, params)
 
 
-class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
+class ONET_OT_generate(MeshOperator, bpy.types.Operator):
     """Invent a shape, or blend two invented shapes"""
 
     bl_idname = "onet.generate"
@@ -252,7 +233,7 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         name="Seed", description="Every number is another shape", min=0, options={"SKIP_SAVE"}
     )
     other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Other seed",
+        name="Other Seed",
         description="The shape at the other end",
         min=0,
         default=1,
@@ -266,47 +247,63 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model", options={"SKIP_SAVE"}
+        name="Model",
+        description="Name of a model or a weights file; empty for the one that suits",
+        options={"SKIP_SAVE"},
     )
     resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution", min=8, max=1024, default=64, options={"SKIP_SAVE"}
+        name="Resolution",
+        description="How many cells the finest grid has along an axis",
+        min=8,
+        max=1024,
+        default=128,
+        options={"SKIP_SAVE"},
     )
     refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Polish", min=0, max=300, default=0, options={"SKIP_SAVE"}
+        name="Polish",
+        description="How many steps move the mesh closer to the network's surface",
+        min=0,
+        max=300,
+        default=10,
+        options={"SKIP_SAVE"},
     )
     replace: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Replace",
-        description="Give the shape to the active object, if ONet made it",
+        description="Give the shape to the active object, if it is a generated one",
         options={"SKIP_SAVE"},
     )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return ready(context)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Takes the panel's choices."""
-        choices = context.scene.onet
-        for name in ("seed", "other_seed", "factor"):
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(choices, name))
-        if not self.model:
-            self.model = choices.generator
-        for name, value in QUALITY_SETTINGS[choices.quality].items():
-            if not self.properties.is_property_set(name):
-                setattr(self, name, value)
-        return super().invoke(context, event)
+        return is_object_mode(cls, context)
 
     def request(self, context: bpy.types.Context) -> Request:
+        choices = context.scene.onet
+        names = ("seed", "other_seed", "factor")
+        self.fill({name: getattr(choices, name) for name in names})
+        self.fill({"model": choices.generator, **QUALITY_SETTINGS[choices.quality]})
         params = reconstruction.options(
             self.model, resolution=self.resolution, refinement_steps=self.refinement_steps
         )
         active = context.active_object
         replaces = active.name if self.replace and active is not None else ""
-        location: Vector = context.scene.cursor.location.copy()
         return reconstruction.request_from_seed(
-            self.seed, self.other_seed, self.factor, location, params, replaces
+            self.seed, self.other_seed, self.factor, context.scene, params, replaces
         )
+
+
+class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
+    """Try whether the networks can run, and tell what they would run on"""
+
+    bl_idname = "onet.check_runtime"
+    bl_label = "Check the Runtime"
+    adds_object = False
+
+    def start(self, context: bpy.types.Context) -> Job:
+        return engine_session.client(runtime()).start("hello")
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        return describe(runtime(), answer.values)
 
 
 class ONET_OT_cancel(bpy.types.Operator):
@@ -317,51 +314,29 @@ class ONET_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(context.window_manager.onet.running)
+        return activity.current() is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.window_manager.onet.running = False  # the running operator sees it and cancels
+        running = activity.current()
+        if running is not None:
+            running.cancel()
+        activity.redraw()
         return {"FINISHED"}
 
 
 class ONET_OT_free_memory(bpy.types.Operator):
-    """End the process that holds the networks, for its memory; it starts again by itself"""
+    """End the process that holds the networks; it starts again when it is needed"""
 
     bl_idname = "onet.free_memory"
     bl_label = "Free Memory"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return engine_session.running() and not context.window_manager.onet.running
+        return engine_session.running() and activity.current() is None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         engine_session.close()
-        return {"FINISHED"}
-
-
-class ONET_OT_check_runtime(bpy.types.Operator):
-    """Try whether the networks can run, and tell what they would run on"""
-
-    bl_idname = "onet.check_runtime"
-    bl_label = "Check the Runtime"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return not context.window_manager.onet.running
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        session = context.window_manager.onet
-        try:  # the worker does one thing at a time, so `poll` keeps this away from a running job
-            found: dict[str, Any] = engine_session.client(runtime()).call("hello").values
-        except OnetError as error:
-            session.runtime_report = str(error)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        devices = ", ".join(device["title"] or device["name"] for device in found["devices"])
-        session.runtime_report = (
-            f"Works: Python {found['python']}, PyTorch {found['torch']}, on {devices}"
-        )
-        self.report({"INFO"}, session.runtime_report)
+        activity.redraw()
         return {"FINISHED"}
 
 
@@ -372,8 +347,15 @@ class ONET_OT_open_preferences(bpy.types.Operator):
     bl_label = "Set Up the Runtime"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        bpy.ops.preferences.addon_show(module=ONET_AP_preferences.bl_idname)
-        return {"FINISHED"}
+        return set(bpy.ops.preferences.addon_show(module=PACKAGE))
+
+
+def is_object_mode(cls: Any, context: bpy.types.Context) -> bool:
+    """For an operator's `poll`: whether an object can be added, else why not."""
+    if context.mode == "OBJECT":
+        return True
+    cls.poll_message_set("Go to object mode first")
+    return False
 
 
 CLASSES = (

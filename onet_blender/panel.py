@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_session
-from .preferences import runtime
+from . import activity, engine_session
 from .registration import register_classes, unregister_classes
+from .runtime import runtime
+from .text import draw_text
+
+PIXELS_PER_CHARACTER = 7.0
+PIXELS_OF_MARGIN = 50
 
 
 class OnetPanel:
@@ -23,24 +27,21 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        choices, session = context.scene.onet, context.window_manager.onet
         if runtime().problem:
-            draw_missing_runtime(layout)
+            draw_missing_runtime(layout, characters(context))
             return
+        choices = context.scene.onet
         layout.row().prop(choices, "input_kind", expand=True)
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = split_column(layout)
         if choices.input_kind == "IMAGE":
             column.template_ID(choices, "picture", open="image.open")
         else:
             active = context.active_object
-            column.prop(choices, "source")
-            if choices.source is None:
-                column.label(text=f"Active: {active.name}" if active else "No object is active")
+            name = active.name if active is not None else ""
+            column.prop(choices, "source", placeholder=f"Active: {name}" if name else "")
         column.prop(choices, "model")
         column.prop(choices, "quality")
-        draw_button(layout, session, "onet.reconstruct", "MESH_MONKEY")
+        draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY")
 
 
 class ONET_PT_generate(OnetPanel, bpy.types.Panel):
@@ -53,62 +54,62 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        choices, session = context.scene.onet, context.window_manager.onet
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        choices = context.scene.onet
+        column = split_column(layout)
         column.prop(choices, "generator")
         column.prop(choices, "seed")
         column.prop(choices, "other_seed")
         column.prop(choices, "factor", slider=True)
         column.prop(choices, "quality")
-        draw_button(layout, session, "onet.generate", "SHADERFX")
-        if not session.running:
-            active = context.active_object
-            row = layout.row()
-            row.enabled = active is not None and active.onet.source.startswith("seed")
-            row.operator("onet.generate", text="Update the Active Shape").replace = True
+        draw_work(layout, context, "onet.generate", "SHADERFX")
+        active = context.active_object
+        if activity.current() is None and active is not None and active.onet.kind == "NONE":
+            text = f"Give the Shape to {active.name}"
+            layout.operator("onet.generate", text=text, icon="FILE_REFRESH").replace = True
 
 
-def draw_missing_runtime(layout: bpy.types.UILayout) -> None:
+def draw_missing_runtime(layout: bpy.types.UILayout, width: int) -> None:
     """What to press where nothing can be computed yet."""
     box = layout.box()
     box.label(text="One step is missing", icon="INFO")
-    column = box.column(align=True)
-    column.label(text="The networks need a Python")
-    column.label(text="with PyTorch beside Blender.")
-    box.operator("onet.open_preferences", icon="PREFERENCES")
+    draw_text(box, "The networks need a Python with PyTorch beside Blender. Name it here:", width)
+    row = box.row()
+    row.scale_y = 1.5
+    row.operator("onet.open_preferences", icon="PREFERENCES")
 
 
-def draw_button(
-    layout: bpy.types.UILayout, session: bpy.types.PropertyGroup, operator: str, icon: str
+def draw_work(
+    layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, icon: str
 ) -> None:
     """The button, or the progress of what it started; below it what came out last."""
-    if session.running:
-        row = layout.row(align=True)
-        row.progress(factor=session.fraction, text=session.stage)
-        row.operator("onet.cancel", text="", icon="CANCEL")
+    running = activity.current()
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    if running is not None and running.owner == operator:
+        row.progress(factor=running.fraction, text=running.stage)
+        cell = row.row(align=True)
+        cell.enabled = not running.cancelling
+        cell.operator("onet.cancel", text="", icon="CANCEL")
     else:
-        row = layout.row()
-        row.scale_y = 1.5
+        row.enabled = running is None
         row.operator(operator, icon=icon)
-    if session.message:
-        column = layout.column(align=True)
-        for line in wrapped(session.message):
-            column.label(text=line)
-    if engine_session.running() and not session.running:
+    draw_text(layout, activity.message(operator), characters(context))
+    if running is None and engine_session.running():
         layout.operator("onet.free_memory", icon="TRASH")
 
 
-def wrapped(text: str, width: int = 38) -> list[str]:
-    """The text in lines that fit a sidebar of usual width."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
+def split_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column with labels on the left, as Blender's own panels have it."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def characters(context: bpy.types.Context) -> int:
+    """How many characters a line of the sidebar holds, roughly."""
+    scale = context.preferences.system.ui_scale
+    return max(20, int((context.region.width / scale - PIXELS_OF_MARGIN) / PIXELS_PER_CHARACTER))
 
 
 CLASSES = (ONET_PT_reconstruct, ONET_PT_generate)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-
 import bpy
 
+from . import activity
+from .model_list import forget_listing, listed_models
 from .registration import register_classes, unregister_classes
+from .runtime import PACKAGE, runtime
+from .text import draw_text
 
-# For scripts, tests and render farms: the runtime's Python, unless the preferences name one.
-RUNTIME_VARIABLE = "ONET_RUNTIME_PYTHON"
 DEVICES = (
     ("auto", "Automatic", "The graphics card where there is a usable one, else the processor"),
     ("cpu", "Processor", "Works everywhere; slower than a graphics card"),
@@ -20,28 +18,12 @@ DEVICES = (
 )
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """What the preferences come to. python: None where no runtime is set."""
-
-    python: Path | None
-    device: str
-    folders: tuple[Path, ...]
-
-    @property
-    def problem(self) -> str:
-        """Why nothing can be computed, in one sentence for the user; empty where all is well."""
-        if self.python is None:
-            return "The runtime is not set: name its Python in the extension's preferences."
-        if not self.python.is_file():
-            return (
-                f"There is no Python at {self.python}: correct it in the extension's preferences."
-            )
-        return ""
+def _folder_changed(self: ONET_AP_preferences, context: bpy.types.Context) -> None:
+    forget_listing()
 
 
 class ONET_AP_preferences(bpy.types.AddonPreferences):
-    bl_idname = __package__ or "onet_blender"
+    bl_idname = PACKAGE
 
     runtime_python: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Runtime's Python",
@@ -57,32 +39,29 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         description="A folder with further models (.safetensors); they appear beside those that "
         "come with the extension",
         subtype="DIR_PATH",
+        update=_folder_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "runtime_python")
+        chosen = runtime()
+        if not self.runtime_python and chosen.python is not None:
+            layout.label(text=f"Given from outside: {chosen.python}", icon="INFO")
+        if chosen.problem:
+            draw_text(layout, chosen.problem, 80, icon="ERROR")
         layout.prop(self, "device")
         layout.prop(self, "model_folder")
-        problem = runtime().problem
-        if problem:
-            layout.label(text=problem, icon="ERROR")
-        layout.operator("onet.check_runtime", icon="CHECKMARK")
-        layout.label(text=context.window_manager.onet.runtime_report)
-
-
-def runtime() -> Runtime:
-    """What is set; in scripts, without the extension enabled, the variable and defaults count."""
-    addon = bpy.context.preferences.addons.get(ONET_AP_preferences.bl_idname)
-    chosen = addon.preferences if addon is not None else None
-    python = (chosen.runtime_python if chosen else "") or os.environ.get(RUNTIME_VARIABLE, "")
-    folder = chosen.model_folder if chosen else ""
-    return Runtime(
-        python=Path(bpy.path.abspath(python)) if python else None,
-        device=chosen.device if chosen else "auto",
-        folders=(Path(bpy.path.abspath(folder)),) if folder else (),
-    )
+        for entry in listed_models():
+            if entry.error:
+                draw_text(layout, f"Not usable: {entry.error}", 80, icon="ERROR")
+        busy = activity.current()
+        if busy is not None and busy.owner == "onet.check_runtime":
+            layout.label(text="Trying ...", icon="TIME")
+        else:
+            layout.operator("onet.check_runtime", icon="CHECKMARK")
+            draw_text(layout, activity.message("onet.check_runtime"), 80)
 
 
 CLASSES = (ONET_AP_preferences,)

@@ -1,14 +1,10 @@
-"""What the extension stores: choices in the scene, origins in objects, progress in the session."""
+"""What files keep: the panel's choices in the scene, the origin of a mesh in its object."""
 
 from __future__ import annotations
 
-import time
-
 import bpy
 
-from onet_core.models.catalogue import ModelEntry, list_models
-
-from .preferences import runtime
+from .model_list import AUTOMATIC, Item, model_items
 from .registration import register_classes, unregister_classes
 
 INPUT_KINDS = (
@@ -22,7 +18,6 @@ INPUT_KINDS = (
     ("POINTS", "Points", "A scan: a point cloud, or the vertices of a mesh", "POINTCLOUD_DATA", 1),
     ("VOXELS", "Voxels", "A blocky model, or any mesh made blocky on the way", "MESH_GRID", 2),
 )
-NETWORK_KINDS = {"IMAGE": "image", "POINTS": "points", "VOXELS": "voxels", "NONE": "none"}
 QUALITIES = (
     ("DRAFT", "Draft", "Coarse and fast, to see whether it works"),
     ("STANDARD", "Standard", "A good mesh for most uses"),
@@ -34,51 +29,6 @@ QUALITY_SETTINGS = {
     "STANDARD": {"resolution": 128, "refinement_steps": 10},
     "HIGH": {"resolution": 256, "refinement_steps": 30},
 }
-SECONDS_BETWEEN_LISTINGS = 2.0
-
-_listing: tuple[float, list[ModelEntry]] = (float("-inf"), [])
-# Blender keeps no reference to the strings of dynamic items: these must stay alive.
-_items: dict[str, list[tuple[str, str, str]]] = {}
-
-
-def listed_models() -> list[ModelEntry]:
-    """The models on disk, looked up again at most every two seconds."""
-    global _listing
-    when, entries = _listing
-    if time.monotonic() - when > SECONDS_BETWEEN_LISTINGS:
-        entries = list_models(runtime().folders)
-        _listing = (time.monotonic(), entries)
-    return entries
-
-
-def model_items(kind: str) -> list[tuple[str, str, str]]:
-    """The models that read inputs of this kind (IMAGE, ..., NONE), as items of an enumeration."""
-    items = [("AUTO", "Automatic", "The model that suits this kind of input best")]
-    for entry in listed_models():
-        described = entry.description
-        if described is not None and described.input_kind == NETWORK_KINDS[kind]:
-            known = ", ".join(described.categories) or "anything"
-            items.append(
-                (
-                    entry.name,
-                    described.title or entry.name,
-                    f"Learned from: {known}. Licence: {described.licence or 'unknown'}",
-                )
-            )
-    _items[kind] = items
-    return items
-
-
-def _models_for_input(
-    self: SceneProperties, context: bpy.types.Context | None
-) -> list[tuple[str, str, str]]:
-    return model_items(self.input_kind)
-
-
-def _generative_models(
-    self: SceneProperties, context: bpy.types.Context | None
-) -> list[tuple[str, str, str]]:
-    return model_items("NONE")
 
 
 def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:
@@ -86,11 +36,28 @@ def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:
     return item.type == "MESH" or (item.type == "POINTCLOUD" and self.input_kind == "POINTS")
 
 
+def _kind_changed(self: SceneProperties, context: bpy.types.Context) -> None:
+    # Another kind of input has other models.
+    self.model = AUTOMATIC
+
+
+def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) -> list[Item]:
+    return model_items(self.input_kind)
+
+
+def _generative_models(self: SceneProperties, context: bpy.types.Context | None) -> list[Item]:
+    return model_items("NONE")
+
+
 class SceneProperties(bpy.types.PropertyGroup):
     """`Scene.onet`: the choices of the panel."""
 
     input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="From", description="What the mesh is made from", items=INPUT_KINDS, default="POINTS"
+        name="From",
+        description="What the mesh is made from",
+        items=INPUT_KINDS,
+        default="POINTS",
+        update=_kind_changed,
     )
     picture: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Picture", description="The picture of one object", type=bpy.types.Image
@@ -119,7 +86,7 @@ class SceneProperties(bpy.types.PropertyGroup):
         name="Seed", description="Every number is another shape", min=0, default=0
     )
     other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Other seed", description="The shape at the other end of the slider", min=0, default=1
+        name="Other Seed", description="The shape at the other end of the slider", min=0, default=1
     )
     factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Blend",
@@ -134,30 +101,20 @@ class SceneProperties(bpy.types.PropertyGroup):
 class ObjectProperties(bpy.types.PropertyGroup):
     """`Object.onet`: where a mesh came from."""
 
+    kind: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Made From",
+        description="IMAGE, POINTS or VOXELS; NONE for a generated shape; empty for other objects",
+    )
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model", description="The network that made this mesh; empty for other objects"
+        name="Model", description="The network that made this mesh"
     )
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Source", description="The picture, object or seed that this mesh was made from"
     )
 
 
-class SessionProperties(bpy.types.PropertyGroup):
-    """`WindowManager.onet`: what is going on now; not saved."""
-
-    running: bpy.props.BoolProperty()  # type: ignore[valid-type]
-    fraction: bpy.props.FloatProperty(min=0.0, max=1.0, subtype="FACTOR")  # type: ignore[valid-type]
-    stage: bpy.props.StringProperty()  # type: ignore[valid-type]
-    message: bpy.props.StringProperty()  # type: ignore[valid-type]
-    runtime_report: bpy.props.StringProperty()  # type: ignore[valid-type]
-
-
-CLASSES = (SceneProperties, ObjectProperties, SessionProperties)
-OWNERS = (
-    (bpy.types.Scene, SceneProperties),
-    (bpy.types.Object, ObjectProperties),
-    (bpy.types.WindowManager, SessionProperties),
-)
+CLASSES = (SceneProperties, ObjectProperties)
+OWNERS = ((bpy.types.Scene, SceneProperties), (bpy.types.Object, ObjectProperties))
 
 
 def register() -> None:

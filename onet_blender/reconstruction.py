@@ -13,39 +13,44 @@ from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Vector
+from mathutils import Matrix
 
 from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 
 from . import engine_session, scene_io
-from .preferences import runtime
-from .properties import NETWORK_KINDS
+from .model_list import AUTOMATIC, NETWORK_KINDS
+from .runtime import runtime
+
+WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
 class Request:
     """One call of the worker and where its mesh will go.
 
-    matrix: world transform of the new object; overlays: the mesh arrives in world coordinates and
-    belongs into that object's space (else it arrives in the object's own); stands: lift the mesh so
-    that it stands on the object's origin plane; replaces: name of an object whose mesh is replaced.
+    scene: name of the scene that the mesh is for; kind: IMAGE, POINTS, VOXELS or NONE; source: what
+    it is made from, for the user; matrix: world transform of the new object; overlays: name of an
+    object that the mesh, which then arrives in world coordinates, lies over (else it arrives in its
+    own coordinates, and is lifted so that it stands on the object's origin plane); replaces: name
+    of a generated object that gets the mesh instead of a new one.
     """
 
     method: str
     params: dict[str, Any]
+    scene: str
+    kind: str
+    name: str
+    source: str
     arrays: Arrays = field(default_factory=dict)
-    name: str = "ONet"
-    source: str = ""
     matrix: Matrix = field(default_factory=Matrix)
-    overlays: bool = False
-    stands: bool = False
+    overlays: str = ""
     replaces: str = ""
 
 
 def options(
-    model: str = "AUTO",
+    model: str = AUTOMATIC,
     *,
     resolution: int = 128,
     refinement_steps: int = 0,
@@ -55,10 +60,11 @@ def options(
 ) -> dict[str, Any]:
     """The parameters that all requests share.
 
-    model: a name or file, AUTO for the one that suits; faces, threshold: 0 for as many as there are
-    and for the model's own; device: empty for the preferences' choice.
+    model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
+    for as many as there are and for the model's own; device: empty for the preferences' choice.
     """
     chosen = runtime()
+    # Blender makes its own normals, also after the mesh has been edited.
     settings: dict[str, Any] = {
         "resolution": resolution,
         "refinement_steps": refinement_steps,
@@ -69,11 +75,19 @@ def options(
     if threshold:
         settings["threshold"] = threshold
     return {
-        "model": "" if model in ("", "AUTO") else model,
+        "model": "" if model == AUTOMATIC else _found_anywhere(model),
         "settings": settings,
         "device": device or chosen.device,
         "folders": [str(folder) for folder in chosen.folders],
     }
+
+
+def _found_anywhere(model: str) -> str:
+    """A name as it is, a file with its whole path: the worker runs in another folder."""
+    path = Path(model)
+    if path.suffix.lower() in WEIGHTS_SUFFIXES or path.parent != Path():
+        return str(Path(bpy.path.abspath(model)).resolve())
+    return model
 
 
 def request_from_object(
@@ -81,41 +95,44 @@ def request_from_object(
 ) -> Request:
     """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces).
 
-    Raises InputError for objects without them, or flattened by their scale.
+    The network sees the object as it stands in the world, upright and scaled as the user made it.
+    Raises InputError for objects without points or faces, or flattened by their scale.
     """
-    matrix = item.matrix_world.copy()
     if kind == "POINTS":
         arrays: Arrays = {"points": scene_io.world_points(item, depsgraph)}
-        scene_io.into_object_space(arrays["points"][:1], matrix)
     elif kind == "VOXELS":
         vertices, triangles = scene_io.world_triangles(item, depsgraph)
         arrays = {"vertices": vertices, "faces": triangles}
-        scene_io.into_object_space(vertices[:1], matrix)
     else:
         raise InputError("A picture was asked for, but an object was given.")
+    matrix = item.evaluated_get(depsgraph).matrix_world.copy()
+    scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
     return Request(
         "reconstruct",
         {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"},
-        arrays,
+        depsgraph.scene.name,
+        kind,
         name=f"{item.name} (ONet)",
         source=item.name,
+        arrays=arrays,
         matrix=matrix,
-        overlays=True,
+        overlays=item.name,
     )
 
 
 def request_from_picture(
-    image: bpy.types.Image, location: Vector, params: Mapping[str, Any]
+    image: bpy.types.Image, scene: bpy.types.Scene, params: Mapping[str, Any]
 ) -> Request:
-    """A mesh of unit size that stands at a place in the world; InputError without pixels."""
+    """A mesh one unit large that stands at the 3D cursor. Raises InputError without pixels."""
     return Request(
         "reconstruct",
         {**params, "kind": "image", "name": image.name},
-        {"pixels": scene_io.picture_pixels(image)},
+        scene.name,
+        "IMAGE",
         name=f"{Path(image.name).stem} (ONet)",
         source=image.name,
-        matrix=Matrix.Translation(location),
-        stands=True,
+        arrays={"pixels": scene_io.picture_pixels(image)},
+        matrix=Matrix.Translation(scene.cursor.location),
     )
 
 
@@ -123,19 +140,23 @@ def request_from_seed(
     seed: int,
     other_seed: int,
     factor: float,
-    location: Vector,
+    scene: bpy.types.Scene,
     params: Mapping[str, Any],
     replaces: str = "",
 ) -> Request:
-    """A new shape, between those of two seeds; replaces: an object to give it to, if it exists."""
+    """A new shape, at `factor` (0 to 1) between those of two seeds, that stands at the 3D cursor.
+
+    replaces: name of a generated object to give it to; where there is none, a new one is made.
+    """
     blend = f" {factor:.2f} {other_seed}" if factor else ""
     return Request(
         "generate",
         {**params, "seed": seed, "other_seed": other_seed, "factor": factor},
+        scene.name,
+        "NONE",
         name=f"ONet {seed}{blend}",
         source=f"seed {seed}{blend}",
-        matrix=Matrix.Translation(location),
-        stands=True,
+        matrix=Matrix.Translation(scene.cursor.location),
         replaces=replaces,
     )
 
@@ -151,23 +172,33 @@ def compute(request: Request, on_progress: Progress | None = None) -> Answer:
 
 
 def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
-    """Makes the answer a selected, active object; InputError comes before any change."""
+    """Makes the answer an object, selected and active; raises InputError before changing anything.
+
+    What changed while the worker was at work is respected: the mesh goes to the scene that it was
+    made for, and over its source wherever that is by now.
+    """
+    scene = bpy.data.scenes.get(request.scene)
+    if scene is None:
+        raise InputError(f"The scene {request.scene} is gone, so its mesh has no place.")
+    view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
+    matrix = request.matrix
     if request.overlays:
-        vertices = scene_io.into_object_space(vertices, request.matrix)
-        if request.matrix.determinant() < 0:
+        vertices = scene_io.into_object_space(vertices, matrix)
+        if matrix.determinant() < 0:
             faces = faces[:, ::-1]  # a mirrored object shows its faces mirrored back
-    if request.stands:
+        source = bpy.data.objects.get(request.overlays)
+        if source is not None:
+            matrix = source.matrix_world.copy()
+    else:
         vertices = vertices - np.array([0, 0, vertices[:, 2].min()])
     mesh = scene_io.make_mesh(request.name, vertices, faces, answer.arrays.get("colours"))
-    target = bpy.data.objects.get(request.replaces) if request.replaces else None
-    if target is not None and target.type == "MESH" and target.onet.model:
-        old, target.data = target.data, mesh
-        if old.users == 0:
-            bpy.data.meshes.remove(old)
-        made = target
+    made = bpy.data.objects.get(request.replaces) if request.replaces else None
+    if made is not None and made.type == "MESH" and made.onet.kind == "NONE":
+        scene_io.replace_mesh(made, mesh)
     else:
-        made = scene_io.add_object(context, request.name, mesh, request.matrix)
+        made = scene_io.add_object(request.name, mesh, matrix, scene, view_layer)
+    made.onet.kind = request.kind
     made.onet.model = answer.values["model"]
     made.onet.source = request.source
     return made

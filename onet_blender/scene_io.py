@@ -30,7 +30,7 @@ def world_points(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> NDAr
         raise InputError(f"{item.name} has no points: choose a mesh or a point cloud.")
     if len(points) == 0:
         raise InputError(f"{item.name} has no points: choose another object.")
-    return _transformed(points, item.matrix_world)
+    return _transformed(points, evaluated.matrix_world)
 
 
 def world_triangles(
@@ -52,7 +52,7 @@ def world_triangles(
         evaluated.to_mesh_clear()
     if len(triangles) == 0:
         raise InputError(f"{item.name} has no faces: choose a mesh that has some.")
-    return _transformed(vertices, item.matrix_world), triangles
+    return _transformed(vertices, evaluated.matrix_world), triangles
 
 
 def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
@@ -61,20 +61,23 @@ def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
     Raises InputError where the image has no pixels, for example because its file is missing.
     """
     width, height = image.size
-    if width * height == 0 or image.channels not in (1, 3, 4):
+    if width * height == 0:
         raise InputError(f"The picture {image.name} has no pixels: is its file still there?")
     values = np.empty(width * height * image.channels, dtype=np.float32)
     image.pixels.foreach_get(values)
-    values = values.reshape(height, width, image.channels)[::-1]
-    if image.channels == 1:
-        values = np.repeat(values, 3, axis=2)
-    if image.is_float:  # scene linear to sRGB, as a viewer would show it
-        colour = np.clip(values[..., :3], 0, 1)
-        curved = np.where(colour <= 0.0031308, colour * 12.92, 1.055 * colour ** (1 / 2.4) - 0.055)
-        values = np.concatenate([curved, values[..., 3:]], axis=2)
-    if values.shape[2] == 3:
-        values = np.concatenate([values, np.ones_like(values[..., :1])], axis=2)
-    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * 255).astype(np.uint8)
+    # Blender's first row is the lowest.
+    values = np.nan_to_num(values.reshape(height, width, image.channels)[::-1])
+    colour, alpha = values[..., :3], np.ones((height, width, 1), dtype=np.float32)
+    if image.channels < 3:  # grey, perhaps with alpha
+        colour = np.repeat(values[..., :1], 3, axis=2)
+    if image.channels in (2, 4):
+        alpha = np.clip(values[..., -1:], 0, 1)
+    if image.is_float:
+        # Scene linear and multiplied with alpha; a viewer would show it as sRGB.
+        colour = np.clip(colour / np.where(alpha > 0, alpha, 1), 0, 1)
+        curved = 1.055 * colour ** (1 / 2.4) - 0.055
+        colour = np.where(colour <= 0.0031308, colour * 12.92, curved)
+    return np.rint(np.clip(np.concatenate([colour, alpha], axis=2), 0, 1) * 255).astype(np.uint8)
 
 
 def make_mesh(
@@ -98,17 +101,39 @@ def make_mesh(
 
 
 def add_object(
-    context: bpy.types.Context, name: str, mesh: bpy.types.Mesh, matrix: Matrix
+    name: str,
+    mesh: bpy.types.Mesh,
+    matrix: Matrix,
+    scene: bpy.types.Scene,
+    view_layer: bpy.types.ViewLayer,
 ) -> bpy.types.Object:
-    """Links a new object with this world transform and makes it the only selected one."""
+    """A new object with this world transform, the only one that is selected in the view layer.
+
+    It goes into the active collection, or into the scene's own where that is hidden or linked.
+    """
+    active = view_layer.active_layer_collection
+    usable = active.is_visible and not active.exclude and active.collection.is_editable
+    home = active.collection if usable else scene.collection
     made = bpy.data.objects.new(name, mesh)
-    context.collection.objects.link(made)
+    home.objects.link(made)
     made.matrix_world = matrix
-    for other in context.view_layer.objects:
-        other.select_set(False, view_layer=context.view_layer)
-    made.select_set(True, view_layer=context.view_layer)
-    context.view_layer.objects.active = made
+    for other in view_layer.objects:
+        other.select_set(False, view_layer=view_layer)
+    made.select_set(True, view_layer=view_layer)
+    view_layer.objects.active = made
     return made
+
+
+def replace_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
+    """Gives a mesh object another mesh with the old one's name and materials."""
+    old = item.data
+    name = old.name
+    for material in old.materials:
+        mesh.materials.append(material)
+    item.data = mesh
+    if old.users == 0:
+        bpy.data.meshes.remove(old)
+        mesh.name = name
 
 
 def into_object_space(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float64]:
@@ -120,10 +145,10 @@ def into_object_space(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float6
     size = np.linalg.norm(linear[:3, :3], axis=0)
     if size.min() == 0 or abs(np.linalg.det(linear[:3, :3] / size)) < 1e-6:
         raise InputError("The object is scaled to nothing along an axis: reset its scale first.")
-    return _transformed(points, Matrix(np.linalg.inv(linear)))
+    return _transformed(points, np.linalg.inv(linear))
 
 
-def _transformed(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float64]:
+def _transformed(points: NDArray[Any], matrix: Matrix | NDArray[Any]) -> NDArray[np.float64]:
     values = np.array(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ values[:3, :3].T + values[:3, 3]
 

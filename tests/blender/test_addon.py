@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -14,7 +13,8 @@ import pytest
 from mathutils import Euler, Matrix, Vector
 
 import onet_blender
-from onet_blender import engine_session, panel, properties, scene_io
+from onet_blender import activity, engine_session, model_list, scene_io, text
+from onet_blender.runtime import Runtime
 
 CUBE = 0.3  # half the edge of what the test models see, in the unit cube
 
@@ -55,7 +55,7 @@ def snapshot() -> dict[str, object]:
 def test_registers_twice_and_leaves_nothing() -> None:
     assert hasattr(bpy.types.Scene, "onet")
     onet_blender.unregister()
-    for owner in (bpy.types.Scene, bpy.types.Object, bpy.types.WindowManager):
+    for owner in (bpy.types.Scene, bpy.types.Object):
         assert not hasattr(owner, "onet")
     assert not hasattr(bpy.types, "ONET_PT_reconstruct")
     onet_blender.register()
@@ -223,11 +223,12 @@ def test_picture_pixels_are_what_was_drawn() -> None:
 def test_one_undo_removes_exactly_the_new_object(models: Path) -> None:
     add_mesh("source", scan())
     bpy.ops.ed.undo_push(message="before")
+    model = str(models / "cube_points.safetensors")
+    # The second argument has the operator push its undo step, as a click does.
     bpy.ops.onet.reconstruct(
-        kind="POINTS", source="source", model=str(models / "cube_points.safetensors"), resolution=32
+        "EXEC_DEFAULT", True, kind="POINTS", source="source", model=model, resolution=32
     )
     assert len(bpy.data.objects) == 2
-    bpy.ops.ed.undo_push(message="Reconstruct")
     bpy.ops.ed.undo()
     assert bpy.data.objects.keys() == ["source"]
     assert [mesh.name for mesh in bpy.data.meshes if mesh.users] == ["source"]
@@ -328,29 +329,28 @@ def test_killed_worker_is_replaced(models: Path) -> None:
         "model": str(models / "cube_points.safetensors"),
     }
     bpy.ops.onet.reconstruct(**arguments)
-    process = engine_session._client.process_id
+    process = engine_session.process_id()
+    assert process is not None
     os.kill(process, signal.SIGKILL)
     assert bpy.ops.onet.reconstruct(**arguments) == {"FINISHED"}
-    assert engine_session._client.process_id != process
+    assert engine_session.process_id() != process
     assert bpy.ops.onet.free_memory() == {"FINISHED"}
     assert not engine_session.running()
 
 
 def test_check_tells_the_runtime(runtime_python: str) -> None:
     assert bpy.ops.onet.check_runtime() == {"FINISHED"}
-    assert "PyTorch" in bpy.context.window_manager.onet.runtime_report
+    assert "PyTorch" in activity.message("onet.check_runtime")
 
 
 def test_model_lists_are_sorted_by_kind_of_input(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from onet_blender.preferences import Runtime
-
-    monkeypatch.setattr(properties, "_listing", (-math.inf, []))
-    monkeypatch.setattr(properties, "runtime", lambda: Runtime(None, "auto", (models,)))
+    monkeypatch.setattr(model_list, "runtime", lambda: Runtime(None, "auto", (models,)))
+    model_list.forget_listing()
     names = {
-        kind: [item[0] for item in properties.model_items(kind)]
-        for kind in properties.NETWORK_KINDS
+        kind: [item[0] for item in model_list.model_items(kind)]
+        for kind in model_list.NETWORK_KINDS
     }
     for kind, own in (
         ("IMAGE", "cube_picture"),
@@ -364,6 +364,8 @@ def test_model_lists_are_sorted_by_kind_of_input(
 
 
 def test_long_messages_are_wrapped() -> None:
-    lines = panel.wrapped("There is no surface at this threshold: choose a lower one, such as 0.1.")
-    assert " ".join(lines).startswith("There is no surface")
+    sentence = "There is no surface at this threshold: choose a lower one, such as 0.1."
+    lines = text.wrapped(sentence, 38)
+    assert " ".join(lines) == sentence
     assert max(map(len, lines)) <= 38
+    assert text.wrapped("", 38) == []

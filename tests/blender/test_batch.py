@@ -116,9 +116,12 @@ def test_bad_usage_is_two(
 
 
 def test_results_of_equal_stems_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    inputs = [tmp_path / "a.png", tmp_path / "a.ply", tmp_path / "b.ply"]
+    inputs = [tmp_path / name for name in ("a.png", "A.ply", "b.ply", "c.glb", "c-2.xyz")]
+    names = [path.name for path in batch_job.targets_of(inputs, tmp_path / "out", "glb")]
+    assert names == ["a.glb", "A-2.glb", "b.glb", "c.glb", "c-2.glb"]
+    # Into the folder of the inputs, none of which may be replaced.
     names = [path.name for path in batch_job.targets_of(inputs, tmp_path, "glb")]
-    assert names == ["a_png.glb", "a_ply.glb", "b.glb"]
+    assert names == ["a.glb", "A-2.glb", "b.glb", "c-2.glb", "c-2-2.glb"]
 
 
 def test_as_a_script(folder: Path, models: Path, runtime_python: str) -> None:

@@ -1,0 +1,103 @@
+"""What goes on between Blender and the worker, for the panel to show. Nothing of it is saved."""
+
+from __future__ import annotations
+
+import bpy
+
+from onet_core.engine.client import Answer, Job
+
+STAGES = {
+    "start": "Starting",
+    "load": "Loading the network",
+    "encode": "Looking at the input",
+    "surface": "Finding the surface",
+    "simplify": "Simplifying",
+    "refine": "Polishing",
+    "normals": "Smoothing",
+    "done": "Finishing",
+}
+
+_current: Activity | None = None
+_messages: dict[str, str] = {}
+
+
+class Activity:
+    """A job of the worker that somebody waits for in the interface.
+
+    owner: the operator that started it. stage, fraction: how far it is, for the progress bar.
+    """
+
+    def __init__(self, owner: str, job: Job) -> None:
+        self.owner = owner
+        self.stage = STAGES["start"]
+        self.fraction = 0.0
+        self.cancelling = False
+        self._job = job
+
+    @property
+    def done(self) -> bool:
+        """Whether `result` returns or raises without waiting."""
+        return self._job.done
+
+    def step(self) -> bool:
+        """Takes in what the worker has said since; whether there is something new to show."""
+        events = self._job.poll()
+        for event in events:
+            if event.kind == "progress" and not self.cancelling:
+                self.stage = STAGES.get(event.stage, event.stage)
+                self.fraction = event.fraction
+        return bool(events)
+
+    def cancel(self) -> None:
+        """Asks the worker to stop; `done` tells when it has."""
+        self._job.cancel()
+        self.cancelling = True
+        self.stage = "Cancelling"
+
+    def result(self) -> Answer:
+        """The answer; raises the worker's error, `Cancelled` among them."""
+        return self._job.result()
+
+
+def begin(owner: str, job: Job) -> Activity:
+    """Makes a job the one that the panel shows."""
+    global _current
+    _current = Activity(owner, job)
+    _messages.pop(owner, None)
+    redraw()
+    return _current
+
+
+def current() -> Activity | None:
+    """What is going on, None where nothing is."""
+    return _current
+
+
+def end() -> None:
+    """Nothing is going on any more."""
+    global _current
+    _current = None
+    redraw()
+
+
+def tell(owner: str, message: str) -> None:
+    """Keeps what came out of an operator until it starts again."""
+    _messages[owner] = message
+    redraw()
+
+
+def message(owner: str) -> str:
+    """What came out of an operator last, empty where nothing did."""
+    return _messages.get(owner, "")
+
+
+def redraw() -> None:
+    """Has the sidebars and the preferences drawn again; in background mode there are none."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+            elif area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()

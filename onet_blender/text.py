@@ -1,0 +1,27 @@
+"""Sentences in layouts: Blender's labels neither break lines nor grow."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters, longer words excepted."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
+    """Draws a sentence over as many labels as it takes, the icon before the first."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(wrapped(text, width)):
+        if icon == "NONE":
+            column.label(text=line)
+        else:
+            column.label(text=line, icon=icon if number == 0 else "BLANK1")
