@@ -474,9 +474,9 @@ def mesh_folder(source: Path) -> Path:
 
 def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
     source, root = mesh_folder(tmp_path / "source"), tmp_path / "data"
-    common = ["--source", str(source), "--output", str(root)]
+    common = ["--output", str(root)]
     labels = ["--points", "5000", "--surface", "2000", "--views", "1"]
-    result = CliRunner().invoke(main, ["folder", *common, *labels, "--workers", "2"])
+    result = CliRunner().invoke(main, ["folder", str(source), *common, *labels, "--workers", "2"])
     assert result.exit_code == 0, result.output
     assert "3 winding" in result.output
     assert "2 dropped" in result.output
@@ -502,9 +502,13 @@ def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
     with Image.open(root / "block" / "red_ply" / "img_choy2016" / "000.jpg") as picture:
         middle = np.asarray(picture)[SIZE // 2, SIZE // 2]
     assert middle[0] > 3 * max(middle[1:])
-    again = CliRunner().invoke(main, ["render", *common, "--views", "1", "--workers", "1"])
+    again = CliRunner().invoke(
+        main, ["render", "--source", str(source), *common, "--views", "1", "--workers", "1"]
+    )
     assert again.exit_code == 0, again.output
-    nothing = CliRunner().invoke(main, ["folder", *common, *labels, "--categories", "boat"])
+    nothing = CliRunner().invoke(
+        main, ["folder", str(source), *common, *labels, "--categories", "boat"]
+    )
     assert nothing.exit_code == 2
     assert nothing.output.count("\n") == 1
 

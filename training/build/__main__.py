@@ -20,21 +20,22 @@ from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry
 from .work import Amount, build
 
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
     """What all commands share."""
-    folder = click.Path(file_okay=False, path_type=Path)
     for option in (
         click.option("--workers", default=os.cpu_count() or 1, show_default="one per core"),
         click.option("--limit", type=click.IntRange(1), help="Only so many shapes."),
         click.option("--categories", help="Only these, separated by commas."),
-        click.option("--output", required=True, type=folder, help="The dataset."),
-        click.option("--source", required=True, type=folder, help="Where the meshes are."),
+        click.option("--output", required=True, type=_FOLDER, help="The dataset."),
     ):
         function = option(function)
     return function
 
 
+_source = click.option("--source", required=True, type=_FOLDER, help="Where the meshes are.")
 _views = click.option("--views", default=VIEWS, show_default=True, help="Pictures; 0 for none.")
 _points = click.option("--points", default=100_000, show_default=True, help="Labelled points.")
 _surface = click.option("--surface", default=100_000, show_default=True, help="Surface points.")
@@ -61,6 +62,7 @@ def main() -> None:
 
 
 @main.command()
+@_source
 @_options
 @_points
 @_surface
@@ -87,6 +89,7 @@ def shapes(
 
 
 @main.command()
+@click.argument("source", metavar="MESHES", type=_FOLDER)
 @_options
 @_points
 @_surface
@@ -124,6 +127,7 @@ def folder(
 
 
 @main.command()
+@_source
 @_options
 @_up_axis
 @click.option("--views", default=VIEWS, show_default=True, type=click.IntRange(1))
