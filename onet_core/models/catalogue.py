@@ -42,15 +42,15 @@ def read_description(path: Path) -> ModelDescription:
                 raise ModelError(f"{path.name} is not a weights file, or it is cut off.")
             header = json.loads(file.read(length))
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}.") from error
-    except ValueError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
     if not isinstance(header, dict):
         raise ModelError(f"{path.name} is not a weights file (its header is damaged).")
     metadata = header.pop("__metadata__", None)
     try:
         end = max(int(tensor["data_offsets"][1]) for tensor in header.values())
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
     if end != size - 8 - length:
         raise ModelError(f"{path.name} is cut off or has something behind it; get it again.")
@@ -117,11 +117,16 @@ def find_model(
 def default_model(input_kind: str, folders: Sequence[Path] = ()) -> ModelEntry:
     """The model that is taken for an input kind where none is named.
 
-    The shipped default, else the first model of that kind; ModelError where there is none.
+    The shipped default, else the first model of that kind. Raises ModelError where there is none,
+    or where the default is there but can't be used.
     """
+    entries = list_models(folders)
+    for entry in entries:
+        if entry.name == DEFAULTS.get(input_kind) and entry.description is None:
+            raise ModelError(entry.error)
     usable = [
         entry
-        for entry in list_models(folders)
+        for entry in entries
         if entry.description is not None and entry.description.input_kind == input_kind
     ]
     preferred = [entry for entry in usable if entry.name == DEFAULTS.get(input_kind)]

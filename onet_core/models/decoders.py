@@ -1,7 +1,7 @@
 """From points and a code to occupancy logits, with one global code (paper section 3.1).
 
 Every decoder takes points (B, T, 3), z (B, z_dim) and code (B, c_dim) and returns logits (B, T).
-Parameter names are the original's (`im2mesh/onet/models/decoder.py`).
+Parameter names and their order are the original's (`im2mesh/onet/models/decoder.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import CBatchNorm1d, CResnetBlockConv1d, ResnetBlockConv1d, ResnetBlockFC
+from .layers import (
+    CBatchNorm1d,
+    CResnetBlockConv1d,
+    ResnetBlockConv1d,
+    ResnetBlockFC,
+    precisely,
+)
 
 BLOCKS = 5
 
@@ -34,7 +40,7 @@ class SimpleDecoder(nn.Module):
         self.fc_out = nn.Linear(hidden_size, 1)
 
     def forward(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        net = self.fc_p(points)
+        net = precisely(self.fc_p, points)
         if self.fc_z is not None:
             net = net + self.fc_z(z).unsqueeze(1)
         if self.fc_c is not None:
@@ -52,15 +58,15 @@ class CBatchNormDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.leaky = leaky
-        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         self.fc_z = nn.Linear(z_dim, hidden_size) if z_dim else None
+        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         for i in range(BLOCKS):
             self.add_module(f"block{i}", CResnetBlockConv1d(c_dim, hidden_size))
         self.bn = CBatchNorm1d(c_dim, hidden_size)
         self.fc_out = nn.Conv1d(hidden_size, 1, 1)
 
     def forward(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        net = self.fc_p(points.transpose(1, 2))
+        net = precisely(self.fc_p, points.transpose(1, 2))
         if self.fc_z is not None:
             net = net + self.fc_z(z).unsqueeze(-1)
         for i in range(BLOCKS):
@@ -82,7 +88,7 @@ class CBatchNormDecoder2(nn.Module):
         self.conv_out = nn.Conv1d(hidden_size, 1, 1)
 
     def forward(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        net = self.conv_p(points.transpose(1, 2))
+        net = precisely(self.conv_p, points.transpose(1, 2))
         if self.fc_z is not None:
             code = code + self.fc_z(z)
         for block in self.blocks:
@@ -98,8 +104,8 @@ class CBatchNormNoResnetDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.leaky = leaky
-        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         self.fc_z = nn.Linear(z_dim, hidden_size) if z_dim else None
+        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         for i in range(BLOCKS):
             self.add_module(f"fc_{i}", nn.Conv1d(hidden_size, hidden_size, 1))
         for i in range(BLOCKS + 1):
@@ -107,7 +113,7 @@ class CBatchNormNoResnetDecoder(nn.Module):
         self.fc_out = nn.Conv1d(hidden_size, 1, 1)
 
     def forward(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        net = self.fc_p(points.transpose(1, 2))
+        net = precisely(self.fc_p, points.transpose(1, 2))
         if self.fc_z is not None:
             net = net + self.fc_z(z).unsqueeze(-1)
         for i in range(BLOCKS):
@@ -125,16 +131,16 @@ class BatchNormDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.leaky = leaky
-        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         self.fc_z = nn.Linear(z_dim, hidden_size) if z_dim else None
         self.fc_c = nn.Linear(c_dim, hidden_size) if c_dim else None
+        self.fc_p = nn.Conv1d(3, hidden_size, 1)
         for i in range(BLOCKS):
             self.add_module(f"block{i}", ResnetBlockConv1d(hidden_size))
         self.bn = nn.BatchNorm1d(hidden_size)
         self.fc_out = nn.Conv1d(hidden_size, 1, 1)
 
     def forward(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
-        net = self.fc_p(points.transpose(1, 2))
+        net = precisely(self.fc_p, points.transpose(1, 2))
         if self.fc_z is not None:
             net = net + self.fc_z(z).unsqueeze(-1)
         if self.fc_c is not None:

@@ -11,6 +11,7 @@ from ..errors import ModelError
 
 ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes")
 INPUT_KINDS = ("image", "points", "voxels", "none", "index")
+LARGEST_INPUT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class ModelDescription:
             raise ModelError(f"The model's threshold is {self.threshold}, not between 0 and 1.")
         if not 0 <= self.padding <= 1:
             raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
+        if not all(isinstance(category, str) for category in self.categories):
+            raise ModelError("The model's categories are not all names.")
+        for name, lowest in (("image_size", 32), ("points", 1), ("voxels", 1)):
+            value = self.inputs.get(name, lowest)
+            if type(value) is not int or not lowest <= value <= LARGEST_INPUT:
+                raise ModelError(f"The model can't read inputs with {name} {value!r}.")
+        noise = self.inputs.get("noise", 0.0)
+        if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 1:
+            raise ModelError(f"The model can't read inputs with noise {noise!r}.")
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it back."""
@@ -61,7 +71,7 @@ class ModelDescription:
         """Raises ModelError for anything but a complete description of known fields and types."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError("The model's description is damaged (it is not JSON).") from error
         if not isinstance(values, Mapping):
             raise ModelError("The model's description is damaged (it is not an object).")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import ResnetBlockFC
+from .layers import ResnetBlockFC, precisely
 from .resnet import ResNet18Features
 
 # ImageNet's statistics, which the original's pretrained ResNet expects.
@@ -52,7 +52,7 @@ class ResnetPointnet(nn.Module):
         self.fc_c = nn.Linear(hidden_dim, c_dim)
 
     def forward(self, points: Tensor) -> Tensor:
-        net = self.get_submodule("block_0")(self.fc_pos(points))
+        net = self.get_submodule("block_0")(precisely(self.fc_pos, points))
         for i in range(1, 5):
             net = self.get_submodule(f"block_{i}")(_with_maximum(net))
         return self.fc_c(functional.relu(net.amax(1)))
@@ -69,7 +69,7 @@ class SimplePointnet(nn.Module):
         self.fc_c = nn.Linear(hidden_dim, c_dim)
 
     def forward(self, points: Tensor) -> Tensor:
-        net = self.get_submodule("fc_0")(self.fc_pos(points))
+        net = self.get_submodule("fc_0")(functional.relu(precisely(self.fc_pos, points)))
         for i in range(1, 4):
             net = self.get_submodule(f"fc_{i}")(functional.relu(_with_maximum(net)))
         return self.fc_c(functional.relu(net.amax(1)))
@@ -121,7 +121,7 @@ class LatentEncoder(nn.Module):
         self.fc_logstd = nn.Linear(dim, z_dim)
 
     def forward(self, points: Tensor, occupancies: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-        net = self.fc_0(occupancies.unsqueeze(-1)) + self.fc_pos(points)
+        net = self.fc_0(occupancies.unsqueeze(-1)) + precisely(self.fc_pos, points)
         if self.fc_c is not None:
             net = net + self.fc_c(code).unsqueeze(1)
         net = self.fc_1(functional.relu(net))

@@ -6,8 +6,19 @@ layers and (B, ..., C) in the fully connected ones.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def precisely(layer: nn.Linear | nn.Conv1d, coordinates: Tensor) -> Tensor:
+    """The layer in its own precision, under autocast too.
+
+    For layers that read coordinates: bfloat16 has 8 bits, which would move a point by up to 1/512
+    of the unit cube. What follows then keeps its residual sums in float32.
+    """
+    with torch.autocast(coordinates.device.type, enabled=False):
+        return layer(coordinates.to(layer.weight.dtype))
 
 
 class ResnetBlockFC(nn.Module):

@@ -11,7 +11,7 @@ import importlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from .description import ModelDescription
 
 State = dict[str, torch.Tensor]
 
-# The best validation score is stored as a NumPy float64, whose pieces need to be allowed. Files
-# written with NumPy 1 name the module `numpy.core`.
+# The best validation score is a NumPy scalar: float64 where training selected by loss, float32
+# where by IoU. Their pieces have to be allowed; NumPy 1 names their module `numpy.core`.
 _scalar: Callable[..., Any] = importlib.import_module(
     "numpy._core.multiarray" if hasattr(np, "_core") else "numpy.core.multiarray"
 ).scalar
@@ -31,12 +31,33 @@ NUMPY_SCALAR: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_scalar, "numpy._core.multiarray.scalar"),
     np.dtype,
     type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
 ]
-UNCONDITIONAL = {
-    "airplanes": ["02691156"],
-    "cars": ["02958343"],
-    "chairs": ["03001627"],
-    "sofas": ["04256520"],
+
+SHAPENET_13 = [
+    "02691156", "02828884", "02933112", "02958343", "03001627", "03211117", "03636649",
+    "03691459", "04090263", "04256520", "04379243", "04401088", "04530566",
+]  # fmt: skip
+
+
+class _Released(NamedTuple):
+    """What is known of a released checkpoint beyond what its tensors tell."""
+
+    input_kind: str
+    title: str
+    categories: list[str]
+
+
+# By the file's name without the hash at its end.
+RELEASED = {
+    "onet_img2mesh": _Released("image", "Pictures (legacy)", SHAPENET_13),
+    "onet_img2mesh_3": _Released("image", "Pictures", SHAPENET_13),
+    "onet_pcl2mesh": _Released("points", "Point clouds", SHAPENET_13),
+    "onet_voxel2mesh": _Released("voxels", "Voxels", SHAPENET_13),
+    "onet_uncond_airplanes": _Released("none", "Airplanes", ["02691156"]),
+    "onet_uncond_cars": _Released("none", "Cars", ["02958343"]),
+    "onet_uncond_chairs": _Released("none", "Chairs", ["03001627"]),
+    "onet_uncond_sofas": _Released("none", "Sofas", ["04256520"]),
 }
 
 
@@ -59,7 +80,7 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
         raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
     state = _state_of(content, path.name)
     state = {_modern_name(key): _modern_shape(key, value) for key, value in state.items()}
-    return state, _describe(state, path)
+    return state, _describe(state, path, _progress(content))
 
 
 def _state_of(content: Any, name: str) -> State:
@@ -67,14 +88,42 @@ def _state_of(content: Any, name: str) -> State:
     if (
         not isinstance(state, dict)
         or not state
-        or not all(
-            isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
-        )
+        or not all(isinstance(key, str) and _is_plain(value) for key, value in state.items())
     ):
         raise ModelError(
             f"{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'."
         )
     return state
+
+
+def _is_plain(value: Any) -> bool:
+    """A tensor with a number in memory for each of its elements.
+
+    A hostile file could hold one number that claims to be a tensor of any size.
+    """
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )
+
+
+def _progress(content: dict[str, Any]) -> dict[str, float]:
+    """How far the training was, of what the checkpoint says about it."""
+    told: dict[str, float] = {}
+    for name, key in (
+        ("iterations", "it"),
+        ("epochs", "epoch_it"),
+        ("best_validation_score", "loss_val_best"),  # a score, in spite of its name
+    ):
+        value = content.get(key)
+        if isinstance(value, np.floating):
+            value = float(value)
+        if isinstance(value, int | float) and abs(value) < 1e15:  # not infinite, nor absurd
+            told[name] = value
+    return told
 
 
 def _modern_name(key: str) -> str:
@@ -137,26 +186,31 @@ def _network_of(state: State, name: str) -> tuple[str, dict[str, Any]]:
     return kind, network
 
 
-def _describe(state: State, path: Path) -> ModelDescription:
+def _describe(state: State, path: Path, progress: dict[str, float]) -> ModelDescription:
     kind, network = _network_of(state, path.name)
-    kinds: dict[str, dict[str, Any]] = {
+    inputs: dict[str, dict[str, Any]] = {
         "image": {"image_size": 224},
         "points": {"points": 300, "noise": 0.005},
         "voxels": {"voxels": 32},
         "none": {},
     }
-    categories: list[str] = []
-    if kind == "none":
-        categories = next((ids for word, ids in UNCONDITIONAL.items() if word in path.stem), [])
+    training: dict[str, Any] = {"source": path.name, **progress}
+    released = RELEASED.get(path.stem.partition("-")[0])
+    if released is not None and released.input_kind == kind:
+        title = f"{released.title} (Occupancy Networks, 2019)"
+        categories = list(released.categories)
+        training["data"] = "ShapeNet (Choy et al. 2016)"
+    else:
+        title, categories = f"Checkpoint {path.stem} of Occupancy Networks", []
     return ModelDescription(
         name=path.stem,
-        title=f"Original Occupancy Networks: {path.stem}",
+        title=title,
         architecture="occupancy_network",
         input_kind=kind,
         network=network,
         categories=categories,
-        inputs=kinds[kind],
-        training={"data": "ShapeNet", "source": path.name},
+        inputs=inputs[kind],
+        training=training,
         attribution=(
             "Mescheder et al., Occupancy Networks: Learning 3D Reconstruction in Function Space, "
             "CVPR 2019"

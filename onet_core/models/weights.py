@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import ModelError
-from .build import build_network
+from .build import build_network, network_layout
 from .catalogue import HEADER_KEY, read_description
 from .description import ModelDescription
 from .original import read_original
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def save_weights(
@@ -23,24 +26,28 @@ def save_weights(
 ) -> None:
     """Writes `path` (.safetensors) whole or not at all.
 
-    half: store floating point tensors in 16 bits; `load_weights` gives them back in 32.
+    half: store floating point tensors in 16 bits where their values fit; `load_weights` gives them
+    back in 32. Raises ModelError where the file can't be written.
     """
     tensors = {}
     for name, value in network.state_dict().items():
         value = value.detach().cpu()
-        if half and value.is_floating_point():
+        if half and value.is_floating_point() and bool(value.half().isfinite().all()):
             value = value.half()
         tensors[name] = value.contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    scratch = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
         save_file(tensors, scratch, metadata={HEADER_KEY: description.to_json(), "format": "pt"})
         os.chmod(scratch, 0o644)
         os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"The weights can't be written to {path}: {error}.") from error
+    finally:
+        if scratch is not None:
+            Path(scratch).unlink(missing_ok=True)
 
 
 def load_weights(
@@ -61,32 +68,49 @@ def load_weights(
             state = load_file(path)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
-    network = build_network(description)
-    fill_network(network, state, path.name)
+    _check_fit(network_layout(description), state, path.name)
+    network = build_network(description, initialise=False)
+    network.load_state_dict(state)
     return network.to(device).eval(), description
 
 
-def fill_network(network: nn.Module, state: dict[str, torch.Tensor], name: str) -> None:
-    """Copies tensors into the network; every name and shape must match exactly, or ModelError."""
-    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in state.items()}
-    if wanted != given:
-        missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-        differing = [key for key in wanted if key in given and wanted[key] != given[key]]
-        told = "; ".join(
-            f"{what} {keys[0]}" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
-            for what, keys in (
-                ("lacks", missing),
-                ("has an unknown", extra),
-                ("misshapes", differing),
-            )
-            if keys
+def _check_fit(layout: Mapping[str, Tensor], state: Mapping[str, Tensor], name: str) -> None:
+    """Raises ModelError unless the names and shapes are the network's, and all values numbers."""
+    missing = [key for key in layout if key not in state]
+    surplus = [key for key in state if key not in layout]
+    unlike = [key for key in layout if key in state and not _alike(layout[key], state[key])]
+    told = []
+    if missing:
+        told.append(f"lacks {_first(missing)}")
+    if surplus:
+        told.append(f"has an unknown {_first(surplus)}")
+    if unlike:
+        wanted, given = layout[unlike[0]], state[unlike[0]]
+        told.append(
+            f"has another {_first(unlike)} ({_kind(given)} where {_kind(wanted)} is needed)"
         )
-        raise ModelError(f"{name} does not fit the network that it describes: it {told}.")
+    if told:
+        raise ModelError(
+            f"{name} does not fit the network it is described as: it {'; '.join(told)}."
+        )
     for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not bool(value.isfinite().all()):
             raise ModelError(f"{name} holds values that are not numbers, in {key}.")
-    network.load_state_dict(state)
+
+
+def _alike(wanted: Tensor, given: Tensor) -> bool:
+    """The same shape, and a type that can be brought to the wanted one."""
+    dtypes = FLOATS if wanted.is_floating_point() else (wanted.dtype,)
+    return wanted.shape == given.shape and given.dtype in dtypes
+
+
+def _first(keys: list[str]) -> str:
+    return keys[0] + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+
+
+def _kind(value: Tensor) -> str:
+    shape = " x ".join(str(size) for size in value.shape) or "one value"
+    return f"{shape}, {str(value.dtype).removeprefix('torch.')}"
 
 
 def convert_checkpoint(source: Path, target: Path, *, half: bool = False) -> ModelDescription:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import zlib
 from collections.abc import Mapping
@@ -14,9 +15,11 @@ FOLDER = Path(__file__).parent
 GAINS = {"conv_gamma": 0.3, "conv_beta": 0.3, "fc_1": 0.7, "fc_p": 4, "fc_pos": 4, "fc_logstd": 0.1}
 
 
+@functools.cache
 def reference(name: str) -> Mapping[str, np.ndarray]:
     """The arrays of one released configuration: img, pointcloud, voxels or unconditional."""
-    return np.load(FOLDER / f"{name}.npz")
+    with np.load(FOLDER / f"{name}.npz") as file:
+        return dict(file)
 
 
 def reference_keys(name: str) -> list[tuple[str, tuple[int, ...], str]]:
@@ -26,7 +29,13 @@ def reference_keys(name: str) -> list[tuple[str, tuple[int, ...], str]]:
 
 
 def reference_state(name: str) -> dict[str, torch.Tensor]:
-    """The weights behind the vectors: stored ones, and the rest by a formula from their names."""
+    """The weights behind the vectors, in a dict of the caller's own; the tensors are shared."""
+    return dict(_reference_state(name))
+
+
+@functools.cache
+def _reference_state(name: str) -> dict[str, torch.Tensor]:
+    """Stored tensors where there are some, and the rest by a formula from their names."""
     stored = reference(name)
     state = {}
     for key, shape, _ in reference_keys(name):
