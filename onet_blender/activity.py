@@ -11,6 +11,8 @@ STAGES = {
     "load": "Loading the network",
     "encode": "Looking at the input",
     "surface": "Finding the surface",
+    "network": "Finding the surface",
+    "marching cubes": "Making the mesh",
     "simplify": "Simplifying",
     "refine": "Polishing",
     "normals": "Smoothing",
