@@ -15,7 +15,7 @@ PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 HEADER_KEY = "onet"
 LARGEST_HEADER = 16 * 2**20
 # The shipped model that is taken for an input where none is named.
-DEFAULTS = {"points": "points", "voxels": "voxels", "image": "picture", "none": "airplane"}
+DEFAULTS = {"points": "points", "voxels": "voxels", "image": "picture", "none": "car"}
 
 
 @dataclass(frozen=True)
