@@ -143,25 +143,20 @@ def demo() -> None:
     out.mkdir(parents=True, exist_ok=True)
     inputs = ROOT / "examples"
     env = {"PYTHONPATH": str(ROOT)}
-    batch = [
+    say("Reconstructing a picture, a scan and a voxel model in headless Blender")
+    run(
         bpy_python,
         ROOT / "onet_blender" / "batch.py",
         "--",
-        "--input",
-        inputs,
-        "--output",
-        out,
-        "--runtime",
-        python,
-    ]
-    say("Reconstructing a picture, a scan and a voxel model in headless Blender")
-    run(*batch, "--format", "glb", env=env)
-    run(*batch, "--format", "blend", env=env)
-    say("Rendering the contact sheet")
+        *("--input", inputs, "--output", out, "--format", "glb"),
+        *("--faces", "8000", "--refine", "10", "--runtime", python),
+        env=env,
+    )
+    say("Rendering the contact sheet (a minute or two)")
     sheet = ROOT / "out" / "demo.png"
     run(bpy_python, ROOT / "examples" / "contact_sheet.py", "--", inputs, out, sheet, env=env)
     say("Done. Look at:")
-    for path in [sheet, *sorted(out.glob("*.glb")), *sorted(out.glob("*.blend"))]:
+    for path in [sheet, sheet.with_suffix(".blend"), *sorted(out.glob("*.glb"))]:
         print(f"    {path}")
 
 

@@ -2,6 +2,7 @@
 
 Runs in Blender (`blender --background --python ...`) or with the `bpy` module. Each input file in
 INPUTS that has a result RESULTS/<stem>.glb becomes a row: what was given, the mesh, its wireframe.
+The scene itself is saved beside the picture, as SHEET.blend.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mathutils import Matrix, Vector
 
 PICTURES = {".png", ".jpg", ".jpeg"}
 CELL = 1.5  # Blender units between the middles of neighbouring cells
-PIXELS = 420  # pixels of a cell's edge
+PIXELS = 360  # pixels of a cell's edge
 
 
 def material(name: str, colour: tuple[float, float, float], **inputs: float) -> bpy.types.Material:
@@ -131,6 +132,7 @@ def show_wireframe(
         if wire:
             modifier = copy.modifiers.new("wire", "WIREFRAME")
             modifier.thickness = 0.003 / copy.matrix_world.to_scale()[0]
+            modifier.use_even_offset = False  # it would draw spikes at sharp corners
 
 
 def build(inputs: Path, results: Path) -> int:
@@ -166,7 +168,7 @@ def render(rows: int, sheet: Path) -> None:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 32
+    scene.cycles.samples = 16
     scene.cycles.use_denoising = True
     scene.view_settings.view_transform = "Standard"
     world = bpy.data.worlds.new("white")
@@ -217,6 +219,7 @@ def main() -> None:
     if rows == 0:
         raise SystemExit(f"No result in {results} belongs to an input in {inputs}.")
     render(rows, sheet)
+    bpy.ops.wm.save_as_mainfile(filepath=str(sheet.with_suffix(".blend")), compress=True)
 
 
 if __name__ == "__main__":
