@@ -1,0 +1,121 @@
+"""Real Blenders in chroots, with the extension installed in a home folder of its own.
+
+Needs Linux, root rights and a few programs; what is missing is said in the reason of the skip. The
+chroots are made once (one or two minutes each) in the folder that ONET_BLENDER_ROOTS names, by
+default one in the user's cache. The pictures of the windows go to out/gui.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chroots import ROOT, SCRIPTS, Blender, run
+
+# Debian's suites with the Blenders to test: 4.3.2 and 5.2.2 when this was written.
+SUITES = ("trixie", "sid")
+# Program and the Debian package that has it.
+PROGRAMS = {
+    "debootstrap": "debootstrap",
+    "Xvfb": "xvfb",
+    "import": "imagemagick",
+    "xdotool": "xdotool",
+}
+
+# A network whose surface is known: a cube, |coordinate| < 0.3, whatever points it is given.
+MAKE_MODEL = """
+import sys, torch
+from pathlib import Path
+from onet_core.models.build import build_network
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import save_weights
+
+network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 16}, "c_dim": 4,
+           "encoder": "pointnet_simple", "encoder_kwargs": {"hidden_dim": 8}}
+description = ModelDescription(
+    "cube_points", "Always a cube", "occupancy_network", "points", network, threshold=0.5
+)
+made = build_network(description)
+state = made.state_dict()
+for key, value in state.items():
+    if key.startswith("decoder."):
+        value.zero_()
+# logit = 1 - sum of relu(+-40 p - 11): zero where a coordinate is +-0.3.
+state["decoder.fc_p.weight"][:6] = 40 * torch.cat([torch.eye(3), -torch.eye(3)])
+state["decoder.fc_p.bias"][:6] = -11
+state["decoder.fc_out.weight"][0, :6] = -1
+state["decoder.fc_out.bias"][0] = 1
+made.load_state_dict(state)
+save_weights(Path(sys.argv[1]), made, description)
+"""
+
+
+@pytest.fixture(scope="session")
+def scripts() -> Path:
+    """The folder with the scripts that make and run the chroots."""
+    if not (SCRIPTS / "gui-shot.sh").is_file():
+        pytest.skip(f"SKIPPED: no {SCRIPTS}, whose scripts open a Blender on a machine like this")
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("SKIPPED: windows are tested in chroots, which needs Linux and root rights")
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"SKIPPED: missing programs: apt-get install {' '.join(missing)}")
+    if Path(sys.base_prefix) in (Path("/"), Path("/usr")):
+        # It would have to be laid over the chroot's own programs.
+        pytest.skip(
+            "SKIPPED: this environment's Python is the system's; the chroot can't be given that. "
+            "Make the environment with a Python in a folder of its own (pyenv, uv, conda)"
+        )
+    return SCRIPTS
+
+
+@pytest.fixture(scope="session")
+def package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The extension's zip, built from this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "build_addon.py"), "--output", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "No Blender was found" in done.stderr:
+        pytest.skip("SKIPPED: no Blender module to build the zip: python3 dev.py environment")
+    if done.returncode != 0:
+        pytest.fail(done.stderr, pytrace=False)
+    (made,) = folder.glob("*.zip")
+    return made
+
+
+@pytest.fixture(scope="session")
+def models(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model whose shape is known."""
+    folder = tmp_path_factory.mktemp("models")
+    target = folder / "cube_points.safetensors"
+    run(sys.executable, "-c", MAKE_MODEL, target)
+    return folder
+
+
+@pytest.fixture(params=SUITES)
+def blender(request: pytest.FixtureRequest, scripts: Path, tmp_path: Path) -> Blender:
+    """A Blender with an empty home folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    roots = Path(os.environ.get("ONET_BLENDER_ROOTS") or cache / "onet" / "blender-roots")
+    suite = request.param
+    roots.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(
+        [str(scripts / "make-blender-root.sh"), suite, str(roots / suite)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        told = (made.stderr.strip().splitlines() or ["no reason given"])[-1]
+        pytest.skip(f"SKIPPED: the chroot of Debian's {suite} can't be made: {told}")
+    version = (roots / suite / ".blender-root-ready").read_text().splitlines()[0]
+    return Blender(suite, roots / suite, tmp_path / "home", version)
