@@ -388,8 +388,12 @@ def test_a_broken_default_is_told_and_not_passed_over(
 ) -> None:
     monkeypatch.setattr(catalogue, "PRETRAINED", tmp_path)
     assert default_model("none").name == "tiny"
-    (tmp_path / "car.safetensors").write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(ModelError, match=r"car\.safetensors is cut off"):
+    default = tmp_path / f"{catalogue.DEFAULTS['none']}.safetensors"
+    default.write_bytes(weights.read_bytes())
+    (tmp_path / "a_first_one.safetensors").write_bytes(weights.read_bytes())
+    assert default_model("none").path == default
+    default.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=f"{default.name} is cut off"):
         default_model("none")
 
 
