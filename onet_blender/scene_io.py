@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from onet_core.errors import InputError
 
+# More than rounding leaves, less than can be seen.
+SHEAR = 1e-5
+
 
 def world_points(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> NDArray[np.float64]:
     """The points (N, 3) of a mesh's vertices or of a point cloud, modifiers applied.
@@ -117,6 +120,11 @@ def add_object(
     made = bpy.data.objects.new(name, mesh)
     home.objects.link(made)
     made.matrix_world = matrix
+    # An object without a parent has no shear: what its place, turn and size leave of the transform
+    # goes into the mesh.
+    rest = made.matrix_basis.inverted_safe() @ matrix
+    if np.abs(np.array(rest) - np.eye(4)).max() > SHEAR:
+        mesh.transform(rest)
     for other in view_layer.objects:
         other.select_set(False, view_layer=view_layer)
     made.select_set(True, view_layer=view_layer)

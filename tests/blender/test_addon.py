@@ -111,6 +111,25 @@ def test_result_lies_exactly_over_its_source(models: Path, kind: str, place: str
     assert made.onet.source == "source"
 
 
+def test_result_lies_over_a_sheared_source(models: Path) -> None:
+    parent = bpy.data.objects.new("parent", None)
+    bpy.context.collection.objects.link(parent)
+    parent.scale = (3, 1, 0.5)
+    source = add_mesh("source", scan())
+    source.parent = parent
+    source.rotation_euler = (0.5, 0.6, 0.7)
+    bpy.context.view_layer.update()
+    assert bpy.ops.onet.reconstruct(
+        kind="POINTS", source="source", model=str(models / "cube_points.safetensors"),
+        resolution=64, refinement_steps=0,
+    ) == {"FINISHED"}  # fmt: skip
+    points, found = world_vertices(source), world_vertices(bpy.context.active_object)
+    low, high = points.min(0), points.max(0)
+    middle, edge = (low + high) / 2, (high - low).max()
+    np.testing.assert_allclose(found.min(0), middle - CUBE * edge, atol=0.01 * edge)
+    np.testing.assert_allclose(found.max(0), middle + CUBE * edge, atol=0.01 * edge)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_faces_look_outwards(models: Path, place: str) -> None:
     source = add_mesh("source", scan())
