@@ -70,7 +70,8 @@ def describe(chosen: Runtime, found: Mapping[str, Any]) -> str:
         )
     devices = []
     for device in found["devices"]:
-        title = device["title"] or device["name"]
+        # Most systems know the processor by its architecture only.
+        title = "the processor" if device["name"] == "cpu" else device["title"] or device["name"]
         if "free_bytes" in device:
             title += f" ({device['free_bytes'] / GIBIBYTE:.0f} GB free)"
         devices.append(title)
