@@ -93,6 +93,9 @@ def draw_work(
     else:
         row.enabled = running is None
         row.operator(operator, icon=icon)
+    # Blender 4 takes the bar, if the mouse is over it when it goes, for the next item of the layout
+    # that has no property or operator, and draws that as a bar: here it is one that can't be seen.
+    layout.separator(factor=0.01)
     draw_text(layout, activity.message(operator), characters(context))
     if running is None and engine_session.running():
         layout.operator("onet.free_memory", icon="TRASH")
