@@ -20,9 +20,11 @@ from .runtime import RUNTIME_VARIABLE, Runtime, describe, runtime
 
 # What is looked for in a folder: what `onet_core.inputs.load`, which lives in the runtime, reads.
 PICTURES = ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .tga .ppm .pgm"
-CLOUDS = ".ply .xyz .txt .pts .csv .npy .npz .pcd"
+CLOUDS = ".ply .xyz .txt .asc .pts .csv .npy .npz .pcd"
 MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
 SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
+# What simplifying takes away, polishing wins back; a mesh that keeps all faces it hardly improves.
+STEPS_AFTER_SIMPLIFYING = 30
 # Files whose vertical is y, brought upright the way Blender's importers do.
 Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 
@@ -44,8 +46,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("--model", "name of a model or a weights file", default="")
     add("--resolution", "cells along an axis (128)", type=int, default=128)
     add("--threshold", "lower gives fatter shapes", type=float, default=0.0)
-    add("--refine", "polishing steps (10)", type=int, default=10)
     add("--faces", "simplify to about this many faces", type=int, default=0)
+    polish = f"polishing steps ({STEPS_AFTER_SIMPLIFYING} with --faces, else 0)"
+    add("--refine", polish, type=int)
     verticals = ["auto", "y", "z"]
     add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
     add("--device", "auto, cpu, cuda or mps", default="")
@@ -149,10 +152,11 @@ def main(arguments: Sequence[str]) -> int:
     chosen = Runtime(
         options.runtime or chosen.python, options.device or chosen.device, chosen.folders
     )
+    polish = STEPS_AFTER_SIMPLIFYING if options.faces else 0
     params = reconstruction.options(
         options.model,
         resolution=options.resolution,
-        refinement_steps=options.refine,
+        refinement_steps=polish if options.refine is None else options.refine,
         faces=options.faces,
         threshold=options.threshold,
         device=chosen.device,

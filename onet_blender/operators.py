@@ -173,7 +173,6 @@ class ONET_OT_reconstruct(MeshOperator, bpy.types.Operator):
         description="How many steps move the mesh closer to the network's surface",
         min=0,
         max=300,
-        default=10,
         options={"SKIP_SAVE"},
     )
     faces: bpy.props.IntProperty(  # type: ignore[valid-type]
@@ -215,7 +214,10 @@ class ONET_OT_reconstruct(MeshOperator, bpy.types.Operator):
             if image is None:
                 raise OnetError("No picture is chosen: open one in the panel first.")
             return reconstruction.request_from_picture(image, context.scene, params)
-        item = bpy.data.objects.get(self.source) if self.source else context.active_object
+        if self.source:
+            item = bpy.data.objects.get(self.source)
+        else:
+            item = reconstruction.chosen_object(context)
         if item is None:
             raise OnetError("No object is chosen: select one, or name it in the panel.")
         depsgraph = context.evaluated_depsgraph_get()
@@ -264,7 +266,6 @@ class ONET_OT_generate(MeshOperator, bpy.types.Operator):
         description="How many steps move the mesh closer to the network's surface",
         min=0,
         max=300,
-        default=10,
         options={"SKIP_SAVE"},
     )
     replace: bpy.props.BoolProperty(  # type: ignore[valid-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import activity, engine_session
+from .reconstruction import chosen_object
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 from .text import draw_text
@@ -36,9 +37,8 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         if choices.input_kind == "IMAGE":
             column.template_ID(choices, "picture", open="image.open")
         else:
-            active = context.active_object
-            name = active.name if active is not None else ""
-            column.prop(choices, "source", placeholder=f"Active: {name}" if name else "")
+            active = chosen_object(context)
+            column.prop(choices, "source", placeholder=active.name if active is not None else "")
         column.prop(choices, "model")
         column.prop(choices, "quality")
         draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY")

@@ -23,11 +23,13 @@ QUALITIES = (
     ("STANDARD", "Standard", "A good mesh for most uses"),
     ("HIGH", "High", "Fine and slow; needs more memory"),
 )
-# Cells along an axis of the grid, and steps that polish the mesh afterwards.
+# Cells along an axis of the grid, and steps that polish the mesh afterwards. Measured on a chair's
+# scan: 10 steps at 128 take three times as long as all the rest and bring the mesh 2 % closer to
+# the surface at 384; they are for whoever asks for the last bit.
 QUALITY_SETTINGS = {
     "DRAFT": {"resolution": 64, "refinement_steps": 0},
-    "STANDARD": {"resolution": 128, "refinement_steps": 10},
-    "HIGH": {"resolution": 256, "refinement_steps": 30},
+    "STANDARD": {"resolution": 128, "refinement_steps": 0},
+    "HIGH": {"resolution": 256, "refinement_steps": 10},
 }
 
 

@@ -90,14 +90,26 @@ def _found_anywhere(model: str) -> str:
     return model
 
 
+def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active object, or what that was made from: a second try is about the same input."""
+    item = context.active_object
+    if item is not None and item.onet.kind in ("POINTS", "VOXELS"):
+        return bpy.data.objects.get(item.onet.source, item)
+    return item
+
+
 def request_from_object(
     item: bpy.types.Object, kind: str, depsgraph: bpy.types.Depsgraph, params: Mapping[str, Any]
 ) -> Request:
     """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces).
 
     The network sees the object as it stands in the world, upright and scaled as the user made it.
-    Raises InputError for objects without points or faces, or flattened by their scale.
+    Raises InputError for objects that have no points or faces, are switched off, or flattened by
+    their scale.
     """
+    evaluated = item.evaluated_get(depsgraph)
+    if not evaluated.is_evaluated:
+        raise InputError(f"{item.name} is switched off or not in this scene: switch it on first.")
     if kind == "POINTS":
         arrays: Arrays = {"points": scene_io.world_points(item, depsgraph)}
     elif kind == "VOXELS":
@@ -105,7 +117,7 @@ def request_from_object(
         arrays = {"vertices": vertices, "faces": triangles}
     else:
         raise InputError("A picture was asked for, but an object was given.")
-    matrix = item.evaluated_get(depsgraph).matrix_world.copy()
+    matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
     return Request(
         "reconstruct",

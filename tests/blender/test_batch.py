@@ -75,7 +75,7 @@ def test_one_bad_file_is_skipped_and_told(
     told = capsys.readouterr().out
     assert "broken.ply: FAILED" in told
     assert "2 of 3 files done" in told
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     target = str(out / f"scan.{form}")
     match form:
         case "glb":
@@ -143,3 +143,55 @@ def test_as_a_script(folder: Path, models: Path, runtime_python: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder.parent / "out" / "scan.glb").exists()
+
+
+def test_output_that_cannot_be_written_is_told(
+    folder: Path, models: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (folder.parent / "out").write_text("a file, where the folder should be")
+    assert run(folder, models) == 1
+    told = capsys.readouterr().out
+    assert told.count("can't be written") == 2
+    assert "Traceback" not in told
+
+
+def test_missing_runtime_is_told(
+    folder: Path, models: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ONET_RUNTIME_PYTHON")
+    assert run(folder, models) == 2
+    assert "--runtime" in capsys.readouterr().out
+    assert run(folder, models, "--runtime", str(folder / "python")) == 2
+    assert "no Python at" in capsys.readouterr().out
+
+
+def test_looks_for_what_the_library_reads(runtime_python: str) -> None:
+    code = "from onet_core.inputs.load import INPUT_SUFFIXES; print(*INPUT_SUFFIXES)"
+    done = subprocess.run(
+        [runtime_python, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert set(batch_job.SUFFIXES) == set(done.stdout.split())
+
+
+def test_blocky_model_comes_back_upright(models: Path, tmp_path: Path) -> None:
+    """A y-up file (OBJ): what is up in the file is up in Blender, and comes back up in a file."""
+    (tmp_path / "in").mkdir()
+    corners = [(x, y, z) for x in (0, 1) for y in (0, 4) for z in (0, 2)]
+    quads = [(1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4)]
+    lines = [f"v {x} {y} {z}" for x, y, z in corners] + [
+        f"f {a} {b} {c} {d}" for a, b, c, d in quads
+    ]
+    (tmp_path / "in" / "tower.obj").write_text("\n".join(lines))
+    for form in ("blend", "obj"):
+        assert batch_job.main([
+            "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--format", form,
+            "--model", str(models / "cube_voxels.safetensors"), "--resolution", "32",
+        ]) == 0  # fmt: skip
+    # The model sees a cube of edge 0.6 in the cube of edge 4 around (0.5, 2, 1).
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out" / "tower.blend"))
+    low, high = imported_bounds()
+    np.testing.assert_allclose((low + high) / 2, [0.5, -1, 2], atol=0.05)
+    text = (tmp_path / "out" / "tower.obj").read_text()
+    vertices = [line.split()[1:4] for line in text.splitlines() if line.startswith("v ")]
+    values = np.array(vertices, dtype=float)
+    np.testing.assert_allclose((values.min(0) + values.max(0)) / 2, [0.5, 2, 1], atol=0.05)
