@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Matrix
+from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
@@ -22,6 +23,7 @@ from onet_core.errors import InputError
 from . import engine_session, scene_io
 from .model_list import AUTOMATIC, NETWORK_KINDS
 from .runtime import runtime
+from .viewpoint import straight_turn
 
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 
@@ -32,9 +34,9 @@ class Request:
 
     scene: name of the scene that the mesh is for; kind: IMAGE, POINTS, VOXELS or NONE; source: what
     it is made from, for the user; matrix: world transform of the new object; overlays: name of an
-    object that the mesh, which then arrives in world coordinates, lies over (else it arrives in its
-    own coordinates, and is lifted so that it stands on the object's origin plane); replaces: name
-    of a generated object that gets the mesh instead of a new one.
+    object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
+    (else it is lifted so that it stands on the object's origin plane); replaces: name of a
+    generated object that gets the mesh instead of a new one.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Request:
     arrays: Arrays = field(default_factory=dict)
     matrix: Matrix = field(default_factory=Matrix)
     overlays: str = ""
+    turn: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     replaces: str = ""
 
 
@@ -103,22 +106,29 @@ def request_from_object(
 ) -> Request:
     """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces).
 
-    The network sees the object as it stands in the world, upright and scaled as the user made it.
+    The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
     Raises InputError for objects that have no points or faces, are switched off, or flattened by
     their scale.
     """
     evaluated = item.evaluated_get(depsgraph)
     if not evaluated.is_evaluated:
         raise InputError(f"{item.name} is switched off or not in this scene: switch it on first.")
-    if kind == "POINTS":
-        arrays: Arrays = {"points": scene_io.world_points(item, depsgraph)}
-    elif kind == "VOXELS":
-        vertices, triangles = scene_io.world_triangles(item, depsgraph)
-        arrays = {"vertices": vertices, "faces": triangles}
-    else:
-        raise InputError("A picture was asked for, but an object was given.")
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
+    faces: NDArray[np.int32] | None = None
+    if kind == "POINTS":
+        points = scene_io.world_points(item, depsgraph)
+    elif kind == "VOXELS":
+        points, faces = scene_io.world_triangles(item, depsgraph)
+    else:
+        raise InputError("A picture was asked for, but an object was given.")
+    if not np.isfinite(points).all():
+        raise InputError(f"{item.name} has coordinates that are not finite (NaN or infinite).")
+    turn = straight_turn(matrix, points)
+    points = scene_io.transformed(points, turn.T)  # its inverse
+    arrays: Arrays = {"points": points}
+    if faces is not None:
+        arrays = {"vertices": points, "faces": faces}
     return Request(
         "reconstruct",
         {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"},
@@ -129,6 +139,7 @@ def request_from_object(
         arrays=arrays,
         matrix=matrix,
         overlays=item.name,
+        turn=turn,
     )
 
 
@@ -196,6 +207,7 @@ def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.t
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
     matrix = request.matrix
     if request.overlays:
+        vertices = scene_io.transformed(vertices, request.turn)
         vertices = scene_io.into_object_space(vertices, matrix)
         if matrix.determinant() < 0:
             faces = faces[:, ::-1]  # a mirrored object shows its faces mirrored back

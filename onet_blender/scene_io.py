@@ -33,7 +33,7 @@ def world_points(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> NDAr
         raise InputError(f"{item.name} has no points: choose a mesh or a point cloud.")
     if len(points) == 0:
         raise InputError(f"{item.name} has no points: choose another object.")
-    return _transformed(points, evaluated.matrix_world)
+    return transformed(points, evaluated.matrix_world)
 
 
 def world_triangles(
@@ -55,7 +55,7 @@ def world_triangles(
         evaluated.to_mesh_clear()
     if len(triangles) == 0:
         raise InputError(f"{item.name} has no faces: choose a mesh that has some.")
-    return _transformed(vertices, evaluated.matrix_world), triangles
+    return transformed(vertices, evaluated.matrix_world), triangles
 
 
 def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
@@ -153,10 +153,11 @@ def into_object_space(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float6
     size = np.linalg.norm(linear[:3, :3], axis=0)
     if size.min() == 0 or abs(np.linalg.det(linear[:3, :3] / size)) < 1e-6:
         raise InputError("The object is scaled to nothing along an axis: reset its scale first.")
-    return _transformed(points, np.linalg.inv(linear))
+    return transformed(points, np.linalg.inv(linear))
 
 
-def _transformed(points: NDArray[Any], matrix: Matrix | NDArray[Any]) -> NDArray[np.float64]:
+def transformed(points: NDArray[Any], matrix: Matrix | NDArray[Any]) -> NDArray[np.float64]:
+    """Points (N, 3) under an affine map (4, 4)."""
     values = np.array(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ values[:3, :3].T + values[:3, 3]
 

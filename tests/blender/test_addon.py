@@ -42,6 +42,19 @@ def world_vertices(item: bpy.types.Object) -> np.ndarray:
     return scene_io.world_points(item, bpy.context.evaluated_depsgraph_get())
 
 
+def assert_seen_as_cube(source: np.ndarray, made: np.ndarray, angle: float) -> None:
+    """The models see a cube of half size 0.3 in the cube around the bounding box of their input.
+
+    source: (N, 3) and made: (M, 3) in the world; angle: how far the input was seen turned round z.
+    """
+    turn = np.array(Matrix.Rotation(angle, 3, "Z"))
+    source, made = source @ turn, made @ turn
+    low, high = source.min(0), source.max(0)
+    middle, edge = (low + high) / 2, (high - low).max()
+    np.testing.assert_allclose(made.min(0), middle - CUBE * edge, atol=0.01 * edge)
+    np.testing.assert_allclose(made.max(0), middle + CUBE * edge, atol=0.01 * edge)
+
+
 def snapshot() -> dict[str, object]:
     """Whatever of the scene an error must not change."""
     return {
@@ -67,13 +80,17 @@ def test_never_imports_torch() -> None:
     assert not [name for name in sys.modules if name.startswith("onet_core.extraction")]
 
 
+# Euler angles XYZ: the last one is how far the object is turned round the vertical.
 PLACES = {
-    "plain": Matrix.Identity(4),
-    "moved, turned, scaled": Matrix.LocRotScale(
-        Vector((3, -2, 1)), Euler((0.4, 1.1, -0.7)), Vector((2, 0.5, 3))
-    ),
-    "mirrored": Matrix.LocRotScale(Vector((0, 0, 9)), Euler((0, 0, 1)), Vector((-1, 1, 1))),
+    "plain": (Vector((0, 0, 0)), (0, 0, 0), Vector((1, 1, 1))),
+    "moved, turned, scaled": (Vector((3, -2, 1)), (0.4, 0.3, -0.7), Vector((2, 0.5, 3))),
+    "mirrored": (Vector((0, 0, 9)), (0, 0, 1), Vector((-1, 1, 1))),
 }
+
+
+def matrix_of(place: str) -> Matrix:
+    location, angles, scale = PLACES[place]
+    return Matrix.LocRotScale(location, Euler(angles), scale)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -85,7 +102,7 @@ def test_result_lies_exactly_over_its_source(models: Path, kind: str, place: str
     faces = [[i, i + 1, i + 2] for i in range(0, 204, 3)] if kind == "VOXELS" else None
     source = add_mesh("source", scan(), faces)
     source.parent = parent
-    source.matrix_world = PLACES[place]
+    source.matrix_world = matrix_of(place)
     bpy.context.view_layer.update()
     model = models / f"cube_{kind.lower()}.safetensors"
     assert bpy.ops.onet.reconstruct(
@@ -97,15 +114,10 @@ def test_result_lies_exactly_over_its_source(models: Path, kind: str, place: str
     np.testing.assert_allclose(
         np.array(made.matrix_world), np.array(source.matrix_world), atol=1e-5
     )
-    # The models see a cube of half size 0.3 in the cube around the source's world bounding box.
+    points = world_vertices(source)
     if kind == "VOXELS":
-        low, high = world_vertices(source)[:204].min(0), world_vertices(source)[:204].max(0)
-    else:
-        low, high = world_vertices(source).min(0), world_vertices(source).max(0)
-    middle, edge = (low + high) / 2, (high - low).max()
-    found = world_vertices(made)
-    np.testing.assert_allclose(found.min(0), middle - CUBE * edge, atol=0.01 * edge)
-    np.testing.assert_allclose(found.max(0), middle + CUBE * edge, atol=0.01 * edge)
+        points = points[:204]  # those that have faces
+    assert_seen_as_cube(points, world_vertices(made), PLACES[place][1][2])
     assert all(polygon.use_smooth for polygon in made.data.polygons)
     assert not made.data.validate(), "Blender had to repair the mesh"
     assert made.onet.source == "source"
@@ -123,17 +135,15 @@ def test_result_lies_over_a_sheared_source(models: Path) -> None:
         kind="POINTS", source="source", model=str(models / "cube_points.safetensors"),
         resolution=64, refinement_steps=0,
     ) == {"FINISHED"}  # fmt: skip
-    points, found = world_vertices(source), world_vertices(bpy.context.active_object)
-    low, high = points.min(0), points.max(0)
-    middle, edge = (low + high) / 2, (high - low).max()
-    np.testing.assert_allclose(found.min(0), middle - CUBE * edge, atol=0.01 * edge)
-    np.testing.assert_allclose(found.max(0), middle + CUBE * edge, atol=0.01 * edge)
+    angle = np.arctan2(*np.array(source.matrix_world)[1::-1, 0])  # of its x axis
+    made = world_vertices(bpy.context.active_object)
+    assert_seen_as_cube(world_vertices(source), made, angle)
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_faces_look_outwards(models: Path, place: str) -> None:
     source = add_mesh("source", scan())
-    source.matrix_world = PLACES[place]
+    source.matrix_world = matrix_of(place)
     bpy.context.view_layer.update()
     bpy.ops.onet.reconstruct(
         kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32

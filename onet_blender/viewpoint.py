@@ -1,0 +1,52 @@
+"""From which side a network sees an object: upright as in the world, straight along its axes.
+
+The networks learned from shapes that stand upright and straight. What is up is the user's to say,
+by turning the object; how far it is turned round the vertical says where it stands in the scene,
+not what it looks like.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+# Where the own axes and the world's fit about as well, the own ones count.
+TIGHTER = 0.98
+NEARLY_VERTICAL = 0.9
+
+
+def straight_turn(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The turn (4, 4) round the world's z axis from what the network sees to the world.
+
+    matrix: world transform of the object; points: (N, 3) finite, in the world. Sees the object
+    along its own axes, or along the world's where its bounding box then has a smaller ground area,
+    as that of a scan has that was turned to stand straight.
+    """
+    own = about_z(heading(matrix))
+    areas = []
+    for turn in (own, np.eye(4)):
+        flat = points[:, :2] @ turn[:2, :2]
+        areas.append(float(np.prod(flat.max(0) - flat.min(0))))
+    return np.eye(4) if areas[1] < TIGHTER * areas[0] else own
+
+
+def heading(matrix: Matrix) -> float:
+    """How far an object with this world transform is turned round the world's z axis, in radians.
+
+    By its x axis, or by its y axis where x points up or down.
+    """
+    axes = np.array(matrix.to_3x3(), dtype=np.float64)
+    axes /= np.linalg.norm(axes, axis=0)
+    if abs(axes[2, 0]) < NEARLY_VERTICAL:
+        return math.atan2(axes[1, 0], axes[0, 0])
+    return math.atan2(-axes[0, 1], axes[1, 1])
+
+
+def about_z(angle: float) -> NDArray[np.float64]:
+    """The rotation (4, 4) round the z axis."""
+    turn = np.eye(4)
+    turn[:2, :2] = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    return turn
