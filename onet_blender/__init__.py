@@ -5,7 +5,7 @@ The networks run in a process of their own (`onet_core.engine`); this extension 
 
 from __future__ import annotations
 
-from . import engine_session, operators, panel, preferences, properties
+from . import activity, engine_session, operators, panel, preferences, properties
 
 MODULES = (preferences, properties, operators, panel)
 
@@ -18,6 +18,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Called by Blender when the extension is disabled, and when Blender quits."""
+    activity.end()
     engine_session.close()
     for module in reversed(MODULES):
         module.unregister()

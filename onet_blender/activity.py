@@ -27,10 +27,12 @@ class Activity:
     """A job of the worker that somebody waits for in the interface.
 
     owner: the operator that started it. stage, fraction: how far it is, for the progress bar.
+    timer: of the window that has the operator look after it, None without a window.
     """
 
-    def __init__(self, owner: str, job: Job) -> None:
+    def __init__(self, owner: str, job: Job, timer: bpy.types.Timer | None) -> None:
         self.owner = owner
+        self.timer = timer
         self.stage = STAGES["start"]
         self.fraction = 0.0
         self.cancelling = False
@@ -61,10 +63,10 @@ class Activity:
         return self._job.result()
 
 
-def begin(owner: str, job: Job) -> Activity:
+def begin(owner: str, job: Job, timer: bpy.types.Timer | None = None) -> Activity:
     """Makes a job the one that the panel shows."""
     global _current
-    _current = Activity(owner, job)
+    _current = Activity(owner, job, timer)
     _messages.pop(owner, None)
     redraw()
     return _current
@@ -76,10 +78,13 @@ def current() -> Activity | None:
 
 
 def end() -> None:
-    """Nothing is going on any more."""
+    """Nothing is going on any more: takes the timer away."""
     global _current
-    _current = None
-    redraw()
+    if _current is not None:
+        if _current.timer is not None:
+            bpy.context.window_manager.event_timer_remove(_current.timer)
+        _current = None
+        redraw()
 
 
 def tell(owner: str, message: str) -> None:

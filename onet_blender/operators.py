@@ -36,7 +36,6 @@ class WorkerOperator:
     adds_object = True
 
     _activity: Activity
-    _timer: bpy.types.Timer | None = None
 
     def start(self, context: bpy.types.Context) -> Job:
         """Hands the work to the worker; raises OnetError."""
@@ -61,11 +60,12 @@ class WorkerOperator:
             self.report({"WARNING"}, "ONet is still at work: wait, or cancel it first.")
             return {"CANCELLED"}
         try:
-            self._activity = activity.begin(type(self).bl_idname, self.start(context))
+            job = self.start(context)
         except OnetError as error:
             return self._refuse(error)
         manager = context.window_manager
-        self._timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
+        timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
+        self._activity = activity.begin(type(self).bl_idname, job, timer)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -85,7 +85,7 @@ class WorkerOperator:
             self._activity.stage = "Ready: leave the edit mode"
             activity.redraw()
             return {"PASS_THROUGH"}
-        self._end(context)
+        activity.end()
         try:
             return self._conclude(context, self._activity)
         except OnetError as error:
@@ -94,7 +94,7 @@ class WorkerOperator:
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: its window is closed, or another file is opened."""
         self._activity.cancel()
-        self._end(context)
+        activity.end()
 
     def _conclude(self, context: bpy.types.Context, work: Job | Activity) -> set[str]:
         told = self.finish(context, work.result())
@@ -106,12 +106,6 @@ class WorkerOperator:
         activity.tell(type(self).bl_idname, str(error))
         self.report({"WARNING" if isinstance(error, Cancelled) else "ERROR"}, str(error))
         return {"CANCELLED"}
-
-    def _end(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        activity.end()
 
 
 class MeshOperator(WorkerOperator):
