@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
-from .convolutional.network import ConvolutionalOccupancyNetwork, ImagePlanesNetwork
+from .convolutional.network import (
+    ConvolutionalOccupancyNetwork,
+    ImagePlanesNetwork,
+    LatentPlanesNetwork,
+)
 from .description import ModelDescription
 from .occupancy_network import OccupancyNetwork
 
@@ -19,6 +23,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "occupancy_network": OccupancyNetwork,
     "convolutional": ConvolutionalOccupancyNetwork,
     "image_planes": ImagePlanesNetwork,
+    "latent_planes": LatentPlanesNetwork,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ModelError
 
-ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes")
+ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_planes")
 INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 LARGEST_INPUT = 10_000_000
 

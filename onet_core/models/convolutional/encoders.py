@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import ResnetBlockFC
+from ..layers import ResnetBlockFC, precisely
 from .planes import PLANES, cell_index, plane_coordinates, pool_max, scatter_mean
 from .unet import UNet
 
@@ -17,13 +17,23 @@ class LocalPointNet(nn.Module):
     """A PointNet whose pooling is local to the cells of the feature planes.
 
     Peng et al. 2020, section 3.1: after each block a point sees the maximum over the points that
-    share its cell, summed over the three planes. Points (B, N, 3) -> planes name -> (B, C, R, R).
+    share its cell, summed over the three planes. Points (B, N, 3) -> planes name -> (B, C, R, R),
+    and, with keep_points, the points as "cloud" and what is known of them as "cloud_features",
+    (B, N, C).
     """
 
     def __init__(
-        self, *, channels: int, hidden: int, resolution: int, padding: float, blocks: int = 5
+        self,
+        *,
+        channels: int,
+        hidden: int,
+        resolution: int,
+        padding: float,
+        blocks: int = 5,
+        keep_points: bool = False,
     ) -> None:
         super().__init__()
+        self.keep_points = keep_points
         self.resolution = resolution
         self.padding = padding
         self.fc_pos = nn.Linear(3, 2 * hidden)
@@ -36,16 +46,19 @@ class LocalPointNet(nn.Module):
             for name in PLANES
         }
         first, *others = self.blocks
-        features = first(self.fc_pos(points))
+        features = first(precisely(self.fc_pos, points))
         for block in others:
             pooled = torch.stack(
                 [pool_max(features, cells, self.resolution) for cells in index.values()]
             ).sum(0)
             features = block(torch.cat([features, pooled], dim=-1))
         features = self.fc_c(features)
-        return {
+        code = {
             name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()
         }
+        if self.keep_points:
+            code.update(cloud=points, cloud_features=features)
+        return code
 
 
 class VoxelFeatures(nn.Module):
@@ -105,8 +118,7 @@ class PlaneGenerator(nn.Module):
         self.width = width
         self.fc = nn.Linear(size_in, len(PLANES) * width * 16)
         self.convs = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1)
-            for before, after in itertools.pairwise(widths)
+            nn.Conv2d(before, after, 3, padding=1) for before, after in itertools.pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, after) for after in widths[1:-1])
         self.out = nn.Conv2d(widths[-1], channels, 3, padding=1)

@@ -1,17 +1,21 @@
-"""The convolutional occupancy network, for point clouds and voxels, and its kin for pictures.
+"""The convolutional occupancy network, for point clouds and voxels, and its kin for pictures and
+for new shapes.
 
-Peng et al., "Convolutional Occupancy Networks", ECCV 2020, written from the paper. Both networks
+Peng et al., "Convolutional Occupancy Networks", ECCV 2020, written from the paper. The networks
 here have the interface of `OccupancyNetwork`: `encode_inputs`, `decode`, `z_dim`.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from ..encoders import ImageEncoder
-from ..layers import ResnetBlockFC
+from ..encoders import ImageEncoder, LatentEncoder
+from ..layers import ResnetBlockFC, precisely
 from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeatures
+from .neighbours import NeighbourFeatures, with_cloud_features
 from .planes import sample_features
 
 Code = dict[str, Tensor]
@@ -21,10 +25,20 @@ class LocalDecoder(nn.Module):
     """Occupancy logits from local features: points (B, T, 3), code -> (B, T).
 
     Peng et al. 2020, section 3.3: the interpolated feature is added before each of the blocks.
+    neighbours: the module that adds what the nearest input points tell, where there is one.
     """
 
-    def __init__(self, *, channels: int, hidden: int, blocks: int, padding: float) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        hidden: int,
+        blocks: int,
+        padding: float,
+        neighbours: NeighbourFeatures | None = None,
+    ) -> None:
         super().__init__()
+        self.neighbours = neighbours
         self.padding = padding
         self.fc_p = nn.Linear(3, hidden)
         self.fc_c = nn.ModuleList(nn.Linear(channels, hidden) for _ in range(blocks))
@@ -33,7 +47,9 @@ class LocalDecoder(nn.Module):
 
     def forward(self, points: Tensor, code: Code) -> Tensor:
         features = sample_features(code, points, self.padding)
-        net = self.fc_p(points)
+        if self.neighbours is not None:
+            features = features + self.neighbours(points, code, features)
+        net = precisely(self.fc_p, points)
         for mix, block in zip(self.fc_c, self.blocks, strict=True):
             net = block(net + mix(features))
         return self.fc_out(functional.relu(net)).squeeze(-1)
@@ -67,7 +83,9 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
 
     channels: width of a plane's features; hidden: width of PointNet and decoder;
     plane_resolution: cells along a plane's edge; unet_depth, unet_width: see `UNet`;
-    padding: the planes cover the box of edge 1 + padding, as the queries do.
+    padding: the planes cover the box of edge 1 + padding, as the queries do; neighbours: how many
+    of the input points a query attends to, see `NeighbourFeatures` (0: none, as in the paper).
+    Raises ValueError where these do not fit together.
     """
 
     def __init__(
@@ -81,11 +99,18 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         unet_width: int = 32,
         blocks: int = 5,
         padding: float = 0.1,
+        neighbours: int = 0,
     ) -> None:
         encoder: nn.Module
+        if neighbours and input_kind != "points":
+            raise ValueError(f"Only points have neighbours, {input_kind!r} has none.")
         if input_kind == "points":
             encoder = LocalPointNet(
-                channels=channels, hidden=hidden, resolution=plane_resolution, padding=padding
+                channels=channels,
+                hidden=hidden,
+                resolution=plane_resolution,
+                padding=padding,
+                keep_points=neighbours > 0,
             )
         elif input_kind == "voxels":
             encoder = VoxelFeatures(channels=channels, resolution=plane_resolution, padding=padding)
@@ -95,9 +120,26 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             )
         super().__init__(
             RefinedPlanes(encoder, channels=channels, depth=unet_depth, width=unet_width),
-            LocalDecoder(channels=channels, hidden=hidden, blocks=blocks, padding=padding),
+            LocalDecoder(
+                channels=channels,
+                hidden=hidden,
+                blocks=blocks,
+                padding=padding,
+                neighbours=NeighbourFeatures(
+                    channels=channels, hidden=hidden, neighbours=neighbours
+                )
+                if neighbours
+                else None,
+            ),
             input_kind,
         )
+
+    def encode_inputs(self, inputs: Tensor) -> Code:
+        """Planes, grid, and for attention "cloud", "cloud_features" and "spacing"."""
+        code = super().encode_inputs(inputs)
+        if self.decoder.neighbours is None:
+            return code
+        return with_cloud_features(code, self.decoder.neighbours.neighbours, self.decoder.padding)
 
 
 class ImagePlanesNetwork(PlanesNetwork):
@@ -130,3 +172,51 @@ class ImagePlanesNetwork(PlanesNetwork):
             LocalDecoder(channels=channels, hidden=hidden, blocks=blocks, padding=padding),
             input_kind,
         )
+
+
+class LatentPlanesNetwork(PlanesNetwork):
+    """The unsupervised VAE of Mescheder et al. 2019, section 3.2, with feature planes.
+
+    A latent z (B, z_dim) is grown into planes, so `encode_inputs` reads latents; the posterior's
+    encoder is the paper's. The rest as in `ImagePlanesNetwork`.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_kind: str = "none",
+        z_dim: int = 32,
+        channels: int = 32,
+        hidden: int = 32,
+        plane_resolution: int = 32,
+        plane_width: int = 128,
+        blocks: int = 3,
+        padding: float = 0.1,
+    ) -> None:
+        if input_kind != "none":
+            raise ValueError(f"This network reads nothing ('none'), not {input_kind!r}.")
+        super().__init__(
+            PlaneGenerator(
+                z_dim, channels=channels, resolution=plane_resolution, width=plane_width
+            ),
+            LocalDecoder(channels=channels, hidden=hidden, blocks=blocks, padding=padding),
+            input_kind,
+        )
+        self.z_dim = z_dim
+        self.encoder_latent = LatentEncoder(z_dim=z_dim)
+
+    def infer_z(self, points: Tensor, occupancies: Tensor, code: object = None) -> Normal:
+        """q(z | points, occupancies): points (B, T, 3), occupancies (B, T); code is ignored."""
+        mean, log_deviation = self.encoder_latent(points, occupancies, points.new_zeros(0))
+        return Normal(mean.float(), log_deviation.float().exp())
+
+    def elbo(self, points: Tensor, occupancies: Tensor, inputs: object = None) -> Tensor:
+        """The evidence lower bound of each object, see `OccupancyNetwork.elbo`: -> (B,)."""
+        posterior = self.infer_z(points, occupancies)
+        prior = Normal(torch.zeros_like(posterior.mean), torch.ones_like(posterior.mean))
+        z = posterior.rsample()
+        logits = self.decode(points, z, self.encode_inputs(z)).float()
+        entropy = functional.binary_cross_entropy_with_logits(
+            logits, occupancies.float(), reduction="none"
+        )
+        return -entropy.sum(-1) - kl_divergence(posterior, prior).sum(-1)

@@ -58,10 +58,14 @@ def sample_features(code: dict[str, Tensor], points: Tensor, padding: float) -> 
     """The sum over planes (and the grid, where there is one) of the features at the points.
 
     code: plane name -> (B, C, R, R), and perhaps "grid" -> (B, C, D, D, D), indexed x, y, z over
-    the unit cube; points: (B, N, 3) in the network frame -> (B, N, C), bilinear or trilinear.
+    the unit cube, other entries are left alone; points: (B, N, 3) in the network frame ->
+    (B, N, C), bilinear or trilinear.
     """
     total = points.new_zeros(())
-    for name, features in code.items():
+    for name in (*PLANES, "grid"):
+        if name not in code:
+            continue
+        features = code[name]
         if name == "grid":
             # grid_sample wants the fastest axis first: z, y, x for a volume indexed x, y, z.
             where = (points * 2).flip(-1)[:, :, None, None]
