@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
+from ..errors import InputError, ModelError
 from ..mesh import Mesh
 from .protocol import Arrays
 
@@ -94,12 +94,87 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4), first row on
     top, and a `mask` (H, W)), up_axis, mask (a file), model ("" for the default), folders, device,
     settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of the
-    first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube.
+    first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube;
+    crop_outliers: whether stray points are left out; fit: a share of the size.
+
+    The array `colours`, (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh
+    colours. Answers with the mesh and, beside what `_answer` tells: left_out, how many points were
+    stray; fit, the share (0 to 1) of the points that the mesh is as near to as asked; background
+    and the array `seen` (S, S, 3), what was removed from a picture and what was left.
     """
+    arrays, info = _without_strays(params, arrays)
     observation = _observe(params, arrays)
     reconstructor = _reconstructor(params, observation.kind)
     report("load", 0.0)
-    return _answer(reconstructor.reconstruct(observation, _settings(params), report))
+    made = reconstructor.reconstruct(observation, _settings(params), report)
+    told, result = _answer(made)
+    if "colours" in arrays:
+        result["colours"] = _colours(made.mesh, arrays)
+    if "fit" in params and observation.kind == "points":
+        from ..nearest import share_near
+
+        points = observation.frame.to_source(observation.data)
+        reach = float(params["fit"]) * observation.frame.scale
+        info["fit"] = share_near(points, made.mesh.vertices, made.mesh.faces, reach)
+    if observation.kind == "image":
+        info["background"], result["seen"] = observation.background, _seen(observation)
+    return {**told, **info}, result
+
+
+def look(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """What a network sees of a picture, without asking it: `seen` and background of `reconstruct`.
+
+    params and arrays: as for `reconstruct`. Raises InputError for anything but pictures.
+    """
+    observation = _observe(params, arrays)
+    if observation.kind != "image":
+        raise InputError(f"{observation.name or 'The input'} is no picture.")
+    return {"background": observation.background}, {"seen": _seen(observation)}
+
+
+def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Converts an original checkpoint, params source, to weights in the folder target.
+
+    Answers with the name and title of the model. Raises ModelError, also where there is one of that
+    name already.
+    """
+    from ..models.weights import convert_checkpoint
+
+    source = Path(params["source"])
+    target = Path(params["target"]) / f"{source.stem}.safetensors"
+    if target.exists():
+        raise ModelError(f"There is a model {target.name} already: rename the file first.")
+    report("load", 0.0)
+    made = convert_checkpoint(source, target)
+    return {"name": target.stem, "title": made.title, "input_kind": made.input_kind}, {}
+
+
+def _without_strays(params: Params, arrays: Arrays) -> tuple[Arrays, dict[str, Any]]:
+    """Leaves out stray points and their colours, where that is asked for; tells how many."""
+    if not params.get("crop_outliers") or "points" not in arrays:
+        return arrays, {}
+    from ..inputs.outliers import stray_points
+
+    stray = stray_points(arrays["points"])
+    own = ("points", "colours") if "colours" in arrays else ("points",)
+    kept = {name: arrays[name][~stray] for name in own}
+    return {**arrays, **kept}, {"left_out": int(np.count_nonzero(stray))}
+
+
+def _colours(made: Mesh, arrays: Arrays) -> NDArray[np.uint8]:
+    """Of each vertex (V, 3), from the nearest place of what was given."""
+    from ..nearest import colours_from_mesh, colours_from_points
+
+    if "points" in arrays:
+        return colours_from_points(made.vertices, arrays["points"], arrays["colours"])
+    return colours_from_mesh(
+        made.vertices, arrays["vertices"], arrays["faces"], arrays["colours"]
+    )
+
+
+def _seen(observation: Observation) -> NDArray[np.uint8]:
+    """A picture as the network gets it, (S, S, 3), first row on top."""
+    return np.rint(observation.data.transpose(1, 2, 0) * 255).astype(np.uint8)
 
 
 def generate(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -167,6 +242,8 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "hello": hello,
     "models": models,
     "reconstruct": reconstruct,
+    "look": look,
+    "convert": convert,
     "generate": generate,
     "latent": latent,
     "free": free,

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .frame import Frame
 
 Kind = Literal["image", "points", "voxels"]
+Background = Literal["mask", "transparent", "plain", "none"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KIND_NAMES: dict[str, str] = {
     "image": "a picture",
@@ -30,13 +31,15 @@ class Observation:
     kind "points": data (N, 3) float32, bounding box centred with longest edge 1;
     kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
     voxel i lies at (i + 0.5) / 32 - 0.5.
-    frame: back to the source; name: for messages. Raises InputError for other shapes.
+    frame: back to the source; name: for messages; background: what was taken away from a picture:
+    "mask", "transparent", "plain", or "none". Raises InputError for other shapes.
     """
 
     kind: Kind
     data: NDArray[np.float32]
     frame: Frame
     name: str = ""
+    background: Background | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

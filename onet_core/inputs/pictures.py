@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from ..errors import InputError
 from .background import plain_background, without_specks
 from .frame import Frame
-from .observation import Observation
+from .observation import Background, Observation
 
 PICTURE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".ppm", ".pgm",
@@ -82,7 +82,9 @@ def prepare_picture(
             "way, a hundred are good."
         )
     coverage = alpha
+    background: Background = "none" if alpha is None else "transparent"
     if mask is not None:
+        background = "mask"
         given = _fitted_mask(mask, height, width, label)
         coverage = given if alpha is None else np.minimum(given, alpha)
     if max(height, width) > _WORKING_EDGE:
@@ -93,8 +95,10 @@ def prepare_picture(
         colours = _resized(colours, shape)
     if coverage is None:
         coverage = _coverage_on_plain_background(colours, label)
+        background = "none" if coverage is None else "plain"
     square = _framed(colours, coverage, size, label)
-    return Observation("image", square.transpose(2, 0, 1) * np.float32(1 / 255), Frame.unit(), name)
+    data = square.transpose(2, 0, 1) * np.float32(1 / 255)
+    return Observation("image", data, Frame.unit(), name, background)
 
 
 def _framed(
