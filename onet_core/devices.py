@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 
@@ -64,19 +65,45 @@ def _full(device: torch.device) -> DeviceError:
     )
 
 
-@contextmanager
-def fast_products(device: torch.device) -> Iterator[None]:
+def fast_products(device: torch.device) -> AbstractContextManager[None]:
     """Lets matrix products on a CUDA device use TensorFloat-32 within the block.
 
     It keeps ten bits of mantissa, as half precision does, but the range and the sums of single
     precision, so nothing can overflow. Elsewhere this changes nothing.
     """
+    return _product_precision(device, "high")
+
+
+def exact_products(device: torch.device) -> AbstractContextManager[None]:
+    """Full single precision for matrix products within the block, whatever is set around it."""
+    return _product_precision(device, "highest")
+
+
+@contextmanager
+def _product_precision(device: torch.device, precision: str) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision(precision)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def rough_dtype(device: torch.device) -> torch.dtype | None:
+    """The type whose matrix products are faster than float32's on the device, None if none is.
+
+    bfloat16 on processors that multiply it (AVX-512 BF16, AMX) and on NVIDIA GPUs from Ampere on,
+    float16 on Volta and Turing. A torch too old to tell what the processor can, and
+    Apple's GPUs, keep float32.
+    """
+    if device.type == "cpu":
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
+        return torch.bfloat16 if fast else None
+    if device.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(device)
+        return torch.bfloat16 if major >= 8 else torch.float16 if major == 7 else None
+    return None

@@ -31,6 +31,7 @@ from .inputs.observation import KIND_NAMES, Observation
 from .mesh import Mesh
 from .models.catalogue import find_model
 from .models.description import ModelDescription
+from .models.prepared import prepare
 from .models.weights import load_weights
 
 Progress = Callable[[str, float], None]
@@ -210,15 +211,10 @@ class Reconstructor:
         return MOST_POINTS
 
     def _mesh(self, code: Any, latent: Tensor, frame: Frame, run: _Run) -> Reconstruction:
-        settings, evaluations = run.settings, 0
+        settings = run.settings
         threshold = settings.threshold or self.description.threshold
-
-        def field(points: Tensor) -> Tensor:
-            nonlocal evaluations
-            evaluations += len(points)
-            return self._network.decode(points[None], latent, code)[0]  # type: ignore[operator]
-
         with run.stage("surface"):
+            field = prepare(self._network, latent, code)
             extraction = extract(
                 field,
                 resolution=settings.resolution,
@@ -232,7 +228,11 @@ class Reconstructor:
         mesh = self._finish(extraction.mesh, field, threshold, run)
         run.finish()
         return Reconstruction(
-            mesh.transformed(frame.matrix), frame, run.seconds, evaluations, self.description.name
+            mesh.transformed(frame.matrix),
+            frame,
+            run.seconds,
+            field.evaluations,
+            self.description.name,
         )
 
     def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +16,25 @@ from ..errors import DeviceError, InputError, ModelError
 Field = Callable[[Tensor], Tensor]
 """Points (n, 3) in the network's frame -> logits (n,), on the points' device."""
 
+
+@runtime_checkable
+class PreparedField(Protocol):
+    """A field that knows more than its logits, as `models.prepared.PreparedField` does."""
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Logits (n,) at points (n, 3), in float32."""
+
+    @property
+    def is_rough_faster(self) -> bool:
+        """Whether `rough` costs less than the field itself."""
+
+    def rough(self, points: Tensor) -> Tensor:
+        """Logits (n,), less exact."""
+
+    def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n,) and their gradients (n, 3)."""
+
+
 Progress = Callable[[str, float], None]
 """Is told the stage and the fraction of the call that is done, 0 to 1; may raise `Cancelled`."""
 
@@ -22,6 +42,10 @@ Progress = Callable[[str, float], None]
 # on, cost a fresh memory mapping each: three to five times slower (the original's 100,000 do).
 CPU_BATCH = 4096
 GPU_BATCH = 131072
+# The way back keeps what every layer let through, ten times as much as the way there.
+CPU_GRADIENT_BATCH = 2048
+# So near to the level logits are never taken from a rough evaluation.
+EXACT_BAND = 0.5
 _SMALLEST_BATCH = 64
 
 
@@ -60,6 +84,7 @@ def evaluate(
     field: Field,
     points: Tensor,
     *,
+    level: float | None = None,
     batch_points: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Tensor:
@@ -67,19 +92,57 @@ def evaluate(
 
     points: (n, 3) -> logits (n,), on the same device. batch_points: how many points go to the field
     at once, by default 4,096 on the CPU and 131,072 elsewhere; halved as often as memory runs out.
+    level: a logit, for a caller who only asks on which side of it each point lies. A prepared field
+    may then compute in half precision where the logit is further from the level than 0.5, and than
+    four times the largest error that it makes nearer by; all nearer logits are float32's.
     progress: called after each batch with the fraction done; may raise `Cancelled`.
     Raises ModelError where a logit is not finite, DeviceError where memory is short even for the
     smallest batch.
     """
+    if level is not None and isinstance(field, PreparedField) and field.is_rough_faster:
+        logits = _evaluate(field.rough, points, batch_points, progress)
+        _replace_near(field, points, logits, level, batch_points)
+    else:
+        logits = _evaluate(field, points, batch_points, progress)
+    _assert_finite(logits)
+    return logits
+
+
+def _evaluate(
+    field: Field,
+    points: Tensor,
+    batch_points: int | None,
+    progress: Callable[[float], None] | None = None,
+) -> Tensor:
     logits = points.new_empty(len(points))
 
     def step(first: int, last: int) -> None:
         with torch.no_grad():
             logits[first:last] = _checked(field(points[first:last]), last - first)
 
-    _in_batches(step, points, batch_points, progress)
-    _assert_finite(logits)
+    _in_batches(step, points, batch_points or _batch(points, CPU_BATCH), progress)
     return logits
+
+
+def _replace_near(
+    field: PreparedField, points: Tensor, logits: Tensor, level: float, batch_points: int | None
+) -> None:
+    """Makes rough logits exact near the level and where half precision overflowed, in place.
+
+    What is found about the error on the way widens the band, until the error is small in it.
+    """
+    is_exact = torch.zeros_like(logits, dtype=torch.bool)
+    band = EXACT_BAND
+    while True:
+        is_far = ((logits - level).abs() > band) & torch.isfinite(logits)
+        near = (~(is_far | is_exact)).nonzero().squeeze(1)
+        if not len(near):
+            return
+        exact = _evaluate(field, points[near], batch_points)
+        error = (exact - logits[near]).abs().nan_to_num(0, 0, 0).max()
+        logits[near] = exact
+        is_exact[near] = True
+        band = max(band, 4 * float(error))
 
 
 def evaluate_with_gradient(
@@ -91,33 +154,44 @@ def evaluate_with_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The field's logits at points, and their gradients with respect to the points.
 
-    points: (n, 3) -> logits (n,), gradients (n, 3). One backward pass through the field, to the
-    points alone: no gradients for the network's weights are computed or kept.
-    Other arguments and errors: see `evaluate`.
+    points: (n, 3) -> logits (n,), gradients (n, 3). A prepared field gives its own; for any other
+    one backward pass leads to the points alone: no gradients for weights are computed or kept.
+    batch_points: by default 2,048 on the CPU. Other arguments and errors: see `evaluate`.
     """
     logits = points.new_empty(len(points))
     gradients = torch.empty_like(points)
+    with_gradient = field.with_gradient if isinstance(field, PreparedField) else None
 
     def step(first: int, last: int) -> None:
-        with torch.enable_grad():
-            batch = points[first:last].detach().requires_grad_(True)
-            value = _checked(field(batch), last - first)
-            (gradient,) = torch.autograd.grad(value.sum(), batch)
-        logits[first:last] = value.detach()
+        batch = points[first:last]
+        value, gradient = with_gradient(batch) if with_gradient else by_autograd(field, batch)
+        logits[first:last] = _checked(value, last - first)
         gradients[first:last] = gradient
 
-    _in_batches(step, points, batch_points, progress)
+    _in_batches(step, points, batch_points or _batch(points, CPU_GRADIENT_BATCH), progress)
     _assert_finite(logits)
     return logits, gradients
+
+
+def by_autograd(field: Field, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (n,) and gradients (n, 3) at points (n, 3), by one backward pass to the points."""
+    with torch.enable_grad():
+        leaf = points.detach().requires_grad_(True)
+        logits = field(leaf)
+        (gradient,) = torch.autograd.grad(logits.sum(), leaf)
+    return logits.detach(), gradient
+
+
+def _batch(points: Tensor, on_cpu: int) -> int:
+    return on_cpu if points.device.type == "cpu" else GPU_BATCH
 
 
 def _in_batches(
     step: Callable[[int, int], None],
     points: Tensor,
-    batch_points: int | None,
+    batch: int,
     progress: Callable[[float], None] | None,
 ) -> None:
-    batch = batch_points or (CPU_BATCH if points.device.type == "cpu" else GPU_BATCH)
     done = 0
     while done < len(points):
         last = min(done + batch, len(points))
@@ -141,12 +215,8 @@ def _in_batches(
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
     # Only CUDA has a type of its own for this; the CPU and Apple's GPUs say it in words.
-    message = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError)
-        or "out of memory" in message
-        or "can't allocate memory" in message
-    )
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in words)
 
 
 def _checked(logits: Tensor, count: int) -> Tensor:

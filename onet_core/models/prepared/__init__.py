@@ -1,0 +1,54 @@
+"""Decoders prepared for one object.
+
+While a surface is searched the code never changes, so what depends on it alone is worked out once.
+`prepare` gives a field: a function from points (n, 3) to logits (n,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..convolutional.network import PlanesNetwork
+from ..occupancy_network import OccupancyNetwork
+from .field import PlainField, PreparedField
+from .layered import prepare_layered
+from .local import prepare_local
+from .residual import prepare_residual
+
+__all__ = ["PlainField", "PreparedField", "prepare"]
+
+
+def prepare(network: nn.Module, latent: Tensor, code: Any) -> PreparedField:
+    """The field of one object, equal to `network.decode` within the rounding of float32.
+
+    latent: (1, z_dim); code: what the network's `encode_inputs` gave for one object. The network is
+    in evaluation mode and its weights do not change while the field is used.
+
+    The decoders with one global code are folded, the local decoder reads rearranged planes. Any
+    other network, and one in training mode or not in float32, is evaluated as it is, through
+    `network.decode`, which is correct for all and needs nothing but that method.
+    """
+    decoder = getattr(network, "decoder", None)
+    if isinstance(decoder, nn.Module) and _is_fixed(decoder):
+        for kind, preparation in _PREPARATIONS:
+            field = preparation(decoder, latent, code) if isinstance(network, kind) else None
+            if field is not None:
+                return field
+    return PlainField(network, latent, code)
+
+
+_PREPARATIONS: list[tuple[type[nn.Module], Callable[..., PreparedField | None]]] = [
+    (OccupancyNetwork, prepare_residual),
+    (OccupancyNetwork, prepare_layered),
+    (PlanesNetwork, prepare_local),
+]
+"""A class of networks, its subclasses included, and what prepares (some of) its decoders."""
+
+
+def _is_fixed(decoder: nn.Module) -> bool:
+    modules_are_fixed = not any(module.training for module in decoder.modules())
+    return modules_are_fixed and all(p.dtype == torch.float32 for p in decoder.parameters())

@@ -1,0 +1,66 @@
+"""What all prepared decoders have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class PreparedField(ABC):
+    """Logits (n,) at points (n, 3) of the network's frame, for one object.
+
+    Calling it computes in float32. `evaluations` counts the points that went through the network.
+    """
+
+    def __init__(self) -> None:
+        self.evaluations = 0
+
+    def __call__(self, points: Tensor) -> Tensor:
+        self.evaluations += len(points)
+        return self._logits(points)
+
+    def rough(self, points: Tensor) -> Tensor:
+        """The logits with products in half precision, float32 (n,), where that is faster.
+
+        Good enough to tell inside from outside at some distance from the surface.
+        """
+        self.evaluations += len(points)
+        return self._rough(points)
+
+    def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits (n,) and their gradients with respect to the points, (n, 3)."""
+        self.evaluations += len(points)
+        return self._with_gradient(points)
+
+    @property
+    def is_rough_faster(self) -> bool:
+        """Whether `rough` is anything but the field itself."""
+        return False
+
+    @abstractmethod
+    def _logits(self, points: Tensor) -> Tensor: ...
+
+    def _rough(self, points: Tensor) -> Tensor:
+        return self._logits(points)
+
+    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            leaf = points.detach().requires_grad_(True)
+            logits = self._logits(leaf)
+            (gradient,) = torch.autograd.grad(logits.sum(), leaf)
+        return logits.detach(), gradient
+
+
+class PlainField(PreparedField):
+    """A network as it is, for one object."""
+
+    def __init__(self, network: nn.Module, latent: Tensor, code: Any) -> None:
+        super().__init__()
+        self._network, self._latent, self._code = network, latent, code
+
+    def _logits(self, points: Tensor) -> Tensor:
+        decode: Any = self._network.decode
+        return decode(points[None], self._latent, self._code)[0]

@@ -1,0 +1,177 @@
+"""The local decoder of convolutional networks, prepared for one object."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..convolutional.network import LocalDecoder
+from ..convolutional.planes import PLANES
+from .field import PreparedField
+from .folding import matrix
+from .products import map_points
+
+GRID = "grid"
+
+Code = dict[str, Tensor]
+
+
+class FeatureTable:
+    """Interpolation in feature planes, and a grid where there is one, laid out for reading.
+
+    Planes and grid become one table with a row for each cell. A point's features are the weighted
+    sum of 4 rows of each plane and 8 of the grid; each row lies in one piece, where the networks'
+    own layout has it spread over as many places as there are channels.
+
+    code: plane name -> (1, C, R, R), perhaps "grid" -> (1, C, D, D, D); padding: the planes cover
+    the box of edge 1 + padding.
+    """
+
+    def __init__(self, code: Code, padding: float) -> None:
+        self._edge = {GRID: 1.0} | dict.fromkeys(PLANES, 1 + padding)
+        self._first: dict[str, int] = {}
+        self._cells: dict[str, int] = {}
+        rows: list[Tensor] = []
+        for name in (*PLANES, GRID):
+            if name in code:
+                self._first[name] = sum(map(len, rows))
+                self._cells[name] = code[name].shape[-1]
+                rows.append(code[name][0].detach().flatten(1).T)
+        self._rows = torch.cat(rows).float().contiguous()
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Features (n, C) at points (n, 3): what `planes.sample_features` gives."""
+        indices, weights = zip(*(self._corners(points, name) for name in self._first), strict=True)
+        return functional.embedding_bag(
+            torch.cat(indices, dim=1),
+            self._rows,
+            mode="sum",
+            per_sample_weights=torch.cat(weights, dim=1),
+        )
+
+    def _corners(self, points: Tensor, name: str) -> tuple[Tensor, Tensor]:
+        """Rows of the table (n, corners) around points (n, 3), and their weights (n, corners)."""
+        cells = self._cells[name]
+        # In units of cells, 0 at the first one's centre; nothing changes beyond the outer centres.
+        place = points * (cells / self._edge[name]) + (cells - 1) / 2
+        place = place.clamp(0, cells - 1)
+        lower = place.detach().floor().clamp_max(cells - 2)
+        share = place - lower
+        shares = torch.stack([1 - share, share], dim=-1)  # [n, 3, 2]
+        rows = lower.int()
+        # The table's order: a plane's width runs fastest, as does the grid's z.
+        axes = (2, 1, 0) if name == GRID else PLANES[name]
+        index = rows.new_full((len(points), 1), self._first[name])
+        weight = shares.new_ones(len(points), 1)
+        for power, axis in enumerate(axes):
+            stride = cells**power
+            low = index + stride * rows[:, axis, None]
+            index = torch.cat([low, low + stride], dim=1)
+            weight = (shares[:, axis, :, None] * weight[:, None]).flatten(1)
+        return index, weight
+
+
+class Block(NamedTuple):
+    """h = relu(x + shift), then x += joined [relu(weight_0 h + bias_0), features]."""
+
+    shift: Tensor  # [size]
+    weight_0: Tensor  # [size, size]
+    bias_0: Tensor  # [size]
+    joined: Tensor  # [size, size + C], in the last block [size, size]
+
+
+def prepare_local(decoder: nn.Module, latent: Tensor, code: Code) -> LocalField | None:
+    """The decoder with the object's features, or None for a decoder of another kind.
+
+    code: see `FeatureTable`, and what the decoder's neighbours read, where it has some. The latent
+    is not read.
+    """
+    return LocalField(decoder, code) if isinstance(decoder, LocalDecoder) else None
+
+
+class LocalField(PreparedField):
+    """A local decoder for one object.
+
+    With f the features at a point and x the residual, the decoder's blocks are x += M f + m and
+    x += W1 relu(W0 relu(x) + b0) + b1. Here one product with [W1 M'] adds what a block and the
+    next one's M' give; b1 and m, which are the same for all points, are carried into the shifts.
+    """
+
+    def __init__(self, decoder: LocalDecoder, code: Code) -> None:
+        super().__init__()
+        self._code = code
+        self._neighbours = decoder.neighbours
+        self._table = FeatureTable(code, decoder.padding)
+        mixes = [matrix(layer) for layer in decoder.fc_c]
+        carry = torch.zeros_like(mixes[0].bias)
+        self._first = _float(matrix(decoder.fc_p))
+        self._mix = mixes[0].weight.float()
+        self._blocks: list[Block] = []
+        for number, block in enumerate(decoder.blocks):
+            fc_0, fc_1 = (matrix(block.get_submodule(name)) for name in ("fc_0", "fc_1"))
+            carry = carry + mixes[number].bias
+            joined = [fc_1.weight, *(mix.weight for mix in mixes[number + 1 : number + 2])]
+            self._blocks.append(
+                Block(*_float((carry, fc_0.weight, fc_0.bias, torch.cat(joined, dim=1))))
+            )
+            carry = carry + fc_1.bias
+        self._shift = carry.float()
+        self._out = _float(matrix(decoder.fc_out))
+
+    @torch.no_grad()
+    def _logits(self, points: Tensor) -> Tensor:
+        return self._decode(points, self._features(points), None)
+
+    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """By autograd to the features, by hand through the decoder: its ReLUs' signs suffice."""
+        with torch.enable_grad():
+            leaf = points.detach().requires_grad_(True)
+            features = self._features(leaf)
+        with torch.no_grad():
+            signs: list[Tensor] = []
+            logits = self._decode(points, features.detach(), signs)
+            to_features = torch.zeros_like(features)
+            size = len(self._shift)
+            gradient = self._out[0] * signs.pop()
+            for block in reversed(self._blocks):
+                back = gradient @ block.joined
+                between, before = signs.pop(), signs.pop()
+                gradient.addcmul_((back[:, :size] * between) @ block.weight_0, before)
+                if back.shape[1] > size:
+                    to_features += back[:, size:]
+            to_features += gradient @ self._mix
+        (through_features,) = torch.autograd.grad(features, leaf, to_features)
+        return logits, through_features + gradient @ self._first[0]
+
+    def _features(self, points: Tensor) -> Tensor:
+        features = self._table(points)
+        if self._neighbours is None:
+            return features
+        return features + self._neighbours(points[None], self._code, features[None])[0]
+
+    def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
+        """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""
+        size = len(self._shift)
+        x = map_points(points, *self._first)
+        x.addmm_(features, self._mix.T)
+        joined = torch.cat([torch.empty_like(x), features], dim=1)
+        for block in self._blocks:
+            before = torch.add(x, block.shift).relu_()
+            between = joined[:, :size]
+            torch.addmm(block.bias_0, before, block.weight_0.T, out=between)
+            between.relu_()
+            x.addmm_(joined[:, : block.joined.shape[1]], block.joined.T)
+            if signs is not None:
+                signs += [before.sign_(), between.sign()]
+        top = x.add_(self._shift).relu_()
+        logits = functional.linear(top, *self._out).squeeze(-1)
+        if signs is not None:
+            signs.append(top.sign_())
+        return logits
+
+
+def _float(values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(value.float() for value in values)
