@@ -6,10 +6,7 @@ import pytest
 import torch
 
 from onet_core.models.convolutional.neighbours import NeighbourFeatures, nearest, spacing
-from onet_core.models.convolutional.network import (
-    ConvolutionalOccupancyNetwork,
-    LatentPlanesNetwork,
-)
+from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
 
 
 def points(count: int, seed: int = 0, batch: int = 2) -> torch.Tensor:
@@ -92,21 +89,3 @@ def test_impossible_attention_is_refused() -> None:
         NeighbourFeatures(channels=8, hidden=10, neighbours=2)
     with pytest.raises(ValueError, match="neighbours"):
         ConvolutionalOccupancyNetwork(input_kind="voxels", neighbours=2)
-
-
-def test_latent_planes_learn_two_shapes_apart() -> None:
-    torch.manual_seed(0)
-    network = LatentPlanesNetwork(z_dim=4, plane_resolution=8, plane_width=32)
-    queries = points(600, batch=1).expand(2, -1, -1)
-    balls = (queries.norm(dim=-1) < torch.tensor([[0.2], [0.4]])).float()
-    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    for _ in range(120):
-        loss = -network.elbo(queries, balls).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    z = network.infer_z(queries, balls).mean
-    inside = network.decode(queries, z, network.encode_inputs(z)) > 0
-    # A constant answer, or one for both balls, would be wrong for a fifth of the points or more.
-    assert (inside == balls.bool()).float().mean() > 0.93
-    assert (network.encode_inputs(z)["xz"][0] - network.encode_inputs(z)["xz"][1]).abs().max() > 0.1

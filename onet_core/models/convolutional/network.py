@@ -7,12 +7,10 @@ here have the interface of `OccupancyNetwork`: `encode_inputs`, `decode`, `z_dim
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
-from ..encoders import ImageEncoder, LatentEncoder
+from ..encoders import ImageEncoder
 from ..layers import ResnetBlockFC, precisely
 from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeatures
 from .neighbours import NeighbourFeatures, with_cloud_features
@@ -175,10 +173,11 @@ class ImagePlanesNetwork(PlanesNetwork):
 
 
 class LatentPlanesNetwork(PlanesNetwork):
-    """The unsupervised VAE of Mescheder et al. 2019, section 3.2, with feature planes.
+    """A generative network: a latent z (B, z_dim) is grown into feature planes.
 
-    A latent z (B, z_dim) is grown into planes, so `encode_inputs` reads latents; the posterior's
-    encoder is the paper's. The rest as in `ImagePlanesNetwork`.
+    `encode_inputs` reads latents, whose prior is a standard normal distribution. There is no
+    encoder of shapes: while it learns, each training shape has a posterior of its own, see
+    `training.latents`. z_dim: width of the latent; the rest as in `ImagePlanesNetwork`.
     """
 
     def __init__(
@@ -203,20 +202,3 @@ class LatentPlanesNetwork(PlanesNetwork):
             input_kind,
         )
         self.z_dim = z_dim
-        self.encoder_latent = LatentEncoder(z_dim=z_dim)
-
-    def infer_z(self, points: Tensor, occupancies: Tensor, code: object = None) -> Normal:
-        """q(z | points, occupancies): points (B, T, 3), occupancies (B, T); code is ignored."""
-        mean, log_deviation = self.encoder_latent(points, occupancies, points.new_zeros(0))
-        return Normal(mean.float(), log_deviation.float().exp())
-
-    def elbo(self, points: Tensor, occupancies: Tensor, inputs: object = None) -> Tensor:
-        """The evidence lower bound of each object, see `OccupancyNetwork.elbo`: -> (B,)."""
-        posterior = self.infer_z(points, occupancies)
-        prior = Normal(torch.zeros_like(posterior.mean), torch.ones_like(posterior.mean))
-        z = posterior.rsample()
-        logits = self.decode(points, z, self.encode_inputs(z)).float()
-        entropy = functional.binary_cross_entropy_with_logits(
-            logits, occupancies.float(), reduction="none"
-        )
-        return -entropy.sum(-1) - kl_divergence(posterior, prior).sum(-1)

@@ -1,0 +1,83 @@
+"""Generative training with a posterior per shape, on balls of two sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional
+
+from onet_core.models.convolutional.network import LatentPlanesNetwork
+from training.latents import TIGHTNESS, ShapeLatents, fit_latent, standardise
+
+
+def tiny_network() -> LatentPlanesNetwork:
+    torch.manual_seed(0)
+    return LatentPlanesNetwork(z_dim=4, channels=8, hidden=16, plane_resolution=8, plane_width=32)
+
+
+def test_divergence_is_that_of_normal_distributions() -> None:
+    latents = ShapeLatents(5, 3)
+    index = torch.tensor([1, 4])
+    _, divergence = latents(index)
+    posterior = Normal(latents.means[index], latents.log_deviations[index].exp())
+    expected = kl_divergence(posterior, Normal(torch.zeros(2, 3), torch.ones(2, 3))).sum(-1)
+    torch.testing.assert_close(divergence, expected)
+
+
+def test_standardised_network_gives_the_same_shapes_for_standard_latents() -> None:
+    network, latents = tiny_network(), ShapeLatents(50, 4)
+    with torch.no_grad():
+        latents.means += torch.tensor([1.0, -2.0, 0.5, 3.0])
+        latents.means[:, 0] += 0.8 * latents.means[:, 1]
+        latents.log_deviations.fill_(-9.0)
+    planes = network.encode_inputs(latents.means)
+    mean, covariance = latents.means.mean(0), torch.cov(latents.means.detach().T)
+    standardise(network, latents)
+    spread = TIGHTNESS * torch.linalg.cholesky(covariance)
+    standard = torch.linalg.solve(spread, (latents.means - mean).T).T
+    again = network.encode_inputs(standard)
+    for name, plane in planes.items():
+        torch.testing.assert_close(again[name], plane, rtol=1e-3, atol=1e-3)
+    # What is left has the covariance of a standard distribution, but for the tightening.
+    torch.testing.assert_close(
+        torch.cov(standard.T), torch.eye(4) / TIGHTNESS**2, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_two_balls_are_told_apart_and_found_again() -> None:
+    network, latents = tiny_network(), ShapeLatents(2, 4)
+    points = torch.rand(2, 1500, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    balls = points.norm(dim=-1) < torch.tensor([[0.25], [0.42]])
+    optimiser = torch.optim.Adam([*network.parameters(), *latents.parameters()], 5e-3)
+    for _ in range(150):
+        z, divergence = latents(torch.arange(2))
+        logits = network.decode(points, z, network.encode_inputs(z))
+        entropy = functional.binary_cross_entropy_with_logits(logits, balls.float())
+        loss = entropy + divergence.mean() / 1500
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    for query, inside in zip(points, balls, strict=True):
+        found = fit_latent(network, query.numpy(), inside.numpy(), steps=60)
+        z = torch.from_numpy(found)[None]
+        with torch.no_grad():
+            logits = network.decode(query[None], z, network.encode_inputs(z))[0]
+        # The other ball's latent would be wrong for a fifth of the points.
+        assert (logits > 0).eq(inside).float().mean() > 0.94
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("kind", ["points", "index"])
+def test_only_nothing_is_read(kind: str) -> None:
+    with pytest.raises(ValueError, match="none"):
+        LatentPlanesNetwork(input_kind=kind)
+
+
+def test_the_same_seed_finds_the_same_latent() -> None:
+    network = tiny_network()
+    points = np.random.default_rng(0).random((500, 3), dtype=np.float32) - 0.5
+    inside = np.linalg.norm(points, axis=1) < 0.3
+    first, second = (fit_latent(network, points, inside, steps=3) for _ in range(2))
+    np.testing.assert_array_equal(first, second)

@@ -1,0 +1,89 @@
+"""Generative training in which every training shape has a posterior of its own.
+
+The paper's VAE (section 3.2) learns an encoder that guesses q(z | shape). With the hundred shapes
+of a small collection that guess stays vague for long; here mean and deviation of each shape's q(z)
+are learned directly, under the same bound (equation 4). What is gone is the encoder: the latent of
+another shape is found by `fit_latent`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from onet_core.models.convolutional.network import LatentPlanesNetwork
+
+# Latents move ten times as fast as the weights: each is seen once per epoch only.
+LATENT_PACE = 10.0
+# The Gaussian that samples are drawn from is this much tighter than that of the shapes' latents:
+# between few shapes, its outskirts hold nothing that was ever seen.
+TIGHTNESS = 0.8
+
+
+class ShapeLatents(nn.Module):
+    """q(z) of every training shape: independent normal distributions, (shapes, z_dim)."""
+
+    def __init__(self, shapes: int, z_dim: int) -> None:
+        super().__init__()
+        self.means = nn.Parameter(0.3 * torch.randn(shapes, z_dim))
+        self.log_deviations = nn.Parameter(torch.full((shapes, z_dim), -2.3))
+
+    def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """A sample z and the divergence from the prior: (B,) -> (B, z_dim), (B,)."""
+        means, log_deviations = self.means[index], self.log_deviations[index]
+        z = means + log_deviations.exp() * torch.randn_like(means)
+        terms = 0.5 * (means.square() + (2 * log_deviations).exp() - 1) - log_deviations
+        return z, terms.sum(-1)
+
+
+@torch.no_grad()
+def standardise(network: LatentPlanesNetwork, latents: ShapeLatents) -> None:
+    """Changes the network so that standard normal latents give shapes like the training shapes.
+
+    The shapes' latents are themselves Gaussian with some mean and covariance, not the prior's:
+    z -> mean + L z goes into the generator's first layer, where it costs nothing.
+    """
+    means = latents.means.double()
+    centred = means - means.mean(0)
+    within = (2 * latents.log_deviations.double()).exp().mean(0)
+    covariance = centred.T @ centred / max(1, len(means) - 1) + torch.diag(0.5 * within)
+    spread = TIGHTNESS * torch.linalg.cholesky(covariance)
+    layer: Any = network.encoder.fc
+    weight = layer.weight.double()
+    layer.bias += (weight @ means.mean(0)).to(layer.bias.dtype)
+    layer.weight.copy_(weight @ spread)
+
+
+def fit_latent(
+    network: LatentPlanesNetwork,
+    points: NDArray[np.float32],
+    occupancies: NDArray[np.bool_],
+    *,
+    steps: int = 200,
+    points_per_step: int = 2048,
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """The most probable latent of a shape, by gradient descent on the bound: (z_dim,).
+
+    points: (N, 3) in the network frame with occupancies (N,). The network is left as it is.
+    """
+    device = next(network.parameters()).device
+    rng = np.random.default_rng(seed)
+    z = torch.zeros(1, network.z_dim, device=device, requires_grad=True)
+    optimiser = torch.optim.Adam([z], 0.1)
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / steps)
+        chosen = rng.integers(len(points), size=points_per_step)
+        query = torch.from_numpy(points[chosen]).to(device)[None]
+        target = torch.from_numpy(occupancies[chosen].astype(np.float32)).to(device)[None]
+        logits = network.decode(query, z, network.encode_inputs(z))
+        entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+        # Of the loss alone: the network's own gradients are none of our business.
+        (z.grad,) = torch.autograd.grad(entropy + 0.5 * z.square().sum(), [z])
+        optimiser.step()
+    return z.detach()[0].cpu().numpy()
