@@ -5,9 +5,31 @@ The networks run in a process of their own (`onet_core.engine`); this extension 
 
 from __future__ import annotations
 
-from . import activity, engine_session, operators, panel, preferences, properties
+from . import (
+    activity,
+    engine_session,
+    file_operators,
+    menus,
+    operators,
+    panel,
+    picture_operators,
+    preferences,
+    properties,
+    reconstruct_operators,
+    reconstruct_panel,
+)
 
-MODULES = (preferences, properties, operators, panel)
+MODULES = (
+    preferences,
+    properties,
+    operators,
+    reconstruct_operators,
+    picture_operators,
+    file_operators,
+    menus,
+    reconstruct_panel,
+    panel,
+)
 
 
 def register() -> None:

@@ -6,6 +6,7 @@ import time
 import zlib
 
 from onet_core.models.catalogue import ModelEntry, list_models
+from onet_core.models.description import ModelDescription
 
 from .runtime import runtime
 
@@ -45,12 +46,23 @@ def model_items(kind: str) -> list[Item]:
     for entry in listed_models():
         described = entry.description
         if described is not None and described.input_kind == NETWORK_KINDS[kind]:
-            known = ", ".join(described.categories) or "anything"
-            about = f"Learned from: {known}. Licence: {described.licence or 'unknown'}"
             title = described.title or entry.name
+            about = about_model(described)
             items.append((entry.name, title, about, "NONE", stable_number(entry.name)))
     _items[kind] = items
     return items
+
+
+def about_model(described: ModelDescription) -> str:
+    """What a model learned from, and the licence of its weights."""
+    known = ", ".join(described.categories) or "anything"
+    return f"Learned from: {known}. Licence: {described.licence or 'unknown'}"
+
+
+def about_listed(name: str) -> str:
+    """`about_model` of a model by its name, empty where it is not listed."""
+    described = [entry.description for entry in listed_models() if entry.name == name]
+    return about_model(described[0]) if described and described[0] is not None else ""
 
 
 def stable_number(name: str) -> int:

@@ -18,7 +18,6 @@ from onet_core.errors import Cancelled, OnetError
 
 from . import activity, engine_session, reconstruction
 from .activity import Activity
-from .properties import INPUT_KINDS, QUALITY_SETTINGS
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, describe, runtime
@@ -131,93 +130,6 @@ class MeshOperator(WorkerOperator):
                 setattr(self, name, value)
 
 
-class ONET_OT_reconstruct(MeshOperator, bpy.types.Operator):
-    """Make a mesh from the picture or object that is chosen"""
-
-    bl_idname = "onet.reconstruct"
-    bl_label = "Reconstruct"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
-
-    kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="From", items=INPUT_KINDS, default="POINTS", options={"SKIP_SAVE"}
-    )
-    source: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Object",
-        description="Name of the object; empty for the active one",
-        options={"SKIP_SAVE"},
-    )
-    picture: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Picture", description="Name of the image in this file", options={"SKIP_SAVE"}
-    )
-    model: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model",
-        description="Name of a model or a weights file; empty for the one that suits",
-        options={"SKIP_SAVE"},
-    )
-    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution",
-        description="How many cells the finest grid has along an axis",
-        min=8,
-        max=1024,
-        default=128,
-        options={"SKIP_SAVE"},
-    )
-    refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Polish",
-        description="How many steps move the mesh closer to the network's surface",
-        min=0,
-        max=300,
-        options={"SKIP_SAVE"},
-    )
-    faces: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Faces",
-        description="Simplify to about this many faces; 0 keeps all",
-        min=0,
-        options={"SKIP_SAVE"},
-    )
-    threshold: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Threshold",
-        description="Lower gives fatter shapes; 0 for the model's own",
-        min=0.0,
-        max=0.99,
-        options={"SKIP_SAVE"},
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return is_object_mode(cls, context)
-
-    def request(self, context: bpy.types.Context) -> Request:
-        choices = context.scene.onet
-        self.fill({"kind": choices.input_kind, **QUALITY_SETTINGS[choices.quality]})
-        if self.kind == choices.input_kind:
-            self.fill({"model": choices.model})
-        if choices.source is not None:
-            self.fill({"source": choices.source.name})
-        if choices.picture is not None:
-            self.fill({"picture": choices.picture.name})
-        params = reconstruction.options(
-            self.model,
-            resolution=self.resolution,
-            refinement_steps=self.refinement_steps,
-            faces=self.faces,
-            threshold=self.threshold,
-        )
-        if self.kind == "IMAGE":
-            image = bpy.data.images.get(self.picture)
-            if image is None:
-                raise OnetError("No picture is chosen: open one in the panel first.")
-            return reconstruction.request_from_picture(image, context.scene, params)
-        if self.source:
-            item = bpy.data.objects.get(self.source)
-        else:
-            item = reconstruction.chosen_object(context)
-        if item is None:
-            raise OnetError("No object is chosen: select one, or name it in the panel.")
-        depsgraph = context.evaluated_depsgraph_get()
-        return reconstruction.request_from_object(item, self.kind, depsgraph, params)
-
-
 class ONET_OT_generate(MeshOperator, bpy.types.Operator):
     """Invent a shape, or blend two invented shapes"""
 
@@ -274,9 +186,9 @@ class ONET_OT_generate(MeshOperator, bpy.types.Operator):
 
     def request(self, context: bpy.types.Context) -> Request:
         choices = context.scene.onet
-        names = ("seed", "other_seed", "factor")
+        names = ("seed", "other_seed", "factor", "resolution", "refinement_steps")
         self.fill({name: getattr(choices, name) for name in names})
-        self.fill({"model": choices.generator, **QUALITY_SETTINGS[choices.quality]})
+        self.fill({"model": choices.generator})
         params = reconstruction.options(
             self.model, resolution=self.resolution, refinement_steps=self.refinement_steps
         )
@@ -354,7 +266,6 @@ def is_object_mode(cls: Any, context: bpy.types.Context) -> bool:
 
 
 CLASSES = (
-    ONET_OT_reconstruct,
     ONET_OT_generate,
     ONET_OT_cancel,
     ONET_OT_free_memory,

@@ -1,11 +1,10 @@
-"""The sidebar tab "ONet" of the 3D viewport."""
+"""What the panels of the sidebar's tab "ONet" share, and Generate."""
 
 from __future__ import annotations
 
 import bpy
 
 from . import activity, engine_session
-from .reconstruction import chosen_object
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 from .text import draw_text
@@ -21,27 +20,6 @@ class OnetPanel:
     bl_region_type = "UI"
     bl_category = "ONet"
     layout: bpy.types.UILayout
-
-
-class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
-    bl_label = "Reconstruct"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        if runtime().problem:
-            draw_missing_runtime(layout, characters(context))
-            return
-        choices = context.scene.onet
-        layout.row().prop(choices, "input_kind", expand=True)
-        column = split_column(layout)
-        if choices.input_kind == "IMAGE":
-            column.template_ID(choices, "picture", open="image.open")
-        else:
-            active = chosen_object(context)
-            column.prop(choices, "source", placeholder=active.name if active is not None else "")
-        column.prop(choices, "model")
-        column.prop(choices, "quality")
-        draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY")
 
 
 class ONET_PT_generate(OnetPanel, bpy.types.Panel):
@@ -79,7 +57,11 @@ def draw_missing_runtime(layout: bpy.types.UILayout, width: int) -> None:
 
 
 def draw_work(
-    layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, icon: str
+    layout: bpy.types.UILayout,
+    context: bpy.types.Context,
+    operator: str,
+    icon: str,
+    enabled: bool = True,
 ) -> None:
     """The button, or the progress of what it started; below it what came out last."""
     running = activity.current()
@@ -91,7 +73,7 @@ def draw_work(
         cell.enabled = not running.cancelling
         cell.operator("onet.cancel", text="", icon="CANCEL")
     else:
-        row.enabled = running is None
+        row.enabled = running is None and enabled
         row.operator(operator, icon=icon)
     # Blender 4 takes the bar, if the mouse is over it when it goes, for the next item of the layout
     # that has no property or operator, and draws that as a bar: here it is one that can't be seen.
@@ -115,7 +97,7 @@ def characters(context: bpy.types.Context) -> int:
     return max(20, int((context.region.width / scale - PIXELS_OF_MARGIN) / PIXELS_PER_CHARACTER))
 
 
-CLASSES = (ONET_PT_reconstruct, ONET_PT_generate)
+CLASSES = (ONET_PT_generate,)
 
 
 def register() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from .model_list import AUTOMATIC, Item, model_items
@@ -33,9 +35,106 @@ QUALITY_SETTINGS = {
 }
 
 
+# What the choices of a preset look like to the user who has made others.
+CUSTOM = ("CUSTOM", "Custom", "As set under Advanced")
+POSES = (
+    ("FLOOR", "On the Floor", "Stand at the 3D cursor, the front towards the front view"),
+    ("CAMERA", "Face the Camera", "Stand at the 3D cursor, the front towards the active camera"),
+)
+SOURCE_TYPES = {
+    "POINTS": ("MESH", "POINTCLOUD", "CURVE", "SURFACE", "FONT", "META", "EMPTY"),
+    "VOXELS": ("MESH", "VOLUME", "CURVE", "SURFACE", "FONT", "META", "EMPTY"),
+}
+
+
+class MeshSettings:
+    """How a mesh is made: the same in the panel, in an operator and in the object that came out.
+
+    SKIP_SAVE concerns operators only: a call that leaves something out takes it from the panel, not
+    from the call before.
+    """
+
+    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Resolution",
+        description="How many cells the finest grid has along an axis; twice as many take about "
+        "four times as long and give four times as many faces",
+        min=8,
+        soft_min=32,
+        soft_max=512,
+        max=1024,
+        default=128,
+        options={"SKIP_SAVE"},
+    )
+    threshold: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Threshold",
+        description="From which probability on a place is inside: lower gives fatter shapes, "
+        "higher thinner ones; 0 for the model's own",
+        min=0.0,
+        max=0.99,
+        options={"SKIP_SAVE"},
+    )
+    refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Polish",
+        description="How many steps move the mesh closer to the network's surface; worth it after "
+        "simplifying",
+        min=0,
+        soft_max=50,
+        max=300,
+        options={"SKIP_SAVE"},
+    )
+    faces: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Faces",
+        description="Simplify to about this many faces; 0 keeps all",
+        min=0,
+        options={"SKIP_SAVE"},
+    )
+    smooth: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Smooth Shading",
+        description="Shade the mesh smooth rather than showing its faces",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    colours: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Colours",
+        description="Give the mesh the colours of the points or faces, where there are any",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
+    crop_outliers: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Leave Out Stray Points",
+        description="Leave out points that lie far from all others, as scanners make them",
+        options={"SKIP_SAVE"},
+    )
+    pose: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Place",
+        description="How the mesh made from a picture is put into the scene",
+        items=POSES,
+        default="FLOOR",
+        options={"SKIP_SAVE"},
+    )
+
+
+SETTINGS = tuple(MeshSettings.__annotations__)
+
+
+# Those that concern one kind of input only.
+SETTINGS_OF_KIND = {
+    "IMAGE": ("pose",),
+    "POINTS": ("crop_outliers", "colours"),
+    "VOXELS": ("colours",),
+}
+
+
+def settings_of(kind: str) -> tuple[str, ...]:
+    """The names of the settings that concern this kind of input, in the panel's order."""
+    special = {name for names in SETTINGS_OF_KIND.values() for name in names}
+    wanted = SETTINGS_OF_KIND.get(kind, ())
+    return tuple(name for name in SETTINGS if name not in special or name in wanted)
+
+
 def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:
     """Which objects the picker offers."""
-    return item.type == "MESH" or (item.type == "POINTCLOUD" and self.input_kind == "POINTS")
+    return item.type in SOURCE_TYPES.get(self.input_kind, ())
 
 
 def _kind_changed(self: SceneProperties, context: bpy.types.Context) -> None:
@@ -51,7 +150,25 @@ def _generative_models(self: SceneProperties, context: bpy.types.Context | None)
     return model_items("NONE")
 
 
-class SceneProperties(bpy.types.PropertyGroup):
+def _qualities(self: SceneProperties, context: bpy.types.Context | None) -> tuple[Any, ...]:
+    # "Custom" can be arrived at, not chosen.
+    return QUALITIES if _quality(self) < len(QUALITIES) else (*QUALITIES, CUSTOM)
+
+
+def _quality(self: SceneProperties) -> int:
+    for number, (name, *_) in enumerate(QUALITIES):
+        if all(getattr(self, key) == value for key, value in QUALITY_SETTINGS[name].items()):
+            return number
+    return len(QUALITIES)
+
+
+def _set_quality(self: SceneProperties, number: int) -> None:
+    if number < len(QUALITIES):
+        for key, value in QUALITY_SETTINGS[QUALITIES[number][0]].items():
+            setattr(self, key, value)
+
+
+class SceneProperties(MeshSettings, bpy.types.PropertyGroup):
     """`Scene.onet`: the choices of the panel."""
 
     input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
@@ -76,8 +193,15 @@ class SceneProperties(bpy.types.PropertyGroup):
     quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Quality",
         description="How fine the mesh is, and how long it takes",
-        items=QUALITIES,
-        default="STANDARD",
+        items=_qualities,
+        get=_quality,
+        set=_set_quality,
+    )
+    mask: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Mask",
+        description="A picture of the same view that is white where the object is; empty to find "
+        "the object by transparency or by a plain background",
+        type=bpy.types.Image,
     )
     generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model",
@@ -100,8 +224,8 @@ class SceneProperties(bpy.types.PropertyGroup):
     )
 
 
-class ObjectProperties(bpy.types.PropertyGroup):
-    """`Object.onet`: where a mesh came from."""
+class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
+    """`Object.onet`: where a mesh came from, and the settings that it was made with."""
 
     kind: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Made From",
@@ -110,8 +234,36 @@ class ObjectProperties(bpy.types.PropertyGroup):
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Model", description="The network that made this mesh"
     )
+    chosen_model: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Chosen Model", description="What was asked for; empty for the one that suits"
+    )
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Source", description="The picture, object or seed that this mesh was made from"
+    )
+    source_object: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Source Object",
+        description="The object that this mesh was made from",
+        type=bpy.types.Object,
+    )
+    picture: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Picture", description="The picture that this mesh was made from", type=bpy.types.Image
+    )
+    mask: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Mask", description="The mask of the picture", type=bpy.types.Image
+    )
+    fit: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Fit",
+        description="Which share of the points lies within 1 % of the size from the mesh; "
+        "-1 where that is not known",
+        default=-1.0,
+        min=-1.0,
+        max=1.0,
+    )
+    left_out: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Left Out", description="How many stray points were left out", min=0
+    )
+    background: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Background", description="What was removed from the picture"
     )
 
 

@@ -6,6 +6,7 @@ an object by `place`. Nothing in the scene changes before the worker's answer ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,13 @@ from onet_core.errors import InputError
 
 from . import engine_session, scene_io
 from .model_list import AUTOMATIC, NETWORK_KINDS
+from .pictures import BACKGROUNDS, mask_pixels, picture_pixels, show_seen
+from .properties import SETTINGS
 from .runtime import runtime
-from .viewpoint import straight_turn
+from .viewpoint import camera_turn, straight_turn, without_extremes
 
+# How near to the mesh a point counts as met, as a share of the cloud's longest side.
+SHARE_OF_SIZE = 0.01
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
@@ -36,7 +41,8 @@ class Request:
     it is made from, for the user; matrix: world transform of the new object; overlays: name of an
     object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
     (else it is lifted so that it stands on the object's origin plane); replaces: name of a
-    generated object that gets the mesh instead of a new one.
+    object that was made from the same kind of input and gets the mesh instead of a new one;
+    choices: the settings (see `MeshSettings`) and the rest that the object keeps.
     """
 
     method: str
@@ -50,6 +56,7 @@ class Request:
     overlays: str = ""
     turn: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     replaces: str = ""
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
 
 def options(
@@ -97,41 +104,58 @@ def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
     """The active object, or what that was made from: a second try is about the same input."""
     item = context.active_object
     if item is not None and item.onet.kind in ("POINTS", "VOXELS"):
-        return bpy.data.objects.get(item.onet.source, item)
+        source = item.onet.source_object
+        # A deleted object lives on while something points at it.
+        if source is not None and context.scene.objects.get(source.name) == source:
+            return source
     return item
 
 
 def request_from_object(
-    item: bpy.types.Object, kind: str, depsgraph: bpy.types.Depsgraph, params: Mapping[str, Any]
+    item: bpy.types.Object,
+    kind: str,
+    depsgraph: bpy.types.Depsgraph,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any] | None = None,
+    replaces: str = "",
 ) -> Request:
-    """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces).
+    """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces or volume).
 
     The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
-    Raises InputError for objects that have no points or faces, are switched off, or flattened by
-    their scale.
+    choices: settings of `MeshSettings`, `colours` and `crop_outliers` among them; replaces: name of
+    the object to give the mesh to. Raises InputError for objects that have no points or faces, are
+    switched off, or flattened by their scale.
     """
+    choices = dict(choices or {})
     evaluated = item.evaluated_get(depsgraph)
     if not evaluated.is_evaluated:
         raise InputError(f"{item.name} is switched off or not in this scene: switch it on first.")
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
-    faces: NDArray[np.int32] | None = None
+    params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
+    arrays: Arrays = {}
     if kind == "POINTS":
-        points = scene_io.world_points(item, depsgraph)
+        cloud = scene_io.world_cloud(item, depsgraph)
+        points, colours = cloud.points, cloud.colours
+        params |= {"crop_outliers": choices.get("crop_outliers", False), "fit": SHARE_OF_SIZE}
     elif kind == "VOXELS":
-        points, faces = scene_io.world_triangles(item, depsgraph)
+        take = scene_io.volume_surface if item.type == "VOLUME" else scene_io.world_surface
+        surface = take(item, depsgraph)
+        points, colours = surface.vertices, surface.colours
+        arrays["faces"] = surface.triangles
     else:
         raise InputError("A picture was asked for, but an object was given.")
     if not np.isfinite(points).all():
         raise InputError(f"{item.name} has coordinates that are not finite (NaN or infinite).")
-    turn = straight_turn(matrix, points)
-    points = scene_io.transformed(points, turn.T)  # its inverse
-    arrays: Arrays = {"points": points}
-    if faces is not None:
-        arrays = {"vertices": points, "faces": faces}
+    seen = without_extremes(points) if choices.get("crop_outliers") else points
+    turn = straight_turn(matrix, seen)
+    turned_back = scene_io.transformed(points, turn.T)  # its inverse
+    arrays["points" if kind == "POINTS" else "vertices"] = turned_back
+    if colours is not None and choices.get("colours"):
+        arrays["colours"] = colours
     return Request(
         "reconstruct",
-        {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"},
+        params,
         depsgraph.scene.name,
         kind,
         name=f"{item.name} (ONet)",
@@ -140,13 +164,31 @@ def request_from_object(
         matrix=matrix,
         overlays=item.name,
         turn=turn,
+        replaces=replaces,
+        choices=choices,
     )
 
 
 def request_from_picture(
-    image: bpy.types.Image, scene: bpy.types.Scene, params: Mapping[str, Any]
+    image: bpy.types.Image,
+    scene: bpy.types.Scene,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any] | None = None,
+    replaces: str = "",
+    mask: bpy.types.Image | None = None,
 ) -> Request:
-    """A mesh one unit large that stands at the 3D cursor. Raises InputError without pixels."""
+    """A mesh one unit large that stands at the 3D cursor.
+
+    choices: settings of `MeshSettings`; with the pose CAMERA its front looks towards the active
+    camera. mask: white where the object is. Raises InputError without pixels or camera.
+    """
+    choices = dict(choices or {})
+    arrays: Arrays = {"pixels": picture_pixels(image)}
+    if mask is not None:
+        arrays["mask"] = mask_pixels(mask)
+    place = Matrix.Translation(scene.cursor.location)
+    if choices.get("pose") == "CAMERA":
+        place @= camera_turn(scene)
     return Request(
         "reconstruct",
         {**params, "kind": "image", "name": image.name},
@@ -154,9 +196,41 @@ def request_from_picture(
         "IMAGE",
         name=f"{Path(image.name).stem} (ONet)",
         source=image.name,
-        arrays={"pixels": scene_io.picture_pixels(image)},
-        matrix=Matrix.Translation(scene.cursor.location),
+        arrays=arrays,
+        matrix=place,
+        replaces=replaces,
+        choices={**choices, "mask": mask.name if mask is not None else ""},
     )
+
+
+def request_again(
+    item: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any],
+) -> Request:
+    """The mesh of an object that was reconstructed, anew with other settings.
+
+    Raises InputError for other objects, and where what it was made from is gone.
+    """
+    assert_replaceable(item)
+    kept = item.onet
+    if kept.kind == "IMAGE" and kept.picture is not None:
+        scene = depsgraph.scene.original
+        return request_from_picture(kept.picture, scene, params, choices, item.name, kept.mask)
+    if kept.kind in ("POINTS", "VOXELS") and kept.source_object is not None:
+        return request_from_object(
+            kept.source_object, kept.kind, depsgraph, params, choices, item.name
+        )
+    raise InputError(f"{kept.source}, which {item.name} was made from, is gone.")
+
+
+def assert_replaceable(item: bpy.types.Object) -> None:
+    """Raises InputError where an object's mesh is not ours to replace."""
+    if item.type != "MESH" or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
+        raise InputError(f"{item.name} was not reconstructed: select an object that was.")
+    if not item.is_editable or item.override_library is not None:
+        raise InputError(f"{item.name} is linked from another file: make it local first.")
 
 
 def request_from_seed(
@@ -216,22 +290,65 @@ def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.t
             matrix = source.matrix_world.copy()
     else:
         vertices = vertices - np.array([0, 0, vertices[:, 2].min()])
-    mesh = scene_io.make_mesh(request.name, vertices, faces, answer.arrays.get("colours"))
+    mesh = scene_io.make_mesh(
+        request.name,
+        vertices,
+        faces,
+        answer.arrays.get("colours"),
+        smooth=request.choices.get("smooth", True),
+    )
     made = bpy.data.objects.get(request.replaces) if request.replaces else None
-    if made is not None and made.type == "MESH" and made.onet.kind == "NONE":
+    if made is not None and made.type == "MESH" and made.onet.kind == request.kind:
+        if request.overlays:
+            scene_io.unshear(mesh, matrix)
         scene_io.replace_mesh(made, mesh)
     else:
         made = scene_io.add_object(request.name, mesh, matrix, scene, view_layer)
-    made.onet.kind = request.kind
-    made.onet.model = answer.values["model"]
-    made.onet.source = request.source
+    _remember(made, request, answer)
     return made
 
 
+def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
+    """Writes into the object what it was made from and how."""
+    kept = made.onet
+    kept.kind = request.kind
+    kept.model = answer.values["model"]
+    kept.source = request.source
+    kept.source_object = bpy.data.objects.get(request.overlays) if request.overlays else None
+    kept.chosen_model = request.params["model"]
+    if request.kind == "IMAGE":
+        kept.picture = bpy.data.images.get(request.source)
+        kept.mask = bpy.data.images.get(request.choices.get("mask", ""))
+    for name in SETTINGS:
+        if name in request.choices:
+            setattr(kept, name, request.choices[name])
+    kept.fit = answer.values.get("fit", -1.0)
+    kept.left_out = answer.values.get("left_out", 0)
+    kept.background = answer.values.get("background") or ""
+    if "seen" in answer.arrays:
+        show_seen(answer.arrays["seen"])
+
+
 def summary(made: bpy.types.Object, answer: Answer) -> str:
-    """One line for the user about what was made."""
+    """What to tell the user about what was made."""
     seconds = sum(answer.values["seconds"].values())
-    return (
+    told = (
         f"{made.name}: {len(made.data.polygons):,} faces in {seconds:.1f} s "
         f"with the model {answer.values['model']!r}"
     )
+    return ". ".join([told, *findings(made)])
+
+
+def findings(made: bpy.types.Object) -> list[str]:
+    """What came out about an object and its input, one sentence each, without full stops."""
+    kept, found = made.onet, []
+    if kept.kind == "POINTS" and kept.fit >= 0:
+        # Rounded down: all is said where it is all.
+        percent = math.floor(100 * kept.fit + 1e-6)
+        found.append(f"{percent} % of the points lie within {SHARE_OF_SIZE * 100:g} % of the size")
+    if kept.left_out:
+        points = "stray point was" if kept.left_out == 1 else "stray points were"
+        found.append(f"{kept.left_out:,} {points} left out")
+    if kept.background:
+        found.append(BACKGROUNDS[kept.background])
+    return found

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 
+import bpy
 import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
+
+from onet_core.errors import InputError
 
 # Where the own axes and the world's fit about as well, the own ones count.
 TIGHTER = 0.98
@@ -43,6 +46,31 @@ def heading(matrix: Matrix) -> float:
     if abs(axes[2, 0]) < NEARLY_VERTICAL:
         return math.atan2(axes[1, 0], axes[0, 0])
     return math.atan2(-axes[0, 1], axes[1, 1])
+
+
+def without_extremes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points (N, 3) but for the outermost hundredth along each axis, strays among them.
+
+    All of them where few are left otherwise.
+    """
+    low, high = np.quantile(points, [0.01, 0.99], axis=0)
+    inner = points[((points >= low) & (points <= high)).all(axis=1)]
+    return inner if len(inner) > len(points) / 2 else points
+
+
+def camera_turn(scene: bpy.types.Scene) -> Matrix:
+    """The turn (4, 4) round z after which what faces -y at the 3D cursor faces the active camera.
+
+    Raises InputError without a camera.
+    """
+    camera = scene.camera
+    if camera is None:
+        raise InputError("There is no active camera to face: add one, or stand it on the floor.")
+    if camera.type == "CAMERA" and camera.data.type == "ORTHO":
+        x, y = camera.matrix_world.col[2][:2]  # against the direction that it looks in
+    else:
+        x, y = (camera.matrix_world.translation - scene.cursor.location)[:2]
+    return Matrix.Rotation(math.atan2(x, -y), 4, "Z")
 
 
 def about_z(angle: float) -> NDArray[np.float64]:

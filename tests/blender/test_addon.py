@@ -13,7 +13,7 @@ import pytest
 from mathutils import Euler, Matrix, Vector
 
 import onet_blender
-from onet_blender import activity, engine_session, model_list, scene_io, text
+from onet_blender import activity, engine_session, model_list, pictures, scene_io, text
 from onet_blender.runtime import Runtime
 
 CUBE = 0.3  # half the edge of what the test models see, in the unit cube
@@ -243,7 +243,7 @@ def test_picture_pixels_are_what_was_drawn() -> None:
     )
     values[3:] = values[3:] * [1, 1, 1, 0.2]
     image.pixels.foreach_set(values.ravel())
-    pixels = scene_io.picture_pixels(image)
+    pixels = pictures.picture_pixels(image)
     assert pixels.shape == (2, 3, 4)
     assert pixels[1, 0].tolist() == [0, 51, 102, 255], "Blender's first row is the lowest"
     assert pixels[0, 0].tolist() == [0, 51, 102, 51]

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 import pytest
 
-from onet_blender import activity, engine_session, model_list, properties, reconstruction, scene_io
+from onet_blender import activity, engine_session, model_list, pictures, properties, reconstruction
 from onet_blender.activity import Activity
 from onet_blender.reconstruction import Request
 from onet_blender.runtime import Runtime, describe, runtime
@@ -274,7 +274,7 @@ def test_float_pictures_are_shown_as_srgb() -> None:
     image = bpy.data.images.new("photo", 2, 1, alpha=True, float_buffer=True)
     # Half transparent grey, multiplied with alpha as Blender stores it; not a number.
     image.pixels.foreach_set([0.25, 0.25, 0.25, 0.5, np.nan, 7, -1, 1])
-    pixels = scene_io.picture_pixels(image)
+    pixels = pictures.picture_pixels(image)
     assert pixels[0, 0].tolist() == [188, 188, 188, 128]  # linear 0.5 is sRGB 0.735
     assert pixels[0, 1].tolist() == [0, 255, 0, 255]
 

@@ -1,0 +1,127 @@
+"""The buttons that bring a picture into the panel, and that show what the network sees of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from onet_core.engine.client import Answer, Job
+from onet_core.errors import InputError, OnetError
+
+from . import engine_session, pictures
+from .operators import WorkerOperator
+from .registration import register_classes, unregister_classes
+from .runtime import runtime
+
+
+class ONET_OT_look(WorkerOperator, bpy.types.Operator):
+    """Show what the network will see of the picture, and how its background was found"""
+
+    bl_idname = "onet.look"
+    bl_label = "Show What the Network Sees"
+    adds_object = False
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.scene.onet.picture is not None:
+            return True
+        cls.poll_message_set("Open a picture first")
+        return False
+
+    def start(self, context: bpy.types.Context) -> Job:
+        choices = context.scene.onet
+        image = choices.picture
+        if image is None:
+            raise InputError("No picture is chosen: open one in the panel first.")
+        arrays = {"pixels": pictures.picture_pixels(image)}
+        if choices.mask is not None:
+            arrays["mask"] = pictures.mask_pixels(choices.mask)
+        return engine_session.client(runtime()).start("look", {"name": image.name}, arrays)
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        pictures.show_seen(answer.arrays["seen"])
+        return pictures.BACKGROUNDS[answer.values["background"]]
+
+
+class PictureOperator:
+    """What brings a picture into the panel."""
+
+    report: Any
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+
+    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+        """The image; raises InputError where there is none."""
+        raise AssertionError("each operator has its own")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            image = self.picture(context)
+            pictures.assert_readable(image)
+        except OnetError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        choices = context.scene.onet
+        choices.input_kind = "IMAGE"
+        choices.picture, choices.mask = image, None
+        return {"FINISHED"}
+
+
+class ONET_OT_paste_picture(PictureOperator, bpy.types.Operator):
+    """Take the picture that was copied in another program"""
+
+    bl_idname = "onet.paste_picture"
+    bl_label = "Paste from the Clipboard"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.window is not None:
+            return True
+        cls.poll_message_set("There is no clipboard without a window")
+        return False
+
+    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+        image = pictures.pasted(context)
+        if image is None:
+            raise InputError(
+                "There is no picture in the clipboard that Blender can read here: save it as a "
+                "file and open that."
+            )
+        return image
+
+
+class ONET_OT_use_render(PictureOperator, bpy.types.Operator):
+    """Take a copy of what was rendered last"""
+
+    bl_idname = "onet.use_render"
+    bl_label = "Use the Render"
+
+    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+        return pictures.kept_render(context.scene)
+
+
+class ONET_OT_use_shown_picture(PictureOperator, bpy.types.Operator):
+    """Take the picture that the image editor or the active object shows"""
+
+    bl_idname = "onet.use_shown_picture"
+    bl_label = "Use the Shown Picture"
+
+    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+        image = pictures.shown_picture(context)
+        if image is None:
+            raise InputError("No image editor shows a picture: open one, or select an image empty.")
+        if image.type == "RENDER_RESULT":
+            return pictures.kept_render(context.scene)
+        return image
+
+
+CLASSES = (ONET_OT_look, ONET_OT_paste_picture, ONET_OT_use_render, ONET_OT_use_shown_picture)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    pictures.forget_seen()
+    unregister_classes(CLASSES)

@@ -1,0 +1,204 @@
+"""Blender's images: their pixels, where they come from, and what the network sees of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+import bpy.utils.previews
+import numpy as np
+from numpy.typing import NDArray
+
+from onet_core.errors import InputError
+
+# What was removed from a picture, by the worker's names, in words.
+BACKGROUNDS = {
+    "mask": "Background: left out by the mask",
+    "transparent": "Background: transparent",
+    "plain": "Background: plain, removed",
+    "none": "Background: none found, the whole picture is used",
+}
+RENDER_NAME = "Render (ONet)"
+SEEN = "seen"
+
+# Previews belong to the session, not to the file.
+_previews: Any = None
+
+
+def assert_readable(image: bpy.types.Image) -> None:
+    """Raises InputError for films, tiled images, render results, and images without pixels."""
+    if image.type == "RENDER_RESULT":
+        raise InputError("A render result can't be read as it is: choose Use the Render.")
+    if image.source in ("MOVIE", "SEQUENCE"):
+        raise InputError(
+            f"The picture {image.name} is animated: save the frame that you want as a picture of "
+            "its own."
+        )
+    if image.source == "TILED":
+        raise InputError(
+            f"The picture {image.name} is made of tiles (UDIM): choose a picture in one piece."
+        )
+    if image.size[0] * image.size[1] == 0:
+        raise InputError(f"The picture {image.name} has no pixels: is its file still there?")
+
+
+def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
+    """The pixels (H, W, 4) of an image, sRGB with straight alpha, first row on top.
+
+    Raises what `assert_readable` raises.
+    """
+    assert_readable(image)
+    width, height = image.size
+    values = np.empty(width * height * image.channels, dtype=np.float32)
+    image.pixels.foreach_get(values)
+    # Blender's first row is the lowest.
+    values = np.nan_to_num(values.reshape(height, width, image.channels)[::-1])
+    colour, alpha = values[..., :3], np.ones((height, width, 1), dtype=np.float32)
+    if image.channels < 3:  # grey, perhaps with alpha
+        colour = np.repeat(values[..., :1], 3, axis=2)
+    if image.channels in (2, 4):
+        alpha = np.clip(values[..., -1:], 0, 1)
+    if image.is_float:
+        # Scene linear and multiplied with alpha; a viewer would show it as sRGB.
+        colour = np.clip(colour / np.where(alpha > 0, alpha, 1), 0, 1)
+        curved = 1.055 * colour ** (1 / 2.4) - 0.055
+        colour = np.where(colour <= 0.0031308, colour * 12.92, curved)
+    return np.rint(np.clip(np.concatenate([colour, alpha], axis=2), 0, 1) * 255).astype(np.uint8)
+
+
+def mask_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
+    """A mask (H, W), 255 is object: by the image's alpha if it has any, else by brightness.
+
+    Raises what `picture_pixels` raises.
+    """
+    pixels = picture_pixels(image)
+    if pixels[..., 3].min() < 250:
+        return pixels[..., 3]
+    # The luma of sRGB.
+    return np.rint(pixels[..., :3] @ [0.2126, 0.7152, 0.0722]).astype(np.uint8)
+
+
+def picture_of(item: bpy.types.Object | None) -> bpy.types.Image | None:
+    """The image that an empty shows."""
+    shows = item is not None and item.type == "EMPTY" and item.empty_display_type == "IMAGE"
+    return item.data if item is not None and shows else None
+
+
+def shown_picture(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The image of the active image empty, else of the image editor that one is in, else of one."""
+    active = picture_of(context.active_object)
+    if active is not None:
+        return active
+    areas = [context.area] if context.area is not None else []
+    for _, area in _image_editors(context):
+        areas.append(area)
+    for area in areas:
+        if area.type == "IMAGE_EDITOR" and area.spaces.active.image is not None:
+            return area.spaces.active.image
+    return None
+
+
+def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, bpy.types.Area]]:
+    return [
+        (window, area)
+        for window in context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "IMAGE_EDITOR"
+    ]
+
+
+def pasted(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The clipboard's picture as an image in this file, None where Blender finds none there.
+
+    Blender pastes pictures into an image editor only: where there is none, an area is one for a
+    moment.
+    """
+    editors = _image_editors(context)
+    window, area = editors[0] if editors else (context.window, context.window.screen.areas[0])
+    kind = area.ui_type
+    before = set(bpy.data.images)
+    try:
+        if not editors:
+            area.type = "IMAGE_EDITOR"
+        shown = area.spaces.active.image
+        with context.temp_override(window=window, area=area, region=area.regions[-1]):
+            if bpy.ops.image.clipboard_paste.poll():
+                bpy.ops.image.clipboard_paste()
+        area.spaces.active.image = shown
+    except RuntimeError:
+        return None  # Blender's way to say that there is no picture
+    finally:
+        if not editors:
+            area.ui_type = kind
+    made = next((image for image in bpy.data.images if image not in before), None)
+    if made is not None:
+        made.pack()
+    return made
+
+
+def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
+    """A copy of the last render, transparent where that is, as an image in this file.
+
+    Raises InputError where nothing has been rendered.
+    """
+    result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
+    if result is None:
+        raise InputError("Nothing has been rendered yet: render first (F12).")
+    with tempfile.TemporaryDirectory(prefix="onet-") as folder, _png(scene):
+        path = Path(folder) / "render.png"
+        try:
+            result.save_render(str(path), scene=scene)
+        except RuntimeError as error:
+            raise InputError("Nothing has been rendered yet: render first (F12).") from error
+        made = bpy.data.images.load(str(path))
+        made.name = RENDER_NAME
+        made.pack()
+    made.filepath = ""
+    return made
+
+
+@contextmanager
+def _png(scene: bpy.types.Scene) -> Iterator[None]:
+    """Has a scene save its renders as PNG with transparency, for a moment."""
+    settings = scene.render.image_settings
+    # Blender 5 has kinds of media, which the formats depend on.
+    wanted = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGBA", "color_depth": "8"}
+    wanted = {name: value for name, value in wanted.items() if hasattr(settings, name)}
+    before = {name: getattr(settings, name) for name in wanted}
+    try:
+        for name, value in wanted.items():
+            setattr(settings, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(settings, name, value)
+
+
+def show_seen(pixels: NDArray[np.uint8]) -> None:
+    """Keeps what the network sees, (S, S, 3) with the first row on top, for the panel to show."""
+    global _previews
+    if _previews is None:
+        _previews = bpy.utils.previews.new()
+    _previews.clear()
+    preview = _previews.new(SEEN)
+    size = len(pixels)
+    preview.image_size = (size, size)
+    rgba = np.concatenate([pixels[::-1], np.full((size, size, 1), 255, dtype=np.uint8)], axis=2)
+    preview.image_pixels_float.foreach_set((rgba / 255).astype(np.float32).ravel())
+
+
+def seen_icon() -> int:
+    """The number of the icon with what the network sees, 0 where nothing is known."""
+    return _previews[SEEN].icon_id if _previews else 0
+
+
+def forget_seen() -> None:
+    """Lets go of the preview."""
+    global _previews
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+        _previews = None

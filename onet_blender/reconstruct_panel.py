@@ -1,0 +1,121 @@
+"""The sidebar's panel that makes meshes from what is there, and tells how it came out."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import pictures
+from .model_list import AUTOMATIC, about_listed
+from .panel import OnetPanel, characters, draw_missing_runtime, draw_work, split_column
+from .properties import SETTINGS_OF_KIND, SOURCE_TYPES, settings_of
+from .reconstruction import chosen_object, findings
+from .registration import register_classes, unregister_classes
+from .runtime import runtime
+from .text import draw_text
+
+SCALE_OF_SEEN = 6.0
+
+
+class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
+    bl_label = "Reconstruct"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        if runtime().problem:
+            draw_missing_runtime(layout, characters(context))
+            return
+        choices = context.scene.onet
+        layout.row().prop(choices, "input_kind", expand=True)
+        if choices.input_kind == "IMAGE":
+            draw_picture(layout, context)
+        column = split_column(layout)
+        if choices.input_kind != "IMAGE":
+            active = chosen_object(context)
+            column.prop(choices, "source", placeholder=active.name if active is not None else "")
+        for name in SETTINGS_OF_KIND[choices.input_kind]:
+            if name != "colours":
+                column.prop(choices, name)
+        column.prop(choices, "model")
+        if choices.model != AUTOMATIC:
+            draw_text(column, about_listed(choices.model), characters(context))
+        column.prop(choices, "quality")
+        obstacle = what_is_missing(context)
+        if obstacle:
+            draw_text(layout, obstacle, characters(context), icon="INFO")
+        draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY", enabled=not obstacle)
+
+
+class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "ONET_PT_reconstruct"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not runtime().problem
+
+    def draw(self, context: bpy.types.Context) -> None:
+        choices = context.scene.onet
+        column = split_column(self.layout)
+        for name in settings_of(choices.input_kind):
+            if name not in ("pose", "crop_outliers"):
+                column.prop(choices, name)
+
+
+class ONET_PT_result(OnetPanel, bpy.types.Panel):
+    bl_label = "Result"
+    bl_parent_id = "ONET_PT_reconstruct"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        item = context.active_object
+        made = item is not None and item.onet.kind in SETTINGS_OF_KIND
+        return made and not runtime().problem
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, item = self.layout, context.active_object
+        kept, width = item.onet, characters(context)
+        draw_text(layout, f"{item.name}, from {kept.source}, by {kept.model}", width)
+        for sentence in findings(item):
+            icon = "CHECKMARK" if "lie within" in sentence else "INFO"
+            draw_text(layout, sentence, width, icon=icon)
+        layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
+        layout.operator("onet.take_settings", icon="EYEDROPPER")
+
+
+def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The picture with a thumbnail, its mask, and what the network sees of it."""
+    choices = context.scene.onet
+    layout.template_ID_preview(choices, "picture", open="image.open", rows=3, cols=6)
+    layout.menu("ONET_MT_pictures", icon="IMAGE_DATA")
+    if choices.picture is not None:
+        column = split_column(layout)
+        column.prop(choices, "mask")
+        row = layout.row()
+        row.operator("onet.look", icon="HIDE_OFF")
+        if pictures.seen_icon():
+            layout.template_icon(pictures.seen_icon(), scale=SCALE_OF_SEEN)
+
+
+def what_is_missing(context: bpy.types.Context) -> str:
+    """Why there is nothing to reconstruct, in a sentence; empty where there is something."""
+    choices = context.scene.onet
+    if choices.input_kind == "IMAGE":
+        return "" if choices.picture is not None else "Open a picture first"
+    item = choices.source or chosen_object(context)
+    if item is None:
+        return "Select an object first"
+    if item.type not in SOURCE_TYPES[choices.input_kind]:
+        return f"{item.name} has nothing to reconstruct: select a mesh"
+    return ""
+
+
+CLASSES = (ONET_PT_reconstruct, ONET_PT_reconstruct_advanced, ONET_PT_result)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)
