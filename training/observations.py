@@ -15,6 +15,7 @@ from onet_core.inputs.observation import VOXEL_RESOLUTION, Observation
 from onet_core.inputs.voxels import read_binvox
 from onet_core.models.description import ModelDescription
 
+from .conditions import PLAIN, Conditions, turned_frame, with_holes, with_outliers
 from .labelled import LabelledShape
 
 IMAGE_FOLDER = "img_choy2016"
@@ -24,22 +25,22 @@ NETWORK_FRAME = Frame.unit("y")
 
 
 def observe(
-    shape: LabelledShape, description: ModelDescription, seed: int = 0
+    shape: LabelledShape,
+    description: ModelDescription,
+    seed: int = 0,
+    conditions: Conditions = PLAIN,
 ) -> Observation | None:
     """The observation of a test shape that a model reads; None for one that reads nothing.
 
-    The same for every model of a kind with the same number of points and noise. Points are drawn
-    with replacement from the surface and moved by Gaussian noise, pictures are the first view, as
-    in the original. Raises InputError, naming the file, where it is missing or damaged.
+    The same for every model of a kind with the same number of points and noise. Its frame leads
+    back to that of the labels. Pictures are the first view, as in the original. Raises InputError,
+    naming the file, where it is missing or damaged.
     """
     kind, name = description.input_kind, f"{shape.category}/{shape.name}"
     if kind == "points":
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         count = int(description.inputs.get("points", 300))
         noise = float(description.inputs.get("noise", 0.0))
-        drawn = shape.surface_points[rng.integers(len(shape.surface_points), size=count)]
-        moved = drawn + noise * rng.standard_normal(drawn.shape)
-        return Observation("points", moved.astype(np.float32), NETWORK_FRAME, name)
+        return _observe_points(shape, count, noise, seed, conditions)
     if kind == "voxels":
         voxels = read_voxels(shape.folder).astype(np.float32)
         return Observation("voxels", voxels, NETWORK_FRAME, name)
@@ -49,6 +50,35 @@ def observe(
     if kind == "none":
         return None
     raise InputError(f"Models that read {kind!r} can't be evaluated on a dataset.")
+
+
+def _observe_points(
+    shape: LabelledShape, count: int, noise: float, seed: int, conditions: Conditions
+) -> Observation:
+    """Points drawn with replacement from the surface and moved by Gaussian noise.
+
+    What is missing, what lies outside and how the shape is turned have random numbers of their own,
+    so that the same points are drawn with and without outliers or a turn.
+    """
+    name = f"{shape.category}/{shape.name}"
+
+    def generator(*purpose: int) -> np.random.Generator:
+        return np.random.default_rng([seed, zlib.crc32(name.encode()), *purpose])
+
+    surface: NDArray[np.floating] = shape.surface_points
+    frame = NETWORK_FRAME
+    if conditions.turn == "any":
+        frame = turned_frame(surface, generator(3))
+    if conditions.missing:
+        surface = with_holes(surface, conditions.missing, generator(1))
+    rng = generator()
+    drawn: NDArray[np.floating] = surface[rng.integers(len(surface), size=count)]
+    if frame is not NETWORK_FRAME:
+        drawn = frame.to_network(drawn)
+    points: NDArray[np.floating] = drawn + noise * rng.standard_normal(drawn.shape)
+    if conditions.outliers:
+        points = with_outliers(points, conditions.outliers, generator(2))
+    return Observation("points", points.astype(np.float32), frame, name)
 
 
 def read_voxels(folder: Path) -> NDArray[np.bool_]:

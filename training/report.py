@@ -24,7 +24,8 @@ class Result:
     """What one method scored on one shape.
 
     scores: as `onet_core.metrics.evaluate_mesh` names them; seconds: to make the shape, by stage;
-    note: what went wrong or, for a copy, which shape was copied.
+    note: what went wrong or, for a copy, which shape was copied; closed: whether the mesh is, None
+    for copies.
     """
 
     category: str
@@ -33,6 +34,7 @@ class Result:
     scores: dict[str, float]
     seconds: dict[str, float]
     note: str = ""
+    closed: bool | None = None
 
 
 def methods_of(results: Iterable[Result]) -> list[str]:
@@ -82,13 +84,13 @@ def write_csv(path: Path, results: Sequence[Result]) -> None:
     names = dict.fromkeys(name for result in results for name in result.scores)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["category", "shape", "method", *names, "seconds", "note"])
+        writer.writerow(["category", "shape", "method", *names, "closed", "seconds", "note"])
         for result in results:
             scores = (f"{result.scores[name]:.6g}" for name in names)
             seconds = f"{sum(result.seconds.values()):.3f}"
-            writer.writerow(
-                [result.category, result.shape, result.method, *scores, seconds, result.note]
-            )
+            closed = "" if result.closed is None else int(result.closed)
+            tail = [closed, seconds, result.note]
+            writer.writerow([result.category, result.shape, result.method, *scores, *tail])
 
 
 def markdown_tables(results: Sequence[Result]) -> str:
@@ -118,6 +120,17 @@ def markdown_tables(results: Sequence[Result]) -> str:
         each = [_number(shape_summary(results, method)[name]) for method in methods]
         parts += _row(["mean of shapes", str(sum(counts.values())), *each])
     return "\n".join(parts) + "\n"
+
+
+def times_table(results: Sequence[Result]) -> str:
+    """Mean seconds per shape of every method, by stage and in all."""
+    lines = ["", "## Time", "", "Mean seconds per shape to make it, measuring left out.", ""]
+    lines += _row(["method", "all", "stages"]) + _rule(3)
+    for method in methods_of(results):
+        stages = mean_seconds(results, method)
+        parts = ", ".join(f"{stage} {seconds:.3f}" for stage, seconds in stages.items())
+        lines += _row([method, f"{math.fsum(stages.values()):.3f}", parts or "-"])
+    return "\n".join(lines) + "\n"
 
 
 def _number(value: float) -> str:

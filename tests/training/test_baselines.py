@@ -10,7 +10,8 @@ from tiny_shapes import Box, Shape, Sphere, labelled, voxels
 
 from onet_core.errors import InputError
 from onet_core.metrics import evaluate_mesh, mesh_contains, volumetric_iou
-from training.baselines import ShapeCopy, TrainingShapes, mean_shape
+from training.baselines.copies import ShapeCopy, TrainingShapes
+from training.baselines.mean_shapes import mean_shape
 
 UNLIKE: dict[str, Shape] = {
     "ball": Sphere(0.45),

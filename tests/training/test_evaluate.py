@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,19 @@ from tiny_shapes import Box, Sphere, labelled, write_shape
 from torch import Tensor, nn
 
 from onet_core.errors import InputError, ModelError
+from onet_core.inputs.observation import Observation
 from onet_core.models.build import build_network
 from onet_core.models.catalogue import read_description
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
-from training.evaluate import Evaluation, Protocol, evaluate_network, main
+from training.baselines.methods import choose_baselines
+from training.conditions import Conditions, with_holes
+from training.evaluate import evaluate_network, main
+from training.evaluation import Evaluation
 from training.generation import compare_sets
 from training.labelled import list_shapes, read_shape, thinned
 from training.observations import observe
+from training.protocol import Protocol
 from training.record import record_metrics
 from training.report import Result, category_means, shape_summary, summary
 
@@ -178,11 +184,94 @@ def test_inputs_do_not_depend_on_the_limit(root: Path) -> None:
 
 
 def test_the_size_of_the_input_can_be_chosen() -> None:
-    chosen = Protocol(input_points=50, input_noise=0.1).inputs_of(POINTS)
+    chosen = Conditions(50, 0.1).inputs_of(POINTS)
     assert chosen.inputs == {"points": 50, "noise": 0.1}
-    assert Protocol().inputs_of(VOXELS) == VOXELS
-    with pytest.raises(InputError, match="no point clouds"):
-        Protocol(input_points=50).inputs_of(VOXELS)
+    assert Conditions().inputs_of(VOXELS) == VOXELS
+    for conditions in (Conditions(50), Conditions(missing=0.1), Conditions(turn="any")):
+        with pytest.raises(InputError, match="no point clouds"):
+            conditions.inputs_of(VOXELS)
+
+
+def observed(root: Path, name: str = "test1", **conditions: Any) -> Observation:
+    made = observe(read_shape(root, "large", name), POINTS, 0, Conditions(**conditions))
+    assert made is not None
+    return made
+
+
+def test_outliers_take_the_place_of_points(root: Path) -> None:
+    plain, spoiled = observed(root), observed(root, outliers=0.1)
+    differs = (plain.data != spoiled.data).any(axis=1)
+    assert differs.sum() == 30
+    assert np.abs(spoiled.data).max() <= 0.55
+    # On a ball of radius 0.42 the others stay; those in the box lie about it.
+    assert np.abs(np.linalg.norm(spoiled.data[~differs], axis=1) - 0.42).max() < 1e-5
+    assert np.abs(np.linalg.norm(spoiled.data[differs], axis=1) - 0.42).mean() > 0.05
+
+
+def test_holes_take_their_share_of_the_surface(root: Path) -> None:
+    surface = read_shape(root, "large", "test1").surface_points
+    for share in (0.1, 0.25, 0.3):
+        left = with_holes(surface, share, np.random.default_rng(0))
+        assert len(left) == pytest.approx((1 - share) * len(surface), abs=3)
+    # One hole of a tenth of a ball's area is a cap: its height is a tenth of the diameter.
+    left = with_holes(surface, 0.1, np.random.default_rng(1))
+    kept = {tuple(point) for point in left}
+    lost = np.array([point for point in surface if tuple(point) not in kept])
+    axis = lost.mean(axis=0) / np.linalg.norm(lost.mean(axis=0))
+    assert (lost @ axis).min() == pytest.approx(0.42 * 0.8, abs=0.02)
+    assert (left @ axis).max() == pytest.approx(0.42 * 0.8, abs=0.02)
+
+
+def test_turned_clouds_come_back(tmp_path: Path) -> None:
+    write_shape(tmp_path, "large", "plank", Box((1.0, 0.2, 0.4)))
+    shape = read_shape(tmp_path, "large", "plank")
+    turned = observed(tmp_path, "plank", turn="any")
+    assert turned.frame.up_axis == "y"
+    extent = turned.data.max(axis=0) - turned.data.min(axis=0)
+    assert extent.max() == pytest.approx(1, abs=0.05)
+    back = turned.frame.to_source(turned.data)
+    np.testing.assert_allclose(back, observed(tmp_path, "plank").data, atol=1e-5)
+    other = observe(shape, POINTS, 1, Conditions(turn="any"))
+    assert other is not None
+    assert np.abs(other.frame.matrix - turned.frame.matrix).max() > 0.01
+
+
+def test_a_turned_shape_is_measured_where_it_came_from(root: Path) -> None:
+    protocol = Protocol(samples=5000, resolution=32, limit=2, conditions=Conditions(turn="any"))
+    evaluation = evaluate_network(
+        ExactBalls(), POINTS, root, protocol, baselines=["nearest"], device="cpu"
+    )
+    scores = summary(evaluation.results, "network")
+    assert scores["iou"] > 0.95
+    assert "turned about the vertical" in evaluation.markdown()
+    notes = [r.note for r in evaluation.results if r.method == "nearest"]
+    assert notes[0] == "large/train0"
+    # Copies are told how the shape stands.
+    assert summary(evaluation.results, "nearest")["iou"] > 0.9
+
+
+def test_all_stands_for_what_can_be_had(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONET_BPY_PYTHON", raising=False)
+    chosen, notes = choose_baselines(["all", "mean"], "points")
+    assert chosen[:3] == ["mean", "nearest", "oracle"]
+    assert "alpha" in chosen
+    assert "blender" not in chosen
+    assert any("ONET_BPY_PYTHON" in note for note in notes)
+    with pytest.raises(InputError, match="ONET_BPY_PYTHON"):
+        choose_baselines(["blender"], "points")
+    monkeypatch.setenv("ONET_BPY_PYTHON", "/nowhere/python")
+    with pytest.raises(InputError, match="no such program"):
+        choose_baselines(["blender"], "points")
+    with pytest.raises(InputError, match="marching_cubes"):
+        choose_baselines(["poisson"], "voxels")
+
+
+def test_marching_cubes_of_the_input_are_closed(root: Path) -> None:
+    evaluation = evaluate_network(
+        ExactBalls(), VOXELS, root, QUICK, baselines=["marching_cubes"], device="cpu"
+    )
+    assert 0.9 < summary(evaluation.results, "marching_cubes")["iou"] < 0.99
+    assert "marching_cubes 4 of 4" in evaluation.markdown()
 
 
 def test_pictures_are_read_as_in_training(root: Path) -> None:
@@ -230,8 +319,6 @@ def test_damaged_shapes_are_skipped_and_named(tmp_path: Path) -> None:
         (Protocol(categories=("boat",)), [], "boat"),
         (Protocol(limit=0), [], "limit"),
         (Protocol(samples=0), [], "sample"),
-        (Protocol(input_points=0), [], "input point"),
-        (Protocol(input_noise=-1.0), [], "noise"),
         (Protocol(), ["median"], "median"),
         (Protocol(train_split="other"), ["mean"], "other"),
     ],
@@ -241,6 +328,21 @@ def test_impossible_wishes_are_input_errors(
 ) -> None:
     with pytest.raises(InputError, match=named):
         evaluate_network(ExactBalls(), POINTS, root, protocol, baselines=baselines, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "named"),
+    [
+        ({"count": 0}, "input point"),
+        ({"noise": -1.0}, "noise"),
+        ({"missing": 1.0}, "missing"),
+        ({"outliers": -0.1}, "outliers"),
+        ({"turn": "some"}, "some"),
+    ],
+)
+def test_impossible_conditions_are_input_errors(conditions: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        Conditions(**conditions)
 
 
 def test_pictures_have_no_nearest_baseline(root: Path) -> None:

@@ -1,0 +1,173 @@
+"""The outcome of an evaluation: report, table, sheet, and what the weights' description records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from onet_core.models.description import ModelDescription
+
+from .generation import SampleSet
+from .protocol import Protocol
+from .report import (
+    MEASURES,
+    Result,
+    markdown_tables,
+    mean_seconds,
+    methods_of,
+    summary,
+    times_table,
+    write_csv,
+)
+from .sheet import SheetRow, write_sheet
+
+NETWORK = "network"
+
+
+@dataclass
+class Evaluation:
+    """All that was measured.
+
+    provenance: title -> value of the report's first lines (command, commit, data); notes: further
+    sentences about the methods; skipped: one sentence for each shape that could not be read.
+    """
+
+    description: ModelDescription
+    dataset: str
+    protocol: Protocol
+    results: list[Result] = field(default_factory=list)
+    rows: list[SheetRow] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    sets: dict[str, SampleSet] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def shapes(self) -> int:
+        """How many shapes were measured."""
+        return len({(result.category, result.shape) for result in self.results})
+
+    @property
+    def threshold(self) -> float:
+        """The probability at the surface."""
+        return self.protocol.threshold or self.description.threshold
+
+    def metrics(self) -> dict[str, object]:
+        """What the weights' description records: JSON values, no places on this machine."""
+        values: dict[str, object] = {
+            "data": self.dataset,
+            "split": self.protocol.split,
+            "shapes": self.shapes,
+            "resolution": self.protocol.resolution,
+            "threshold": self.threshold,
+            "samples": self.protocol.samples,
+            **self._means(NETWORK),
+            "categories": {
+                category: self._means(NETWORK, category)
+                for category in sorted({result.category for result in self.results})
+            },
+            "baselines": {
+                method: self._means(method)
+                for method in methods_of(self.results)
+                if method != NETWORK
+            },
+        }
+        if self.sets:
+            values["generation"] = {
+                name: {"coverage": _rounded(found.coverage), "mmd": _rounded(found.mmd)}
+                for name, found in self.sets.items()
+            }
+        return values
+
+    def _means(self, method: str, category: str | None = None) -> dict[str, float]:
+        chosen = [r for r in self.results if category in (None, r.category)]
+        means = summary(chosen, method)
+        return {name: _rounded(means[name]) for name in MEASURES}
+
+    def markdown(self) -> str:
+        """The report."""
+        protocol, description = self.protocol, self.description
+        lines = [f"# {description.title or description.name} on {self.dataset}", ""]
+        if not protocol.is_complete:
+            lines += ["**A quick look, not the full protocol: do not quote these numbers.**", ""]
+        lines += [f"- {title}: {value}" for title, value in self.provenance.items()]
+        lines += [
+            f"- Model `{description.name}` ({description.architecture}), "
+            f"input {self._input_text()}, surface at {self.threshold:g}, "
+            f"grid {protocol.resolution}.",
+            f"- {self.shapes} shapes of the split `{protocol.split}`"
+            + (f" (limited to {protocol.limit})" if protocol.limit else "")
+            + f", {protocol.samples} labelled points and surface points each, "
+            f"seed {protocol.seed}.",
+            f"- Took {self.seconds:.0f} s in all; per shape, the network's stages (seconds): "
+            + ", ".join(
+                f"{stage} {seconds:.3f}"
+                for stage, seconds in mean_seconds(self.results, NETWORK).items()
+            )
+            + ".",
+        ]
+        if description.input_kind == "none":
+            lines += [
+                "- The network has no input: each test shape was encoded from its own labels, and "
+                "decoded from the mean of the latent's distribution."
+            ]
+        lines += [f"- {note}" for note in self.notes]
+        lines += self._closed_text()
+        failures = [r for r in self.results if r.method == NETWORK and r.note]
+        lines += [f"- No surface: {r.category}/{r.shape} ({r.note})" for r in failures]
+        lines += [f"- Skipped: {sentence}" for sentence in self.skipped]
+        text = "\n".join(lines) + "\n\n" + markdown_tables(self.results)
+        text += times_table(self.results)
+        if self.sets:
+            text += _sets_table(self.sets)
+        return text
+
+    def _input_text(self) -> str:
+        details = [f"{name} {value}" for name, value in self.description.inputs.items()]
+        if self.protocol.conditions.text():
+            details.append(self.protocol.conditions.text())
+        kind = self.description.input_kind
+        return kind + (f" ({', '.join(details)})" if details else "")
+
+    def _closed_text(self) -> list[str]:
+        counts = []
+        for method in methods_of(self.results):
+            closed = [r.closed for r in self.results if r.method == method and r.closed is not None]
+            if closed:
+                counts.append(f"{method} {sum(closed)} of {len(closed)}")
+        return [f"- Closed meshes: {', '.join(counts)}."] if counts else []
+
+    def write(self, folder: Path) -> list[Path]:
+        """Writes results.csv, results.md and sheet.png into a folder; returns their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / name for name in ("results.csv", "results.md", "sheet.png")]
+        write_csv(paths[0], self.results)
+        paths[1].write_text(self.markdown(), encoding="utf-8")
+        write_sheet(paths[2], self.headings, self.rows)
+        return paths
+
+
+def _sets_table(sets: Mapping[str, SampleSet]) -> str:
+    lines = [
+        "",
+        "## Generation",
+        "",
+        "Coverage: share of the test shapes that are nearest to some shape of the set (higher is "
+        "better). MMD: mean Chamfer-L1 from a test shape to the set's nearest (lower is better). "
+        "As many real training shapes show what is reachable.",
+        "",
+        "| set | shapes | without surface | coverage | MMD |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {found.size} | {found.empty} | {found.coverage:.3f} | {found.mmd:.4f} |"
+        for name, found in sets.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 5)
