@@ -88,7 +88,9 @@ class TrainingConfig:
     limit.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
-    initial_weights: a weights file to start from. devices: how many, None for all that are there.
+    divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
+    its own. initial_weights: a weights file to start from. devices: how many, None for all that
+    are there.
     """
 
     batch_size: int = 64
@@ -107,6 +109,7 @@ class TrainingConfig:
     ema: float = 0.0
     seed: int = 0
     select: str = "iou"
+    divergence_weight: float = 1.0
     initial_weights: str | None = None
     devices: int | None = None
 

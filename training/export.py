@@ -13,9 +13,11 @@ import torch
 
 from onet_core.errors import ModelError, OnetError
 from onet_core.models.build import build_network
+from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.weights import save_weights
 
 from .config import Config, load_config
+from .latents import ShapeLatents, standardise
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
     """Writes the network of a Lightning checkpoint (averaged weights where there are any).
 
     target: `.safetensors`, with the description of `config` and the steps done in its header.
+    Generative networks are changed so that standard normal latents suit them.
     Raises ModelError where the checkpoint does not fit the configuration.
     """
     content = read_checkpoint(checkpoint)
@@ -50,6 +53,8 @@ def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"{checkpoint} is not a checkpoint of this configuration.") from error
+    if isinstance(network, LatentPlanesNetwork):
+        standardise(network, ShapeLatents.of_state(content["state_dict"], "latents."))
     description = replace(
         description, training={**description.training, "steps": int(content["global_step"])}
     )

@@ -8,6 +8,7 @@ another shape is found by `fit_latent`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,14 @@ class ShapeLatents(nn.Module):
         super().__init__()
         self.means = nn.Parameter(0.3 * torch.randn(shapes, z_dim))
         self.log_deviations = nn.Parameter(torch.full((shapes, z_dim), -2.3))
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Tensor], prefix: str = "") -> ShapeLatents:
+        """The posteriors of a state dictionary, whose other entries do not matter."""
+        own = {name: state[prefix + name] for name in ("means", "log_deviations")}
+        latents = cls(*own["means"].shape)
+        latents.load_state_dict(own)
+        return latents
 
     def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """A sample z and the divergence from the prior: (B,) -> (B, z_dim), (B,)."""

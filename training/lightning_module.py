@@ -15,6 +15,7 @@ from onet_core.models.description import ModelDescription
 from onet_core.models.occupancy_network import OccupancyNetwork
 
 from .augment import Batch, augment
+from .latents import LATENT_PACE, ShapeLatents
 
 
 def batch_iou(predicted: Tensor, target: Tensor) -> Tensor:
@@ -30,7 +31,11 @@ class OccupancyTraining(lightning.LightningModule):
     Batches come from `training.datasets.shapenet.ShapeDataset`. Validation logs `val_iou` (at the
     model's threshold), `val_iou_half` (at 0.5) and `val_loss`. The latent of a shape is the prior's
     mean, as in the original, or without an observation, where that would say nothing about the
-    shape, the mean of its own encoding.
+    shape, the mean of its own posterior.
+
+    latents: the training shapes' posteriors, for networks without an encoder of shapes; batches
+    then hold the shapes' indices as inputs. divergence_weight: of their divergence from the prior,
+    against the sum over points.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class OccupancyTraining(lightning.LightningModule):
         warmup_steps: int = 0,
         max_steps: int | None = None,
         augmentations: tuple[str, ...] = (),
+        latents: ShapeLatents | None = None,
+        divergence_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.description = description
@@ -53,6 +60,8 @@ class OccupancyTraining(lightning.LightningModule):
         self.warmup_steps = warmup_steps
         self.max_steps = max_steps
         self.augmentations = augmentations
+        self.latents = latents
+        self.divergence_weight = divergence_weight
 
     def start_from(self, network: nn.Module) -> None:
         """Copies every tensor that the other network has under the same name and shape."""
@@ -75,9 +84,13 @@ class OccupancyTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Adam as the original's (learning rate and betas), with the configured schedule."""
-        optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": self.network.parameters(), "weight_decay": self.weight_decay}
+        ]
+        if self.latents is not None:
+            pace = LATENT_PACE * self.learning_rate
+            groups.append({"params": self.latents.parameters(), "lr": pace, "weight_decay": 0.0})
+        optimiser = torch.optim.Adam(groups, lr=self.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self.learning_rate_factor)
         return {
             "optimizer": optimiser,
@@ -90,12 +103,17 @@ class OccupancyTraining(lightning.LightningModule):
         network = self.network
         if isinstance(network, OccupancyNetwork) and network.z_dim:
             return -network.elbo(points, occupancies, batch["inputs"]).mean()
-        code = network.encode_inputs(batch["inputs"])
-        logits = network.decode(points, points.new_zeros(len(points), 0), code)
+        if self.latents is None:
+            z, divergence = points.new_zeros(len(points), 0), points.new_zeros(())
+            code = network.encode_inputs(batch["inputs"])
+        else:
+            z, divergence = self.latents(batch["inputs"])
+            code = network.encode_inputs(z)
+        logits = network.decode(points, z, code)
         entropy = functional.binary_cross_entropy_with_logits(
             logits.float(), occupancies, reduction="none"
         )
-        return entropy.sum(-1).mean()
+        return (entropy.sum(-1) + self.divergence_weight * divergence).mean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """One step on a batch; logs the loss per point as `loss`."""
@@ -109,9 +127,11 @@ class OccupancyTraining(lightning.LightningModule):
         network = self.network
         target = batch["occupancies_iou"] >= 0.5
         points = batch["points_iou"]
-        code = network.encode_inputs(batch["inputs"])
         z = points.new_zeros(len(points), network.z_dim)
-        if self.description.input_kind == "none":
+        if self.latents is not None:
+            z = self.latents.means[batch["inputs"]]
+        code = network.encode_inputs(batch["inputs"] if self.latents is None else z)
+        if self.description.input_kind == "none" and self.latents is None:
             z = network.infer_z(batch["points"], batch["occupancies"], code).mean
         probability = torch.sigmoid(network.decode(points, z, code).float())
         threshold = self.description.threshold

@@ -25,6 +25,7 @@ from onet_core.models.weights import load_weights
 from .config import Config, ConfigError, load_config
 from .datasets.shapenet import ShapeDataset
 from .export import export_checkpoint, read_checkpoint
+from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining
 
 Tensors = Sequence[Tensor]
@@ -36,15 +37,19 @@ logger = logging.getLogger(__name__)
 def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLoader]:
     """The training and validation loaders of a configuration, for each of so many processes.
 
+    Networks that know shapes by their index are validated on the training shapes, the only ones
+    they know.
+
     Raises InputError for unusable data, and ConfigError where the batch can't be shared out.
     """
     data, test = config.data, config.test
+    indexed = knows_shapes_by_index(config)
 
     def dataset(split: str, train: bool) -> ShapeDataset:
         return ShapeDataset(
             Path(data.root),
             split,
-            data.input_kind,
+            "index" if indexed else data.input_kind,
             categories=data.categories,
             points=data.points,
             balanced=data.balanced,
@@ -60,7 +65,8 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
             points_iou=None if train else test.points_iou,
         )
 
-    training_set, validation_set = dataset(data.train_split, True), dataset(data.val_split, False)
+    training_set = dataset(data.train_split, True)
+    validation_set = dataset(data.train_split if indexed else data.val_split, False)
     passes = config.training.accumulate * processes
     if config.training.batch_size % passes:
         raise ConfigError(
@@ -82,8 +88,16 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
     return training, validation
 
 
-def make_module(config: Config) -> OccupancyTraining:
-    """The network in its training clothes, from `initial_weights` where they are given."""
+def knows_shapes_by_index(config: Config) -> bool:
+    """Whether the network learns something of its own for each training shape."""
+    return config.model.architecture == "latent_planes"
+
+
+def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
+    """The network in its training clothes, from `initial_weights` where they are given.
+
+    shapes: how many training shapes there are, for networks that know them one by one.
+    """
     settings = config.training
     module = OccupancyTraining(
         config.description(),
@@ -93,7 +107,10 @@ def make_module(config: Config) -> OccupancyTraining:
         warmup_steps=settings.warmup_steps,
         max_steps=settings.max_steps,
         augmentations=tuple(config.data.augmentations),
+        divergence_weight=settings.divergence_weight,
     )
+    if knows_shapes_by_index(config):
+        module.latents = ShapeLatents(shapes, module.network.z_dim)
     if settings.initial_weights:
         network, _ = load_weights(Path(settings.initial_weights), torch.device("cpu"))
         module.start_from(network)
@@ -226,7 +243,7 @@ def train(config: Config) -> Path:
     lightning.seed_everything(config.training.seed, verbose=False)
     trainer, best = make_trainer(config)
     training, validation = make_loaders(config, trainer.world_size)
-    module = make_module(config)
+    module = make_module(config, len(training.dataset))
     done = steps_done(last, module)
     if done:
         logger.info("Going on from step %d of %s.", done, last)

@@ -50,6 +50,10 @@ NETWORKS = {
         "unconditional/onet_chairs",
         "{decoder: simple, c_dim: 0, z_dim: 4, decoder_kwargs: {hidden_size: 32}}",
     ),
+    "generative": (
+        "free/chair",
+        "{z_dim: 4, channels: 8, hidden: 16, plane_resolution: 8, plane_width: 32}",
+    ),
 }
 
 
@@ -172,6 +176,26 @@ def test_the_average_forgets_its_beginning() -> None:
     late = torch.zeros(1)
     average([late], [torch.ones(1)], 10_000)
     assert late.item() == pytest.approx(0.1)
+
+
+def test_generative_run_knows_its_shapes_and_samples_like_them(root: Path, tmp_path: Path) -> None:
+    config = tiny(root, tmp_path, "generative", "training.max_steps=60", "training.ema=0.9")
+    network, description = load_weights(train(config))
+    losses = [value for _, value in curve(tmp_path, "loss")]
+    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+    assert description.architecture == "latent_planes"
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    assert state["latents.means"].shape == (len(SHAPES), 4)
+    # What standard normal latents decode to is about as full as the training shapes are.
+    points = torch.rand(1, 2000, 3, generator=torch.Generator().manual_seed(0)) * 1.1 - 0.55
+    z = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        logits = network.decode(points.expand(16, -1, -1), z, network.encode_inputs(z))
+    filled = torch.sigmoid(logits).mean().item()
+    shapes = [ShapeDataset(root, "train", "none", points=2000)[i] for i in range(len(SHAPES))]
+    assert filled == pytest.approx(
+        np.mean([item["occupancies"].mean() for item in shapes]), rel=0.4
+    )
 
 
 def test_initial_weights(root: Path, tmp_path: Path) -> None:
