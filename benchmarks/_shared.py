@@ -7,12 +7,19 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
+from onet_core.models.occupancy_network import OccupancyNetwork
+from onet_core.models.weights import load_weights
+
 Action = Callable[[], object]
+
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 PRODUCT_SHAPE = (4096, 256, 256)
 _PRODUCTS = 40
@@ -25,6 +32,12 @@ def options(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="less work, fewer repetitions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, help="repetitions, 3 when quick, else 7")
+    parser.add_argument(
+        "--clock",
+        choices=list(CLOCKS),
+        default="wall",
+        help="'processor' counts this process's time only: for busy machines, with one thread",
+    )
     return parser
 
 
@@ -38,8 +51,9 @@ def heading(title: str, chosen: argparse.Namespace) -> None:
     print(f"## {title}\n")
     print(
         f"{_processor()}, {chosen.threads} threads, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, NumPy {np.__version__}; medians of {repetitions(chosen)}, "
-        "everything in a table timed in turn; ratios are taken repetition by repetition"
+        f"torch {torch.__version__}, NumPy {np.__version__}; {chosen.clock} time, medians of "
+        f"{repetitions(chosen)}; everything in a table was timed in turn, ratios are taken "
+        "repetition by repetition"
     )
 
 
@@ -52,29 +66,29 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def seconds(action: Action) -> float:
-    """How long an action takes."""
-    start = time.perf_counter()
+def seconds(action: Action, clock: str = "wall") -> float:
+    """How long an action takes, by a clock of `CLOCKS`."""
+    start = CLOCKS[clock]()
     action()
-    return time.perf_counter() - start
+    return CLOCKS[clock]() - start
 
 
-def in_turn(repeat: int, actions: Sequence[Action]) -> list[list[float]]:
+def in_turn(repeat: int, actions: Sequence[Action], clock: str = "wall") -> list[list[float]]:
     """Seconds of each action, repetition by repetition, after one uncounted round.
 
     What else the machine does then weighs on all of them alike.
     """
     for action in actions:
         action()
-    rounds = [[seconds(action) for action in actions] for _ in range(repeat)]
+    rounds = [[seconds(action, clock) for action in actions] for _ in range(repeat)]
     return [list(times) for times in zip(*rounds, strict=True)]
 
 
 def matrix_products(dtype: torch.dtype) -> list[Action]:
     """Ways to multiply (4096, 256) by (256, 256), a decoder's layer: `PRODUCT_GFLOP` each.
 
-    As a linear layer (MKL on x86) and as a 1x1 convolution of a channels-last image (oneDNN), from
-    one array into another. What the faster of them reaches is the machine's own rate.
+    As a linear layer (in float32 on x86 that is MKL) and as oneDNN's 1x1 convolution of a
+    channels-last image. What the faster of them reaches is the machine's own rate.
     """
     rows, size_in, size_out = PRODUCT_SHAPE
     generator = torch.Generator().manual_seed(0)
@@ -92,9 +106,9 @@ def matrix_products(dtype: torch.dtype) -> list[Action]:
     def convolution() -> None:
         with torch.no_grad():
             for _ in range(_PRODUCTS):
-                functional.conv2d(image, kernel, bias)
+                torch.mkldnn_convolution(image, kernel, bias, (0, 0), (1, 1), (1, 1), 1)
 
-    return [linear, convolution]
+    return [linear, convolution] if torch.backends.mkldnn.is_available() else [linear, linear]
 
 
 def best_of(times: Sequence[Sequence[float]]) -> list[float]:
@@ -123,3 +137,72 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
     print("|" + "---|" * len(header))
     for row in rows:
         print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+def torus_cloud(count: int = 300) -> Tensor:
+    """Points (1, count, 3) of the torus that the toy network was fitted to, with its noise."""
+    generator = np.random.default_rng(0)
+    around, across = generator.uniform(0, 2 * np.pi, (2, count))
+    radius = 0.3 + 0.12 * np.cos(across)
+    torus = np.stack(
+        [radius * np.cos(around), 0.12 * np.sin(across), radius * np.sin(around)], axis=1
+    )
+    noisy = torus + generator.normal(0, 0.005, torus.shape)
+    return torch.tensor(noisy, dtype=torch.float32)[None]
+
+
+def toy_object(weights: Path | None) -> tuple[nn.Module, Tensor, Tensor]:
+    """The original's point cloud network, a latent (1, 0) and a torus' code (1, 512).
+
+    weights: a checkpoint of that network. None: random weights, the same in every run; the last
+    layer is fitted to a torus, so that there is a surface, a lumpy one. What it costs is the same.
+    """
+    cloud = torus_cloud()
+    latent = torch.zeros(1, 0)
+    if weights is not None:
+        network, _ = load_weights(weights, "cpu")
+        network.eval().requires_grad_(False)
+        return network, latent, network.encode_inputs(cloud)
+    network = OccupancyNetwork(
+        input_kind="points",
+        encoder="pointnet_resnet",
+        c_dim=512,
+        encoder_kwargs={"hidden_dim": 512},
+    )
+    network.eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    for name, parameter in network.named_parameters():
+        values = torch.randn(parameter.shape, generator=generator)
+        if parameter.dim() == 1:
+            parameter.copy_(0.1 * values + ("conv_gamma" in name))
+            continue
+        gain = {"fc_p": 4.0, "fc_1": 0.7, "conv_gamma": 0.3, "conv_beta": 0.3}
+        layer = name.split(".")[-2]
+        parameter.copy_(values * gain.get(layer, 2**0.5) / parameter[0].numel() ** 0.5)
+    code = network.encode_inputs(cloud)
+    _fit_last_layer(network, latent, code)
+    return network, latent, code
+
+
+def torus_logit(points: Tensor) -> Tensor:
+    """Logits (n,) of a torus at points (n, 3)."""
+    x, y, z = points.unbind(-1)
+    return 40 * (0.1 - torch.hypot(torch.hypot(x, z) - 0.3, y))
+
+
+def _fit_last_layer(network: OccupancyNetwork, latent: Tensor, code: Tensor) -> None:
+    points = torch.rand(8192, 3, generator=torch.Generator().manual_seed(1)) * 1.1 - 0.55
+    seen: list[Tensor] = []
+    hook = network.decoder.fc_out.register_forward_pre_hook(
+        lambda _, arguments: seen.append(arguments[0])
+    )
+    for batch in points.split(2048):
+        network.decode(batch[None], latent, code)
+    hook.remove()
+    features = torch.cat([one[0].T for one in seen]).double()
+    features = torch.cat([features, torch.ones(len(features), 1).double()], dim=1)
+    target = torus_logit(points).clamp(-12, 4).double()
+    ridge = 1e-3 * len(points) * features.var(0).mean() * torch.eye(features.shape[1]).double()
+    row = torch.linalg.solve(features.T @ features + ridge, features.T @ target).float()
+    network.decoder.fc_out.weight.copy_(row[None, :-1, None])
+    network.decoder.fc_out.bias.copy_(row[-1:])
