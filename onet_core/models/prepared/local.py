@@ -44,34 +44,56 @@ class FeatureTable:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Features (n, C) at points (n, 3): what `planes.sample_features` gives."""
-        indices, weights = zip(*(self._corners(points, name) for name in self._first), strict=True)
+        rows: list[Tensor] = []
+        weights: list[Tensor] = []
+        places: dict[tuple[float, int], tuple[Tensor, Tensor]] = {}
+        for name, first in self._first.items():
+            frame = self._edge[name], self._cells[name]
+            if frame not in places:
+                places[frame] = _place(points, *frame)
+            # The table's order: a plane's width runs fastest, as does the grid's z.
+            axes = (2, 1, 0) if name == GRID else PLANES[name]
+            around, shares = _corners(*places[frame], axes, frame[1])
+            rows += [row + first for row in around]
+            weights += shares
         return functional.embedding_bag(
-            torch.cat(indices, dim=1),
+            torch.stack(rows, dim=1),
             self._rows,
             mode="sum",
-            per_sample_weights=torch.cat(weights, dim=1),
+            per_sample_weights=torch.stack(weights, dim=1),
         )
 
-    def _corners(self, points: Tensor, name: str) -> tuple[Tensor, Tensor]:
-        """Rows of the table (n, corners) around points (n, 3), and their weights (n, corners)."""
-        cells = self._cells[name]
-        # In units of cells, 0 at the first one's centre; nothing changes beyond the outer centres.
-        place = points * (cells / self._edge[name]) + (cells - 1) / 2
-        place = place.clamp(0, cells - 1)
-        lower = place.detach().floor().clamp_max(cells - 2)
-        share = place - lower
-        shares = torch.stack([1 - share, share], dim=-1)  # [n, 3, 2]
-        rows = lower.int()
-        # The table's order: a plane's width runs fastest, as does the grid's z.
-        axes = (2, 1, 0) if name == GRID else PLANES[name]
-        index = rows.new_full((len(points), 1), self._first[name])
-        weight = shares.new_ones(len(points), 1)
-        for power, axis in enumerate(axes):
-            stride = cells**power
-            low = index + stride * rows[:, axis, None]
-            index = torch.cat([low, low + stride], dim=1)
-            weight = (shares[:, axis, :, None] * weight[:, None]).flatten(1)
-        return index, weight
+
+def _place(points: Tensor, edge: float, cells: int) -> tuple[Tensor, Tensor]:
+    """Where points (n, 3) lie among an axis' cells, which fill a box of that edge: both (3, n).
+
+    Returns the lower of the two cells whose centres are around (int32), and how far the point is
+    from its centre to the other's, 0 to 1; nothing changes beyond the outermost centres.
+    """
+    place = points.T.contiguous() * (cells / edge) + (cells - 1) / 2
+    place = place.clamp(0, cells - 1)
+    lower = place.detach().floor().clamp_max(cells - 2)
+    return lower.int(), place - lower
+
+
+def _corners(
+    lower: Tensor, share: Tensor, axes: tuple[int, ...], cells: int
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The cells at the corners around points, as row numbers (n,), and their weights (n,).
+
+    lower, share: see `_place`; axes: the one first whose neighbouring cells are neighbouring rows.
+    """
+    fastest, *others = axes
+    rows = [lower[fastest], lower[fastest] + 1]
+    weights = [1 - share[fastest], share[fastest]]
+    for power, axis in enumerate(others, start=1):
+        stride = cells**power
+        step = lower[axis] * stride
+        rows = [row + step for row in rows]
+        rows += [row + stride for row in rows]
+        upper = [weight * share[axis] for weight in weights]
+        weights = [weight - part for weight, part in zip(weights, upper, strict=True)] + upper
+    return rows, weights
 
 
 class Block(NamedTuple):
