@@ -17,9 +17,11 @@ from . import (
     properties,
     reconstruct_operators,
     reconstruct_panel,
+    translations,
 )
 
 MODULES = (
+    translations,
     preferences,
     properties,
     operators,

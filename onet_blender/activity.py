@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface
 
 from onet_core.engine.client import Answer, Job
 
@@ -83,6 +84,7 @@ def end() -> None:
     if _current is not None:
         if _current.timer is not None:
             bpy.context.window_manager.event_timer_remove(_current.timer)
+            _show_in_status_bar(None)
         _current = None
         redraw()
 
@@ -98,8 +100,23 @@ def message(owner: str) -> str:
     return _messages.get(owner, "")
 
 
+def status_text(work: Activity) -> str:
+    """One line about the work for the status bar."""
+    stage = pgettext_iface(work.stage)
+    if work.cancelling:
+        return f"ONet: {stage}"
+    return f"ONet: {stage}, {work.fraction:.0%}    Esc: {pgettext_iface('Cancel')}"
+
+
+def _show_in_status_bar(text: str | None) -> None:
+    for window in bpy.context.window_manager.windows:
+        window.workspace.status_text_set(text)
+
+
 def redraw() -> None:
     """Has the sidebars and the preferences drawn again; in background mode there are none."""
+    if _current is not None and _current.timer is not None:
+        _show_in_status_bar(status_text(_current))
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":

@@ -18,7 +18,13 @@ INPUT_KINDS = (
         0,
     ),
     ("POINTS", "Points", "A scan: a point cloud, or the vertices of a mesh", "POINTCLOUD_DATA", 1),
-    ("VOXELS", "Voxels", "A blocky model, or any mesh made blocky on the way", "MESH_GRID", 2),
+    (
+        "VOXELS",
+        "Voxels",
+        "A blocky model, a Volume, or any mesh made blocky on the way",
+        "MESH_GRID",
+        2,
+    ),
 )
 QUALITIES = (
     ("DRAFT", "Draft", "Coarse and fast, to see whether it works"),

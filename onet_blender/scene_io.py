@@ -17,7 +17,7 @@ from onet_core.errors import InputError
 # More than rounding leaves, less than can be seen.
 SHEAR = 1e-5
 # Along the longest side; the networks see 32.
-VOXELS_OF_A_VOLUME = 64.0
+VOXELS_OF_A_VOLUME = 64
 # Types of objects that have a mesh when evaluated.
 HAS_MESH = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 

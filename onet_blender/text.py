@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -17,11 +18,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def draw_text(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
-    """Draws a sentence over as many labels as it takes, the icon before the first."""
+    """Draws a sentence, translated, over as many labels as it takes, the icon before the first."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(wrapped(text, width)):
+    # Sentences are translated whole, before they are broken.
+    for number, line in enumerate(wrapped(pgettext_iface(text), width)):
         if icon == "NONE":
-            column.label(text=line)
+            column.label(text=line, translate=False)
         else:
-            column.label(text=line, icon=icon if number == 0 else "BLANK1")
+            column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)

@@ -1,0 +1,194 @@
+"""What the interface says in other languages. Another language is another table here."""
+
+from __future__ import annotations
+
+import bpy
+
+from .runtime import PACKAGE
+
+# English text as in the sources -> German.
+GERMAN = {
+    # Panels and menus
+    "Reconstruct": "Rekonstruieren",
+    "Advanced": "Erweitert",
+    "Result": "Ergebnis",
+    "Generate": "Erzeugen",
+    "Picture from Elsewhere": "Bild von anderswo",
+    "Reconstruct from the Picture": "Aus dem Bild rekonstruieren",
+    "Reconstruct from Points": "Aus Punkten rekonstruieren",
+    "Reconstruct from Voxels": "Aus Voxeln rekonstruieren",
+    "ONet: Reconstruct": "ONet: rekonstruieren",
+    "ONet: Use the Render": "ONet: gerendertes Bild nehmen",
+    "ONet: make a mesh from it": "ONet: ein Mesh daraus machen",
+    "ONet (picture, scan, voxels)": "ONet (Bild, Scan, Voxel)",
+    "ONet Shape": "ONet-Form",
+    # Buttons
+    "Make a mesh from the picture or object that is chosen": "Macht aus dem gewählten Bild oder "
+    "Objekt ein Mesh",
+    "Reconstruct Again": "Noch einmal rekonstruieren",
+    "Make the mesh of the active object again from what it was made from, as the panel is set": (
+        "Macht das Mesh des aktiven Objekts noch einmal aus seiner Vorlage, mit den Einstellungen "
+        "des Bedienfelds"
+    ),
+    "Take Its Settings": "Seine Einstellungen übernehmen",
+    "Set the panel as it was when the active object was made": "Stellt das Bedienfeld so ein, wie "
+    "es war, als das aktive Objekt entstand",
+    "Show What the Network Sees": "Zeigen, was das Netz sieht",
+    "Show what the network will see of the picture, and how its background was found": (
+        "Zeigt, was das Netz vom Bild sehen wird und wie der Hintergrund gefunden wurde"
+    ),
+    "Paste from the Clipboard": "Aus der Zwischenablage einfügen",
+    "Take the picture that was copied in another program": "Nimmt das Bild, das in einem anderen "
+    "Programm kopiert wurde",
+    "Use the Render": "Gerendertes Bild nehmen",
+    "Take a copy of what was rendered last": "Nimmt eine Kopie dessen, was zuletzt gerendert wurde",
+    "Use the Shown Picture": "Gezeigtes Bild nehmen",
+    "Take the picture that the image editor or the active object shows": "Nimmt das Bild, das der "
+    "Bildeditor oder das aktive Objekt zeigt",
+    "ONet from File": "ONet aus Datei",
+    "Open a picture, a scan or a mesh and make a mesh from it with ONet": "Öffnet ein Bild, einen "
+    "Scan oder ein Mesh und macht mit ONet ein Mesh daraus",
+    "Reconstruct at Once": "Sofort rekonstruieren",
+    "Start with the panel's settings; else the file is only put into the panel": "Beginnt mit den "
+    "Einstellungen des Bedienfelds; sonst wird die Datei nur dort eingetragen",
+    "Import a Model": "Modell importieren",
+    "Convert a checkpoint of the original Occupancy Networks code (.pt) into the model folder": (
+        "Wandelt einen Checkpoint des ursprünglichen Codes der Occupancy Networks (.pt) um und "
+        "legt ihn in den Modellordner"
+    ),
+    "Cancel": "Abbrechen",
+    "Stop the work that is going on; the scene stays as it is": "Hält die laufende Arbeit an; die "
+    "Szene bleibt, wie sie ist",
+    "Free Memory": "Speicher freigeben",
+    "End the process that holds the networks; it starts again when it is needed": "Beendet den "
+    "Prozess, der die Netze hält; er beginnt neu, wenn er gebraucht wird",
+    "Check the Runtime": "Laufzeit prüfen",
+    "Try whether the networks can run, and tell what they would run on": "Prüft, ob die Netze "
+    "laufen können, und sagt, worauf",
+    "Set Up the Runtime": "Laufzeit einrichten",
+    "Open the preferences of this extension, where the runtime is set": "Öffnet die Einstellungen "
+    "dieser Erweiterung, wo die Laufzeit eingestellt wird",
+    # Choices
+    "From": "Aus",
+    "What the mesh is made from": "Woraus das Mesh gemacht wird",
+    "Picture": "Bild",
+    "Points": "Punkte",
+    "Voxels": "Voxel",
+    "One picture of an object, best in front of a plain background": "Ein Bild eines Objekts, am "
+    "besten vor einfarbigem Hintergrund",
+    "A scan: a point cloud, or the vertices of a mesh": "Ein Scan: eine Punktwolke oder die "
+    "Eckpunkte eines Mesh",
+    "A blocky model, a Volume, or any mesh made blocky on the way": "Ein Modell aus Klötzen, ein "
+    "Volumen oder irgendein Mesh, das unterwegs in Klötze zerlegt wird",
+    "The picture of one object": "Das Bild eines Objekts",
+    "Mask": "Maske",
+    "A picture of the same view that is white where the object is; empty to find the object by "
+    "transparency or by a plain background": "Ein Bild derselben Ansicht, das weiß ist, wo das "
+    "Objekt ist; leer, um das Objekt an der Transparenz oder am einfarbigen Hintergrund zu "
+    "erkennen",
+    "Object": "Objekt",
+    "The object to make a mesh from; empty for the active object": "Das Objekt, aus dem ein Mesh "
+    "gemacht wird; leer für das aktive",
+    "Model": "Modell",
+    "The trained network that is used": "Das trainierte Netz, das benutzt wird",
+    "Automatic": "Automatisch",
+    "The model that suits this kind of input best": "Das Modell, das am besten zu dieser Art von "
+    "Vorlage passt",
+    "Quality": "Qualität",
+    "How fine the mesh is, and how long it takes": "Wie fein das Mesh wird und wie lange es dauert",
+    "Draft": "Entwurf",
+    "Coarse and fast, to see whether it works": "Grob und schnell, um zu sehen, ob es geht",
+    "Standard": "Standard",
+    "A good mesh for most uses": "Ein gutes Mesh für die meisten Zwecke",
+    "High": "Hoch",
+    "Fine and slow; needs more memory": "Fein und langsam; braucht mehr Speicher",
+    "Custom": "Eigene",
+    "As set under Advanced": "Wie unter Erweitert eingestellt",
+    "Resolution": "Auflösung",
+    "How many cells the finest grid has along an axis; twice as many take about four times as long "
+    "and give four times as many faces": "Wie viele Zellen das feinste Gitter längs einer Achse "
+    "hat; doppelt so viele dauern etwa viermal so lang und geben viermal so viele Flächen",
+    "Threshold": "Schwelle",
+    "From which probability on a place is inside: lower gives fatter shapes, higher thinner ones; "
+    "0 for the model's own": "Ab welcher Wahrscheinlichkeit ein Ort innen liegt: niedriger ergibt "
+    "dickere Formen, höher dünnere; 0 für die des Modells",
+    "Polish": "Nachschleifen",
+    "How many steps move the mesh closer to the network's surface; worth it after simplifying": (
+        "Wie viele Schritte das Mesh näher an die Oberfläche des Netzes bringen; lohnt sich nach "
+        "dem Vereinfachen"
+    ),
+    "Faces": "Flächen",
+    "Simplify to about this many faces; 0 keeps all": "Auf etwa so viele Flächen vereinfachen; 0 "
+    "behält alle",
+    "Smooth Shading": "Glatt schattieren",
+    "Shade the mesh smooth rather than showing its faces": "Schattiert das Mesh glatt, statt seine "
+    "Flächen zu zeigen",
+    "Colours": "Farben",
+    "Give the mesh the colours of the points or faces, where there are any": "Gibt dem Mesh die "
+    "Farben der Punkte oder Flächen, wo es welche gibt",
+    "Leave Out Stray Points": "Verirrte Punkte weglassen",
+    "Leave out points that lie far from all others, as scanners make them": "Lässt Punkte weg, die "
+    "weit von allen anderen liegen, wie Scanner sie hinterlassen",
+    "Place": "Aufstellen",
+    "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
+    "Szene gestellt wird",
+    "On the Floor": "Auf den Boden",
+    "Stand at the 3D cursor, the front towards the front view": "Steht am 3D-Cursor, vorn zur "
+    "Vorderansicht",
+    "Face the Camera": "Zur Kamera",
+    "Stand at the 3D cursor, the front towards the active camera": "Steht am 3D-Cursor, vorn zur "
+    "aktiven Kamera",
+    # Properties of calls
+    "Name of the object; empty for the active one": "Name des Objekts; leer für das aktive",
+    "Name of the image in this file": "Name des Bildes in dieser Datei",
+    "Name of the image in this file that is white where the object is": "Name des Bildes in dieser "
+    "Datei, das weiß ist, wo das Objekt ist",
+    "Name of a model or a weights file; empty for the one that suits": "Name eines Modells oder "
+    "einer Datei mit Gewichten; leer für das passende",
+    "Update": "Aktualisieren",
+    "Name of the object that gets the mesh; empty for a new one": "Name des Objekts, das das Mesh "
+    "bekommt; leer für ein neues",
+    "File": "Datei",
+    # Progress
+    "Starting": "Beginnt",
+    "Loading the network": "Lädt das Netz",
+    "Looking at the input": "Betrachtet die Vorlage",
+    "Finding the surface": "Sucht die Oberfläche",
+    "Making the mesh": "Macht das Mesh",
+    "Simplifying": "Vereinfacht",
+    "Polishing": "Schleift nach",
+    "Smoothing": "Glättet",
+    "Finishing": "Schließt ab",
+    "Cancelling": "Bricht ab",
+    "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",
+    # Sentences
+    "One step is missing": "Ein Schritt fehlt noch",
+    "The networks need a Python with PyTorch beside Blender. Name it here:": "Die Netze brauchen "
+    "neben Blender ein Python mit PyTorch. Hier wird es genannt:",
+    "Open a picture first": "Erst ein Bild öffnen",
+    "Select an object first": "Erst ein Objekt auswählen",
+    "Go to object mode first": "Erst in den Objektmodus wechseln",
+    "Select an object that was reconstructed": "Ein rekonstruiertes Objekt auswählen",
+    "There is no clipboard without a window": "Ohne Fenster gibt es keine Zwischenablage",
+    "Background: left out by the mask": "Hintergrund: durch die Maske weggelassen",
+    "Background: transparent": "Hintergrund: durchsichtig",
+    "Background: plain, removed": "Hintergrund: einfarbig, entfernt",
+    "Background: none found, the whole picture is used": "Hintergrund: keiner gefunden, das ganze "
+    "Bild wird benutzt",
+}
+# Labels of buttons have a context of their own.
+CONTEXTS = ("*", "Operator")
+# Blender 5 calls German "de", the versions before "de_DE".
+LANGUAGES = {"de": GERMAN, "de_DE": GERMAN}
+
+
+def register() -> None:
+    tables = {
+        language: {(context, text): told for text, told in table.items() for context in CONTEXTS}
+        for language, table in LANGUAGES.items()
+    }
+    bpy.app.translations.register(PACKAGE, tables)
+
+
+def unregister() -> None:
+    bpy.app.translations.unregister(PACKAGE)
