@@ -31,6 +31,7 @@ from .inputs.observation import KIND_NAMES, Observation
 from .mesh import Mesh
 from .models.catalogue import find_model
 from .models.description import ModelDescription
+from .models.occupancy_network import OccupancyNetwork
 from .models.prepared import prepare
 from .models.weights import load_weights
 
@@ -79,7 +80,8 @@ class Reconstruction:
     """A mesh and how it came about.
 
     mesh: in the source's frame; frame: network to source; seconds: by stage; evaluations: points
-    that went through the network; model: its name.
+    that went through the network; model: its name; code: what `Reconstructor.decode` makes the same
+    shape of, (code_width,), None where the model has no code of one vector.
     """
 
     mesh: Mesh
@@ -87,6 +89,7 @@ class Reconstruction:
     seconds: dict[str, float]
     evaluations: int
     model: str
+    code: NDArray[np.float32] | None = None
 
 
 class Reconstructor:
@@ -123,6 +126,17 @@ class Reconstructor:
         """Width of the latent space, 0 if there is none."""
         return int(getattr(self._network, "z_dim", 0))
 
+    @property
+    def code_width(self) -> int:
+        """Width of the vector that describes a shape as a whole, 0 where there is none.
+
+        The latent z of models that generate, the code c of occupancy networks with an encoder
+        (paper, section 3.1); features that lie on planes are no such vector.
+        """
+        if self.description.input_kind == "none":
+            return self.z_dim
+        return self._network.c_dim if isinstance(self._network, OccupancyNetwork) else 0
+
     def reconstruct(
         self,
         observation: Observation,
@@ -149,7 +163,8 @@ class Reconstructor:
                 with torch.no_grad():
                     code = self._network.encode_inputs(inputs)  # type: ignore[operator]
             latent = torch.zeros(1, self.z_dim, device=self.device)
-            return self._mesh(code, latent, observation.frame, run)
+            vector = code[0].float().cpu().numpy() if self.code_width else None
+            return self._mesh(code, latent, observation.frame, run, vector)
 
     def generate(
         self,
@@ -162,20 +177,39 @@ class Reconstructor:
         latent: (z_dim,) numbers, or a seed for `latent`. Raises ModelError where the model does not
         generate, InputError for a latent of another size, and what `reconstruct` raises.
         """
-        values = self.latent(int(latent)) if isinstance(latent, (int, np.integer)) else latent
-        values = np.asarray(values, dtype=np.float32)
         self._assert_generative()
-        if values.shape != (self.z_dim,) or not np.isfinite(values).all():
+        values = self.latent(int(latent)) if isinstance(latent, (int, np.integer)) else latent
+        return self.decode(values, settings, progress)
+
+    def decode(
+        self,
+        code: ArrayLike,
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> Reconstruction:
+        """Makes the shape of a code (code_width,), in the unit cube with z up.
+
+        The code is a latent, or the code of a `Reconstruction`, or lies between such. Raises
+        ModelError where the model has none, InputError for another size, and what `reconstruct`
+        raises.
+        """
+        values = np.asarray(code, dtype=np.float32)
+        self.assert_has_code()
+        if values.shape != (self.code_width,) or not np.isfinite(values).all():
             raise InputError(
-                f"The model {self.description.name!r} needs {self.z_dim} finite numbers as latent, "
-                f"not an array of shape {values.shape}."
+                f"The model {self.description.name!r} needs {self.code_width} finite numbers as "
+                f"{'latent' if self._is_generative else 'code'}, not an array of shape "
+                f"{values.shape}."
             )
         run = _Run(settings or Settings(), progress)
         with memory_errors(self.device), fast_products(self.device):
-            z = torch.as_tensor(values, device=self.device)[None]
+            vector = torch.as_tensor(values, device=self.device)[None]
+            if not self._is_generative:
+                z = torch.zeros(1, self.z_dim, device=self.device)
+                return self._mesh(vector, z, Frame.unit("z"), run, values)
             with run.stage("encode"), torch.no_grad():
-                code = self._network.encode_inputs(z)  # type: ignore[operator]
-            return self._mesh(code, z, Frame.unit("z"), run)
+                features = self._network.encode_inputs(vector)  # type: ignore[operator]
+            return self._mesh(features, vector, Frame.unit("z"), run, values)
 
     def latent(self, seed: int) -> NDArray[np.float32]:
         """A sample (z_dim,) of the prior; the same for a seed on every machine and device."""
@@ -184,8 +218,20 @@ class Reconstructor:
             raise InputError(f"A seed can't be negative; {seed} is.")
         return np.random.default_rng(seed).standard_normal(self.z_dim).astype(np.float32)
 
+    def assert_has_code(self) -> None:
+        """Raises ModelError where no vector describes a shape as a whole."""
+        if self.code_width == 0:
+            raise ModelError(
+                f"The model {self.description.name!r} has no latent space: its shapes can't be "
+                "blended. Use shapes of a model that generates."
+            )
+
+    @property
+    def _is_generative(self) -> bool:
+        return self.description.input_kind == "none"
+
     def _assert_generative(self) -> None:
-        if self.description.input_kind != "none" or self.z_dim == 0:
+        if not self._is_generative or self.z_dim == 0:
             raise ModelError(
                 f"The model {self.description.name!r} does not generate shapes: it reads "
                 f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}."
@@ -210,7 +256,14 @@ class Reconstructor:
             return int(self.description.inputs.get("points", GLOBAL_POINTS))
         return MOST_POINTS
 
-    def _mesh(self, code: Any, latent: Tensor, frame: Frame, run: _Run) -> Reconstruction:
+    def _mesh(
+        self,
+        code: Any,
+        latent: Tensor,
+        frame: Frame,
+        run: _Run,
+        vector: NDArray[np.float32] | None,
+    ) -> Reconstruction:
         settings = run.settings
         threshold = settings.threshold or self.description.threshold
         with run.stage("surface"):
@@ -233,6 +286,7 @@ class Reconstructor:
             run.seconds,
             field.evaluations,
             self.description.name,
+            vector,
         )
 
     def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:

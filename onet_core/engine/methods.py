@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, NoSurfaceError
 from ..mesh import Mesh
+from ..morphing import along, between
 from .protocol import Arrays
 
 if TYPE_CHECKING:
@@ -48,15 +49,23 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
     ]
     for i in range(torch.cuda.device_count()):
         free, total = torch.cuda.mem_get_info(i)
-        devices.append({
-            "name": f"cuda:{i}", "title": torch.cuda.get_device_name(i),
-            "free_bytes": free, "total_bytes": total,
-        })
+        devices.append(
+            {
+                "name": f"cuda:{i}",
+                "title": torch.cuda.get_device_name(i),
+                "free_bytes": free,
+                "total_bytes": total,
+            }
+        )
     if torch.backends.mps.is_available():
         devices.append({"name": "mps", "title": "Apple GPU"})
     info = {
-        "onet": __version__, "python": platform.python_version(), "executable": sys.executable,
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "devices": devices,
+        "onet": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "devices": devices,
         "missing": [name for name in NEEDED if importlib.util.find_spec(name) is None],
     }
     return info, {}
@@ -68,9 +77,7 @@ def _memory() -> dict[str, int]:
         return {}
     page = os.sysconf("SC_PAGE_SIZE")
     known = {"free_bytes": "SC_AVPHYS_PAGES", "total_bytes": "SC_PHYS_PAGES"}
-    return {
-        key: page * os.sysconf(name) for key, name in known.items() if name in os.sysconf_names
-    }
+    return {key: page * os.sysconf(name) for key, name in known.items() if name in os.sysconf_names}
 
 
 def models(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -79,7 +86,9 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
 
     listed = [
         {
-            "name": entry.name, "path": str(entry.path), "error": entry.error,
+            "name": entry.name,
+            "path": str(entry.path),
+            "error": entry.error,
             "description": entry.description and dataclasses.asdict(entry.description),
         }
         for entry in list_models(_folders(params))
@@ -100,7 +109,8 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     The array `colours`, (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh
     colours. Answers with the mesh and, beside what `_answer` tells: left_out, how many points were
     stray; fit, the share (0 to 1) of the points that the mesh is as near to as asked; background
-    and the array `seen` (S, S, 3), what was removed from a picture and what was left.
+    and the array `seen` (S, S, 3), what was removed from a picture and what was left; the array
+    `code`, see `Reconstruction`, where the model has one.
     """
     arrays, info = _without_strays(params, arrays)
     observation = _observe(params, arrays)
@@ -167,9 +177,7 @@ def _colours(made: Mesh, arrays: Arrays) -> NDArray[np.uint8]:
 
     if "points" in arrays:
         return colours_from_points(made.vertices, arrays["points"], arrays["colours"])
-    return colours_from_mesh(
-        made.vertices, arrays["vertices"], arrays["faces"], arrays["colours"]
-    )
+    return colours_from_mesh(made.vertices, arrays["vertices"], arrays["faces"], arrays["colours"])
 
 
 def _seen(observation: Observation) -> NDArray[np.uint8]:
@@ -188,6 +196,75 @@ def generate(params: Params, arrays: Arrays, report: Report) -> Answer:
     values = arrays["latent"] if "latent" in arrays else _latent(params, reconstructor)
     info, result = _answer(reconstructor.generate(values, _settings(params), report))
     return info, {**result, "latent": np.asarray(values, dtype=np.float32)}
+
+
+def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """New shapes of several seeds.
+
+    params: seeds, model, folders, device, settings. Answers with all vertices (V, 3) and faces
+    (F, 3), those of each shape counted from 0; vertex_counts and face_counts, one for each seed, 0
+    where the seed's shape has no surface; latents (N, z_dim); seconds, evaluations and model.
+    Raises InputError where there are no seeds, NoSurfaceError where no seed has a surface.
+    """
+    seeds = params.get("seeds")
+    if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
+        raise InputError("Generating needs a whole number as seed for each shape.")
+    reconstructor = _reconstructor(params, "none")
+    report("load", 0.0)
+    settings = _settings(params)
+    latents = [reconstructor.latent(seed) for seed in seeds]
+    seconds: dict[str, float] = {}
+    evaluations, problem = 0, NoSurfaceError()
+    meshes = []
+    for number, values in enumerate(latents):
+        part = _part_of(report, number, len(seeds))
+        try:
+            made = reconstructor.decode(values, settings, part)
+        except NoSurfaceError as error:
+            problem = error
+            meshes.append(Mesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)))
+            continue
+        meshes.append(made.mesh)
+        evaluations += made.evaluations
+        for name, time in made.seconds.items():
+            seconds[name] = seconds.get(name, 0.0) + time
+    if not any(len(mesh.faces) for mesh in meshes):
+        raise problem
+    info = {
+        "seconds": seconds,
+        "evaluations": evaluations,
+        "model": reconstructor.description.name,
+        "vertex_counts": [len(mesh.vertices) for mesh in meshes],
+        "face_counts": [len(mesh.faces) for mesh in meshes],
+    }
+    return info, {
+        "vertices": np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float32),
+        "faces": np.concatenate([mesh.faces for mesh in meshes]).astype(np.int32),
+        "latents": np.stack(latents),
+    }
+
+
+def _part_of(report: Report, number: int, count: int) -> Report:
+    """Progress of one of several shapes as that of the whole."""
+    return lambda stage, fraction: report(stage, (number + fraction) / count)
+
+
+def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """The shape at a position between the shapes of the array `codes` (K, code_width).
+
+    params: position (0 to 1), model, folders, device, settings. The codes are latents, or what
+    `reconstruct` answers as `code`. Answers as `generate` does, the mesh in single precision.
+    Raises ModelError where the model describes no shape by one vector.
+    """
+    reconstructor = _reconstructor(params, "none")
+    reconstructor.assert_has_code()
+    if "codes" not in arrays or not isinstance(params.get("position"), (int, float)):
+        raise InputError("A morph needs the codes of its shapes and a position between them.")
+    spherical = reconstructor.description.input_kind == "none"
+    code = along(arrays["codes"], params["position"], spherical)
+    info, result = _answer(reconstructor.decode(code, _settings(params), report))
+    result["vertices"] = result["vertices"].astype(np.float32)
+    return info, result
 
 
 def latent(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -211,25 +288,6 @@ def _latent(params: Params, reconstructor: Reconstructor) -> NDArray[Any]:
     return between(first, others[0], float(params["factor"])) if others else first
 
 
-def between(first: ArrayLike, second: ArrayLike, factor: float) -> NDArray[np.float64]:
-    """The point at `factor` (0 to 1) between two latents (D,).
-
-    Directions turn evenly and lengths change evenly: samples of a normal distribution in many
-    dimensions lie near a sphere, and a straight line would cut through its empty inside.
-    """
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    lengths = np.linalg.norm(first), np.linalg.norm(second)
-    cosine = float(np.clip(first @ second / max(lengths[0] * lengths[1], 1e-12), -1, 1))
-    angle = np.arccos(cosine)
-    if np.sin(angle) < 1e-6:
-        return (1 - factor) * first + factor * second
-    direction = (
-        np.sin((1 - factor) * angle) * first / lengths[0]
-        + np.sin(factor * angle) * second / lengths[1]
-    ) / np.sin(angle)
-    return direction * ((1 - factor) * lengths[0] + factor * lengths[1])
-
-
 def free(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Forgets all loaded models."""
     from ..reconstructor import forget_models
@@ -245,6 +303,8 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "look": look,
     "convert": convert,
     "generate": generate,
+    "sample": sample,
+    "morph": morph,
     "latent": latent,
     "free": free,
 }
@@ -287,7 +347,9 @@ def _observe(params: Params, arrays: Arrays) -> Observation:
         if not path.is_absolute():
             raise InputError(f"{path} is a relative path: give all of it.")
         return load_observation(
-            path, params.get("kind", "auto"), params.get("up_axis"),
+            path,
+            params.get("kind", "auto"),
+            params.get("up_axis"),
             params.get("mask") or None,
         )
     if "points" in arrays:
@@ -309,8 +371,11 @@ def _mesh(arrays: Arrays, name: str) -> Mesh:
     """The given mesh; raises InputError where its arrays do not belong together."""
     vertices, faces = arrays["vertices"], arrays["faces"]
     fits = (
-        vertices.ndim == 2 and vertices.shape[1] == 3
-        and faces.ndim == 2 and faces.shape[1] == 3 and faces.dtype.kind in "iu"
+        vertices.ndim == 2
+        and vertices.shape[1] == 3
+        and faces.ndim == 2
+        and faces.shape[1] == 3
+        and faces.dtype.kind in "iu"
     )
     if not fits or (faces.size and not 0 <= faces.min() <= faces.max() < len(vertices)):
         raise InputError(f"{name or 'The mesh'} has faces of other vertices than it has.")
@@ -319,14 +384,20 @@ def _mesh(arrays: Arrays, name: str) -> Mesh:
 
 def _answer(made: Reconstruction) -> Answer:
     info = {
-        "seconds": made.seconds, "evaluations": made.evaluations, "model": made.model,
-        "matrix": made.frame.matrix.tolist(), "up_axis": made.frame.up_axis,
+        "seconds": made.seconds,
+        "evaluations": made.evaluations,
+        "model": made.model,
+        "matrix": made.frame.matrix.tolist(),
+        "up_axis": made.frame.up_axis,
     }
     arrays: Arrays = {
-        "vertices": made.mesh.vertices, "faces": np.asarray(made.mesh.faces, dtype=np.int32)
+        "vertices": made.mesh.vertices,
+        "faces": np.asarray(made.mesh.faces, dtype=np.int32),
     }
     if made.mesh.normals is not None:
         arrays["normals"] = made.mesh.normals
     if made.mesh.colours is not None:
         arrays["colours"] = made.mesh.colours
+    if made.code is not None:
+        arrays["code"] = made.code
     return info, arrays

@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 
 from onet_core.engine.client import EngineClient
-from onet_core.engine.methods import between
 from onet_core.errors import Cancelled, EngineError, InputError, ModelError, NoSurfaceError
 from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
+from onet_core.morphing import between
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,30 @@ def octahedron(path: Path, input_kind: str, network: dict[str, object]) -> Path:
     return path
 
 
+def sized_cube(path: Path) -> None:
+    """Weights that generate cubes, whose largest |coordinate| is 0.05 (5 + z[0]).
+
+    logit = 1 - sum of relu(+-100 p - 24 - 5 z[0]) is 0 in the middle of a face where
+    100 p = 25 + 5 z[0].
+    """
+    description = ModelDescription(
+        path.stem, "Sized cube", "occupancy_network", "none",
+        {"decoder": "simple", "decoder_kwargs": {"hidden_size": 6}, "c_dim": 0, "z_dim": 2},
+        threshold=0.5,
+    )
+    made = build_network(description)
+    state = made.state_dict()
+    for key, value in state.items():
+        if key.startswith("decoder."):
+            value.zero_()
+    state["decoder.fc_p.weight"].copy_(100 * torch.cat([torch.eye(3), -torch.eye(3)]))
+    state["decoder.fc_p.bias"].fill_(-24.0)
+    state["decoder.fc_z.weight"][:, 0] = -5.0
+    state["decoder.fc_out.weight"].fill_(-1.0)
+    state["decoder.fc_out.bias"].fill_(1.0)
+    save_weights(path, made, description)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models that generate, and that read points."""
@@ -56,6 +80,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"encoder": "pointnet_resnet", "c_dim": 4, "z_dim": 0,
          "encoder_kwargs": {"hidden_dim": 4}},
     )
+    sized_cube(path / "sized.safetensors")
+    planes = {"channels": 4, "hidden": 4, "plane_resolution": 8, "unet_depth": 2, "unet_width": 4}
+    description = ModelDescription("planes", "Planes", "convolutional", "points", planes)
+    save_weights(path / "planes.safetensors", build_network(description), description)
     return path
 
 
@@ -117,6 +145,52 @@ def test_latents_are_those_that_generate_uses(client: EngineClient, folder: Path
     by_latent = client.call("generate", named(folder, "ball", settings=small), {"latent": one})
     np.testing.assert_array_equal(by_seed.arrays["latent"], one)
     np.testing.assert_array_equal(by_latent.arrays["vertices"], by_seed.arrays["vertices"])
+
+
+def test_samples_are_the_shapes_of_their_seeds(client: EngineClient, folder: Path) -> None:
+    small = {"resolution": 16}
+    one = client.call("generate", named(folder, "ball", seed=5, settings=small))
+    seen: list[float] = []
+    several = client.call(
+        "sample", named(folder, "ball", seeds=[4, 5, 6], settings=small),
+        on_progress=lambda stage, fraction: seen.append(fraction),
+    )
+    counts = several.values["vertex_counts"]
+    assert len(counts) == len(several.values["face_counts"]) == 3
+    second = several.arrays["vertices"][counts[0] : counts[0] + counts[1]]
+    np.testing.assert_allclose(second, one.arrays["vertices"], atol=1e-7)
+    assert sum(several.values["face_counts"]) == len(several.arrays["faces"])
+    np.testing.assert_array_equal(several.arrays["latents"][1], one.arrays["latent"])
+    assert seen == sorted(seen)
+
+
+def test_morph_meets_its_shapes_at_both_ends(client: EngineClient, folder: Path) -> None:
+    made = [
+        client.call("generate", named(folder, "sized", seed=seed, settings={"resolution": 32}))
+        for seed in (1, 2)
+    ]
+    codes = np.stack([answer.arrays["code"] for answer in made])
+
+    def morphed(position: float) -> np.ndarray:
+        params = named(folder, "sized", position=position, settings={"resolution": 32})
+        return client.call("morph", params, {"codes": codes}).arrays["vertices"]
+
+    for position, answer in zip((0, 1), made, strict=True):
+        np.testing.assert_allclose(morphed(position), answer.arrays["vertices"], atol=1e-6)
+    # The half edge of "sized" is its latent's first number plus 5, times 0.05.
+    half = 0.05 * (5 + between(*codes, 0.25)[0])
+    np.testing.assert_allclose(np.abs(morphed(0.25)).max(), half, atol=0.01)
+    np.testing.assert_array_equal(morphed(0.25), morphed(0.25))
+
+
+def test_reconstructions_of_one_code_can_be_morphed(client: EngineClient, folder: Path) -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (300, 3))
+    small = named(folder, "cloud", settings={"resolution": 16})
+    made = client.call("reconstruct", {**small, "kind": "points"}, {"points": points})
+    assert made.arrays["code"].shape == (4,)
+    codes = np.stack([made.arrays["code"], np.zeros(4)])
+    answer = client.call("morph", {**small, "position": 0.0}, {"codes": codes})
+    np.testing.assert_allclose(np.abs(answer.arrays["vertices"]).max(), 0.35, atol=0.02)
 
 
 def test_points_and_files_of_points_give_the_same_mesh_in_their_own_frame(
@@ -191,6 +265,15 @@ def test_bad_input_is_told_and_the_worker_lives_on(
         ("reconstruct", named(folder, "ball"), {"points": cloud}, ModelError),
         ("reconstruct", named(folder, str(tmp_path / "evil.pt")), {"points": cloud}, ModelError),
         ("generate", named(folder, "cloud", seed=0), {}, ModelError),
+        ("sample", named(folder, "ball", seeds=[]), {}, InputError),
+        ("sample", named(folder, "ball", seeds=[1, "two"]), {}, InputError),
+        ("sample", named(folder, "cloud", seeds=[1]), {}, ModelError),
+        ("morph", named(folder, "ball", position=0.5), {}, InputError),
+        ("morph", named(folder, "ball"), {"codes": np.zeros((2, 2))}, InputError),
+        ("morph", named(folder, "ball", position=2), {"codes": np.zeros((2, 2))}, InputError),
+        ("morph", named(folder, "ball", position=0), {"codes": np.zeros((1, 2))}, InputError),
+        ("morph", named(folder, "ball", position=0), {"codes": np.zeros((2, 3))}, InputError),
+        ("morph", named(folder, "planes", position=0), {"codes": np.zeros((2, 3))}, ModelError),
         ("generate", named(folder, "no such model", seed=0), {}, ModelError),
         ("generate", named(folder, "ball"), {}, InputError),
         ("generate", named(folder, "ball", seed="one"), {}, InputError),
