@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from .description import ModelDescription
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 HEADER_KEY = "onet"
+USER_FOLDER_VARIABLE = "ONET_MODELS"
 LARGEST_HEADER = 16 * 2**20
 # The shipped model that is taken for an input where none is named.
 DEFAULTS = {"points": "points", "voxels": "voxels", "image": "picture", "none": "car"}
@@ -61,13 +64,31 @@ def read_description(path: Path) -> ModelDescription:
     return ModelDescription.from_json(metadata[HEADER_KEY])
 
 
+def user_models() -> Path:
+    """The folder of the user's own models, whether it is there or not.
+
+    Training puts weights there, and everything that lists models looks there. It is where the
+    system keeps users' data, unless the variable ONET_MODELS names another place.
+    """
+    named = os.environ.get(USER_FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "onet" / "models"
+
+
 def list_models(folders: Sequence[Path] = ()) -> list[ModelEntry]:
-    """The models that ship, then those of `folders`, by file name.
+    """The models that ship, then those of `folders` and of `user_models()`, by file name.
 
     A file that can't be used is listed with its error. A name counts once: the first one wins.
     """
     entries: dict[str, ModelEntry] = {}
-    for folder in (PRETRAINED, *folders):
+    for folder in (PRETRAINED, *folders, user_models()):
         for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
             if path.stem in entries:
                 continue

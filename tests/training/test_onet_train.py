@@ -1,0 +1,136 @@
+"""One command from a folder of meshes to a model that every list of models offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import trimesh
+from click.testing import CliRunner
+
+from onet_core.errors import InputError
+from onet_core.models.build import build_network
+from onet_core.models.catalogue import find_model, list_models, user_models
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import save_weights
+from onet_core.reconstructor import Reconstructor
+from training.onet_train import Wish, main, train_own
+
+TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of models, not there yet."""
+    monkeypatch.setenv("ONET_MODELS", str(tmp_path / "user" / "models"))
+    return tmp_path / "user" / "models"
+
+
+@pytest.fixture
+def meshes(tmp_path: Path) -> Path:
+    """Five primitive meshes and a file that is none."""
+    folder = tmp_path / "my things"
+    folder.mkdir()
+    made = {
+        "box.obj": trimesh.creation.box((1, 2, 3)),
+        "plate.stl": trimesh.creation.box((3, 0.5, 2)),
+        "ball.ply": trimesh.creation.icosphere(subdivisions=2),
+        "can.obj": trimesh.creation.cylinder(0.5, 2),
+        "cone.stl": trimesh.creation.cone(1, 2),
+    }
+    for name, mesh in made.items():
+        mesh.export(folder / name)
+    (folder / "broken.obj").write_text("this is no mesh")
+    return folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A small network to begin from, so that steps take no time."""
+    description = ModelDescription(
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=0.4, licence="CC0-1.0"
+    )
+    torch.manual_seed(0)
+    save_weights(tmp_path / "tiny.safetensors", build_network(description), description)
+    return tmp_path / "tiny.safetensors"
+
+
+def wish(meshes: Path, tiny: Path, **more: object) -> Wish:
+    values: dict = {"steps": 2, "initial": str(tiny), "points": 3000, **more}
+    return Wish(meshes, "points", "My things", **values)
+
+
+def test_from_meshes_to_a_listed_model(
+    meshes: Path, tiny: Path, models: Path, tmp_path: Path
+) -> None:
+    weights = train_own(wish(meshes, tiny), tmp_path / "work")
+    assert weights == models / "my_things.safetensors"
+    entry = find_model("my_things", "points")
+    assert entry.path == weights
+    assert entry.description is not None
+    assert entry.description.title == "My things"
+    assert entry.description.threshold == 0.4
+    assert entry.description.network == TINY
+    assert "'tiny' (CC0-1.0)" in entry.description.attribution
+    assert "my_things" in [entry.name for entry in list_models()]
+    assert Reconstructor("my_things", "cpu").description == entry.description
+    lists = {path.stem: path.read_text().split() for path in (tmp_path / "work").rglob("*.lst")}
+    assert len(lists["val"]) == 1
+    assert len(lists["train"]) == 4
+
+
+def test_the_same_command_goes_on(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    train_own(wish(meshes, tiny), work)
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("points.npz")}
+    train_own(wish(meshes, tiny, steps=4), work)
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("points.npz")} == before
+    state = torch.load(work / "run" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 4
+
+
+def test_minutes_are_turned_into_steps(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    train_own(wish(meshes, tiny, steps=None, minutes=1e-4), tmp_path / "work")
+    state = torch.load(tmp_path / "work" / "run" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 20
+
+
+def test_mistakes_are_one_sentence(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+    lonely = tmp_path / "lonely"
+    lonely.mkdir()
+    trimesh.creation.box().export(lonely / "box.obj")
+    for arguments, named in (
+        ([str(meshes), "--name", "Points"], "ships"),
+        ([str(meshes), "--name", "!?"], "file name"),
+        ([str(meshes), "--name", "a", "--minutes", "0"], "minutes"),
+        ([str(meshes), "--name", "a", "--initial", "nosuch"], "nosuch"),
+        ([str(tmp_path / "nowhere"), "--name", "a"], "nowhere"),
+        ([str(lonely), "--name", "a"], "2 meshes"),
+    ):
+        places = ["--work", str(tmp_path / "w"), "--workers", "1"]
+        result = run.invoke(main, ["--input", "pointcloud", "--steps", "1", *places, *arguments])
+        assert result.exit_code == 2, (arguments, result.output)
+        assert named in result.output
+
+
+def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ONET_MODELS", str(tmp_path))
+    assert user_models() == tmp_path
+    monkeypatch.delenv("ONET_MODELS")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert user_models() == tmp_path / "share" / "onet" / "models"
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert user_models() == tmp_path / "local" / "onet" / "models"
+
+
+def test_too_few_usable_meshes(tmp_path: Path, tiny: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    trimesh.creation.box().export(folder / "box.obj")
+    (folder / "bad.obj").write_text("no mesh")
+    with pytest.raises(InputError, match="could be used"):
+        train_own(wish(folder, tiny), tmp_path / "work")
