@@ -24,7 +24,6 @@ from onet_core.inputs.observation import Observation
 from onet_core.metrics import SURFACE_SAMPLES
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
-from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.models.weights import load_weights
 from onet_core.reconstructor import Reconstructor, Settings
 
@@ -36,17 +35,21 @@ from .generation import (
     compare_sets,
     in_network_frame,
     infer_latent,
-    sample_clouds,
+    mesh_cloud,
+    nearest_clouds,
+    sample_meshes,
     surface_cloud,
 )
 from .labelled import LabelledShape, list_shapes, read_shape, thinned
 from .observations import observe
 from .protocol import Protocol, spread
+from .provenance import command_text, commit_text, data_version
 from .record import record_metrics
 from .report import Result
-from .sheet import SheetRow, draw_points, voxel_surface
+from .sheet import SheetRow, draw_mesh, draw_points, voxel_surface
 
 SHEET_ROWS = 26
+SHEET_SAMPLES = 24
 
 
 def evaluate(
@@ -97,7 +100,7 @@ def evaluate_network(
         normals=False,
         seed=protocol.seed,
     )
-    if isinstance(network, OccupancyNetwork) and description.input_kind == "none":
+    if description.input_kind == "none":
         methods = {NETWORK: _rebuilding(reconstructor, network, settings)}
     else:
         methods = {NETWORK: _reconstructing(reconstructor, settings)}
@@ -105,6 +108,10 @@ def evaluate_network(
     categories = list(dict.fromkeys(category for category, _ in shapes))
     made = make_baselines(baselines, description, root, protocol, categories, progress)
     methods |= made.methods
+    evaluation.provenance = {
+        "Commit": commit_text(),
+        "Data": f"{evaluation.dataset}, version {data_version(root, shapes)} of these shapes",
+    }
     evaluation.notes, evaluation.skipped = made.notes, made.skipped
     evaluation.headings = ["input", *methods, "truth"]
     drawn = set(spread(len(shapes), SHEET_ROWS))
@@ -124,13 +131,7 @@ def evaluate_network(
     if not evaluation.results:
         raise InputError(f"No shape of {root} could be measured: {evaluation.skipped[0]}")
     if description.input_kind == "none":
-        samples, empty = sample_clouds(reconstructor, len(clouds), settings, protocol.seed)
-        evaluation.sets = {
-            "samples": compare_sets(samples, clouds, empty),
-            "training shapes": compare_sets(
-                _training_clouds(root, protocol, shapes, len(clouds)), clouds
-            ),
-        }
+        _measure_samples(evaluation, reconstructor, settings, root, shapes, clouds)
     evaluation.seconds = time.perf_counter() - start
     return evaluation
 
@@ -187,9 +188,7 @@ def _reconstructing(reconstructor: Reconstructor, settings: Settings) -> Method:
     return answer
 
 
-def _rebuilding(
-    reconstructor: Reconstructor, network: OccupancyNetwork, settings: Settings
-) -> Method:
+def _rebuilding(reconstructor: Reconstructor, network: nn.Module, settings: Settings) -> Method:
     """A generative network's answer: the shape encoded from its labels and decoded again."""
 
     def answer(target: LabelledShape, observation: Observation | None) -> Answer:
@@ -203,16 +202,44 @@ def _rebuilding(
     return answer
 
 
-def _training_clouds(
-    root: Path, protocol: Protocol, shapes: Sequence[tuple[str, str]], count: int
-) -> list[NDArray[np.floating]]:
-    """As many real training shapes as there are samples: what coverage is good for them?"""
+def _measure_samples(
+    evaluation: Evaluation,
+    reconstructor: Reconstructor,
+    settings: Settings,
+    root: Path,
+    shapes: Sequence[tuple[str, str]],
+    clouds: Sequence[NDArray[np.floating]],
+) -> None:
+    """As many samples as test shapes against these, beside as many real training shapes.
+
+    A second sheet shows some samples and the training shape nearest to each, among all of the
+    categories: what was learned by heart would look the same.
+    """
+    protocol = evaluation.protocol
+    samples, empty = sample_meshes(reconstructor, len(clouds), settings, protocol.seed)
+    made = [mesh_cloud(mesh, protocol.seed) for mesh in samples]
     categories = list(dict.fromkeys(category for category, _ in shapes))
     training = list_shapes(root, protocol.train_split, categories)
-    return [
-        surface_cloud(read_shape(root, *training[index]), protocol.seed)
-        for index in spread(len(training), count)
-    ]
+    known = [surface_cloud(read_shape(root, *entry), protocol.seed) for entry in training]
+    some = [known[index] for index in spread(len(known), len(clouds))]
+    evaluation.sets = {
+        "samples": compare_sets(made, clouds, empty),
+        "training shapes": compare_sets(some, clouds),
+    }
+    drawn = samples[:SHEET_SAMPLES]
+    for number, (mesh, (nearest, distance)) in enumerate(
+        zip(drawn, nearest_clouds(made[: len(drawn)], known), strict=True)
+    ):
+        original = read_shape(root, *training[nearest])
+        evaluation.sample_rows.append(
+            SheetRow(
+                [
+                    draw_mesh(mesh),
+                    draw_points(original.surface_points, original.surface_normals),
+                ],
+                [f"sample {number}", f"{'/'.join(training[nearest])}  CD {distance:.4f}"],
+            )
+        )
 
 
 def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
@@ -314,6 +341,8 @@ def main(
             device=device,
             progress=sys.stderr.isatty(),
         )
+        command = command_text("training.evaluate", click.get_current_context())
+        evaluation.provenance = {"Command": f"`{command}`", **evaluation.provenance}
         folder = output or Path("out", "evaluation", entry.path.stem)
         paths = evaluation.write(folder)
         if record:

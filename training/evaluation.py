@@ -29,8 +29,10 @@ NETWORK = "network"
 class Evaluation:
     """All that was measured.
 
-    provenance: title -> value of the report's first lines (command, commit, data); notes: further
-    sentences about the methods; skipped: one sentence for each shape that could not be read.
+    rows, headings: of the sheet of test shapes; sample_rows: of that of samples beside the nearest
+    training shapes. provenance: title -> value of the report's first lines (command, commit, data);
+    notes: further sentences about the methods; skipped: one sentence for each shape that could not
+    be read.
     """
 
     description: ModelDescription
@@ -39,6 +41,7 @@ class Evaluation:
     results: list[Result] = field(default_factory=list)
     rows: list[SheetRow] = field(default_factory=list)
     headings: list[str] = field(default_factory=list)
+    sample_rows: list[SheetRow] = field(default_factory=list)
     sets: dict[str, SampleSet] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -141,12 +144,19 @@ class Evaluation:
         return [f"- Closed meshes: {', '.join(counts)}."] if counts else []
 
     def write(self, folder: Path) -> list[Path]:
-        """Writes results.csv, results.md and sheet.png into a folder; returns their paths."""
+        """Writes results.csv, results.md and sheet.png into a folder; returns their paths.
+
+        And samples.png for networks that make samples.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / name for name in ("results.csv", "results.md", "sheet.png")]
         write_csv(paths[0], self.results)
         paths[1].write_text(self.markdown(), encoding="utf-8")
         write_sheet(paths[2], self.headings, self.rows)
+        if self.sample_rows:
+            paths.append(folder / "samples.png")
+            headings = ["sample", "nearest training shape"]
+            write_sheet(paths[-1], headings, self.sample_rows, panels=4)
         return paths
 
 

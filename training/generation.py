@@ -9,14 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from torch import nn
 
-from onet_core.errors import InputError, NoSurfaceError
+from onet_core.errors import InputError, ModelError, NoSurfaceError
 from onet_core.mesh import Mesh
 from onet_core.metrics import sample_surface
+from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.reconstructor import Reconstruction, Reconstructor, Settings
 
 from .labelled import LabelledShape
+from .latents import fit_latent
 
 Cloud = NDArray[np.floating]
 ENCODED_POINTS = 2048  # as many as a training step sees
@@ -43,10 +46,16 @@ def in_network_frame(reconstruction: Reconstruction) -> Mesh:
     return reconstruction.mesh.transformed(reconstruction.frame.inverse)
 
 
-def infer_latent(
-    network: OccupancyNetwork, shape: LabelledShape, seed: int = 0
-) -> NDArray[np.float32]:
-    """The mean of q(z | labelled points) of one shape, (z_dim,)."""
+def infer_latent(network: nn.Module, shape: LabelledShape, seed: int = 0) -> NDArray[np.float32]:
+    """The latent of one shape from its labelled points, (z_dim,).
+
+    The mean of q(z | points) where the network has an encoder of shapes, else the most probable
+    latent. Raises ModelError for networks without a latent space.
+    """
+    if isinstance(network, LatentPlanesNetwork):
+        return fit_latent(network, shape.points, shape.occupancies, seed=seed)
+    if not isinstance(network, OccupancyNetwork) or not network.z_dim:
+        raise ModelError("The network has no latent space, from which it could rebuild a shape.")
     chosen = np.random.default_rng(seed).integers(len(shape.points), size=ENCODED_POINTS)
     device = next(network.parameters()).device
     points = torch.from_numpy(shape.points[chosen]).to(device)[None]
@@ -56,11 +65,11 @@ def infer_latent(
         return network.infer_z(points, occupancies, code).mean[0].cpu().numpy()
 
 
-def sample_clouds(
+def sample_meshes(
     reconstructor: Reconstructor, count: int, settings: Settings, seed: int = 0
-) -> tuple[list[Cloud], int]:
-    """Surface points of samples from the prior, and how many samples had no surface."""
-    clouds: list[Cloud] = []
+) -> tuple[list[Mesh], int]:
+    """Samples of the prior in the labels' frame, and how many had no surface."""
+    meshes: list[Mesh] = []
     empty = 0
     for index in range(count):
         try:
@@ -68,8 +77,21 @@ def sample_clouds(
         except NoSurfaceError:
             empty += 1
             continue
-        clouds.append(sample_surface(in_network_frame(made), COMPARED_POINTS, seed)[0])
-    return clouds, empty
+        meshes.append(in_network_frame(made))
+    return meshes, empty
+
+
+def mesh_cloud(mesh: Mesh, seed: int = 0) -> Cloud:
+    """COMPARED_POINTS of a mesh's surface."""
+    return sample_surface(mesh, COMPARED_POINTS, seed)[0]
+
+
+def nearest_clouds(clouds: Sequence[Cloud], others: Sequence[Cloud]) -> list[tuple[int, float]]:
+    """For each cloud the index of the other one nearest to it, and their Chamfer-L1 distance."""
+    if not others:
+        raise InputError("There are no training shapes to compare samples with.")
+    distance = chamfer_distances(clouds, others)
+    return [(int(row.argmin()), float(row.min())) for row in distance]
 
 
 def surface_cloud(shape: LabelledShape, seed: int = 0) -> Cloud:
@@ -84,15 +106,21 @@ def compare_sets(clouds: Sequence[Cloud], test: Sequence[Cloud], empty: int = 0)
         raise InputError("There are no test shapes to compare samples with.")
     if not clouds:
         return SampleSet(0.0, float("inf"), 0, empty)
-    trees = [cKDTree(cloud) for cloud in test]
-    distance = np.empty((len(clouds), len(test)))
-    for row, cloud in enumerate(clouds):
-        tree = cKDTree(cloud)
-        for column, other in enumerate(test):
-            there = trees[column].query(cloud, workers=-1)[0].mean()
-            back = tree.query(other, workers=-1)[0].mean()
-            distance[row, column] = 0.5 * (there + back)
+    distance = chamfer_distances(clouds, test)
     covered = len(set(distance.argmin(axis=1).tolist()))
     return SampleSet(
         covered / len(test), float(distance.min(axis=0).mean()), len(clouds) + empty, empty
     )
+
+
+def chamfer_distances(clouds: Sequence[Cloud], others: Sequence[Cloud]) -> NDArray[np.float64]:
+    """Chamfer-L1 distances between all pairs of clouds (n, 3): (clouds, others)."""
+    trees = [cKDTree(cloud) for cloud in others]
+    distance = np.empty((len(clouds), len(others)))
+    for row, cloud in enumerate(clouds):
+        tree = cKDTree(cloud)
+        for column, other in enumerate(others):
+            there = trees[column].query(cloud, workers=-1)[0].mean()
+            back = tree.query(other, workers=-1)[0].mean()
+            distance[row, column] = 0.5 * (there + back)
+    return distance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from training.baselines.methods import choose_baselines
 from training.conditions import Conditions, with_holes
 from training.evaluate import evaluate_network, main
 from training.evaluation import Evaluation
-from training.generation import compare_sets
+from training.generation import compare_sets, infer_latent, nearest_clouds
 from training.labelled import list_shapes, read_shape, thinned
 from training.observations import observe
 from training.protocol import Protocol
+from training.provenance import data_version
 from training.record import record_metrics
 from training.report import Result, category_means, shape_summary, summary
 
@@ -366,6 +368,44 @@ def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> 
     assert evaluation.sets["samples"].size == 4
     assert "Coverage" in evaluation.markdown()
     assert "generation" in evaluation.metrics()
+    assert [len(row.pictures) for row in evaluation.sample_rows] == [2] * (
+        4 - evaluation.sets["samples"].empty
+    )
+
+
+def test_the_nearest_cloud_is_found() -> None:
+    clouds = [labelled(Sphere(radius), 1, count=500).surface_points for radius in (0.2, 0.3, 0.4)]
+    (found,) = nearest_clouds([labelled(Sphere(0.31), 2, count=500).surface_points], clouds)
+    assert found[0] == 1
+    assert found[1] == pytest.approx(0.025, abs=0.015)
+
+
+def test_a_latent_without_an_encoder_is_fitted() -> None:
+    description = ModelDescription(
+        "planes", "Planes", "latent_planes", "none",
+        network={"z_dim": 4, "channels": 8, "hidden": 8, "plane_resolution": 8, "plane_width": 16},
+        threshold=0.5,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    latent = infer_latent(build_network(description).eval(), labelled(Sphere(0.3)))
+    assert latent.shape == (4,)
+    assert np.isfinite(latent).all()
+    assert np.abs(latent).max() > 0
+    with pytest.raises(ModelError, match="latent space"):
+        infer_latent(ExactBalls(), labelled(Sphere(0.3)))
+
+
+def test_the_version_of_the_data_follows_its_content(tmp_path: Path) -> None:
+    write_shape(tmp_path, "c", "one", Sphere(0.4), count=200)
+    write_shape(tmp_path, "c", "two", Sphere(0.4), count=200)
+    shapes = list_shapes(tmp_path, "test")
+    first = data_version(tmp_path, shapes)
+    assert data_version(tmp_path, shapes) == first
+    assert data_version(tmp_path, shapes[:1]) != first
+    shutil.rmtree(tmp_path / "c" / "two")
+    assert data_version(tmp_path, shapes) != first
+    write_shape(tmp_path, "c", "two", Sphere(0.4), count=200, seed=1)
+    assert data_version(tmp_path, shapes) != first
 
 
 def test_sets_of_shapes() -> None:
@@ -419,6 +459,13 @@ def test_command_line(weights: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert "mean of categories" in result.output
+    written = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    assert (
+        "`python -m training.evaluate tiny.safetensors --data balls --output out --baselines "
+        "'mean, oracle' --resolution 32 --device cpu --record`"
+    ) in written
+    assert "- Commit: " in written
+    assert "- Data: balls, version " in written
     metrics = read_description(weights).metrics
     assert metrics["shapes"] == 1
     assert metrics["data"] == "balls"

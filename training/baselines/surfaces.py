@@ -168,7 +168,7 @@ SURFACINGS = {
     "poisson": Surfacing(
         "points",
         poisson,
-        {"depth": (4, 5, 6, 7), "weight": (1.0, 4.0), "samples_per_node": (1.5, 5.0)},
+        {"depth": (4, 5, 6), "weight": (1.0, 4.0), "samples_per_node": (1.5,)},
     ),
     "ball_pivoting": Surfacing("points", ball_pivoting, {"radius": (0.7, 1.0, 1.4, 2.0, 2.8, 4.0)}),
     "alpha": Surfacing("points", alpha_shape, {"alpha": (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 16.0)}),
