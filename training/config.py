@@ -20,6 +20,7 @@ from onet_core.errors import OnetError
 from onet_core.models.description import ModelDescription
 
 from .augment import AUGMENTATIONS
+from .datasets.sampling import SAMPLINGS
 
 CONFIGS = Path(__file__).parent / "configs"
 INPUT_KINDS = ("image", "points", "voxels", "none")
@@ -35,8 +36,8 @@ class DataConfig:
     """What is read from a dataset in the original's layout, and how it is changed on the way.
 
     root: folder with one folder per category; categories: their names, None for all.
-    points: query points per shape and step; balanced: half of them outside, half inside.
-    points_file: the file they are drawn from while training.
+    points: query points per shape and step; points_file: the file they are drawn from while
+    training; sampling: how they are drawn, one of `training.datasets.sampling.SAMPLINGS`.
     input_points: size of the input cloud; input_noise: standard deviation per coordinate, in every
     split. image_folder, image_size: views and the edge they are resized to; image_augment: random
     crops. augmentations: names from `training.augment`, applied in order, training only.
@@ -47,7 +48,7 @@ class DataConfig:
     train_split: str = "train"
     val_split: str = "val"
     points: int = 2048
-    balanced: bool = False
+    sampling: str = "uniform"
     points_file: str = "points.npz"
     pointcloud_file: str = "pointcloud.npz"
     voxels_file: str = "model.binvox"
@@ -333,8 +334,12 @@ def _check(config: Config, where: str) -> None:
         require(number >= 0, key, number, "0 or more")
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
     require(0 <= training.ema < 1, "training.ema", training.ema, "at least 0 and below 1")
+    one_of("data.sampling", data.sampling, tuple(SAMPLINGS))
     require(
-        not data.balanced or data.points % 2 == 0, "data.points", data.points, "even to be balanced"
+        data.sampling.startswith("uniform") or data.points % 2 == 0,
+        "data.points",
+        data.points,
+        f"even for the sampling {data.sampling!r}",
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")

@@ -28,6 +28,8 @@ def batch_iou(predicted: Tensor, target: Tensor) -> Tensor:
 class OccupancyTraining(lightning.LightningModule):
     """The paper's objective (section 3.2): cross entropy summed over points, plus the KL term.
 
+    Where a batch has `weights` (B, T), they multiply the entropy of each point.
+
     Batches come from `training.datasets.shapenet.ShapeDataset`. Validation logs `val_iou` (at the
     model's threshold), `val_iou_half` (at 0.5) and `val_loss`. The latent of a shape is the prior's
     mean, as in the original, or without an observation, where that would say nothing about the
@@ -102,7 +104,8 @@ class OccupancyTraining(lightning.LightningModule):
         points, occupancies = batch["points"], batch["occupancies"]
         network = self.network
         if isinstance(network, OccupancyNetwork) and network.z_dim:
-            return -network.elbo(points, occupancies, batch["inputs"]).mean()
+            bound = network.elbo(points, occupancies, batch["inputs"], batch.get("weights"))
+            return -bound.mean()
         if self.latents is None:
             z, divergence = points.new_zeros(len(points), 0), points.new_zeros(())
             code = network.encode_inputs(batch["inputs"])
@@ -111,7 +114,7 @@ class OccupancyTraining(lightning.LightningModule):
             code = network.encode_inputs(z)
         logits = network.decode(points, z, code)
         entropy = functional.binary_cross_entropy_with_logits(
-            logits.float(), occupancies, reduction="none"
+            logits.float(), occupancies, weight=batch.get("weights"), reduction="none"
         )
         return (entropy.sum(-1) + self.divergence_weight * divergence).mean()
 

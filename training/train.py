@@ -52,7 +52,7 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
             "index" if indexed else data.input_kind,
             categories=data.categories,
             points=data.points,
-            balanced=data.balanced,
+            sampling=data.sampling,
             points_file=data.points_file if train else test.points_iou_file,
             pointcloud_file=data.pointcloud_file,
             voxels_file=data.voxels_file,

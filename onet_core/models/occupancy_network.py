@@ -100,16 +100,23 @@ class OccupancyNetwork(nn.Module):
         zeros = torch.zeros(batch, self.z_dim, device=device)
         return Normal(zeros, torch.ones_like(zeros))
 
-    def elbo(self, points: Tensor, occupancies: Tensor, inputs: Tensor) -> Tensor:
+    def elbo(
+        self,
+        points: Tensor,
+        occupancies: Tensor,
+        inputs: Tensor,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         """The evidence lower bound of each object, paper equation (4): -> (B,) float32.
 
-        One reparametrised sample of z; log likelihoods are summed over the points.
+        One reparametrised sample of z; log likelihoods are summed over the points, times their
+        weights (B, N) where they are given.
         """
         code = self.encode_inputs(inputs)
         posterior = self.infer_z(points, occupancies, code)
         divergence = kl_divergence(posterior, self.prior(len(points), points.device)).sum(-1)
         logits = self.decode(points, posterior.rsample(), code).float()
         entropy = functional.binary_cross_entropy_with_logits(
-            logits, occupancies.float(), reduction="none"
+            logits, occupancies.float(), weight=weights, reduction="none"
         )
         return -entropy.sum(-1) - divergence

@@ -15,6 +15,7 @@ from tiny_shapes import Box, Sphere, voxels, write_shape
 from torch.utils.data import DataLoader
 
 from onet_core.errors import InputError
+from training.datasets.sampling import NEAR_DISTANCE
 from training.datasets.shapenet import INPUT_KINDS, Item, ShapeDataset
 
 BALL, PLATE = Sphere(0.4), Box((1.0, 0.5, 0.2))
@@ -115,19 +116,67 @@ def test_points_are_drawn_with_replacement_and_balanced(root: Path) -> None:
     assert abs(plain["occupancies"].mean() - 0.1 / 1.1**3) < 0.01
     stored = len(np.unique(plain["points"].round(3), axis=0))
     assert stored < 0.75 * 30_000  # all 30,000 would be there without replacement
-    balanced = ShapeDataset(root, "train", "none", points=1000, balanced=True)[1]
+    balanced = ShapeDataset(root, "train", "none", points=1000, sampling="equal")[1]
     assert balanced["occupancies"].sum() == 500
     assert agree(PLATE, balanced) > 0.98
     with pytest.raises(InputError, match="odd"):
-        ShapeDataset(root, "train", "none", points=3, balanced=True)
+        ShapeDataset(root, "train", "none", points=3, sampling="equal")
 
 
 def test_balancing_a_shape_without_inside(root: Path) -> None:
     path = root / "ball" / "a" / "points.npz"
     points = np.load(path)["points"]
     np.savez(path, points=points, occupancies=np.zeros(len(points), bool))
-    item = ShapeDataset(root, "train", "none", points=10, balanced=True)[0]
+    item = ShapeDataset(root, "train", "none", points=10, sampling="equal")[0]
     assert item["occupancies"].sum() == 0
+
+
+def near(shape: Sphere, points: np.ndarray) -> np.ndarray:
+    return np.abs(np.linalg.norm(points, axis=1) - shape.radius) < NEAR_DISTANCE
+
+
+def test_few_points_are_64(root: Path) -> None:
+    item = ShapeDataset(root, "train", "none", points=2048, sampling="uniform64")[0]
+    assert item["points"].shape == (64, 3)
+    assert "weights" not in item
+
+
+def test_half_of_the_points_near_the_surface(root: Path) -> None:
+    for sampling in ("surface", "near"):
+        item = ShapeDataset(root, "train", "none", points=4000, sampling=sampling)[0]
+        assert near(BALL, item["points"]).mean() == pytest.approx(0.5, abs=0.01)
+        assert agree(BALL, item) > 0.98
+        assert ("weights" in item) == (sampling == "near")
+
+
+def test_weights_keep_the_loss_of_an_even_draw(root: Path) -> None:
+    """Means over the box of functions whose integrals are known, from points half near."""
+    dataset = ShapeDataset(root, "train", "none", points=2000, sampling="near")
+    items = [dataset[0] for _ in range(60)]
+    points, weights = (
+        np.concatenate([item[name] for item in items]) for name in ("points", "weights")
+    )
+    stored = np.load(root / "ball" / "a" / "points.npz")["points"].astype(np.float32)
+    functions = {
+        "one": lambda p: np.ones(len(p)),
+        "inside": lambda p: inside(BALL, p),
+        "shell": lambda p: near(BALL, p).astype(float),
+        "x squared": lambda p: p[:, 0] ** 2,
+    }
+    for name, function in functions.items():
+        even = function(stored).mean()
+        assert (weights * function(points)).mean() == pytest.approx(even, rel=0.02), name
+    # The shell is hit so often that its share has a far smaller spread than an even draw's.
+    shares = [(item["weights"] * near(BALL, item["points"])).mean() for item in items]
+    even = near(BALL, stored).mean()
+    assert np.std(shares) < 0.3 * np.sqrt(even * (1 - even) / 2000)
+
+
+def test_unknown_samplings_are_refused(root: Path) -> None:
+    with pytest.raises(InputError, match="uniform64"):
+        ShapeDataset(root, "train", "none", sampling="lucky")
+    with pytest.raises(InputError, match="halved"):
+        ShapeDataset(root, "train", "none", points=5, sampling="near")
 
 
 def test_unpacked_labels_and_lists_without_their_shapes(

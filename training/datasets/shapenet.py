@@ -26,6 +26,7 @@ from onet_core.inputs.voxels import read_binvox
 
 from ..labelled import JITTER, list_shapes
 from .files import LabelledPoints, read_arrays, read_points
+from .sampling import FEW_POINTS, check_sampling, draw_halves, near_surface
 
 Item = dict[str, NDArray[Any]]
 
@@ -39,8 +40,9 @@ class ShapeDataset(Dataset[Item]):
     """The shapes of a split.
 
     An item holds float32 arrays: `points` (T, 3) and `occupancies` (T,) of 0 and 1, drawn with
-    replacement from the labelled points; `inputs`; and, where `points_iou` is given, `points_iou`
-    (N, 3) and `occupancies_iou` (N,). `inputs` is by kind:
+    replacement from the labelled points; with the sampling `near` also `weights` (T,); `inputs`;
+    and, where `points_iou` is given, `points_iou` (N, 3) and `occupancies_iou` (N,). `inputs` is by
+    kind:
 
     points: (input_points, 3), drawn with replacement from the surface samples, with Gaussian noise
     of deviation `input_noise`, in every split; voxels: (32, 32, 32) along x, y, z; image:
@@ -59,7 +61,7 @@ class ShapeDataset(Dataset[Item]):
         *,
         categories: Sequence[str] | None = None,
         points: int = 2048,
-        balanced: bool = False,
+        sampling: str = "uniform",
         points_file: str = "points.npz",
         pointcloud_file: str = "pointcloud.npz",
         voxels_file: str = "model.binvox",
@@ -74,7 +76,7 @@ class ShapeDataset(Dataset[Item]):
     ) -> None:
         """Lists the shapes; nothing of them is read yet.
 
-        balanced: half of the query points outside, half inside, where a shape has both.
+        sampling: how query points are drawn, one of `training.datasets.sampling.SAMPLINGS`.
         image_augment: random square crops of 75 to 100 % of the area, else the central square.
         points_iou: so many labelled points in each item, the same each time. cache_bytes: how much
         all workers together may keep in memory. A listed shape without its points is left out,
@@ -84,11 +86,10 @@ class ShapeDataset(Dataset[Item]):
             raise InputError(
                 f"The input kind {input_kind!r} is unknown; there are {', '.join(INPUT_KINDS)}."
             )
-        if balanced and points % 2:
-            raise InputError(f"An odd number of points ({points}) can't be balanced.")
+        check_sampling(sampling, points)
         self.input_kind = input_kind
-        self.points = points
-        self.balanced = balanced
+        self.points = FEW_POINTS if sampling == "uniform64" else points
+        self.sampling = sampling
         self.points_file = points_file
         self.pointcloud_file = pointcloud_file
         self.voxels_file = voxels_file
@@ -130,7 +131,9 @@ class ShapeDataset(Dataset[Item]):
         rng = self._generator(index)
         labelled = self._labelled(index)
         item = {"inputs": self._input(index, rng)}
-        chosen = self._query(labelled, rng)
+        chosen, weights = self._query(index, labelled, rng)
+        if weights is not None:
+            item["weights"] = weights
         item["points"] = _jittered(labelled.points[chosen], rng)
         item["occupancies"] = labelled.labels(chosen)
         if self.points_iou is not None:
@@ -150,15 +153,18 @@ class ShapeDataset(Dataset[Item]):
             return np.random.default_rng(int(torch.randint(2**62, ())))
         return np.random.default_rng(self._seed(index))
 
-    def _query(self, labelled: LabelledPoints, rng: np.random.Generator) -> NDArray[np.int64]:
-        if not self.balanced:
-            return rng.integers(len(labelled.points), size=self.points)
-        inside = np.unpackbits(labelled.packed, count=len(labelled.points)).view(bool)
-        groups = [np.flatnonzero(~inside), np.flatnonzero(inside)]
-        if not all(len(group) for group in groups):
-            return rng.integers(len(labelled.points), size=self.points)
-        half = self.points // 2
-        return np.concatenate([group[rng.integers(len(group), size=half)] for group in groups])
+    def _query(
+        self, index: int, labelled: LabelledPoints, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+        total = len(labelled.points)
+        if self.sampling == "equal":
+            inside = np.unpackbits(labelled.packed, count=total).view(bool)
+            return draw_halves(inside, self.points, rng)[0], None
+        if self.sampling in ("surface", "near"):
+            near = np.unpackbits(self._near(index, labelled), count=total).view(bool)
+            chosen, weights = draw_halves(near, self.points, rng)
+            return chosen, weights if self.sampling == "near" else None
+        return rng.integers(total, size=self.points), None
 
     def _input(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         if self.input_kind == "points":
@@ -178,6 +184,14 @@ class ShapeDataset(Dataset[Item]):
     def _labelled(self, index: int) -> LabelledPoints:
         path = self.folders[index] / self.points_file
         return self._cached("points", index, lambda: read_points(path), lambda found: found.nbytes)
+
+    def _near(self, index: int, labelled: LabelledPoints) -> NDArray[np.uint8]:
+        """A bit for each labelled point: set where it is near the surface."""
+
+        def measure() -> NDArray[np.uint8]:
+            return np.packbits(near_surface(labelled.points, self._surface(index)))
+
+        return self._cached("near", index, measure, lambda found: found.nbytes)
 
     def _surface(self, index: int) -> NDArray[np.floating]:
         path = self.folders[index] / self.pointcloud_file

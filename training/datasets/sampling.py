@@ -1,0 +1,53 @@
+"""Which of a shape's labelled points a training step is shown (section 4.6 of the paper)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from onet_core.errors import InputError
+
+# What a configuration can ask for, and what it means. The first four are the paper's ablation.
+SAMPLINGS = {
+    "uniform": "evenly over the box",
+    "uniform64": "evenly over the box, 64 of them, whatever the configured number",
+    "equal": "half outside, half inside",
+    "surface": "half near the surface, half away from it",
+    "near": "as surface, with weights that keep the loss that of an even draw",
+}
+FEW_POINTS = 64
+# What counts as near: about a cell of the 32^3 grid.
+NEAR_DISTANCE = 0.03
+
+
+def check_sampling(sampling: str, points: int) -> None:
+    """Raises InputError where there is no such sampling, or it can't halve the number of points."""
+    if sampling not in SAMPLINGS:
+        raise InputError(f"The sampling {sampling!r} is unknown; there are {', '.join(SAMPLINGS)}.")
+    if sampling in ("equal", "surface", "near") and points % 2:
+        raise InputError(f"An odd number of points ({points}) can't be halved for {sampling!r}.")
+
+
+def near_surface(points: NDArray[np.floating], surface: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which points (N, 3) have a surface sample (M, 3) within NEAR_DISTANCE: (N,)."""
+    tree = cKDTree(surface.astype(np.float32), balanced_tree=False, compact_nodes=False)
+    distances, _ = tree.query(points.astype(np.float32), distance_upper_bound=NEAR_DISTANCE)
+    return np.isfinite(distances)
+
+
+def draw_halves(
+    group: NDArray[np.bool_], count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices (count,), with replacement: half outside of a group (N,), then half within it.
+
+    Also the weight of each: a weighted sum over the points drawn is on average that over as many
+    points drawn evenly (stratified sampling). Where either side is empty the draw is even.
+    """
+    sides = [np.flatnonzero(~group), np.flatnonzero(group)]
+    if not all(len(side) for side in sides):
+        return rng.integers(len(group), size=count), np.ones(count, np.float32)
+    half = count // 2
+    chosen = np.concatenate([side[rng.integers(len(side), size=half)] for side in sides])
+    shares = np.array([len(side) / len(group) for side in sides], dtype=np.float32)
+    return chosen, np.repeat(shares * 2, half)
