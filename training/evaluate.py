@@ -106,7 +106,7 @@ def evaluate_network(
         methods = {NETWORK: _reconstructing(reconstructor, settings)}
     evaluation = Evaluation(description, root.resolve().name, protocol)
     categories = list(dict.fromkeys(category for category, _ in shapes))
-    made = make_baselines(baselines, description, root, protocol, categories, progress)
+    made = make_baselines(baselines, network, description, root, protocol, categories, progress)
     methods |= made.methods
     evaluation.provenance = {
         "Commit": commit_text(),

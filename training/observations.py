@@ -92,17 +92,23 @@ def read_voxels(folder: Path) -> NDArray[np.bool_]:
     return occupied
 
 
-def read_view(folder: Path, size: int) -> NDArray[np.float32]:
-    """The first view of one shape, (3, size, size) in [0, 1]: as the original resizes it."""
+def list_views(folder: Path) -> list[Path]:
+    """The pictures of one shape, in order. Raises InputError where there are none."""
     views = folder / IMAGE_FOLDER
     paths = sorted(path for suffix in ("jpg", "png") for path in views.glob(f"*.{suffix}"))
     if not paths:
         raise InputError(f"There are no pictures in {views}.")
+    return paths
+
+
+def read_view(folder: Path, size: int, view: int = 0) -> NDArray[np.float32]:
+    """One view of a shape, (3, size, size) in [0, 1]: as the original resizes it."""
+    path = list_views(folder)[view]
     try:
-        with Image.open(paths[0]) as file:
+        with Image.open(path) as file:
             picture = file.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{paths[0]} is not a readable picture.") from error
+        raise InputError(f"{path} is not a readable picture.") from error
     scale = size / min(picture.size)
     picture = picture.resize(
         (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BILINEAR

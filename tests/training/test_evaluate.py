@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from safetensors.torch import load_file
 from tiny_shapes import Box, Sphere, labelled, write_shape
 from torch import Tensor, nn
@@ -20,8 +21,10 @@ from onet_core.inputs.observation import Observation
 from onet_core.models.build import build_network
 from onet_core.models.catalogue import read_description
 from onet_core.models.description import ModelDescription
+from onet_core.models.encoders import ImageEncoder
 from onet_core.models.weights import save_weights
 from training.baselines.methods import choose_baselines
+from training.baselines.pictures import PictureIndex, code_features, pixel_features
 from training.conditions import Conditions, with_holes
 from training.evaluate import evaluate_network, main
 from training.evaluation import Evaluation
@@ -347,9 +350,28 @@ def test_impossible_conditions_are_input_errors(conditions: dict[str, Any], name
         Conditions(**conditions)
 
 
-def test_pictures_have_no_nearest_baseline(root: Path) -> None:
-    with pytest.raises(InputError, match="oracle"):
+def test_pictures_have_their_own_nearest_baselines(root: Path) -> None:
+    with pytest.raises(InputError, match="nearest_pixels"):
         evaluate_network(ExactBalls(), IMAGE, root, baselines=["nearest"], device="cpu")
+    with pytest.raises(ModelError, match="no code of a picture"):
+        evaluate_network(ExactBalls(), IMAGE, root, baselines=["nearest_code"], device="cpu")
+
+
+def test_the_training_shape_that_looks_alike_is_found(tmp_path: Path) -> None:
+    colours = {"red": (200, 10, 10), "green": (10, 200, 10), "blue": (10, 10, 200)}
+    for name, colour in colours.items():
+        folder = write_shape(tmp_path, "c", name, Sphere(0.3), split="train", count=200)
+        Image.new("RGB", (137, 137), colour).save(folder / "img_choy2016" / "001.jpg")
+    torch.manual_seed(0)
+    encoder = ImageEncoder(16).eval()
+    for features in (pixel_features, code_features(encoder)):
+        index = PictureIndex(features, 64)
+        for name in colours:
+            index.add("c", name, tmp_path / "c" / name)
+        for name, colour in colours.items():
+            seen = np.array(colour, dtype=np.float32)[:, None, None] / 255 + 0.01
+            found = index.nearest(np.broadcast_to(seen, (3, 64, 64)).copy())
+            assert found == ("c", name)
 
 
 def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import nn
 from tqdm import tqdm
 
 from onet_core.errors import InputError
@@ -27,12 +28,13 @@ from ..observations import read_voxels
 from ..protocol import Protocol
 from .copies import ShapeCopy, TrainingShapes, best_overlap
 from .mean_shapes import mean_shape
+from .pictures import PictureIndex, code_features, pixel_features
 from .surfaces import SURFACINGS, chosen_parameters, contains, missing_for
 
 BASELINES = {
     "points": ("mean", "nearest", "oracle", "poisson", "ball_pivoting", "alpha", "blender"),
     "voxels": ("mean", "nearest", "oracle", "marching_cubes", "smoothed"),
-    "image": ("mean", "oracle"),
+    "image": ("mean", "nearest_pixels", "nearest_code", "oracle"),
     "none": ("mean", "oracle"),
 }
 ALL = "all"
@@ -76,6 +78,7 @@ def choose_baselines(names: Sequence[str], input_kind: str) -> tuple[list[str], 
 
 def make_baselines(
     names: Sequence[str],
+    network: nn.Module,
     description: ModelDescription,
     root: Path,
     protocol: Protocol,
@@ -84,14 +87,23 @@ def make_baselines(
 ) -> Baselines:
     """The named baselines, ready to answer; training shapes are read once, where they are needed.
 
-    description: of the model beside which they stand. Unusable training shapes are left out and
-    listed. Raises InputError.
+    network, description: the model beside which they stand. Unusable training shapes are left out
+    and listed. Raises InputError.
     """
     chosen, notes = choose_baselines(names, description.input_kind)
     made = Baselines(notes=notes)
     copying = [name for name in chosen if name not in SURFACINGS]
     if copying:
-        _add_training_shapes(made, copying, description, root, protocol, categories, progress)
+        features = {
+            name: code_features(network) if name == "nearest_code" else pixel_features
+            for name in copying
+            if name in ("nearest_pixels", "nearest_code")
+        }
+        size = int(description.inputs.get("image_size", 224))
+        pictures = {name: PictureIndex(feature, size) for name, feature in features.items()}
+        _add_training_shapes(
+            made, copying, pictures, description, root, protocol, categories, progress
+        )
     for name in chosen:
         if name in SURFACINGS:
             _add_surfacing(made, name, description, protocol)
@@ -126,6 +138,7 @@ def _add_surfacing(
 def _add_training_shapes(
     made: Baselines,
     names: Sequence[str],
+    pictures: Mapping[str, PictureIndex],
     description: ModelDescription,
     root: Path,
     protocol: Protocol,
@@ -143,10 +156,12 @@ def _add_training_shapes(
             try:
                 shape = read_shape(root, category, name)
                 voxels = read_voxels(shape.folder) if with_voxels else None
+                for views in pictures.values():
+                    views.add(category, name, shape.folder)
             except InputError as error:
                 made.skipped.append(f"(training) {error}")
                 continue
-            if set(names) - {"mean"}:
+            if {"nearest", "oracle"} & set(names):
                 index.add(shape, voxels)
             if "mean" in names:
                 members.append(thinned(shape, surface=0))
@@ -155,11 +170,12 @@ def _add_training_shapes(
     bar.close()
 
     @functools.lru_cache(maxsize=KEPT_COPIES)
-    def copy(chosen: int) -> ShapeCopy:
-        return ShapeCopy(read_shape(root, *index.shapes[chosen]))
+    def copy(chosen: tuple[str, str]) -> ShapeCopy:
+        return ShapeCopy(read_shape(root, *chosen))
 
-    def copied(chosen: int, seconds: dict[str, float] | None = None) -> Answer:
-        return Answer(copy(chosen), seconds or {}, "/".join(index.shapes[chosen]))
+    def copied(chosen: tuple[str, str], start: float) -> Answer:
+        seconds = {"search": time.perf_counter() - start}
+        return Answer(copy(chosen), seconds, "/".join(chosen))
 
     def mean(target: LabelledShape, observation: Observation | None) -> Answer:
         return Answer(means[target.category])
@@ -171,16 +187,25 @@ def _add_training_shapes(
             chosen = index.nearest_to_points(observation.frame.to_source(observation.data))
         else:
             chosen = index.nearest_to_voxels(observation.data)
-        return copied(chosen, {"search": time.perf_counter() - start})
+        return copied(index.shapes[chosen], start)
+
+    def looking_alike(views: PictureIndex) -> Method:
+        def answer(target: LabelledShape, observation: Observation | None) -> Answer:
+            assert observation is not None
+            start = time.perf_counter()
+            return copied(views.nearest(observation.data), start)
+
+        return answer
 
     def oracle(target: LabelledShape, observation: Observation | None) -> Answer:
         start = time.perf_counter()
         chosen = best_overlap(target, index, lambda entry: read_shape(root, *entry))
-        return copied(chosen, {"search": time.perf_counter() - start})
+        return copied(index.shapes[chosen], start)
 
-    known: dict[str, Callable[[LabelledShape, Observation | None], Answer]] = {
+    known: dict[str, Method] = {
         "mean": mean,
         "nearest": nearest,
         "oracle": oracle,
+        **{name: looking_alike(views) for name, views in pictures.items()},
     }
     made.methods |= {name: known[name] for name in names}
