@@ -12,6 +12,7 @@ from ..convolutional.network import LocalDecoder
 from ..convolutional.planes import PLANES
 from .field import PreparedField
 from .folding import matrix
+from .neighbours import PreparedNeighbours
 from .products import map_points
 
 GRID = "grid"
@@ -124,8 +125,9 @@ class LocalField(PreparedField):
 
     def __init__(self, decoder: LocalDecoder, code: Code) -> None:
         super().__init__()
-        self._code = code
-        self._neighbours = decoder.neighbours
+        self._neighbours = None
+        if decoder.neighbours is not None:
+            self._neighbours = PreparedNeighbours(decoder.neighbours, code)
         self._table = FeatureTable(code, decoder.padding)
         mixes = [matrix(layer) for layer in decoder.fc_c]
         carry = torch.zeros_like(mixes[0].bias)
@@ -172,7 +174,7 @@ class LocalField(PreparedField):
         features = self._table(points)
         if self._neighbours is None:
             return features
-        return features + self._neighbours(points[None], self._code, features[None])[0]
+        return features + self._neighbours(points, features)
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
         """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""

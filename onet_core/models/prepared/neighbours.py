@@ -1,0 +1,62 @@
+"""Attention to the nearest points of a cloud, prepared for one object."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn import functional
+
+from ...devices import exact_products
+from ..convolutional.neighbours import REACH, UNIT, NeighbourFeatures
+from .folding import matrix
+
+Code = dict[str, Tensor]
+
+
+class PreparedNeighbours:
+    """What `NeighbourFeatures` gives, for one cloud.
+
+    The search tree and what does not depend on the query are made once. The neighbours come first
+    in all arrays, so that softmax and sums run over whole rows.
+
+    code: "cloud" (1, N, 3), "cloud_features" (1, N, C) and "spacing" (1,).
+    """
+
+    def __init__(self, neighbours: NeighbourFeatures, code: Code) -> None:
+        self._module = neighbours
+        self._cloud = code["cloud"][0].detach()
+        self._count = min(neighbours.neighbours, len(self._cloud))
+        self._tree = cKDTree(self._cloud.cpu().numpy())
+        self._space = float(code["spacing"][0])
+        # The last of the nine numbers that describe an offset is the same for all.
+        weight, bias = matrix(neighbours.fc_offset)
+        constant = bias + weight[:, 8] * (20 * self._space)
+        self._offset = weight[:, :8].float().contiguous(), constant.float()
+        with torch.no_grad():
+            self._known = neighbours.fc_neighbour(code["cloud_features"][0])
+
+    def __call__(self, points: Tensor, features: Tensor) -> Tensor:
+        """Features (n, C) at points (n, 3); features: what the planes say there, (n, C)."""
+        module = self._module
+        index = self._nearest(points)
+        shape = (self._count, len(points), -1)
+        offset = points - self._cloud.index_select(0, index).view(shape)
+        distance = offset.square().sum(-1, keepdim=True).clamp_min(1e-12).sqrt()
+        both = torch.cat([offset, distance], dim=-1)
+        seen = torch.cat([both / UNIT, both / self._space], dim=-1).clamp(-REACH, REACH)
+        with exact_products(points.device):
+            net = functional.linear(seen, *self._offset)
+        net = net + self._known.index_select(0, index).view(shape) + module.fc_plane(features)
+        net = functional.relu(module.fc_1(functional.relu(net)))
+        share = module.fc_weight(net).softmax(0)
+        heads = net.unflatten(-1, (module.HEADS, -1)) * share.unsqueeze(-1)
+        return module.fc_out(heads.sum(0).flatten(-2))
+
+    def _nearest(self, points: Tensor) -> Tensor:
+        """Numbers of the nearest points of the cloud, (neighbours * n,), the nearest first."""
+        queries = points.detach().cpu().numpy()
+        neighbours = range(1, self._count + 1)
+        _, found = self._tree.query(queries, k=neighbours, workers=torch.get_num_threads())
+        return torch.from_numpy(np.ascontiguousarray(found.T).ravel()).to(points.device)
