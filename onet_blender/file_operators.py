@@ -122,6 +122,14 @@ class ONET_OT_import_model(WorkerOperator, bpy.types.Operator):
         default="*.pt;*.pth", options={"HIDDEN"}
     )
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        folders = runtime().folders
+        if folders and folders[0].is_dir():
+            return True
+        cls.poll_message_set("Choose a model folder in the preferences first")
+        return False
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:
             return super().invoke(context, event)
@@ -132,10 +140,7 @@ class ONET_OT_import_model(WorkerOperator, bpy.types.Operator):
         source = Path(bpy.path.abspath(self.filepath))
         if not source.is_file():
             raise InputError(f"There is no file {source}.")
-        folders = runtime().folders
-        if not folders or not folders[0].is_dir():
-            raise InputError("There is no model folder: choose one in the extension's preferences.")
-        params = {"source": str(source.resolve()), "target": str(folders[0].resolve())}
+        params = {"source": str(source.resolve()), "target": str(runtime().folders[0].resolve())}
         return engine_session.client(runtime()).start("convert", params)
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> str:

@@ -107,7 +107,7 @@ class MeshSettings:
         options={"SKIP_SAVE"},
     )
     crop_outliers: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Leave Out Stray Points",
+        name="Leave Out Strays",
         description="Leave out points that lie far from all others, as scanners make them",
         options={"SKIP_SAVE"},
     )

@@ -60,6 +60,7 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
         for name in settings_of(choices.input_kind):
             if name not in ("pose", "crop_outliers"):
                 column.prop(choices, name)
+        self.layout.operator("onet.import_model", icon="IMPORT")
 
 
 class ONET_PT_result(OnetPanel, bpy.types.Panel):
@@ -77,8 +78,7 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
         kept, width = item.onet, characters(context)
         draw_text(layout, f"{item.name}, from {kept.source}, by {kept.model}", width)
         for sentence in findings(item):
-            icon = "CHECKMARK" if "lie within" in sentence else "INFO"
-            draw_text(layout, sentence, width, icon=icon)
+            draw_text(layout, sentence, width, icon="INFO")
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         layout.operator("onet.take_settings", icon="EYEDROPPER")
 

@@ -330,13 +330,12 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
 
 
 def summary(made: bpy.types.Object, answer: Answer) -> str:
-    """What to tell the user about what was made."""
+    """One line for the user about what was made."""
     seconds = sum(answer.values["seconds"].values())
-    told = (
+    return (
         f"{made.name}: {len(made.data.polygons):,} faces in {seconds:.1f} s "
         f"with the model {answer.values['model']!r}"
     )
-    return ". ".join([told, *findings(made)])
 
 
 def findings(made: bpy.types.Object) -> list[str]:

@@ -18,6 +18,7 @@ from onet_core.errors import InputError
 SHEAR = 1e-5
 # Along the longest side; the networks see 32.
 VOXELS_OF_A_VOLUME = 64
+MAKES_INSTANCES = ("NODES", "PARTICLE_SYSTEM")
 # Types of objects that have a mesh when evaluated.
 HAS_MESH = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 
@@ -138,6 +139,9 @@ def _parts(
     """The object itself, evaluated, and its instances; each with its world transform."""
     evaluated = item.evaluated_get(depsgraph)
     yield evaluated, evaluated.matrix_world
+    # What follows looks at everything in the scene.
+    if not (item.is_instancer or any(part.type in MAKES_INSTANCES for part in item.modifiers)):
+        return
     for instance in depsgraph.object_instances:
         if (
             instance.is_instance

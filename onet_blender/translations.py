@@ -126,7 +126,7 @@ GERMAN = {
     "Colours": "Farben",
     "Give the mesh the colours of the points or faces, where there are any": "Gibt dem Mesh die "
     "Farben der Punkte oder Flächen, wo es welche gibt",
-    "Leave Out Stray Points": "Verirrte Punkte weglassen",
+    "Leave Out Strays": "Ausreißer weglassen",
     "Leave out points that lie far from all others, as scanners make them": "Lässt Punkte weg, die "
     "weit von allen anderen liegen, wie Scanner sie hinterlassen",
     "Place": "Aufstellen",
@@ -169,6 +169,8 @@ GERMAN = {
     "Select an object first": "Erst ein Objekt auswählen",
     "Go to object mode first": "Erst in den Objektmodus wechseln",
     "Select an object that was reconstructed": "Ein rekonstruiertes Objekt auswählen",
+    "Choose a model folder in the preferences first": "Erst in den Einstellungen einen "
+    "Modellordner wählen",
     "There is no clipboard without a window": "Ohne Fenster gibt es keine Zwischenablage",
     "Background: left out by the mask": "Hintergrund: durch die Maske weggelassen",
     "Background: transparent": "Hintergrund: durchsichtig",

@@ -170,7 +170,7 @@ def test_an_original_checkpoint_is_imported(
     source, folder = tmp_path / "mine.pt", tmp_path / "models"
     root = Path(onet_blender.__file__).parents[1]
     subprocess.run([runtime_python, "-c", MAKE_CHECKPOINT, str(source)], check=True, cwd=root)
-    with pytest.raises(RuntimeError, match="no model folder"):
+    with pytest.raises(RuntimeError, match="Choose a model folder"):
         bpy.ops.onet.import_model(filepath=str(source))
     folder.mkdir()
     preferences = bpy.context.preferences.addons["onet_blender"].preferences

@@ -53,7 +53,6 @@ def test_what_was_removed_is_told(models: Path, alpha: float, masked: bool, told
     made = reconstruct(models, picture="photo", mask=mask)
     assert made.onet.background == told
     assert pictures.BACKGROUNDS[told] in reconstruction.findings(made)
-    assert pictures.BACKGROUNDS[told] in activity.message("onet.reconstruct")
     assert made.onet.picture == bpy.data.images["photo"]
     assert made.onet.mask == (bpy.data.images["mask"] if masked else None)
     # Again, with the same picture and mask.
