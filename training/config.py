@@ -19,11 +19,11 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from onet_core.errors import OnetError
 from onet_core.models.description import ModelDescription
 
-from .augment import AUGMENTATIONS
+from .augmentation import AugmentationError, check_augmentations
 from .datasets.sampling import SAMPLINGS
 
 CONFIGS = Path(__file__).parent / "configs"
-INPUT_KINDS = ("image", "points", "voxels", "none")
+INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 
 
@@ -39,8 +39,10 @@ class DataConfig:
     points: query points per shape and step; points_file: the file they are drawn from while
     training; sampling: how they are drawn, one of `training.datasets.sampling.SAMPLINGS`.
     input_points: size of the input cloud; input_noise: standard deviation per coordinate, in every
-    split. image_folder, image_size: views and the edge they are resized to; image_augment: random
-    crops. augmentations: names from `training.augment`, applied in order, training only.
+    split; input_noise_range: lowest and highest, between which it is drawn for each shape while
+    training, None for input_noise. image_folder, image_size: views and the edge they are resized
+    to; image_augment: random crops. augmentations: names from `training.augmentation`, or names
+    with settings such as {missing: {most: 0.3}}, applied in order, training only.
     """
 
     root: str = "data/ShapeNet"
@@ -55,10 +57,11 @@ class DataConfig:
     input_kind: str = "points"
     input_points: int = 300
     input_noise: float = 0.005
+    input_noise_range: list[float] | None = None
     image_folder: str = "img_choy2016"
     image_size: int = 224
     image_augment: bool = False
-    augmentations: list[str] = field(default_factory=list)
+    augmentations: list[Any] = field(default_factory=list)
     workers: int = 4
 
 
@@ -87,11 +90,14 @@ class TrainingConfig:
     schedule: `constant` (the original) or `cosine` to zero at max_steps, after a linear rise over
     warmup_steps. gradient_clip: largest norm of the gradients of the loss per point, None for no
     limit.
+    early_stopping: end after so many validations without a better figure, None to go on; compile:
+    let torch.compile fuse the loss, which pays off on GPUs after a slow first step; pictures: so
+    many validation shapes are drawn for TensorBoard.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
     divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
     its own. initial_weights: a weights file to start from. devices: how many, None for all that
-    are there.
+    are there; nodes: machines, see `training.train`.
     """
 
     batch_size: int = 64
@@ -110,9 +116,13 @@ class TrainingConfig:
     ema: float = 0.0
     seed: int = 0
     select: str = "iou"
+    early_stopping: int | None = None
+    compile: bool = False
+    pictures: int = 4
     divergence_weight: float = 1.0
     initial_weights: str | None = None
     devices: int | None = None
+    nodes: int = 1
 
 
 @dataclass
@@ -306,8 +316,17 @@ def _check(config: Config, where: str) -> None:
     one_of("training.precision", training.precision, PRECISIONS)
     one_of("training.select", training.select, ("iou", "loss"))
     one_of("training.schedule", training.schedule, ("constant", "cosine"))
-    for name in data.augmentations:
-        one_of("data.augmentations", name, tuple(AUGMENTATIONS))
+    try:
+        check_augmentations(data.augmentations, data.input_kind)
+    except AugmentationError as error:
+        raise ConfigError(f"In {where}: {error}") from error
+    noise = data.input_noise_range
+    require(
+        noise is None or (len(noise) == 2 and 0 <= noise[0] <= noise[1]),
+        "data.input_noise_range",
+        noise,
+        "null or two deviations, the lower one first",
+    )
     positive = {
         "data.points": data.points,
         "data.input_points": data.input_points,
@@ -319,6 +338,7 @@ def _check(config: Config, where: str) -> None:
         "training.validate_every": training.validate_every,
         "training.checkpoint_every": training.checkpoint_every,
         "training.backup_every": training.backup_every,
+        "training.nodes": training.nodes,
         "test.points_iou": test.points_iou,
         "test.batch_size": test.batch_size,
     }
@@ -330,6 +350,7 @@ def _check(config: Config, where: str) -> None:
         "model.padding": config.model.padding,
         "training.weight_decay": training.weight_decay,
         "training.warmup_steps": training.warmup_steps,
+        "training.pictures": training.pictures,
     }.items():
         require(number >= 0, key, number, "0 or more")
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
@@ -340,6 +361,10 @@ def _check(config: Config, where: str) -> None:
         "data.points",
         data.points,
         f"even for the sampling {data.sampling!r}",
+    )
+    patience = training.early_stopping
+    require(
+        patience is None or patience > 0, "training.early_stopping", patience, "above 0, or null"
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")

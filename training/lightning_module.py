@@ -14,7 +14,7 @@ from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
 from onet_core.models.occupancy_network import OccupancyNetwork
 
-from .augment import Batch, augment
+from .augmentation import Batch, Choice, augment
 from .latents import LATENT_PACE, ShapeLatents
 
 
@@ -49,7 +49,7 @@ class OccupancyTraining(lightning.LightningModule):
         schedule: str = "constant",
         warmup_steps: int = 0,
         max_steps: int | None = None,
-        augmentations: tuple[str, ...] = (),
+        augmentations: tuple[Choice, ...] = (),
         latents: ShapeLatents | None = None,
         divergence_weight: float = 1.0,
     ) -> None:
@@ -125,18 +125,23 @@ class OccupancyTraining(lightning.LightningModule):
         self.log("loss", loss / batch["points"].shape[1], prog_bar=True)
         return loss
 
+    def latent_and_code(self, batch: Batch) -> tuple[Tensor, Any]:
+        """What the shapes of a batch are validated with: z (B, z_dim) and the network's code."""
+        network, inputs = self.network, batch["inputs"]
+        if self.latents is not None:
+            z = self.latents.means[inputs]
+            return z, network.encode_inputs(z)
+        code = network.encode_inputs(inputs)
+        if self.description.input_kind == "none":
+            return network.infer_z(batch["points"], batch["occupancies"], code).mean, code
+        return inputs.new_zeros(len(inputs), network.z_dim, dtype=torch.float32), code
+
     def validation_step(self, batch: Batch, index: int) -> None:
         """IoU over the validation points of each shape, and the loss."""
-        network = self.network
         target = batch["occupancies_iou"] >= 0.5
         points = batch["points_iou"]
-        z = points.new_zeros(len(points), network.z_dim)
-        if self.latents is not None:
-            z = self.latents.means[batch["inputs"]]
-        code = network.encode_inputs(batch["inputs"] if self.latents is None else z)
-        if self.description.input_kind == "none" and self.latents is None:
-            z = network.infer_z(batch["points"], batch["occupancies"], code).mean
-        probability = torch.sigmoid(network.decode(points, z, code).float())
+        z, code = self.latent_and_code(batch)
+        probability = torch.sigmoid(self.network.decode(points, z, code).float())
         threshold = self.description.threshold
         size = len(points)
         self.log(

@@ -2,6 +2,15 @@
 
 The loop, mixed precision, several GPUs, checkpoints and logs are Lightning's. A run that was
 stopped, however abruptly, goes on from its last checkpoint when the same command is given again.
+
+All GPUs of a machine are used, and `training.batch_size` is shared out among them. On several
+machines with G GPUs each, the same command is given on every one of them, with a folder for the
+output that all of them see:
+
+    torchrun --nnodes=2 --nproc-per-node=G --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
+        -m training.train free/points training.devices=G training.nodes=2
+
+TensorBoard shows losses, validation figures, meshes and throughput: `tensorboard --logdir out`.
 """
 
 from __future__ import annotations
@@ -10,11 +19,18 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
+import yaml
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    WeightAveraging,
+)
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -22,6 +38,7 @@ from torch.utils.data import DataLoader
 from onet_core.errors import ModelError, OnetError
 from onet_core.models.weights import load_weights
 
+from .callbacks import MeshPictures, ProgressLog, Throughput
 from .config import Config, ConfigError, load_config
 from .datasets.shapenet import ShapeDataset
 from .export import export_checkpoint, read_checkpoint
@@ -31,6 +48,12 @@ from .lightning_module import OccupancyTraining
 Tensors = Sequence[Tensor]
 
 LAST = "last.ckpt"
+CONFIG_FILE = "config.yaml"
+SAME_IN_A_RUN = {
+    "data": ("input_kind", "categories"),
+    "model": ("architecture", "network", "padding"),
+    "training": ("ema",),
+}
 logger = logging.getLogger(__name__)
 
 
@@ -59,6 +82,7 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
             image_folder=data.image_folder,
             input_points=data.input_points,
             input_noise=data.input_noise,
+            input_noise_range=data.input_noise_range,
             image_size=data.image_size,
             image_augment=data.image_augment and train,
             train=train,
@@ -111,6 +135,8 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
     )
     if knows_shapes_by_index(config):
         module.latents = ShapeLatents(shapes, module.network.z_dim)
+    if settings.compile:
+        module.loss = torch.compile(module.loss)  # type: ignore[method-assign]
     if settings.initial_weights:
         network, _ = load_weights(Path(settings.initial_weights), torch.device("cpu"))
         module.start_from(network)
@@ -128,19 +154,6 @@ class SavedAtEnd(Callback):
     ) -> None:
         """Comes before the averaged weights take the place of the others."""
         trainer.save_checkpoint(self.path)
-
-
-class ProgressLog(Callback):
-    """A line for every validation, for runs that nobody watches."""
-
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        """Logs the step and every figure."""
-        figures = ", ".join(
-            f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items())
-        )
-        logger.info("Step %d: %s", trainer.global_step, figures)
 
 
 def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
@@ -192,6 +205,11 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         directory, filename="{step}", save_top_k=-1, every_n_train_steps=settings.backup_every
     )
     callbacks: list[Callback] = [SavedAtEnd(directory / LAST), ProgressLog(), best, last, backup]
+    callbacks.append(Throughput(settings.log_every * settings.accumulate))
+    if settings.pictures:
+        callbacks.append(MeshPictures(settings.pictures))
+    if settings.early_stopping:
+        callbacks.append(EarlyStopping(monitor, mode=mode, patience=settings.early_stopping))
     if settings.ema:
         callbacks.append(AveragedWeights(settings.ema))
     clip = settings.gradient_clip
@@ -200,6 +218,7 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         max_epochs=-1,
         precision=settings.precision,  # type: ignore[arg-type]  # checked by load_config
         devices=settings.devices or "auto",
+        num_nodes=settings.nodes,
         accumulate_grad_batches=settings.accumulate,
         # The loss is a sum over the points, the limit one for their mean.
         gradient_clip_val=None if clip is None else clip * config.data.points,
@@ -213,6 +232,30 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         num_sanity_val_steps=0,
     )
     return trainer, best
+
+
+def assert_same_run(directory: Path, config: Config) -> None:
+    """Refuses to go on with a run whose data or network were configured otherwise.
+
+    What may change between two calls: where the data lie, how long and how fast it learns.
+    Raises ModelError, naming the settings.
+    """
+    if not (directory / LAST).exists() or not (directory / CONFIG_FILE).is_file():
+        return
+    # Not by load_config: an older version's file may have settings that are gone.
+    before = yaml.safe_load((directory / CONFIG_FILE).read_text(encoding="utf-8"))
+    now = config.to_dict()
+    changed = [
+        f"{section}.{key}"
+        for section, keys in SAME_IN_A_RUN.items()
+        for key in keys
+        if before[section].get(key) != now[section][key]
+    ]
+    if changed:
+        raise ModelError(
+            f"{directory} holds a run with another {', '.join(changed)}: choose another "
+            "output.directory, or remove it."
+        )
 
 
 def steps_done(checkpoint: Path, module: OccupancyTraining) -> int:
@@ -243,14 +286,18 @@ def train(config: Config) -> Path:
     lightning.seed_everything(config.training.seed, verbose=False)
     trainer, best = make_trainer(config)
     training, validation = make_loaders(config, trainer.world_size)
-    module = make_module(config, len(training.dataset))
+    shapes: Any = training.dataset
+    if config.data.input_kind == "index":
+        config.model.network["encoder_kwargs"] = {"shapes": len(shapes)}
+    module = make_module(config, len(shapes))
     done = steps_done(last, module)
+    assert_same_run(directory, config)
     if done:
         logger.info("Going on from step %d of %s.", done, last)
     # A resumed run must not see the draws of its beginning again.
     lightning.seed_everything(config.training.seed + done, workers=True, verbose=False)
     directory.mkdir(parents=True, exist_ok=True)
-    config.save(directory / "config.yaml")
+    config.save(directory / CONFIG_FILE)
     trainer.fit(module, training, validation, ckpt_path=last if done else None, weights_only=True)
     weights = directory / "weights.safetensors"
     if trainer.is_global_zero:

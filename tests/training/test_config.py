@@ -71,6 +71,45 @@ def test_original_values(name: str) -> None:
     assert config.output.directory == f"out/{name}"
 
 
+ABLATIONS = {
+    "full": {},
+    "sampling_uniform64": {"sampling": "uniform64"},
+    "sampling_equal": {"sampling": "equal"},
+    "sampling_surface": {"sampling": "surface"},
+    "architecture_noresnet": {"decoder": "cbatchnorm_noresnet"},
+    "architecture_nocbn": {"decoder": "batchnorm"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(ABLATIONS))
+def test_ablations_differ_from_the_full_model_in_one_thing(name: str) -> None:
+    full, ablated = load_config("img/onet"), load_config(f"ablation/{name}")
+    assert ablated.training.validate_every == 2000
+    assert ablated.training.batch_size == 64
+    assert (ablated.test.threshold, ablated.test.points_iou) == (0.2, 100_000)
+    assert ablated.test.points_iou_file == "points.npz"
+    changes = {
+        **{
+            key: value for key, value in vars(ablated.data).items() if value != vars(full.data)[key]
+        },
+        **{
+            key: value
+            for key, value in ablated.model.network.items()
+            if value != full.model.network[key]
+        },
+    }
+    assert changes == ABLATIONS[name]
+
+
+def test_representation_power() -> None:
+    config = load_config("repr_power/onet")
+    assert config.data.categories == ["03001627"]
+    assert (config.data.train_split, config.data.val_split) == ("train", "train")
+    assert config.data.points == 1024
+    assert (config.model.network["c_dim"], config.model.network["z_dim"]) == (512, 0)
+    assert config.test.threshold == 0.5
+
+
 def test_original_inputs_and_classes() -> None:
     cloud = load_config("pointcloud/onet").data
     assert (cloud.input_points, cloud.input_noise) == (300, 0.005)

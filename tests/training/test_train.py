@@ -50,6 +50,11 @@ NETWORKS = {
         "unconditional/onet_chairs",
         "{decoder: simple, c_dim: 0, z_dim: 4, decoder_kwargs: {hidden_size: 32}}",
     ),
+    "index": (
+        "repr_power/onet",
+        "{encoder: idx, decoder: cbatchnorm, c_dim: 16, z_dim: 0, encoder_kwargs: {shapes: 1}, "
+        "decoder_kwargs: {hidden_size: 16}}",
+    ),
     "generative": (
         "free/chair",
         "{z_dim: 4, channels: 8, hidden: 16, plane_resolution: 8, plane_width: 32}",
@@ -74,6 +79,7 @@ def tiny(root: Path, output: Path, kind: str = "points", *more: str) -> Config:
         "training.warmup_steps=0",
         "test.points_iou=1000",
         "test.batch_size=4",
+        "training.pictures=0",
         f"output.directory={output}",
     ]
     if kind == "image":
@@ -198,6 +204,15 @@ def test_generative_run_knows_its_shapes_and_samples_like_them(root: Path, tmp_p
     )
 
 
+def test_every_training_shape_has_a_code_of_its_own(root: Path, tmp_path: Path) -> None:
+    config = tiny(root, tmp_path, "index", "training.max_steps=60", "training.validate_every=30")
+    network, description = load_weights(train(config))
+    assert description.input_kind == "index"
+    assert network.encode_inputs(torch.arange(len(SHAPES))).shape == (len(SHAPES), 16)
+    losses = [value for _, value in curve(tmp_path, "loss")]
+    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+
+
 def test_initial_weights(root: Path, tmp_path: Path) -> None:
     first = train(tiny(root, tmp_path / "one", "points", "training.max_steps=2"))
     config = tiny(root, tmp_path / "two", "points", f"training.initial_weights={first}")
@@ -214,6 +229,38 @@ def test_checkpoints_that_cannot_be_resumed(root: Path, tmp_path: Path) -> None:
             train(tiny(root, tmp_path, kind))
         content = (tmp_path / "last.ckpt").read_bytes()
         (tmp_path / "last.ckpt").write_bytes(content[: len(content) // 2])
+
+
+def test_a_run_goes_on_only_with_its_own_configuration(root: Path, tmp_path: Path) -> None:
+    train(tiny(root, tmp_path, "points", "training.max_steps=1"))
+    for override, named in (
+        ("data.categories=null", "data.categories"),
+        ("training.ema=0.9", "ema"),
+    ):
+        with pytest.raises(ModelError, match=named):
+            train(tiny(root, tmp_path, "points", override))
+    train(tiny(root, tmp_path, "points", "training.max_steps=2", "training.learning_rate=1e-5"))
+
+
+def test_early_stopping(root: Path, tmp_path: Path) -> None:
+    # Without learning nothing gets better: the second validation is the last one.
+    options = ("training.learning_rate=1e-30", "training.early_stopping=1", "training.max_steps=50")
+    train(tiny(root, tmp_path, "points", *options, "training.validate_every=2"))
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert 4 <= state["global_step"] <= 8
+
+
+def test_throughput_and_meshes_are_shown(root: Path, tmp_path: Path) -> None:
+    train(tiny(root, tmp_path, "voxels", "training.max_steps=10", "training.pictures=2"))
+    shapes, points = (curve(tmp_path, f"{name}_per_second") for name in ("shapes", "points"))
+    assert shapes
+    for (_, one), (_, other) in zip(shapes, points, strict=True):
+        assert other == pytest.approx(256 * one, rel=1e-4)
+    assert all(0 <= share <= 1 for _, share in curve(tmp_path, "loader_share"))
+    log = EventAccumulator(str(tmp_path / "logs"))
+    log.Reload()
+    (event,) = log.Images("meshes")
+    assert (event.width, event.height) == (2 * 192, 2 * 192)
 
 
 def test_the_batch_is_shared_out(root: Path, tmp_path: Path) -> None:
