@@ -38,9 +38,9 @@ from .models.weights import load_weights
 Progress = Callable[[str, float], None]
 """Is told the stage and the fraction of the whole that is done, 0 to 1; may raise `Cancelled`."""
 
-# Local features take clouds of any size; beyond this more points cost time and add no detail that
-# their planes could hold.
-MOST_POINTS = 30_000
+# Local features take clouds of any size. Measured on validation shapes with noise of 0.005, IoU rises
+# up to this many points and falls beyond, where clouds are denser than any that was trained on.
+MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
