@@ -19,6 +19,8 @@ from onet_core.extraction.refine import (
 from onet_core.extraction.simplify import simplify
 from onet_core.extraction.surface import extract_surface
 from onet_core.mesh import Mesh
+from onet_core.models.decoders import CBatchNormDecoder
+from onet_core.models.prepared.residual import prepare_residual
 
 THRESHOLD = 0.2
 
@@ -175,6 +177,44 @@ def test_without_the_guard_faces_would_flip() -> None:
         corner_guarded[:, 1] - corner_guarded[:, 0], corner_guarded[:, 2] - corner_guarded[:, 0]
     )
     assert ((normal[0] * after).sum(axis=1) > 0).all()
+
+
+def test_with_a_prepared_decoder_the_loss_falls_as_the_originals_does() -> None:
+    """Against the network itself, differentiated twice, on the same random points."""
+    decoder = CBatchNormDecoder(c_dim=8, hidden_size=64).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in decoder.named_parameters():
+            gain = 2.0 if name.startswith("fc_p") else 0.5
+            parameter.copy_(gain * torch.randn(parameter.shape, generator=generator) / 4)
+    code = torch.randn(1, 8, generator=generator)
+    latent = torch.zeros(1, 0)
+    field = prepare_residual(decoder, latent, code)
+    assert field is not None
+    # The decoder's values, brought to the level on a sphere: a field that has a surface there.
+    mesh = mesh_of(sphere, faces=800)
+    with torch.no_grad():
+        level = field(torch.tensor(mesh.vertices, dtype=torch.float32)).median()
+        decoder.fc_out.get_parameter("bias").sub_(level - np.log(0.25))
+    field = prepare_residual(decoder, latent, code)
+    assert field is not None
+
+    vertices = nn.Parameter(torch.tensor(mesh.vertices, dtype=torch.float32))
+    faces = torch.tensor(mesh.faces, dtype=torch.int64)
+    optimiser = torch.optim.RMSprop([vertices], lr=LEARNING_RATE)
+    points = np.random.default_rng(3)
+    for _ in range(12):
+        weights = torch.tensor(random_weights(len(faces), points), dtype=torch.float32)
+        optimiser.zero_grad()
+        original_loss(
+            vertices, faces, weights, lambda p: decoder(p[None], latent, code)[0], detached=False
+        ).backward()
+        optimiser.step()
+    theirs = Mesh(vertices.detach().double().numpy(), mesh.faces)
+    ours = refine(mesh, field, threshold=THRESHOLD, steps=12, seed=3)
+    start, end, expected = (held_out_loss(one, field) for one in (mesh, ours, theirs))
+    assert expected < 0.97 * start
+    assert end == pytest.approx(expected, abs=0.05 * (start - expected))
 
 
 def test_a_rough_mesh_comes_closer_to_the_surface() -> None:

@@ -19,21 +19,24 @@ class PreparedField(ABC):
         self.evaluations = 0
 
     def __call__(self, points: Tensor) -> Tensor:
+        result = self._logits(points)
         self.evaluations += len(points)
-        return self._logits(points)
+        return result
 
     def rough(self, points: Tensor) -> Tensor:
         """The logits with products in half precision, float32 (n,), where that is faster.
 
         Good enough to tell inside from outside at some distance from the surface.
         """
+        result = self._rough(points)
         self.evaluations += len(points)
-        return self._rough(points)
+        return result
 
     def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The logits (n,) and their gradients with respect to the points, (n, 3)."""
+        result = self._with_gradient(points)
         self.evaluations += len(points)
-        return self._with_gradient(points)
+        return result
 
     @property
     def is_rough_faster(self) -> bool:
