@@ -9,9 +9,10 @@ from . import (
     activity,
     engine_session,
     file_operators,
+    generate_operators,
+    generate_panel,
     menus,
     operators,
-    panel,
     picture_operators,
     preferences,
     properties,
@@ -19,18 +20,27 @@ from . import (
     reconstruct_panel,
     translations,
 )
+from .morph import handlers as morph_handlers
+from .morph import operators as morph_operators
+from .morph import panel as morph_panel
+from .morph import properties as morph_properties
 
 MODULES = (
     translations,
     preferences,
+    morph_properties,
     properties,
     operators,
     reconstruct_operators,
+    generate_operators,
+    morph_operators,
     picture_operators,
     file_operators,
     menus,
     reconstruct_panel,
-    panel,
+    generate_panel,
+    morph_panel,
+    morph_handlers,
 )
 
 

@@ -18,6 +18,7 @@ from onet_core.errors import Cancelled, OnetError
 
 from . import activity, engine_session, reconstruction
 from .activity import Activity
+from .morph import steps as morph_steps
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, describe, runtime
@@ -124,79 +125,8 @@ class MeshOperator(WorkerOperator):
         return reconstruction.summary(reconstruction.place(context, self._request, answer), answer)
 
     def fill(self, choices: dict[str, Any]) -> None:
-        """Sets the properties that the caller did not give."""
-        for name, value in choices.items():
-            if not self.properties.is_property_set(name):
-                setattr(self, name, value)
-
-
-class ONET_OT_generate(MeshOperator, bpy.types.Operator):
-    """Invent a shape, or blend two invented shapes"""
-
-    bl_idname = "onet.generate"
-    bl_label = "Generate"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed", description="Every number is another shape", min=0, options={"SKIP_SAVE"}
-    )
-    other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Other Seed",
-        description="The shape at the other end",
-        min=0,
-        default=1,
-        options={"SKIP_SAVE"},
-    )
-    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Blend",
-        description="0 is the seed's shape, 1 the other seed's",
-        min=0.0,
-        max=1.0,
-        options={"SKIP_SAVE"},
-    )
-    model: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model",
-        description="Name of a model or a weights file; empty for the one that suits",
-        options={"SKIP_SAVE"},
-    )
-    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution",
-        description="How many cells the finest grid has along an axis",
-        min=8,
-        max=1024,
-        default=128,
-        options={"SKIP_SAVE"},
-    )
-    refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Polish",
-        description="How many steps move the mesh closer to the network's surface",
-        min=0,
-        max=300,
-        options={"SKIP_SAVE"},
-    )
-    replace: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Replace",
-        description="Give the shape to the active object, if it is a generated one",
-        options={"SKIP_SAVE"},
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return is_object_mode(cls, context)
-
-    def request(self, context: bpy.types.Context) -> Request:
-        choices = context.scene.onet
-        names = ("seed", "other_seed", "factor", "resolution", "refinement_steps")
-        self.fill({name: getattr(choices, name) for name in names})
-        self.fill({"model": choices.generator})
-        params = reconstruction.options(
-            self.model, resolution=self.resolution, refinement_steps=self.refinement_steps
-        )
-        active = context.active_object
-        replaces = active.name if self.replace and active is not None else ""
-        return reconstruction.request_from_seed(
-            self.seed, self.other_seed, self.factor, context.scene, params, replaces
-        )
+        """See `fill`."""
+        fill(self, choices)
 
 
 class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
@@ -242,6 +172,7 @@ class ONET_OT_free_memory(bpy.types.Operator):
         return engine_session.running() and activity.current() is None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        morph_steps.cache.clear()
         engine_session.close()
         activity.redraw()
         return {"FINISHED"}
@@ -257,6 +188,13 @@ class ONET_OT_open_preferences(bpy.types.Operator):
         return set(bpy.ops.preferences.addon_show(module=PACKAGE))
 
 
+def fill(operator: WorkerOperator, choices: dict[str, Any]) -> None:
+    """Sets the properties that the operator's caller did not give."""
+    for name, value in choices.items():
+        if not operator.properties.is_property_set(name):
+            setattr(operator, name, value)
+
+
 def is_object_mode(cls: Any, context: bpy.types.Context) -> bool:
     """For an operator's `poll`: whether an object can be added, else why not."""
     if context.mode == "OBJECT":
@@ -266,7 +204,6 @@ def is_object_mode(cls: Any, context: bpy.types.Context) -> bool:
 
 
 CLASSES = (
-    ONET_OT_generate,
     ONET_OT_cancel,
     ONET_OT_free_memory,
     ONET_OT_check_runtime,

@@ -1,12 +1,10 @@
-"""What the panels of the sidebar's tab "ONet" share, and Generate."""
+"""What the panels of the sidebar's tab "ONet" share."""
 
 from __future__ import annotations
 
 import bpy
 
 from . import activity, engine_session
-from .registration import register_classes, unregister_classes
-from .runtime import runtime
 from .text import draw_text
 
 PIXELS_PER_CHARACTER = 7.0
@@ -20,30 +18,6 @@ class OnetPanel:
     bl_region_type = "UI"
     bl_category = "ONet"
     layout: bpy.types.UILayout
-
-
-class ONET_PT_generate(OnetPanel, bpy.types.Panel):
-    bl_label = "Generate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return not runtime().problem
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        choices = context.scene.onet
-        column = split_column(layout)
-        column.prop(choices, "generator")
-        column.prop(choices, "seed")
-        column.prop(choices, "other_seed")
-        column.prop(choices, "factor", slider=True)
-        column.prop(choices, "quality")
-        draw_work(layout, context, "onet.generate", "SHADERFX")
-        active = context.active_object
-        if activity.current() is None and active is not None and active.onet.kind == "NONE":
-            text = f"Give the Shape to {active.name}"
-            layout.operator("onet.generate", text=text, icon="FILE_REFRESH").replace = True
 
 
 def draw_missing_runtime(layout: bpy.types.UILayout, width: int) -> None:
@@ -95,14 +69,3 @@ def characters(context: bpy.types.Context) -> int:
     """How many characters a line of the sidebar holds, roughly."""
     scale = context.preferences.system.ui_scale
     return max(20, int((context.region.width / scale - PIXELS_OF_MARGIN) / PIXELS_PER_CHARACTER))
-
-
-CLASSES = (ONET_PT_generate,)
-
-
-def register() -> None:
-    register_classes(CLASSES)
-
-
-def unregister() -> None:
-    unregister_classes(CLASSES)

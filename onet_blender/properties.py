@@ -6,7 +6,9 @@ from typing import Any
 
 import bpy
 
+from .generate_choices import GenerateChoices
 from .model_list import AUTOMATIC, Item, model_items
+from .morph.properties import MorphProperties
 from .registration import register_classes, unregister_classes
 
 INPUT_KINDS = (
@@ -152,10 +154,6 @@ def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) 
     return model_items(self.input_kind)
 
 
-def _generative_models(self: SceneProperties, context: bpy.types.Context | None) -> list[Item]:
-    return model_items("NONE")
-
-
 def _qualities(self: SceneProperties, context: bpy.types.Context | None) -> tuple[Any, ...]:
     # "Custom" can be arrived at, not chosen.
     return QUALITIES if _quality(self) < len(QUALITIES) else (*QUALITIES, CUSTOM)
@@ -174,7 +172,7 @@ def _set_quality(self: SceneProperties, number: int) -> None:
             setattr(self, key, value)
 
 
-class SceneProperties(MeshSettings, bpy.types.PropertyGroup):
+class SceneProperties(GenerateChoices, MeshSettings, bpy.types.PropertyGroup):
     """`Scene.onet`: the choices of the panel."""
 
     input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
@@ -209,25 +207,6 @@ class SceneProperties(MeshSettings, bpy.types.PropertyGroup):
         "the object by transparency or by a plain background",
         type=bpy.types.Image,
     )
-    generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Model",
-        description="The trained network that invents shapes",
-        items=_generative_models,
-    )
-    seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed", description="Every number is another shape", min=0, default=0
-    )
-    other_seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Other Seed", description="The shape at the other end of the slider", min=0, default=1
-    )
-    factor: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Blend",
-        description="From the shape of the seed (0) to that of the other seed (1)",
-        min=0.0,
-        max=1.0,
-        default=0.0,
-        subtype="FACTOR",
-    )
 
 
 class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
@@ -235,13 +214,21 @@ class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
 
     kind: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Made From",
-        description="IMAGE, POINTS or VOXELS; NONE for a generated shape; empty for other objects",
+        description="IMAGE, POINTS or VOXELS; NONE for a generated shape, MORPH for one with a "
+        "slider; empty for other objects",
     )
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Model", description="The network that made this mesh"
     )
     chosen_model: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Chosen Model", description="What was asked for; empty for the one that suits"
+    )
+    morph: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        type=MorphProperties, name="Morph", description="The slider, where the object is a morph"
+    )
+    code: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Code",
+        description="The numbers that the model describes this shape by; empty where it has none",
     )
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Source", description="The picture, object or seed that this mesh was made from"

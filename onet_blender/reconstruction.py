@@ -23,6 +23,7 @@ from onet_core.errors import InputError
 
 from . import engine_session, scene_io
 from .model_list import AUTOMATIC, NETWORK_KINDS
+from .morph.codes import code_text
 from .pictures import BACKGROUNDS, mask_pixels, picture_pixels, show_seen
 from .properties import SETTINGS
 from .runtime import runtime
@@ -233,31 +234,6 @@ def assert_replaceable(item: bpy.types.Object) -> None:
         raise InputError(f"{item.name} is linked from another file: make it local first.")
 
 
-def request_from_seed(
-    seed: int,
-    other_seed: int,
-    factor: float,
-    scene: bpy.types.Scene,
-    params: Mapping[str, Any],
-    replaces: str = "",
-) -> Request:
-    """A new shape, at `factor` (0 to 1) between those of two seeds, that stands at the 3D cursor.
-
-    replaces: name of a generated object to give it to; where there is none, a new one is made.
-    """
-    blend = f" {factor:.2f} {other_seed}" if factor else ""
-    return Request(
-        "generate",
-        {**params, "seed": seed, "other_seed": other_seed, "factor": factor},
-        scene.name,
-        "NONE",
-        name=f"ONet {seed}{blend}",
-        source=f"seed {seed}{blend}",
-        matrix=Matrix.Translation(scene.cursor.location),
-        replaces=replaces,
-    )
-
-
 def start(request: Request) -> Job:
     """Hands the request to the worker; raises OnetError where there is none to be had."""
     return engine_session.client(runtime()).start(request.method, request.params, request.arrays)
@@ -289,7 +265,7 @@ def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.t
         if source is not None:
             matrix = source.matrix_world.copy()
     else:
-        vertices = vertices - np.array([0, 0, vertices[:, 2].min()])
+        vertices = scene_io.on_floor(vertices)
     mesh = scene_io.make_mesh(
         request.name,
         vertices,
@@ -322,6 +298,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     for name in SETTINGS:
         if name in request.choices:
             setattr(kept, name, request.choices[name])
+    kept.code = code_text(answer.arrays["code"]) if "code" in answer.arrays else ""
     kept.fit = answer.values.get("fit", -1.0)
     kept.left_out = answer.values.get("left_out", 0)
     kept.background = answer.values.get("background") or ""

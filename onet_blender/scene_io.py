@@ -230,6 +230,18 @@ def make_mesh(
 ) -> bpy.types.Mesh:
     """A mesh: vertices (V, 3), triangles (F, 3), colours (V, 3) sRGB or None."""
     mesh = bpy.data.meshes.new(name)
+    fill_mesh(mesh, vertices, faces, smooth)
+    if colours is not None:
+        rgba = np.concatenate([colours, np.full_like(colours[:, :1], 255)], axis=1) / 255
+        attribute = mesh.color_attributes.new("Color", "BYTE_COLOR", "POINT")
+        attribute.data.foreach_set("color_srgb", rgba.astype(np.float32).ravel())
+    return mesh
+
+
+def fill_mesh(
+    mesh: bpy.types.Mesh, vertices: NDArray[Any], faces: NDArray[Any], smooth: bool = True
+) -> None:
+    """Gives an empty mesh vertices (V, 3) and triangles (F, 3)."""
     mesh.vertices.add(len(vertices))
     mesh.vertices.foreach_set("co", np.asarray(vertices, dtype=np.float32).ravel())
     mesh.loops.add(3 * len(faces))
@@ -241,11 +253,11 @@ def make_mesh(
         mesh.shade_smooth()
     else:
         mesh.shade_flat()
-    if colours is not None:
-        rgba = np.concatenate([colours, np.full_like(colours[:, :1], 255)], axis=1) / 255
-        attribute = mesh.color_attributes.new("Color", "BYTE_COLOR", "POINT")
-        attribute.data.foreach_set("color_srgb", rgba.astype(np.float32).ravel())
-    return mesh
+
+
+def on_floor(vertices: NDArray[Any]) -> NDArray[Any]:
+    """Vertices (V, 3) lifted or lowered so that they stand on the plane z = 0."""
+    return vertices - np.array([0, 0, vertices[:, 2].min()], dtype=vertices.dtype)
 
 
 def add_object(

@@ -11,12 +11,12 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, ModelError, NoSurfaceError
 from ..mesh import Mesh
@@ -213,13 +213,23 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
     report("load", 0.0)
     settings = _settings(params)
     latents = [reconstructor.latent(seed) for seed in seeds]
+    meshes, info = _several(reconstructor, latents, settings, report)
+    return info, {**_joined(meshes), "latents": np.stack(latents)}
+
+
+def _several(
+    reconstructor: Reconstructor, codes: Sequence[ArrayLike], settings: Settings, report: Report
+) -> tuple[list[Mesh], dict[str, Any]]:
+    """The meshes of codes, without faces where there is no surface, and what is told about them.
+
+    Raises NoSurfaceError where no code has a surface.
+    """
     seconds: dict[str, float] = {}
     evaluations, problem = 0, NoSurfaceError()
     meshes = []
-    for number, values in enumerate(latents):
-        part = _part_of(report, number, len(seeds))
+    for number, code in enumerate(codes):
         try:
-            made = reconstructor.decode(values, settings, part)
+            made = reconstructor.decode(code, settings, _part_of(report, number, len(codes)))
         except NoSurfaceError as error:
             problem = error
             meshes.append(Mesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)))
@@ -237,10 +247,13 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
         "vertex_counts": [len(mesh.vertices) for mesh in meshes],
         "face_counts": [len(mesh.faces) for mesh in meshes],
     }
-    return info, {
+    return meshes, info
+
+
+def _joined(meshes: Sequence[Mesh]) -> Arrays:
+    return {
         "vertices": np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float32),
         "faces": np.concatenate([mesh.faces for mesh in meshes]).astype(np.int32),
-        "latents": np.stack(latents),
     }
 
 
@@ -265,6 +278,45 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
     info, result = _answer(reconstructor.decode(code, _settings(params), report))
     result["vertices"] = result["vertices"].astype(np.float32)
     return info, result
+
+
+def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Several shapes on the way of `morph`, for meshes that play without a network.
+
+    params: positions (0 to 1 each), shared, and those of `morph`; arrays: `codes`. Answers as
+    `sample` does. With shared all shapes have the faces of the first, answered once: its vertices
+    go from surface to surface by nearest projection, vertices is then (N, V, 3) in their order.
+    Raises NoSurfaceError, with shared already where one of the shapes has no surface.
+    """
+    reconstructor = _reconstructor(params, "none")
+    reconstructor.assert_has_code()
+    positions = params.get("positions")
+    if "codes" not in arrays or not isinstance(positions, list) or not positions:
+        raise InputError("A morph needs the codes of its shapes and positions between them.")
+    spherical = reconstructor.description.input_kind == "none"
+    codes = [along(arrays["codes"], position, spherical) for position in positions]
+    shared = bool(params.get("shared"))
+    # Projecting takes about as long as finding the surface.
+    making = _part_of(report, 0, 2) if shared else report
+    meshes, info = _several(reconstructor, codes, _settings(params), making)
+    if not shared:
+        return info, _joined(meshes)
+    if not all(info["face_counts"]):
+        missing = positions[info["face_counts"].index(0)]
+        raise NoSurfaceError(
+            f"There is no surface at {missing:g} of the morph: bake it as meshes, or choose "
+            "another threshold."
+        )
+    from ..nearest import nearest_on_mesh
+
+    steps = [meshes[0].vertices]
+    for number, mesh in enumerate(meshes[1:], start=1):
+        report("project", 0.5 + 0.5 * number / len(meshes))
+        steps.append(nearest_on_mesh(steps[-1], mesh.vertices, mesh.faces).places)
+    return info, {
+        "vertices": np.stack(steps).astype(np.float32),
+        "faces": meshes[0].faces.astype(np.int32),
+    }
 
 
 def latent(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -305,6 +357,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "generate": generate,
     "sample": sample,
     "morph": morph,
+    "morph_sequence": morph_sequence,
     "latent": latent,
     "free": free,
 }

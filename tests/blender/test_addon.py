@@ -263,21 +263,6 @@ def test_one_undo_removes_exactly_the_new_object(models: Path) -> None:
     assert [mesh.name for mesh in bpy.data.meshes if mesh.users] == ["source"]
 
 
-def test_generate_blend_and_replace(models: Path) -> None:
-    model = str(models / "cube_seed.safetensors")
-    assert bpy.ops.onet.generate(seed=3, model=model, resolution=32) == {"FINISHED"}
-    made = bpy.context.active_object
-    assert made.onet.source == "seed 3"
-    count = len(bpy.data.objects)
-    bpy.ops.onet.generate(
-        seed=3, other_seed=4, factor=0.5, model=model, resolution=64, replace=True
-    )
-    assert bpy.context.active_object == made
-    assert len(bpy.data.objects) == count
-    assert made.onet.source == "seed 3 0.50 4"
-    np.testing.assert_allclose(world_vertices(made)[:, 2].min(), 0, atol=1e-5)
-
-
 def one_point() -> None:
     add_mesh("bad", np.zeros((1, 3)))
 

@@ -244,29 +244,6 @@ def test_far_away_objects_keep_their_digits(models: Path) -> None:
     np.testing.assert_allclose(vertices.max(0), 0.6, atol=0.04)
 
 
-def test_updating_a_generated_shape_keeps_its_materials(models: Path) -> None:
-    model = str(models / "cube_seed.safetensors")
-    bpy.ops.onet.generate(seed=1, model=model, resolution=32)
-    made = bpy.context.active_object
-    paint = bpy.data.materials.new("paint")
-    made.data.materials.append(paint)
-    name, meshes = made.data.name, len(bpy.data.meshes)
-    bpy.ops.onet.generate(seed=2, model=model, resolution=16, replace=True)
-    assert bpy.context.active_object == made
-    assert (made.data.name, list(made.data.materials)) == (name, [paint])
-    assert len(bpy.data.meshes) == meshes
-
-
-def test_replacing_spares_objects_that_were_not_generated(models: Path) -> None:
-    scan = add_scan()
-    data = scan.data
-    bpy.ops.onet.generate(
-        seed=1, model=str(models / "cube_seed.safetensors"), resolution=16, replace=True
-    )
-    assert scan.data == data
-    assert bpy.context.active_object != scan
-
-
 # Pictures
 
 

@@ -183,6 +183,25 @@ def test_morph_meets_its_shapes_at_both_ends(client: EngineClient, folder: Path)
     np.testing.assert_array_equal(morphed(0.25), morphed(0.25))
 
 
+def test_morph_sequence_shares_its_topology_where_asked(
+    client: EngineClient, folder: Path
+) -> None:
+    codes = np.array([[-1.0, 0.5], [1.0, 0.5]])
+    halves = [0.05 * (5 + between(*codes, position)[0]) for position in (0, 0.5, 1)]
+    params = named(folder, "sized", positions=[0, 0.5, 1], settings={"resolution": 32})
+    apart = client.call("morph_sequence", params, {"codes": codes})
+    ends = np.cumsum(apart.values["vertex_counts"])[:-1]
+    for half, vertices in zip(halves, np.split(apart.arrays["vertices"], ends), strict=True):
+        np.testing.assert_allclose(np.abs(vertices).max(), half, atol=0.02)
+    shared = client.call("morph_sequence", {**params, "shared": True}, {"codes": codes})
+    steps, faces = shared.arrays["vertices"], shared.arrays["faces"]
+    assert steps.shape == (3, apart.values["vertex_counts"][0], 3)
+    assert faces.max() == steps.shape[1] - 1
+    for half, vertices in zip(halves, steps, strict=True):
+        # Every vertex lies on the surface of its own step.
+        np.testing.assert_allclose(np.abs(vertices).max(1), half, atol=0.02)
+
+
 def test_reconstructions_of_one_code_can_be_morphed(client: EngineClient, folder: Path) -> None:
     points = np.random.default_rng(0).uniform(-1, 1, (300, 3))
     small = named(folder, "cloud", settings={"resolution": 16})
@@ -273,6 +292,9 @@ def test_bad_input_is_told_and_the_worker_lives_on(
         ("morph", named(folder, "ball", position=2), {"codes": np.zeros((2, 2))}, InputError),
         ("morph", named(folder, "ball", position=0), {"codes": np.zeros((1, 2))}, InputError),
         ("morph", named(folder, "ball", position=0), {"codes": np.zeros((2, 3))}, InputError),
+        ("morph_sequence", named(folder, "ball"), {"codes": np.zeros((2, 2))}, InputError),
+        ("morph_sequence", named(folder, "ball", positions=[0, 2]), {"codes": np.zeros((2, 2))},
+         InputError),
         ("morph", named(folder, "planes", position=0), {"codes": np.zeros((2, 3))}, ModelError),
         ("generate", named(folder, "no such model", seed=0), {}, ModelError),
         ("generate", named(folder, "ball"), {}, InputError),

@@ -1,0 +1,113 @@
+"""New shapes as plain functions: seeds -> worker -> a grid of objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from onet_core.engine.client import Answer, Job
+from onet_core.errors import InputError
+
+from . import engine_session, scene_io
+from .generate_choices import SPACING
+from .morph.codes import code_text
+from .runtime import runtime
+
+SETTINGS_OF_SAMPLES = ("resolution", "refinement_steps", "faces", "threshold", "smooth")
+
+
+def start(seeds: Sequence[int], params: Mapping[str, Any]) -> Job:
+    """Hands the seeds to the worker; params: see `reconstruction.options`."""
+    asked = {**params, "seeds": list(seeds)}
+    return engine_session.client(runtime()).start("sample", asked)
+
+
+def grid_places(count: int, spacing: float) -> list[Vector]:
+    """Where `count` objects stand, in rows along x that follow each other along y, as a square."""
+    columns = math.ceil(math.sqrt(count))
+    return [
+        Vector((number % columns * spacing, number // columns * spacing, 0))
+        for number in range(count)
+    ]
+
+
+def replaceable(item: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The object if it was generated and its mesh may be replaced, else None."""
+    if item is None or item.type != "MESH" or item.onet.kind != "NONE" or not item.is_editable:
+        return None
+    return item
+
+
+def place(
+    context: bpy.types.Context,
+    scene_name: str,
+    seeds: Sequence[int],
+    answer: Answer,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    spacing: float = SPACING,
+    replaces: str = "",
+) -> list[bpy.types.Object]:
+    """Makes each shape an object, from the 3D cursor on; all are selected, the first is active.
+
+    Seeds without a surface leave their place empty. choices: settings that the objects keep.
+    replaces: name of a generated object that gets the first shape. Raises InputError where the
+    scene is gone.
+    """
+    scene = bpy.data.scenes.get(scene_name)
+    if scene is None:
+        raise InputError(f"The scene {scene_name} is gone, so its shapes have no place.")
+    view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
+    old = replaceable(bpy.data.objects.get(replaces)) if replaces else None
+    made: list[bpy.types.Object] = []
+    shapes = split_meshes(answer)
+    for seed, where, latent, (vertices, faces) in zip(
+        seeds, grid_places(len(seeds), spacing), answer.arrays["latents"], shapes, strict=True
+    ):
+        if not len(faces):
+            continue
+        name = f"ONet {seed}"
+        mesh = scene_io.make_mesh(
+            name, scene_io.on_floor(vertices), faces, smooth=choices.get("smooth", True)
+        )
+        if old is not None:
+            scene_io.replace_mesh(old, mesh)
+            item, old = old, None
+        else:
+            matrix = Matrix.Translation(scene.cursor.location + where)
+            item = scene_io.add_object(name, mesh, matrix, scene, view_layer)
+        kept = item.onet
+        kept.kind, kept.model = "NONE", answer.values["model"]
+        kept.chosen_model, kept.source = params["model"], f"seed {seed}"
+        kept.code = code_text(latent)
+        for key in SETTINGS_OF_SAMPLES:
+            if key in choices:
+                setattr(kept, key, choices[key])
+        made.append(item)
+    for item in made:
+        item.select_set(True, view_layer=view_layer)
+    view_layer.objects.active = made[0]
+    return made
+
+
+def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:
+    """Vertices (V, 3) and faces (F, 3) of each of the shapes that came together."""
+    vertices = np.split(answer.arrays["vertices"], np.cumsum(answer.values["vertex_counts"])[:-1])
+    faces = np.split(answer.arrays["faces"], np.cumsum(answer.values["face_counts"])[:-1])
+    return list(zip(vertices, faces, strict=True))
+
+
+def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> str:
+    """What to tell the user about what was made."""
+    seconds = sum(answer.values["seconds"].values())
+    faces = sum(len(item.data.polygons) for item in made)
+    what = made[0].name if len(made) == 1 else f"{len(made)} shapes"
+    told = f"{what}: {faces:,} faces in {seconds:.1f} s with the model {answer.values['model']!r}"
+    if len(made) < asked:
+        told += f". {asked - len(made)} of the seeds have no surface and were left out"
+    return told

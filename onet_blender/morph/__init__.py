@@ -1,0 +1,1 @@
+"""Shapes between shapes: an object with several latent codes and a slider."""

@@ -1,0 +1,76 @@
+"""Where Blender tells that sliders have moved without a hand on them: frames, files, undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import live
+from .steps import cache, is_morph, show, shows, step_of
+
+
+def _morphs(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    return [item for item in scene.objects if is_morph(item) and item.onet.morph.stops]
+
+
+@persistent
+def on_frame(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    """A frame's mesh: in a render always the full one, in the viewport what is there at once."""
+    for item in _morphs(scene):
+        seen = item if depsgraph is None else item.evaluated_get(depsgraph)
+        value = seen.onet.morph.value
+        if bpy.app.background or live.rendering:
+            live.show_now(item, value)
+            continue
+        step = step_of(item, value)
+        if shows(item, step):
+            continue
+        shape = cache.get(step)
+        if shape is not None and item.mode == "OBJECT" and item.data.shape_keys is None:
+            show(item, step, shape)
+        else:
+            live.slider_moved(item)
+
+
+@persistent
+def on_change(*_: Any) -> None:
+    """After opening a file, undo and redo: meshes that lag behind their sliders."""
+    for scene in bpy.data.scenes:
+        for item in _morphs(scene):
+            if not shows(item, step_of(item)):
+                live.slider_moved(item)
+
+
+@persistent
+def on_render_start(*_: Any) -> None:
+    live.rendering = True
+
+
+@persistent
+def on_render_end(*_: Any) -> None:
+    live.rendering = False
+
+
+HANDLERS = {
+    "frame_change_post": on_frame,
+    "load_post": on_change,
+    "undo_post": on_change,
+    "redo_post": on_change,
+    "render_init": on_render_start,
+    "render_complete": on_render_end,
+    "render_cancel": on_render_end,
+}
+
+
+def register() -> None:
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    live.stop()
+    cache.clear()
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).remove(handler)

@@ -1,0 +1,179 @@
+"""The buttons about morphs: make one, bring one up to date, bake one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from onet_core.engine.client import Answer, Job
+from onet_core.errors import InputError
+
+from ..operators import WorkerOperator, fill, is_object_mode
+from ..registration import register_classes, unregister_classes
+from . import baking, making
+from .steps import assert_showable, cache, is_morph, shape_of, show, step_of
+
+MOST_STEPS = 500
+
+
+class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
+    """Make an object with a slider that goes through the shapes of the selected objects"""
+
+    bl_idname = "onet.morph"
+    bl_label = "Morph between Selected"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Resolution",
+        description="How many cells the finest grid has along an axis, once the slider rests",
+        min=8,
+        soft_min=32,
+        soft_max=512,
+        max=1024,
+        default=128,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_object_mode(cls, context)
+
+    def start(self, context: bpy.types.Context) -> Job:
+        items = list(context.selected_objects)
+        threshold = items[0].onet.threshold if items else 0.0
+        fill(self, {"resolution": context.scene.onet.resolution})
+        self._step = making.first_step(items, self.resolution, threshold)
+        self._names = [item.name for item in items]
+        self._scene = context.scene.name
+        self._smooth = items[0].onet.smooth
+        return self._step.start()
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        scene = bpy.data.scenes.get(self._scene)
+        if scene is None:
+            raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
+        shape, model = shape_of(answer), answer.values["model"]
+        made = making.place(context, scene, self._names, self._step, shape, model, self._smooth)
+        cache.put(self._step, shape)
+        return f"{made.name}: a slider through {len(self._names)} shapes"
+
+
+class MorphOperator(WorkerOperator):
+    """What is about the active object, a morph."""
+
+    _name: str
+
+    @classmethod
+    def poll(cls: Any, context: bpy.types.Context) -> bool:
+        if not is_object_mode(cls, context):
+            return False
+        if is_morph(context.active_object):
+            return True
+        cls.poll_message_set("Make a morph between generated objects, and select it, first")
+        return False
+
+    def morph(self) -> bpy.types.Object:
+        """The object that the work was started for; raises InputError where it is gone."""
+        item = bpy.data.objects.get(self._name)
+        if item is None or not is_morph(item):
+            raise InputError(f"The morph {self._name} is gone.")
+        return item
+
+
+class ONET_OT_update_morph(MorphOperator, bpy.types.Operator):
+    """Make the mesh of the morph anew, as its slider and settings say"""
+
+    bl_idname = "onet.update_morph"
+    bl_label = "Update Morph"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    def start(self, context: bpy.types.Context) -> Job:
+        item = context.active_object
+        assert_showable(item)
+        self._name, self._step = item.name, step_of(item)
+        return self._step.start()
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        item, shape = self.morph(), shape_of(answer)
+        show(item, self._step, shape)
+        cache.put(self._step, shape)
+        return f"{item.name}: {len(item.data.polygons):,} faces"
+
+
+class ONET_OT_bake_morph(MorphOperator, bpy.types.Operator):
+    """Turn the morph into ordinary meshes that play without this extension"""
+
+    bl_idname = "onet.bake_morph"
+    bl_label = "Bake"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    form: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="As",
+        description="What the morph becomes",
+        items=(
+            (
+                baking.SHAPE_KEYS,
+                "Shape Keys",
+                "One object whose vertices move; all steps have the faces of the first",
+            ),
+            (
+                baking.MESHES,
+                "Meshes",
+                "An object for each step, seen one after the other; exact, also where holes open",
+            ),
+        ),
+        options={"SKIP_SAVE"},
+    )
+    steps: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Steps",
+        description="How many shapes are made, evenly over the frames of the scene",
+        min=2,
+        soft_max=50,
+        max=MOST_STEPS,
+        default=12,
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Asks for what was not given, then starts."""
+        if bpy.app.background or self.properties.is_property_set("steps"):
+            return super().invoke(context, event)
+        answered: set[str] = context.window_manager.invoke_props_dialog(self)
+        return answered
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """From the dialog it goes on beside the interface, from a script at once."""
+        if not bpy.app.background and self.options.is_invoke:
+            return super().invoke(context, None)
+        return super().execute(context)
+
+    def start(self, context: bpy.types.Context) -> Job:
+        item, scene = context.active_object, context.scene
+        self._name, self._scene = item.name, scene.name
+        self._frames = baking.bake_frames(scene.frame_start, scene.frame_end, self.steps)
+        values = baking.values_at(item, self._frames)
+        return baking.start(item, values, self.form == baking.SHAPE_KEYS)
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        item, scene = self.morph(), bpy.data.scenes.get(self._scene)
+        if scene is None:
+            raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
+        view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
+        place = baking.place_shape_keys if self.form == baking.SHAPE_KEYS else baking.place_meshes
+        place(item, scene, view_layer, self._frames, answer)
+        # The morph itself would show through.
+        item.hide_render = True
+        item.hide_set(True, view_layer=view_layer)
+        return f"{len(self._frames)} steps of {item.name} baked; the morph itself is hidden"
+
+
+CLASSES = (ONET_OT_morph, ONET_OT_update_morph, ONET_OT_bake_morph)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)

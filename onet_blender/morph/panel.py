@@ -1,0 +1,52 @@
+"""The sidebar's panel with the slider."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import activity
+from ..panel import OnetPanel, characters, draw_work, split_column
+from ..registration import register_classes, unregister_classes
+from ..runtime import runtime
+from ..text import draw_text
+from . import live
+from .steps import is_morph
+
+
+class ONET_PT_morph(OnetPanel, bpy.types.Panel):
+    bl_label = "Morph"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not runtime().problem
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, item = self.layout, context.active_object
+        if is_morph(item):
+            kept = item.onet
+            layout.prop(kept.morph, "value", slider=True)
+            names = " - ".join(stop.name for stop in kept.morph.stops)
+            draw_text(layout, names, characters(context))
+            column = split_column(layout)
+            column.prop(kept.morph, "preview")
+            column.prop(kept, "resolution")
+            layout.operator("onet.update_morph", icon="FILE_REFRESH")
+            draw_text(layout, activity.message(live.OPERATOR), characters(context))
+            draw_work(layout, context, "onet.bake_morph", "RENDER_ANIMATION")
+            return
+        ready = sum(bool(chosen.onet.code) for chosen in context.selected_objects) >= 2
+        if not ready:
+            draw_text(layout, "Select two generated shapes or more", characters(context), "INFO")
+        draw_work(layout, context, "onet.morph", "CON_FOLLOWPATH", enabled=ready)
+
+
+CLASSES = (ONET_PT_morph,)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)

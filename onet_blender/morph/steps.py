@@ -1,0 +1,116 @@
+"""One step of a morph: what to ask the worker for, and its mesh in the object.
+
+A step is worth the same wherever it is asked for: value, codes, model and resolution say all, so
+that a frame looks the same in the viewport, in a render farm, and whatever was shown before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+
+from onet_core.engine.client import Answer, Job
+from onet_core.errors import InputError
+
+from .. import engine_session, reconstruction, scene_io
+from ..runtime import runtime
+from .cache import MeshCache, Shape
+from .codes import code_of
+
+MORPH = "MORPH"
+# Values that differ by less look the same, and Blender's sliders have float32's digits.
+DIGITS = 5
+
+cache = MeshCache()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A shape that is wanted; two equal steps have equal meshes.
+
+    model: as `Object.onet.chosen_model`; codes: texts of `codes.code_text`.
+    """
+
+    model: str
+    codes: tuple[str, ...]
+    value: float
+    resolution: int
+    threshold: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """A short text that only equal steps share."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    def start(self) -> Job:
+        """Hands the step to the worker; raises OnetError."""
+        codes = np.stack([code_of(text) for text in self.codes])
+        params = reconstruction.options(
+            self.model, resolution=self.resolution, threshold=self.threshold
+        )
+        params["position"] = self.value
+        return engine_session.client(runtime()).start("morph", params, {"codes": codes})
+
+
+def is_morph(item: bpy.types.Object | None) -> bool:
+    """Whether an object is a morph whose mesh is ours to change."""
+    return (
+        item is not None
+        and item.type == "MESH"
+        and item.onet.kind == MORPH
+        and item.is_editable
+        and item.override_library is None
+    )
+
+
+def step_of(item: bpy.types.Object, value: float | None = None, resolution: int = 0) -> Step:
+    """The step at a value, by default the object's, at a resolution, by default the object's."""
+    kept = item.onet
+    return Step(
+        kept.chosen_model,
+        tuple(stop.code for stop in kept.morph.stops),
+        round(kept.morph.value if value is None else value, DIGITS),
+        resolution or kept.resolution,
+        kept.threshold,
+    )
+
+
+def shows(item: bpy.types.Object, step: Step) -> bool:
+    """Whether the object's mesh is that of a step, or the full one of the same value."""
+    full = replace(step, resolution=item.onet.resolution)
+    return item.onet.morph.shown in (step.digest, full.digest)
+
+
+def shape_of(answer: Answer) -> Shape:
+    """The worker's mesh, standing on the floor."""
+    return scene_io.on_floor(answer.arrays["vertices"]), answer.arrays["faces"]
+
+
+def compute(step: Step) -> Shape:
+    """The shape of a step, from the cache or from the worker, which is waited for."""
+    shape = cache.get(step)
+    if shape is None:
+        shape = shape_of(step.start().result())
+        cache.put(step, shape)
+    return shape
+
+
+def assert_showable(item: bpy.types.Object) -> None:
+    """Raises InputError where an object's mesh can't be exchanged now."""
+    if item.data.shape_keys is not None:
+        raise InputError(f"{item.name} has shape keys, which a morph would destroy: bake it.")
+    if not item.data.is_editable:
+        raise InputError(f"The mesh of {item.name} is linked from another file: make it local.")
+
+
+def show(item: bpy.types.Object, step: Step, shape: Shape) -> None:
+    """Gives an object the mesh of a step; its materials stay. Raises InputError."""
+    assert_showable(item)
+    if item.data.users > 1:  # a linked duplicate has a slider of its own
+        item.data = item.data.copy()
+    item.data.clear_geometry()
+    scene_io.fill_mesh(item.data, *shape, smooth=item.onet.smooth)
+    item.onet.morph.shown = step.digest
