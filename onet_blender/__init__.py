@@ -18,6 +18,7 @@ from . import (
     properties,
     reconstruct_operators,
     reconstruct_panel,
+    runtime_operators,
     translations,
 )
 from .morph import handlers as morph_handlers
@@ -31,6 +32,7 @@ MODULES = (
     morph_properties,
     properties,
     operators,
+    runtime_operators,
     reconstruct_operators,
     generate_operators,
     morph_operators,
@@ -53,6 +55,7 @@ def register() -> None:
 def unregister() -> None:
     """Called by Blender when the extension is disabled, and when Blender quits."""
     activity.end()
+    engine_session.stop_ahead()
     engine_session.close()
     for module in reversed(MODULES):
         module.unregister()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface
 
-from onet_core.engine.client import Answer, Job
+from onet_core.engine.client import Answer, Task
 
 STAGES = {
     "start": "Starting",
@@ -31,7 +31,7 @@ class Activity:
     timer: of the window that has the operator look after it, None without a window.
     """
 
-    def __init__(self, owner: str, job: Job, timer: bpy.types.Timer | None) -> None:
+    def __init__(self, owner: str, job: Task, timer: bpy.types.Timer | None) -> None:
         self.owner = owner
         self.timer = timer
         self.stage = STAGES["start"]
@@ -64,7 +64,7 @@ class Activity:
         return self._job.result()
 
 
-def begin(owner: str, job: Job, timer: bpy.types.Timer | None = None) -> Activity:
+def begin(owner: str, job: Task, timer: bpy.types.Timer | None = None) -> Activity:
     """Makes a job the one that the panel shows."""
     global _current
     _current = Activity(owner, job, timer)

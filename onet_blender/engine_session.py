@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import atexit
+from pathlib import Path
+
+import bpy
 
 from onet_core.engine.client import EngineClient
 from onet_core.errors import EngineError
 
-from .runtime import Runtime
+from .runtime import Runtime, preferences, runtime
 
 _client: EngineClient | None = None
+_started_ahead = False
 
 
-def client(runtime: Runtime) -> EngineClient:
+def client(chosen: Runtime) -> EngineClient:
     """The client for this runtime; a change of the preferences ends the old worker.
 
     Raises EngineError, with the preferences' sentence, where the runtime is missing.
     """
     global _client
-    if runtime.problem:
-        raise EngineError(runtime.problem)
-    assert runtime.python is not None
-    if _client is not None and _client.python != runtime.python:
+    if chosen.problem:
+        raise EngineError(chosen.problem)
+    assert chosen.python is not None
+    if _client is not None and _client.python != chosen.python:
         close()
     if _client is None:
-        _client = EngineClient(runtime.python)
+        _client = EngineClient(chosen.python, idle_seconds=60.0 * chosen.idle_minutes)
         # Blender disables its extensions when it quits; where it is a module, only Python ends.
         atexit.register(close)
     return _client
@@ -38,6 +42,36 @@ def running() -> bool:
 def process_id() -> int | None:
     """The worker's process, None where there is none."""
     return _client.process_id if _client is not None else None
+
+
+def log() -> Path | None:
+    """The file with what the worker has said, also one that died; None where there is none."""
+    return _client.log if _client is not None else None
+
+
+def start_ahead() -> None:
+    """For a panel's `draw`: starts the worker soon, once, where the preferences want that."""
+    global _started_ahead
+    chosen = preferences()
+    if _started_ahead or chosen is None or not chosen.start_ahead or bpy.app.background:
+        return
+    _started_ahead = True
+    # Drawing must change nothing, so not now.
+    bpy.app.timers.register(_start_now, first_interval=0.5)
+
+
+def _start_now() -> None:
+    if not runtime().problem and not running():
+        # What the answer says nobody needs; that torch is loaded counts.
+        client(runtime()).start("hello")
+
+
+def stop_ahead() -> None:
+    """At the extension's end: a start that has not come yet does not come."""
+    global _started_ahead
+    _started_ahead = False
+    if bpy.app.timers.is_registered(_start_now):
+        bpy.app.timers.unregister(_start_now)
 
 
 def close() -> None:

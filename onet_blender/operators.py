@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from onet_core.engine.client import Answer, Job
+from onet_core.engine.client import Answer, Task
 from onet_core.errors import Cancelled, OnetError
 
 from . import activity, engine_session, reconstruction
@@ -37,7 +37,7 @@ class WorkerOperator:
 
     _activity: Activity
 
-    def start(self, context: bpy.types.Context) -> Job:
+    def start(self, context: bpy.types.Context) -> Task:
         """Hands the work to the worker; raises OnetError."""
         raise AssertionError("each operator has its own")
 
@@ -96,7 +96,7 @@ class WorkerOperator:
         self._activity.cancel()
         activity.end()
 
-    def _conclude(self, context: bpy.types.Context, work: Job | Activity) -> set[str]:
+    def _conclude(self, context: bpy.types.Context, work: Task | Activity) -> set[str]:
         told = self.finish(context, work.result())
         activity.tell(type(self).bl_idname, told)
         self.report({"INFO"}, told)
@@ -117,7 +117,7 @@ class MeshOperator(WorkerOperator):
         """What to ask for, from the operator's properties; raises OnetError."""
         raise AssertionError("each operator has its own")
 
-    def start(self, context: bpy.types.Context) -> Job:
+    def start(self, context: bpy.types.Context) -> Task:
         self._request = self.request(context)
         return reconstruction.start(self._request)
 
@@ -136,7 +136,7 @@ class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
     bl_label = "Check the Runtime"
     adds_object = False
 
-    def start(self, context: bpy.types.Context) -> Job:
+    def start(self, context: bpy.types.Context) -> Task:
         return engine_session.client(runtime()).start("hello")
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> str:

@@ -38,6 +38,7 @@ def draw_work(
     enabled: bool = True,
 ) -> None:
     """The button, or the progress of what it started; below it what came out last."""
+    engine_session.start_ahead()
     running = activity.current()
     row = layout.row(align=True)
     row.scale_y = 1.5

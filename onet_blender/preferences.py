@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import bpy
 
 from . import activity
 from .model_list import forget_listing, listed_models
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, runtime
+from .runtime_folder import find_installed, home
+from .runtime_setup import BUILDS
 from .text import draw_text
+
+OWNERS = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
+CHARACTERS = 80
 
 DEVICES = (
     ("auto", "Automatic", "The graphics card where there is a usable one, else the processor"),
@@ -26,10 +33,50 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
     runtime_python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Runtime's Python",
+        name="Use an Existing Python",
         description="The Python program of an environment that has PyTorch and the other "
-        "libraries; the networks run there, in a process of their own",
+        "libraries, instead of what Set Up makes",
         subtype="FILE_PATH",
+    )
+    runtime_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Folder",
+        description="Where Set Up puts the runtime; empty for the extension's own folder among "
+        "your files",
+        subtype="DIR_PATH",
+    )
+    setup_python: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Made from Python",
+        description="The Python program (3.11 or newer) that Set Up makes the runtime from; empty "
+        "for the one that comes with Blender",
+        subtype="FILE_PATH",
+    )
+    build: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Set Up For",
+        description="Which build of PyTorch Set Up fetches",
+        items=BUILDS,
+        default="MPS" if sys.platform == "darwin" else "CPU",
+    )
+    torch_index: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="PyTorch's Index",
+        description="Where PyTorch is fetched from, as an address. Empty for the usual package "
+        "index, which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
+        "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes, are "
+        "on PyTorch's website",
+    )
+    idle_minutes: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Rest After",
+        description="After how many minutes without work the process that holds the networks ends "
+        "and gives its memory back; it starts again when it is needed",
+        min=1,
+        soft_max=120,
+        max=1440,
+        default=30,
+    )
+    start_ahead: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Start Ahead",
+        description="Start the process that runs the networks as soon as the panel is shown, so "
+        "that the first mesh comes sooner; takes some 500 MB of memory",
+        default=False,
     )
     device: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Compute on", description="Where the networks run", items=DEVICES, default="auto"
@@ -45,23 +92,54 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "runtime_python")
-        chosen = runtime()
-        if not self.runtime_python and chosen.python is not None:
-            layout.label(text=f"Given from outside: {chosen.python}", icon="INFO")
-        if chosen.problem:
-            draw_text(layout, chosen.problem, 80, icon="ERROR")
+        self._draw_runtime(layout.box())
         layout.prop(self, "device")
+        layout.prop(self, "idle_minutes")
+        layout.prop(self, "start_ahead")
         layout.prop(self, "model_folder")
         for entry in listed_models():
             if entry.error:
-                draw_text(layout, f"Not usable: {entry.error}", 80, icon="ERROR")
+                draw_text(layout, f"Not usable: {entry.error}", CHARACTERS, icon="ERROR")
+
+    def _draw_runtime(self, box: bpy.types.UILayout) -> None:
+        """What runs the networks: whether it is there, and the buttons that change that."""
+        chosen, installed = runtime(), find_installed(home(self.runtime_folder))
+        if chosen.problem:
+            draw_text(box, chosen.problem, CHARACTERS, icon="ERROR")
+        elif installed is not None and chosen.python == installed.python:
+            draw_text(box, f"The runtime is in {installed.folder}", CHARACTERS, icon="CHECKMARK")
+            if not installed.current:
+                older = "It was made for another version of ONet: press Set Up to renew it"
+                draw_text(box, older, CHARACTERS, icon="INFO")
+        elif not self.runtime_python:
+            draw_text(box, f"Given from outside: {chosen.python}", CHARACTERS, icon="INFO")
+        column = box.column()
+        column.enabled = activity.current() is None
+        column.prop(self, "build")
+        column.prop(self, "torch_index")
+        column.prop(self, "setup_python")
+        column.prop(self, "runtime_folder")
+        column.prop(self, "runtime_python")
         busy = activity.current()
-        if busy is not None and busy.owner == "onet.check_runtime":
-            layout.label(text="Trying ...", icon="TIME")
+        row = box.row(align=True)
+        if busy is not None and busy.owner in OWNERS:
+            row.progress(factor=busy.fraction, text=busy.stage)
+            cell = row.row(align=True)
+            cell.enabled = not busy.cancelling
+            cell.operator("onet.cancel", text="", icon="CANCEL")
         else:
-            layout.operator("onet.check_runtime", icon="CHECKMARK")
-            draw_text(layout, activity.message("onet.check_runtime"), 80)
+            row.operator("onet.set_up_runtime", icon="IMPORT")
+            row.operator("onet.check_runtime", text="Check", icon="CHECKMARK")
+            cell = row.row(align=True)
+            cell.enabled = installed is not None
+            cell.operator("onet.remove_runtime", icon="TRASH")
+        row = box.row(align=True)
+        row.operator("onet.show_log", text="Log of Set Up", icon="TEXT").which = "SETUP"
+        row.operator("onet.show_log", text="Log of the Worker", icon="TEXT").which = "WORKER"
+        # As in the panel: Blender 4 may take what follows a progress bar for the bar.
+        box.separator(factor=0.01)
+        for owner in OWNERS:
+            draw_text(box, activity.message(owner), CHARACTERS)
 
 
 CLASSES = (ONET_AP_preferences,)

@@ -12,6 +12,8 @@ import bpy
 
 from onet_core.errors import EngineError
 
+from .runtime_folder import find_installed, home
+
 # For scripts, tests and render farms: the runtime's Python, unless the preferences name one.
 RUNTIME_VARIABLE = "ONET_RUNTIME_PYTHON"
 # The name that Blender knows this extension by.
@@ -26,12 +28,13 @@ class Runtime:
     python: Path | None
     device: str = "auto"
     folders: tuple[Path, ...] = ()
+    idle_minutes: int = 30
 
     @property
     def problem(self) -> str:
         """Why nothing can be computed, in one sentence for the user; empty where all is well."""
         if self.python is None:
-            return "The runtime is not set: name its Python in the extension's preferences."
+            return "The runtime is not set up: press Set Up in the extension's preferences."
         if not self.python.is_file():
             return (
                 f"There is no Python at {self.python}: correct it in the extension's preferences."
@@ -39,16 +42,30 @@ class Runtime:
         return ""
 
 
-def runtime() -> Runtime:
-    """What is set; where the extension is not enabled (scripts), the variable and defaults."""
+def preferences() -> Any:
+    """The extension's `ONET_AP_preferences`, None where it is not enabled."""
     addon = bpy.context.preferences.addons.get(PACKAGE)
-    chosen = addon.preferences if addon is not None else None
+    return addon.preferences if addon is not None else None
+
+
+def runtime() -> Runtime:
+    """What is set: the preferences' Python, else the variable's, else what "Set Up" has made.
+
+    Where the extension is not enabled (scripts) there are no preferences, only defaults.
+    """
+    chosen = preferences()
     python = (chosen.runtime_python if chosen else "") or os.environ.get(RUNTIME_VARIABLE, "")
     folder = chosen.model_folder if chosen else ""
+    if python:
+        interpreter: Path | None = Path(bpy.path.abspath(python))
+    else:
+        installed = find_installed(home(chosen.runtime_folder if chosen else ""))
+        interpreter = installed.python if installed is not None else None
     return Runtime(
-        python=Path(bpy.path.abspath(python)) if python else None,
+        python=interpreter,
         device=chosen.device if chosen else "auto",
         folders=(Path(bpy.path.abspath(folder)),) if folder else (),
+        idle_minutes=chosen.idle_minutes if chosen else Runtime.idle_minutes,
     )
 
 

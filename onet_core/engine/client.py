@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from .. import errors
 from ..errors import Cancelled, EngineError, OnetError
@@ -36,12 +36,14 @@ UNSUITABLE = 78  # __main__.py's status for an interpreter that can't be used
 LOG_TAIL_LINES = 6
 LOG_TAIL_BYTES = 16_384
 DEAD: Message = ({"type": "dead"}, {})
+KILLED = "it was killed, perhaps because the memory was full: try a lower resolution"
+CRASHED = "it crashed: try to compute on the processor"
 # What a status of the child usually means; 137 is what shells and containers make of -9.
 FATES = {
-    -9: "it was killed, perhaps because the memory was full: try a lower resolution",
-    137: "it was killed, perhaps because the memory was full: try a lower resolution",
-    -11: "it crashed",
-    0xC0000005: "it crashed",
+    -9: KILLED,
+    137: KILLED,
+    -11: CRASHED,
+    0xC0000005: CRASHED,
 }
 
 
@@ -173,6 +175,21 @@ class Job:
         return self._answer
 
 
+class Task(Protocol):
+    """What `Job` offers to who waits for it; other processes than the worker can offer it too."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def poll(self, wait: float = 0.0) -> list[Event]: ...
+
+    def cancel(self) -> None: ...
+
+    def result(
+        self, on_progress: Progress | None = None, timeout: float | None = None
+    ) -> Answer: ...
+
+
 class EngineClient:
     """Owns at most one worker process, started when it is first needed.
 
@@ -198,6 +215,12 @@ class EngineClient:
     def process_id(self) -> int | None:
         """The worker's process, None where there is none."""
         return self._process.identity if self._process is not None and self.alive else None
+
+    @property
+    def log(self) -> Path | None:
+        """Where the last worker's messages are, None where none was started or kept."""
+        path = self._process.log if self._process is not None else None
+        return path if path is not None and path.is_file() else None
 
     def start(
         self, method: str, params: Mapping[str, Any] | None = None, arrays: Arrays | None = None
@@ -231,7 +254,10 @@ class EngineClient:
     def _submit(self, request: _Request) -> tuple[_Process, int, Inbox]:
         self._jobs += 1
         header = {
-            "type": "request", "id": self._jobs, "method": request.method, "params": request.params,
+            "type": "request",
+            "id": self._jobs,
+            "method": request.method,
+            "params": request.params,
         }
         try:
             parts = encode_message(header, request.arrays)
@@ -256,13 +282,22 @@ class _Process:
             handle, name = tempfile.mkstemp(prefix="onet-worker-", suffix=".log")
             os.close(handle)
             log = Path(name)
-        self._log = log
+        self.log = log
         # -I keeps the user's packages and the working folder out; the variables would only reach
         # what the worker itself starts.
-        command = [str(python), "-I", "-u", "-X", "utf8", str(MAIN), "--idle-seconds",
-                   str(idle_seconds)]
+        command = [
+            str(python),
+            "-I",
+            "-u",
+            "-X",
+            "utf8",
+            str(MAIN),
+            "--idle-seconds",
+            str(idle_seconds),
+        ]
         environment = {
-            key: value for key, value in os.environ.items()
+            key: value
+            for key, value in os.environ.items()
             if not key.upper().startswith(("PYTHON", "__PYVENV"))
         }
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows has it, and needs it
@@ -270,8 +305,13 @@ class _Process:
             with log.open("ab") as log_file:
                 self._log_start = log_file.tell()
                 self._child = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log_file,
-                    env=environment, cwd=tempfile.gettempdir(), creationflags=flags,
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log_file,
+                    env=environment,
+                    cwd=tempfile.gettempdir(),
+                    creationflags=flags,
                 )
         except OSError as error:
             self._forget_log()
@@ -377,7 +417,7 @@ class _Process:
         message = str(header.get("message"))
         if header.get("logged"):
             self._keep_log = True
-            message += f" The details are in {self._log}."
+            message += f" The details are in {self.log}."
         return known(message)
 
     def obituary(self) -> EngineError:
@@ -391,7 +431,7 @@ class _Process:
             reason = f"it said nothing for {SECONDS_TO_START:g} seconds"
         else:
             reason = FATES.get(status or 0, f"exit status {status}")
-        with self._log.open("rb") as log_file:
+        with self.log.open("rb") as log_file:
             size = log_file.seek(0, os.SEEK_END)
             log_file.seek(max(self._log_start, size - LOG_TAIL_BYTES))
             lines = log_file.read().decode("utf-8", errors="replace").strip().splitlines()
@@ -402,7 +442,7 @@ class _Process:
         if lines:
             self._keep_log = True
             tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])
-            message += f" Its log ({self._log}) ends with: {tail}"
+            message += f" Its log ({self.log}) ends with: {tail}"
         return EngineError(message)
 
     def kill(self) -> None:
@@ -424,4 +464,4 @@ class _Process:
 
     def _forget_log(self) -> None:
         if not self._keep_log:
-            self._log.unlink(missing_ok=True)
+            self.log.unlink(missing_ok=True)

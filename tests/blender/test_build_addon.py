@@ -75,7 +75,7 @@ def test_the_zip_holds_the_addon_and_the_library(package: Path) -> None:
     assert {f"./{name}" for name in names if name.endswith(".whl")} == set(manifest["wheels"])
     assert package.name == f"onet-{manifest['version']}.zip"
     assert names - addon == {
-        "blender_manifest.toml", "LICENSE", manifest["wheels"][0].removeprefix("./")
+        "blender_manifest.toml", "LICENSE", "runtime.txt", manifest["wheels"][0].removeprefix("./")
     }
 
 

@@ -1,0 +1,337 @@
+"""Makes the runtime: a virtual environment with exactly the packages of a requirements file.
+
+Runs as a process of its own, under the Python that the environment is made of, and imports nothing
+but the standard library. `runtime_setup` starts it, reads what it prints (lines that begin with
+`STATUS` carry how far it is, as JSON; all others are for the log), and ends it by closing its
+standard input, which also happens when Blender dies. Whatever stops it, no half-made environment
+stays: only one with a stamp in it, which is written last, is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+STATUS = "ONET "
+STAMP = "onet-runtime.json"
+CANCELLED = 3
+FAILED = 2
+OLDEST_PYTHON = (3, 11)
+SECONDS_TO_REMOVE = 5.0
+PROBE = """
+import importlib, json, platform, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+torch = importlib.import_module("torch")
+print(json.dumps({"python": platform.python_version(), "torch": torch.__version__}))
+"""
+# What pip says, and what that means to the user; the first that is found counts.
+MEANINGS = (
+    (
+        r"No space left on device|\[Errno 28\]|\[WinError 112\]|not enough space",
+        "The disk is full: make room for the runtime, or choose another folder.",
+    ),
+    (
+        r"Failed to establish a new connection|NameResolutionError|Temporary failure in name"
+        r"|ConnectTimeout|Read timed out|ProxyError|Network is unreachable|getaddrinfo failed",
+        "The package index can't be reached: check the network, then press Set Up again.",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|SSLError",
+        "The package index can't be trusted (its certificate is not accepted): check the network.",
+    ),
+    (
+        r"No matching distribution found for (?P<name>\S+)",
+        "There is no {name} for this Python ({python}) and this machine: choose another Python.",
+    ),
+    (
+        r"\[Errno 13\]|Permission denied|\[WinError 5\]|Read-only file system",
+        "The folder can't be written to: choose another folder for the runtime.",
+    ),
+    (
+        r"THESE PACKAGES DO NOT MATCH THE HASHES|BadZipFile|is invalid|has an invalid wheel",
+        "A package arrived damaged: press Set Up again.",
+    ),
+)
+
+
+class SetupError(Exception):
+    """The runtime could not be made; the message says why, for the user."""
+
+
+class Cancelled(Exception):
+    """Nobody wants the runtime any more."""
+
+
+_child: subprocess.Popen[str] | None = None
+_cancelled = threading.Event()
+
+
+def tell(stage: str, fraction: float) -> None:
+    """Says how far it is: a few words for the user, and 0 to 1."""
+    print(STATUS + json.dumps({"stage": stage, "fraction": round(fraction, 3)}), flush=True)
+
+
+def install(
+    folder: Path,
+    requirements: Path,
+    modules: list[str],
+    wheels: Path | None = None,
+    torch_index: str = "",
+) -> None:
+    """Makes the environment in `folder`, replacing what is there.
+
+    requirements: lines `name==version`; modules: what must be importable in the end, beside torch;
+    wheels: where the packages lie, the network stays unused then; torch_index: where torch comes
+    from, the same place as all others where empty. Raises SetupError and Cancelled; `folder` does
+    not exist then.
+    """
+    wanted = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
+    wanted = [line for line in wanted if line and not line.startswith("#")]
+    try:
+        tell("Making the environment", 0.0)
+        remove(folder)
+        # Without pip: once made, the runtime stays as it is.
+        venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
+        python = python_of(folder)
+        pip = [str(python), "-I", str(bundled_pip() / "pip"), "install"]
+        pip += ["--no-user", "--only-binary", ":all:"]
+        pip += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+        pip += ["--no-compile", "--retries", "2"]
+        pip += ["--no-index", "--find-links", str(wheels)] if wheels else []
+        torch = next((line for line in wanted if re.match(r"torch\b", line)), None)
+        if torch_index and torch:
+            tell("Fetching PyTorch", 0.05)
+            # Without what it depends on: that comes with the others, from the usual index.
+            run([*pip, "--no-deps", "--index-url", torch_index, torch])
+        install_all(pip, requirements, len(wanted))
+        tell("Trying it", 0.97)
+        found = json.loads(run([str(python), "-I", "-c", PROBE, *modules])[-1])
+        stamp = {**found, "base": sys.base_prefix}
+        unfinished = folder / f".{STAMP}"
+        unfinished.write_text(json.dumps(stamp), encoding="utf-8")
+        unfinished.replace(folder / STAMP)
+    except BaseException as error:
+        remove(folder)
+        if isinstance(error, OSError):
+            raise SetupError(meaning_of(str(error)) or f"{error}.") from error
+        raise
+
+
+def bundled_pip() -> Path:
+    """The wheel of pip that comes with every Python; pip runs from it without being unpacked."""
+    # Systems that pack their own Python keep the wheels elsewhere.
+    elsewhere = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    library = Path(sysconfig.get_path("stdlib"))
+    for folder in (Path(elsewhere) if elsewhere else library, library / "ensurepip" / "_bundled"):
+        wheels = sorted(folder.glob("pip-*.whl"))
+        if wheels:
+            return wheels[-1]
+    raise SetupError(f"{sys.executable} comes without pip: choose another Python.")
+
+
+def install_all(pip: list[str], requirements: Path, count: int) -> None:
+    """Installs every requirement; tells which one pip is at."""
+    seen = 0
+
+    def follow(line: str) -> None:
+        nonlocal seen
+        words = line.split()
+        if line.startswith(("Collecting ", "Processing ")):
+            seen += 1
+            # A requirement, or the path of a wheel.
+            name = re.split("[=<>!~]", words[1])[0] if words[0] == "Collecting" else wheel_of(line)
+            tell(f"Fetching {name}", 0.1 + 0.6 * min(1.0, seen / count))
+        elif line.startswith("Downloading ") and len(words) > 2:
+            fraction = 0.1 + 0.6 * min(1.0, seen / count)
+            tell(f"Fetching {wheel_of(line)} {' '.join(words[2:4])}", fraction)
+        elif line.startswith("Installing collected packages"):
+            tell("Unpacking (a minute or two)", 0.75)
+
+    run([*pip, "--requirement", str(requirements)], follow)
+
+
+def wheel_of(line: str) -> str:
+    """The package's name in a line of pip's about a wheel."""
+    found = re.search(r"([^/\\\s-]+)-[^/\\\s]*\.whl", line)
+    return found[1] if found else "packages"
+
+
+def run(command: list[str], follow: Callable[[str], None] | None = None) -> list[str]:
+    """The lines that a command prints; raises SetupError with the reason where it fails."""
+    global _child
+    if _cancelled.is_set():
+        raise Cancelled
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.upper().startswith(("PYTHON", "__PYVENV"))
+    }
+    _child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        start_new_session=os.name != "nt",
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    if _cancelled.is_set():
+        end_child()
+    lines = []
+    assert _child.stdout is not None
+    for line in _child.stdout:
+        lines.append(line.strip())
+        print(line.rstrip(), flush=True)
+        if follow is not None:
+            follow(line.strip())
+    status = _child.wait()
+    if _cancelled.is_set():
+        raise Cancelled
+    if status:
+        text = "\n".join(lines)
+        raise SetupError(
+            meaning_of(text)
+            or f"Setting up stopped (status {status}): {lines[-1] if lines else 'no reason given'}"
+        )
+    return lines
+
+
+def end_child() -> None:
+    """Ends the command that is under way, with all that it has started."""
+    if _child is None or _child.poll() is not None:
+        return
+    if os.name == "nt":
+        subprocess.run(
+            ["taskkill", "/F", "/T", "/PID", str(_child.pid)], capture_output=True, check=False
+        )
+    else:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.killpg(_child.pid, signal.SIGKILL)
+
+
+def meaning_of(text: str) -> str:
+    """The sentence for what a failed command has printed; empty where there is none."""
+    for pattern, meaning in MEANINGS:
+        found = re.search(pattern, text)
+        if found:
+            python = ".".join(str(number) for number in sys.version_info[:2])
+            return meaning.format(python=python, **found.groupdict())
+    return ""
+
+
+def python_of(folder: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def remove(folder: Path) -> None:
+    """Takes a folder away, the stamp first; raises OSError where it stays."""
+    (folder / STAMP).unlink(missing_ok=True)
+    deadline = time.monotonic() + SECONDS_TO_REMOVE
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            # A process that has just been ended may hold its files a moment longer.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def watch_input() -> None:
+    """Runs in a thread: whoever started this has closed the pipe, or is gone."""
+    # Not `sys.stdin`: the interpreter can't end while a thread holds its lock.
+    while os.read(0, 4096):
+        pass
+    _cancelled.set()
+    end_child()
+
+
+def refuse(message: str, status: int = FAILED) -> NoReturn:
+    print(STATUS + json.dumps({"error": message}), flush=True)
+    sys.exit(status)
+
+
+def remove_all(home: Path) -> None:
+    """Deletes every environment below a folder, whole or not."""
+    folders = [folder for folder in home.iterdir() if (folder / "pyvenv.cfg").is_file()]
+    for number, folder in enumerate(folders):
+        tell("Removing", number / len(folders))
+        remove(folder)
+
+
+def lock(home: Path) -> BinaryIO:
+    """The lock over a folder, held until the process ends; raises SetupError where it is taken."""
+    file = (home / ".lock").open("ab")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SetupError("Another Blender is setting up the runtime: wait for it.") from error
+    return file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--remove", type=Path)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--requirements", type=Path)
+    parser.add_argument("--modules", nargs="*", default=[])
+    parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--torch-index", default="")
+    options = parser.parse_args()
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(str(number) for number in sys.version_info[:2])
+        refuse(f"ONet needs Python 3.11 or newer, but {sys.executable} is Python {found}.")
+    home = options.remove or options.folder.parent
+    try:
+        held = lock(home)
+        if options.remove:
+            remove_all(home)
+            tell("Done", 1.0)
+            return
+        # Only now: a set-up that another Blender has begun is not this one's to end.
+        threading.Thread(target=watch_input, daemon=True).start()
+        install(
+            options.folder,
+            options.requirements,
+            options.modules,
+            options.wheels,
+            options.torch_index,
+        )
+    except Cancelled:
+        refuse("Cancelled.", CANCELLED)
+    except SetupError as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(meaning_of(str(error)) or f"{error}.")
+    held.close()
+    tell("Done", 1.0)
+
+
+if __name__ == "__main__":
+    main()
