@@ -45,6 +45,11 @@ class WorkerOperator:
         """Uses the answer and returns what to tell the user; raises OnetError."""
         raise AssertionError("each operator has its own")
 
+    @classmethod
+    def owner(cls) -> str:
+        """The operator at whose button the panel shows progress and outcome."""
+        return cls.bl_idname
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Waits for the answer."""
         try:
@@ -65,7 +70,7 @@ class WorkerOperator:
             return self._refuse(error)
         manager = context.window_manager
         timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
-        self._activity = activity.begin(type(self).bl_idname, job, timer)
+        self._activity = activity.begin(self.owner(), job, timer)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -98,12 +103,12 @@ class WorkerOperator:
 
     def _conclude(self, context: bpy.types.Context, work: Task | Activity) -> set[str]:
         told = self.finish(context, work.result())
-        activity.tell(type(self).bl_idname, told)
+        activity.tell(self.owner(), told)
         self.report({"INFO"}, told)
         return {"FINISHED"}
 
     def _refuse(self, error: OnetError) -> set[str]:
-        activity.tell(type(self).bl_idname, str(error))
+        activity.tell(self.owner(), str(error))
         self.report({"WARNING" if isinstance(error, Cancelled) else "ERROR"}, str(error))
         return {"CANCELLED"}
 

@@ -39,7 +39,8 @@ def _start_wanted() -> float | None:
     global _wanted
     running = activity.current()
     if running is not None:
-        running.cancel()
+        if running.owner == ONET_OT_reconstruct.bl_idname:
+            running.cancel()
         return SECONDS_BETWEEN_TRIES
     assert _wanted is not None
     (operator, arguments), _wanted = _wanted, None
@@ -182,6 +183,10 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
     bl_idname = "onet.reconstruct_again"
     bl_label = "Reconstruct Again"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def owner(cls) -> str:
+        return ONET_OT_reconstruct.bl_idname
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

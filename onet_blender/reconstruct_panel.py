@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import pictures
+from . import activity, pictures
 from .model_list import AUTOMATIC, about_listed
 from .panel import OnetPanel, characters, draw_missing_runtime, draw_work, split_column
 from .properties import SETTINGS_OF_KIND, SOURCE_TYPES, settings_of
@@ -92,7 +92,9 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         column = split_column(layout)
         column.prop(choices, "mask")
         row = layout.row()
+        row.enabled = activity.current() is None
         row.operator("onet.look", icon="HIDE_OFF")
+        draw_text(layout, activity.message("onet.look"), characters(context))
         if pictures.seen_icon():
             layout.template_icon(pictures.seen_icon(), scale=SCALE_OF_SEEN)
 

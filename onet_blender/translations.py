@@ -181,8 +181,8 @@ GERMAN = {
     "Morph": "Übergang",
     "Category": "Kategorie",
     "The trained network that invents shapes": "Das trainierte Netz, das Formen erfindet",
-    "Invent one shape or a grid of shapes, each an object of its own": "Erfindet eine Form oder ein "
-    "Raster von Formen, jede ein eigenes Objekt",
+    "Invent one shape or a grid of shapes, each an object of its own": "Erfindet eine Form oder "
+    "ein Raster von Formen, jede ein eigenes Objekt",
     "Roll the Dice": "Würfeln",
     "Choose another seed by chance": "Wählt zufällig einen anderen Startwert",
     "Every number is another shape; several shapes have numbers in a row": "Jede Zahl ist eine "
@@ -193,8 +193,8 @@ GERMAN = {
     "Spacing": "Abstand",
     "How far the shapes of the grid stand from each other": "Wie weit die Formen des Rasters "
     "voneinander entfernt stehen",
-    "Give the first shape to the active object, if it is a generated one": "Gibt die erste Form dem "
-    "aktiven Objekt, falls es erzeugt wurde",
+    "Give the first shape to the active object, if it is a generated one": "Gibt die erste Form "
+    "dem aktiven Objekt, falls es erzeugt wurde",
     "Morph between Selected": "Übergang zwischen den ausgewählten",
     "Make an object with a slider that goes through the shapes of the selected objects": (
         "Macht ein Objekt mit einem Regler, der durch die Formen der ausgewählten Objekte führt"
@@ -205,8 +205,8 @@ GERMAN = {
     "Make the mesh of the morph anew, as its slider and settings say": "Macht das Mesh des "
     "Übergangs neu, wie Regler und Einstellungen es sagen",
     "Bake": "Backen",
-    "Turn the morph into ordinary meshes that play without this extension": "Macht aus dem Übergang "
-    "gewöhnliche Meshes, die ohne diese Erweiterung abgespielt werden",
+    "Turn the morph into ordinary meshes that play without this extension": "Macht aus dem "
+    "Übergang gewöhnliche Meshes, die ohne diese Erweiterung abgespielt werden",
     "As": "Als",
     "What the morph becomes": "Was aus dem Übergang wird",
     "Shape Keys": "Shape-Keys",
@@ -222,8 +222,8 @@ GERMAN = {
     "From the first shape (0) to the last (1); can be keyframed": "Von der ersten Form (0) bis zur "
     "letzten (1); lässt sich mit Keyframes versehen",
     "Preview": "Vorschau",
-    "How many cells the grid has along an axis while the slider moves": "Wie viele Zellen das Gitter "
-    "entlang einer Achse hat, während der Regler sich bewegt",
+    "How many cells the grid has along an axis while the slider moves": "Wie viele Zellen das "
+    "Gitter entlang einer Achse hat, während der Regler sich bewegt",
     "Select two generated shapes or more": "Zwei oder mehr erzeugte Formen auswählen",
     "Make a morph between generated objects, and select it, first": "Erst einen Übergang zwischen "
     "erzeugten Objekten machen und auswählen",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mathutils.bvhtree import BVHTree
 
-from onet_blender import reconstruction, scene_io
+from onet_blender import activity, reconstruction, scene_io
 from onet_blender.properties import QUALITY_SETTINGS, SETTINGS, settings_of
 
 
@@ -81,6 +81,8 @@ def test_again_updates_the_same_object(models: Path) -> None:
     assert list(made.data.materials) == [paint]
     assert tuple(made.location) == (5, 0, 0)
     np.testing.assert_allclose(span(made), 1.2, atol=0.02)
+    # The panel shows the last outcome, and only that.
+    assert f"{len(made.data.polygons):,} faces" in activity.message("onet.reconstruct")
     assert (made.onet.resolution, made.onet.smooth, made.onet.kind) == (64, False, "POINTS")
     assert made.onet.source_object == scan
     assert made.onet.model == "cube_points"
