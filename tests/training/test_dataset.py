@@ -74,6 +74,20 @@ def test_items(root: Path, kind: str) -> None:
         assert abs(distance.mean()) < 0.001
 
 
+def test_noise_may_differ_from_item_to_item_while_training(root: Path) -> None:
+    for train in (True, False):
+        dataset = ShapeDataset(
+            root, "train", "points", input_points=500, input_noise_range=[0.0, 0.015], train=train
+        )
+        clouds = [dataset[0]["inputs"] for _ in range(40)]
+        deviations = np.array([(np.linalg.norm(cloud, axis=1) - 0.4).std() for cloud in clouds])
+        if train:
+            assert deviations.min() < 0.002
+            assert 0.013 < deviations.max() < 0.017
+        else:
+            np.testing.assert_allclose(deviations, 0.005, rtol=0.1)
+
+
 def test_training_draws_are_new_and_follow_torchs_seed(root: Path) -> None:
     dataset = ShapeDataset(root, "train", "points", points=64)
     torch.manual_seed(3)
@@ -191,6 +205,7 @@ def test_unpacked_labels_and_lists_without_their_shapes(
         dataset = ShapeDataset(root, "train", "none", categories=["ball"], points=500)
     assert dataset.shapes == [("ball", "a")]
     assert "1 of 2 shapes" in caplog.text
+    assert "ball/gone" in caplog.text
     assert agree(BALL, dataset[0]) > 0.99
     assert len(before) == 1
 
@@ -258,6 +273,17 @@ def test_damaged_files_are_named(root: Path) -> None:
     (folder / "points.npz").unlink()
     with pytest.raises(InputError, match=r"points\.npz"):
         ShapeDataset(root, "train", "none", categories=["ball"])
+
+
+@pytest.mark.parametrize("name", ["points.npz", "pointcloud.npz"])
+def test_coordinates_that_are_no_numbers_are_refused(root: Path, name: str) -> None:
+    path = root / "ball" / "a" / name
+    with np.load(path) as content:
+        arrays = dict(content)
+    arrays["points"][7, 1] = np.nan
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match=f"a/{name} .*not finite"):
+        ShapeDataset(root, "train", "points")[0]
 
 
 def test_workers_give_batches(root: Path) -> None:

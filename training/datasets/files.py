@@ -61,6 +61,8 @@ def read_points(path: Path) -> LabelledPoints:
         packed = np.packbits(labels >= 0.5)
     else:
         raise InputError(f"{path} has not one label for each of its points.")
+    if not np.isfinite(points).all():
+        raise InputError(f"{path} holds coordinates that are not finite numbers.")
     if points.dtype != np.float16:
         points = points.astype(np.float32)
     return LabelledPoints(points, packed)

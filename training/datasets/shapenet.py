@@ -45,7 +45,8 @@ class ShapeDataset(Dataset[Item]):
     kind:
 
     points: (input_points, 3), drawn with replacement from the surface samples, with Gaussian noise
-    of deviation `input_noise`, in every split; voxels: (32, 32, 32) along x, y, z; image:
+    of deviation `input_noise`, in every split, or while training, where it is given, of one drawn
+    evenly from `input_noise_range` for each item; voxels: (32, 32, 32) along x, y, z; image:
     (3, S, S) in [0, 1], a random view while training and else the first; none: (0,); index: (),
     the shape's place in the list as an integer.
 
@@ -68,6 +69,7 @@ class ShapeDataset(Dataset[Item]):
         image_folder: str = "img_choy2016",
         input_points: int = 300,
         input_noise: float = 0.005,
+        input_noise_range: Sequence[float] | None = None,
         image_size: int = 224,
         image_augment: bool = False,
         train: bool = True,
@@ -96,6 +98,7 @@ class ShapeDataset(Dataset[Item]):
         self.image_folder = image_folder
         self.input_points = input_points
         self.input_noise = input_noise
+        self.input_noise_range = input_noise_range if train else None
         self.image_size = image_size
         self.image_augment = image_augment
         self.train = train
@@ -108,17 +111,18 @@ class ShapeDataset(Dataset[Item]):
             if (root / category / name / points_file).is_file()
         ]
         self.folders = [root / category / name for category, name in self.shapes]
-        missing = len(listed) - len(self.shapes)
+        missing = sorted(set(listed) - set(self.shapes))
         if not self.shapes:
             raise InputError(f"No shape of the split {split!r} in {root} has a {points_file}.")
         if missing:
             logging.getLogger(__name__).warning(
-                "%d of %d shapes of the split %r in %s have no %s and are left out.",
-                missing,
+                "%d of %d shapes of the split %r in %s have no %s and are left out, such as %s.",
+                len(missing),
                 len(listed),
                 split,
                 root,
                 points_file,
+                "/".join(missing[0]),
             )
         self._cache: dict[tuple[str, int], Any] = {}
         self._cached_bytes = 0
@@ -170,8 +174,11 @@ class ShapeDataset(Dataset[Item]):
         if self.input_kind == "points":
             surface = self._surface(index)
             cloud = surface[rng.integers(len(surface), size=self.input_points)].astype(np.float32)
+            deviation = self.input_noise
+            if self.input_noise_range is not None:
+                deviation = rng.uniform(*self.input_noise_range)
             noise = rng.standard_normal(cloud.shape, dtype=np.float32)
-            return cloud + np.float32(self.input_noise) * noise
+            return cloud + np.float32(deviation) * noise
         if self.input_kind == "voxels":
             cells = np.unpackbits(self._voxels(index)).astype(np.float32)
             return cells.reshape((VOXEL_RESOLUTION,) * 3)
@@ -200,6 +207,8 @@ class ShapeDataset(Dataset[Item]):
             points = read_arrays(path, ("points",))["points"]
             if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
                 raise InputError(f"{path} should hold rows of x, y, z, but has {points.shape}.")
+            if not np.isfinite(points).all():
+                raise InputError(f"{path} holds coordinates that are not finite numbers.")
             return points.astype(np.float16, copy=False)
 
         return self._cached("surface", index, read, lambda found: found.nbytes)
