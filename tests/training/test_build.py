@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +23,10 @@ from training.build import layout, work
 from training.build.__main__ import main
 from training.build.folder import choose_split, list_meshes, read_triangles
 from training.build.normalise import Triangles, make_triangles, normalise
-from training.build.occupancy import THICKNESS, FloodFill, make_solid, turned_outwards
+from training.build.occupancy import THICKENINGS, THICKNESS, FloodFill, make_solid, turned_outwards
 from training.build.render import SIZE, Renderer, count_views, view_generator, write_views
 from training.build.sampling import sample_box, sample_surface
+from training.build.shapenet_core import list_shapenet
 from training.build.shapes import list_indexed_shapes
 from training.build.source import Entry
 from training.build.work import Amount, build, build_shape
@@ -167,6 +170,80 @@ def test_a_sheet_gets_thickness(method: str) -> None:
     else:
         assert labels[np.abs(queries[:, 1]) < THICKNESS].all()
         assert not labels[np.abs(queries[:, 1]) > 2 / 128].any()
+
+
+@pytest.mark.parametrize("method", ["winding", "floodfill"])
+def test_thickness_rules(method: str) -> None:
+    """A ball with a sheet beside it: fusion thickens both, thin the sheet only, none neither."""
+    sphere = trimesh.creation.icosphere(subdivisions=4, radius=0.2)
+    sheet = plate(0.3, 0.3)
+    aside = np.array([0.3, 0, 0])
+    vertices = np.concatenate([sphere.vertices + aside, sheet.vertices - aside])
+    shape = make_triangles(vertices, np.concatenate([sphere.faces, sheet.faces + 2562]))
+    queries = np.random.default_rng(3).uniform(-0.55, 0.55, (200_000, 3))
+    base = make_solid(shape, method, rng(), "none").inside(queries)
+    distance = np.linalg.norm(queries - aside, axis=1) - 0.2
+    around_ball = (distance > 0.002) & (distance < THICKNESS - 0.002)
+    away = np.abs(queries + aside) - [0.15, 0, 0.15]
+    around_sheet = (away[:, [0, 2]] < 0).all(axis=1) & (away[:, 1] < THICKNESS)
+    labels = {rule: make_solid(shape, method, rng(), rule).inside(queries) for rule in THICKENINGS}
+    assert labels["fusion"][around_ball].all()
+    np.testing.assert_array_equal(labels["thin"][distance < 0.05], base[distance < 0.05])
+    assert labels["thin"][around_sheet].all()
+    assert labels["fusion"][around_sheet].all()
+    np.testing.assert_array_equal(labels["none"], base)
+    # Nothing is added further away than the thickness.
+    added = labels["fusion"] & ~base
+    assert not added[(distance > THICKNESS) & (queries[:, 0] > 0)].any()
+    with pytest.raises(InputError, match="fusion"):
+        make_solid(shape, method, rng(), "fat")
+
+
+def shapenet_folder(source: Path) -> Path:
+    """A model of each version, one without a mesh, and one that is not a mesh."""
+    for model, mesh in (("one", "model.obj"), ("two", "models/model_normalized.obj")):
+        path = source / "03001627" / model / mesh
+        path.parent.mkdir(parents=True)
+        box(0.2, 1, 0.4).export(path)
+    (source / "03001627" / "gone").mkdir()
+    (source / "02691156" / "broken").mkdir(parents=True)
+    (source / "02691156" / "broken" / "model.obj").write_text("f 1 2 3\n")
+    (source / "taxonomy.json").write_text("[]")
+    return source
+
+
+def test_shapenet_core(tmp_path: Path) -> None:
+    source, root = shapenet_folder(tmp_path / "ShapeNetCore"), tmp_path / "data"
+    command = ["shapenet", str(source), "--output", str(root), "--workers", "1", "--views", "0"]
+    labels = ["--points", "5000", "--surface", "1000"]
+    result = CliRunner().invoke(main, [*command, *labels])
+    assert result.exit_code == 0, result.output
+    with (root / "report.csv").open(newline="") as file:
+        rows = {line["name"]: line for line in csv.DictReader(file)}
+    assert {name: line["status"] for name, line in rows.items()} == {
+        "one": "built",
+        "two": "built",
+        "gone": "dropped",
+        "broken": "dropped",
+    }
+    assert (rows["one"]["thickness"], rows["one"]["method"]) == ("fusion", "winding")
+    assert "model.obj" in rows["gone"]["reason"]
+    assert "model.obj" in rows["broken"]["reason"]
+    cloud = np.load(root / "03001627" / "two" / "pointcloud.npz")["points"]
+    np.testing.assert_allclose(np.ptp(cloud, axis=0), [0.2, 1, 0.4], atol=2e-3)
+    # The fusion's rule: the box is 1.5/256 larger all around.
+    thicker = np.array([0.2, 1, 0.4]) + 2 * THICKNESS
+    assert float(rows["one"]["inside"]) == pytest.approx(thicker.prod() / 1.1**3, rel=0.25)
+    lists = tmp_path / "lists"
+    (lists / "03001627").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"train\.lst"):
+        list_shapenet(source, ["chair"], lists=lists)
+    for split, names in {"train": "two", "val": "", "test": "one\nelsewhere"}.items():
+        (lists / "03001627" / f"{split}.lst").write_text(names)
+    chosen = {entry.name: entry.split for entry in list_shapenet(source, ["chair"], lists=lists)}
+    assert chosen == {"one": "test", "two": "train"}
+    with pytest.raises(InputError, match="04530566"):
+        list_shapenet(source, ["vessel"])
 
 
 def test_thick_parts_stay_as_they_are_beside_sheets() -> None:
@@ -387,6 +464,24 @@ def test_building_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
     for name in ("points.npz", "pointcloud.npz"):
         one, two = (np.load(part / "ball" / "b" / name) for part in (root, tmp_path / "other"))
         np.testing.assert_array_equal(one["points"], two["points"])
+
+
+def test_a_full_disk_ends_the_build_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_index(tmp_path / "source", [row("a", "ball", "train")], trimesh.creation.icosphere())
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(layout.np, "savez", full)
+    root = tmp_path / "data"
+    command = ["shapes", "--source", str(tmp_path / "source"), "--output", str(root)]
+    result = CliRunner().invoke(main, [*command, "--workers", "1", "--points", "1000"])
+    assert result.exit_code == 2
+    assert result.output.count("\n") == 1
+    assert f"Could not write {root / 'ball' / 'a'}: No space left" in result.output
+    assert not [path for path in (root / "ball").iterdir() if path.is_dir()]
 
 
 def test_more_views_may_follow(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `python -m training.build shapes|folder|render`."""
+"""The command line: `python -m training.build shapes|folder|shapenet|render`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from onet_core.errors import OnetError
 
 from .folder import DEFAULT_SHARES, list_meshes
 from .layout import REPORT_FILE, Record
+from .occupancy import THICKENINGS
 from .render import VIEWS
+from .shapenet_core import list_shapenet
 from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry
 from .work import Amount, build
@@ -53,6 +55,16 @@ _method = click.option(
 )
 
 
+_thickness = click.option(
+    "--thickness",
+    default="thin",
+    show_default=True,
+    type=click.Choice(THICKENINGS),
+    help="What counts as inside besides: 1.5/256 around sheets, or around the whole surface as in "
+    "the original's fusion, or nothing.",
+)
+
+
 @click.group()
 def main() -> None:
     """Builds training data in the layout of the original's ShapeNet files.
@@ -68,6 +80,7 @@ def main() -> None:
 @_surface
 @_views
 @_method
+@_thickness
 def shapes(
     source: Path,
     output: Path,
@@ -78,12 +91,13 @@ def shapes(
     surface: int,
     views: int,
     method: str | None,
+    thickness: str,
 ) -> None:
     """From a collection with an index.csv, whose splits and methods are used."""
     _build(
         lambda: list_indexed_shapes(source, _listed(categories), method)[:limit],
         output,
-        Amount(points, surface, views),
+        Amount(points, surface, views, thickness),
         workers,
     )
 
@@ -95,6 +109,7 @@ def shapes(
 @_surface
 @_views
 @_method
+@_thickness
 @_up_axis
 @click.option(
     "--shares",
@@ -114,6 +129,7 @@ def folder(
     surface: int,
     views: int,
     method: str | None,
+    thickness: str,
     up_axis: str,
     shares: tuple[float, float, float],
 ) -> None:
@@ -121,7 +137,48 @@ def folder(
     _build(
         lambda: list_meshes(source, _listed(categories), method, up_axis, shares)[:limit],
         output,
-        Amount(points, surface, views),
+        Amount(points, surface, views, thickness),
+        workers,
+    )
+
+
+@main.command()
+@click.argument("source", metavar="SHAPENET", type=_FOLDER)
+@_options
+@_points
+@_surface
+@_views
+@_method
+@click.option(
+    "--thickness",
+    default="fusion",
+    show_default=True,
+    type=click.Choice(THICKENINGS),
+    help="As of the other commands; the default is the original's.",
+)
+@click.option(
+    "--lists",
+    type=_FOLDER,
+    help="A dataset whose train.lst, val.lst and test.lst are used, such as the original's.",
+)
+def shapenet(
+    source: Path,
+    output: Path,
+    categories: str | None,
+    limit: int | None,
+    workers: int,
+    points: int,
+    surface: int,
+    views: int,
+    method: str | None,
+    thickness: str,
+    lists: Path | None,
+) -> None:
+    """From ShapeNetCore v1 or v2 as it was downloaded: its synset folders."""
+    _build(
+        lambda: list_shapenet(source, _listed(categories), method, lists)[:limit],
+        output,
+        Amount(points, surface, views, thickness),
         workers,
     )
 

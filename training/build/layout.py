@@ -18,6 +18,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from onet_core.errors import OnetError
 from onet_core.mesh_io import replacing
 
 from .sampling import SurfaceSamples
@@ -33,7 +34,8 @@ class Record:
     """What became of a shape; a row of report.csv.
 
     status: built or dropped, with the reason. method, orientation: how inside was told from
-    outside. inside: share of the labelled points; thin, buried: shares of the surface.
+    outside, thickness: what was added to it. inside: share of the labelled points; thin, buried:
+    shares of the surface.
     """
 
     category: str
@@ -42,6 +44,7 @@ class Record:
     status: str = "built"
     reason: str = ""
     method: str = ""
+    thickness: str = ""
     orientation: str = ""
     faces: int = 0
     inside: float = 0.0
@@ -55,13 +58,18 @@ class Record:
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """A new folder that becomes `target`, which must not exist, when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """A new folder that becomes `target`, which must not exist, when the block ends well.
+
+    Raises OnetError where it can't be written, as on a full disk; nothing is left behind then.
+    """
     scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    scratch.mkdir()
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir()
         yield scratch
         os.replace(scratch, target)
+    except OSError as error:
+        raise OnetError(f"Could not write {target}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -2,14 +2,14 @@
 
 Two tests, one per shape: generalised winding numbers (Jacobson et al. 2013; Barill et al. 2018)
 where the faces enclose something and look outwards, else a flood from outside through a fine grid.
-Sheets too thin to hold a volume are given one by a third rule, as the original's fusion does for
-everything (its surfaces lie 1.5/256 outside).
+Sheets too thin to hold a volume are given one by a rule of THICKENINGS, or everything is, as the
+original's fusion does (its surfaces lie 1.5/256 outside).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import igl
@@ -28,6 +28,8 @@ from .sampling import SurfaceSamples, sample_surface
 Points = NDArray[np.floating]
 
 METHODS = ("winding", "floodfill")
+# What is added to the solid: what is near sheets, what is near any of the surface, or nothing.
+THICKENINGS = ("thin", "fusion", "none")
 GRID = 128
 # Half the thickness of sheets; the original's displacement of depth maps.
 THICKNESS = 1.5 / 256
@@ -114,7 +116,7 @@ class Solid:
     """A shape with an inside, for labels.
 
     method: of METHODS; orientation: what was done to the faces; thin, buried: shares of the surface
-    that is a sheet, and that lies within the solid.
+    that is a sheet, and that lies within the solid. thickness: of THICKENINGS.
     """
 
     triangles: Triangles
@@ -124,6 +126,7 @@ class Solid:
     samples: SurfaceSamples
     is_thin: NDArray[np.bool_]
     is_buried: NDArray[np.bool_]
+    thickness: str = "thin"
 
     @property
     def thin(self) -> float:
@@ -138,11 +141,17 @@ class Solid:
     def inside(self, points: Points) -> NDArray[np.bool_]:
         """Labels of points (N, 3) -> (N,).
 
-        A point counts as inside where the method says so, or within THICKNESS of a sheet: of a
-        surface whose sample nearest to the point is thin.
+        A point counts as inside where the method says so, or within THICKNESS of what is thickened:
+        with `thin` of a sheet, that is a surface whose sample nearest to the point is thin, with
+        `fusion` of any surface.
         """
         labels = self.base(points)
-        if not self.is_thin.any():
+        thickened = {
+            "thin": self.is_thin,
+            "fusion": np.ones_like(self.is_thin),
+            "none": np.zeros_like(self.is_thin),
+        }[self.thickness]
+        if not thickened.any():
             return labels
         outside = np.flatnonzero(~labels)
         queries = np.ascontiguousarray(np.asarray(points)[outside], dtype=np.float64)
@@ -151,7 +160,7 @@ class Solid:
         reach = THICKNESS + 4 * np.sqrt(area / len(self.samples))
         distances, nearest = cKDTree(self.samples.points).query(queries, distance_upper_bound=reach)
         near = np.flatnonzero(np.isfinite(distances))
-        near = near[self.is_thin[nearest[near]]]
+        near = near[thickened[nearest[near]]]
         if len(near):
             squared, _, _ = igl.point_mesh_squared_distance(
                 queries[near], self.triangles.vertices, self.triangles.faces
@@ -179,13 +188,26 @@ class Solid:
         return SurfaceSamples(points[:count], normals[:count])
 
 
-def make_solid(triangles: Triangles, method: str, rng: np.random.Generator) -> Solid:
+def make_solid(
+    triangles: Triangles, method: str, rng: np.random.Generator, thickness: str = "thin"
+) -> Solid:
     """The shape's inside by a method of METHODS, or by the one that `auto` finds usable.
+
+    thickness: of THICKENINGS, what is added to it.
 
     `auto` takes winding numbers if they are clear: with the faces as they are, all of them flipped,
     or each connected part turned outwards; else the flood, if it finds an inside. Raises InputError
     where nothing does.
     """
+    if thickness not in THICKENINGS:
+        raise InputError(
+            f"There is no thickness {thickness!r}: choose one of {', '.join(THICKENINGS)}."
+        )
+    solid = _find_solid(triangles, method, rng)
+    return replace(solid, thickness=thickness)
+
+
+def _find_solid(triangles: Triangles, method: str, rng: np.random.Generator) -> Solid:
     if method == "winding":
         return _solid(triangles, method, "as-is", WindingNumber(triangles), rng)
     if method == "floodfill":

@@ -25,6 +25,7 @@ from .layout import Record
 from .occupancy import make_solid
 from .render import VIEWS, count_views, write_views
 from .sampling import sample_box
+from .shapenet_core import SYNSETS
 from .source import Entry
 
 # How often lists and report are brought up to date, so that training can begin on a part.
@@ -35,11 +36,15 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_N
 
 @dataclass(frozen=True)
 class Amount:
-    """How many labelled points, surface points and views a shape gets; 0 views for none."""
+    """How many labelled points, surface points and views a shape gets; 0 views for none.
+
+    thickness: what is added to its inside, see `occupancy.THICKENINGS`.
+    """
 
     points: int = 100_000
     surface: int = 100_000
     views: int = VIEWS
+    thickness: str = "thin"
 
 
 def build(
@@ -70,7 +75,8 @@ def build(
     def write_lists() -> None:
         if labels:
             layout.write_lists(root, records.values())
-            layout.write_metadata(root, {record.category: record.category for record in entries})
+            folders = {entry.category for entry in entries}
+            layout.write_metadata(root, {folder: SYNSETS.get(folder, folder) for folder in folders})
             layout.write_report(root, list(records.values()))
 
     mixed = sorted(entries, key=lambda entry: _hash(entry.category, entry.name))
@@ -113,7 +119,7 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
             write_views(folder, entry.name, shape.triangles, amount.views)
             return done
         rng = np.random.default_rng(_hash(entry.category, entry.name))
-        solid = make_solid(shape.triangles, entry.method, rng)
+        solid = make_solid(shape.triangles, entry.method, rng, amount.thickness)
         points = sample_box(amount.points, rng)
         inside = solid.inside(points.astype(np.float64))
         if not inside.any():
@@ -130,6 +136,7 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
             record = replace(
                 record,
                 method=solid.method,
+                thickness=solid.thickness,
                 orientation=solid.orientation,
                 faces=len(shape.triangles.faces),
                 inside=round(float(inside.mean()), 6),
