@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the extension: `python3 build_addon.py [--blender BLENDER] [--check]`.
+"""Builds the extension: `python3 build_addon.py [--blender BLENDER] [--check] [--full PLATFORM]`.
 
 `onet_blender` becomes the root of `dist/onet-VERSION.zip`, `onet_core` with its weights a wheel in
 it. Blender's own extension tool builds and validates the zip: that of the Blender given by
@@ -7,6 +7,10 @@ it. Blender's own extension tool builds and validates the zip: that of the Blend
 `dev.py` made. --check also installs the zip in that Blender, with settings of its own, removes it
 again, and compares what was there before with what is there after; if ONET_RUNTIME_PYTHON names
 the runtime's Python, a worker is started in between.
+
+--full PLATFORM also packs the wheels of the runtime, so that it can be set up without a network:
+those in --wheels DIR, else those that pip downloads for that platform. They lie in
+`wheels-runtime`, outside the manifest's list, which would install them into Blender itself.
 
 The same sources give the same bytes. Standard library only.
 """
@@ -19,6 +23,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,10 +39,21 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent
 EXTENSION_TOOL = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 REPOSITORY = "user_default"
+METADATA = re.compile(r"^[^/]+\.dist-info/METADATA$")
 # The oldest date that a zip can hold.
 DATE = (1980, 1, 1, 0, 0, 0)
 EMPTY_WHEELS = "wheels = []\n"
 VERDICT = "checked: "
+RUNTIME_WHEELS = "wheels-runtime"
+# Blender's names of the platforms, and the tags of the wheels that run there.
+PLATFORMS = {
+    "linux-x64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64",
+                  "manylinux2014_x86_64"),
+    "macos-arm64": ("macosx_14_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"),
+    "windows-x64": ("win_amd64",),
+}
+# Blender 4.2 to 5.0 and from 5.1 on.
+PYTHONS = ("3.11", "3.13")
 
 
 class Failed(Exception):
@@ -81,10 +97,14 @@ class Blender:
         )
 
 
-def build(root: Path, output: Path, blender: Blender) -> Path:
+def build(
+    root: Path, output: Path, blender: Blender, platform: str = "", wheels: Path | None = None
+) -> Path:
     """Makes `output/onet-VERSION.zip` from the sources in `root` and returns its path.
 
-    Raises Failed where the sources do not fit together or the extension tool refuses them.
+    platform: one of `PLATFORMS` for a full build, `onet-VERSION-PLATFORM.zip`, with the runtime's
+    wheels that lie in `wheels`. Raises Failed where the sources do not fit together, a wheel is
+    missing, or the extension tool refuses them.
     """
     manifest_text = (root / "blender_manifest.toml").read_text(encoding="utf-8")
     manifest = tomllib.loads(manifest_text)
@@ -95,12 +115,17 @@ def build(root: Path, output: Path, blender: Blender) -> Path:
         _copy_addon(root, stage)
         wheel = write_wheel(root, stage / "wheels", project)
         filled = manifest_text.replace(EMPTY_WHEELS, f'wheels = ["./wheels/{wheel.name}"]\n')
+        if platform:
+            assert wheels is not None
+            pack_runtime(root, stage, wheels)
+            filled = filled.replace("wheels = [", f'platforms = ["{platform}"]\nwheels = [', 1)
         (stage / "blender_manifest.toml").write_text(filled, encoding="utf-8", newline="\n")
         _run(
             (*blender.tool, "build", "--source-dir", str(stage), "--output-filepath", str(built)),
             "Blender's extension tool refuses to build the zip",
         )
-        package = Path(temporary) / f"{manifest['id']}-{manifest['version']}.zip"
+        suffix = f"-{platform}" if platform else ""
+        package = Path(temporary) / f"{manifest['id']}-{manifest['version']}{suffix}.zip"
         # The tool takes the files in the order of the file system, with its dates.
         with zipfile.ZipFile(built) as archive:
             write_zip(package, {entry: archive.read(entry) for entry in archive.namelist()})
@@ -110,6 +135,61 @@ def build(root: Path, output: Path, blender: Blender) -> Path:
         unfinished = output / f".{package.name}"
         shutil.move(package, unfinished)
         return unfinished.replace(output / package.name)
+
+
+def pins(root: Path) -> dict[str, str]:
+    """The runtime's packages, by their normalised names, and their versions."""
+    text = (root / "onet_blender" / "runtime.txt").read_text(encoding="utf-8")
+    lines = [line.split("==") for line in text.splitlines() if "==" in line]
+    return {normalised(name): version.strip() for name, version in lines}
+
+
+def normalised(name: str) -> str:
+    """A package's name as indices compare it."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def pack_runtime(root: Path, stage: Path, wheels: Path) -> None:
+    """Copies the runtime's wheels into the stage; raises Failed where one is missing."""
+    found = sorted(wheels.glob("*.whl"))
+    there = set()
+    for wheel in found:
+        name, version = wheel.name.split("-")[:2]
+        # A local version, as builds of PyTorch have it, still is that version.
+        there.add((normalised(name), version.partition("+")[0]))
+    missing = [f"{name}=={version}" for name, version in sorted(set(pins(root).items()) - there)]
+    if missing:
+        raise Failed(f"{wheels} lacks wheels of {', '.join(missing)}.")
+    for wheel in found:
+        if normalised(wheel.name.split("-")[0]) == "torch":
+            with zipfile.ZipFile(wheel) as archive:
+                (name,) = [name for name in archive.namelist() if METADATA.search(name)]
+                needs_nvidia = b"\nRequires-Dist: nvidia-" in archive.read(name)
+            if needs_nvidia and not list(wheels.glob("nvidia*.whl")):
+                raise Failed(
+                    f"{wheel.name} is a build for NVIDIA cards and needs their wheels too: put "
+                    "them there, or take a build for the processor (--torch-index)."
+                )
+    target = stage / RUNTIME_WHEELS
+    target.mkdir()
+    for wheel in found:
+        shutil.copyfile(wheel, target / wheel.name)
+
+
+def download_wheels(root: Path, platform: str, torch_index: str, folder: Path) -> None:
+    """Has pip fetch the runtime's wheels for a platform and all of Blender's Pythons."""
+    listed = [f"{name}=={version}" for name, version in pins(root).items()]
+    torch = [line for line in listed if line.startswith("torch==")]
+    others = [line for line in listed if line not in torch]
+    for version in PYTHONS:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", str(folder), "--python-version", version]
+        for tag in PLATFORMS[platform]:
+            command += ["--platform", tag]
+        failure = f"The wheels for {platform} and Python {version} can't be fetched"
+        index = ["--index-url", torch_index] if torch_index else []
+        _run((*command, *index, *torch), failure)
+        _run((*command, *others), failure)
 
 
 def write_zip(path: Path, contents: dict[str, bytes]) -> None:
@@ -320,6 +400,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--blender", help="the Blender to build and check with (default: bpy)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder (default: dist)")
     parser.add_argument("--check", action="store_true", help="also install and remove the zip")
+    parser.add_argument("--full", choices=PLATFORMS, help="pack the runtime for this platform")
+    parser.add_argument("--wheels", type=Path, help="with --full: folder of the runtime's wheels")
+    parser.add_argument("--torch-index", default="", help="with --full: where torch is fetched")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
@@ -329,7 +412,11 @@ def main(arguments: Sequence[str]) -> int:
         blender = (
             Blender.of_executable(options.blender) if options.blender else Blender.of_module(ROOT)
         )
-        package = build(ROOT, options.output, blender)
+        with tempfile.TemporaryDirectory() as temporary:
+            wheels = options.wheels or Path(temporary)
+            if options.full and options.wheels is None:
+                download_wheels(ROOT, options.full, options.torch_index, wheels)
+            package = build(ROOT, options.output, blender, options.full or "", wheels)
         if options.check:
             check(package, blender)
     except Failed as error:

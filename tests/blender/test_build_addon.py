@@ -162,6 +162,43 @@ def test_what_an_addon_leaves_behind_is_found(
         build_addon.check(package, blender)
 
 
+def write_runtime_wheels(folder: Path) -> None:
+    """Wheels of the right names and versions with nothing in them."""
+    folder.mkdir()
+    for name, version in build_addon.pins(ROOT).items():
+        name = name.replace("-", "_")
+        local = "+cpu" if name == "torch" else ""
+        wheel = folder / f"{name}-{version}{local}-py3-none-any.whl"
+        build_addon.write_zip(wheel, {f"{name}-{version}.dist-info/METADATA": b"Name: x\n"})
+
+
+def test_a_full_build_brings_the_runtime(
+    sources: Path, blender: Blender, tmp_path: Path
+) -> None:
+    """Blender's tool accepts it; the wheels are not on the list that Blender installs."""
+    shutil.copy(ROOT / "onet_blender" / "runtime.txt", sources / "onet_blender")
+    wheels = tmp_path / "wheels"
+    write_runtime_wheels(wheels)
+    package = build_addon.build(sources, tmp_path / "dist", blender, "linux-x64", wheels)
+    assert package.name.endswith("-linux-x64.zip")
+    with zipfile.ZipFile(package) as archive:
+        names = set(archive.namelist())
+        manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
+    assert manifest["platforms"] == ["linux-x64"]
+    assert len(manifest["wheels"]) == 1
+    packed = {name for name in names if name.startswith("wheels-runtime/")}
+    assert packed == {f"wheels-runtime/{path.name}" for path in wheels.iterdir()}
+
+    (torch,) = wheels.glob("torch-*.whl")
+    needy = b"Name: torch\nRequires-Dist: nvidia-cublas; sys_platform == 'linux'\n"
+    build_addon.write_zip(torch, {"torch-1.dist-info/METADATA": needy})
+    with pytest.raises(Failed, match="build for NVIDIA cards"):
+        build_addon.build(sources, tmp_path / "dist", blender, "linux-x64", wheels)
+    torch.unlink()
+    with pytest.raises(Failed, match=r"lacks wheels of torch==\d"):
+        build_addon.build(sources, tmp_path / "dist", blender, "linux-x64", wheels)
+
+
 def test_mistakes_are_told_in_one_sentence(
     sources: Path, blender: Blender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
