@@ -60,11 +60,13 @@ def evaluate(
     baselines: Sequence[str] = (),
     device: str = "auto",
     progress: bool = False,
+    cache: Path | None = None,
 ) -> Evaluation:
     """Measures a weights file (or a model's name) on a dataset in the original's layout.
 
     baselines: names of BASELINES, or "all". progress: show bars. Shapes whose files are unusable
-    are skipped and listed. Raises InputError for unusable datasets, ModelError, DeviceError.
+    are skipped and listed. cache: folder where baselines keep what they read of training shapes.
+    Raises InputError for unusable datasets, ModelError, DeviceError.
     """
     network, description = load_weights(find_model(weights).path)
     return evaluate_network(
@@ -75,6 +77,7 @@ def evaluate(
         baselines=baselines,
         device=device,
         progress=progress,
+        cache=cache,
     )
 
 
@@ -87,6 +90,7 @@ def evaluate_network(
     baselines: Sequence[str] = (),
     device: str = "auto",
     progress: bool = False,
+    cache: Path | None = None,
 ) -> Evaluation:
     """`evaluate` for a network that is in memory, in evaluation mode."""
     start = time.perf_counter()
@@ -106,7 +110,9 @@ def evaluate_network(
         methods = {NETWORK: _reconstructing(reconstructor, settings)}
     evaluation = Evaluation(description, root.resolve().name, protocol)
     categories = list(dict.fromkeys(category for category, _ in shapes))
-    made = make_baselines(baselines, network, description, root, protocol, categories, progress)
+    made = make_baselines(
+        baselines, network, description, root, protocol, categories, progress, cache
+    )
     methods |= made.methods
     evaluation.provenance = {
         "Commit": commit_text(),
@@ -333,6 +339,7 @@ def main(
                 "--missing, --outliers and --turn."
             )
         entry = find_model(weights)
+        folder = output or Path("out", "evaluation", entry.path.stem)
         evaluation = evaluate(
             entry.path,
             root,
@@ -340,10 +347,10 @@ def main(
             baselines=_listed(baselines),
             device=device,
             progress=sys.stderr.isatty(),
+            cache=folder.parent / "cache",
         )
         command = command_text("training.evaluate", click.get_current_context())
         evaluation.provenance = {"Command": f"`{command}`", **evaluation.provenance}
-        folder = output or Path("out", "evaluation", entry.path.stem)
         paths = evaluation.write(folder)
         if record:
             record_metrics(entry.path, evaluation.metrics())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_shapes import Box, Shape, Sphere, labelled, voxels
+from tiny_shapes import Box, Shape, Sphere, labelled, voxels, write_shape
 
 from onet_core.errors import InputError
 from onet_core.metrics import evaluate_mesh, mesh_contains, volumetric_iou
+from training.baselines import training_shapes
 from training.baselines.copies import ShapeCopy, TrainingShapes
 from training.baselines.mean_shapes import mean_shape
+from training.baselines.training_shapes import CategorySummary, summarise_category
 
 UNLIKE: dict[str, Shape] = {
     "ball": Sphere(0.45),
@@ -110,7 +113,7 @@ def test_a_copy_scores_like_its_mesh() -> None:
 
 
 @pytest.fixture(scope="module")
-def training_shapes() -> TrainingShapes:
+def known_shapes() -> TrainingShapes:
     index = TrainingShapes()
     for seed, (name, shape) in enumerate(UNLIKE.items()):
         index.add(labelled(shape, seed, category="all", name=name), voxels(shape))
@@ -118,23 +121,23 @@ def training_shapes() -> TrainingShapes:
 
 
 @pytest.mark.parametrize("name", sorted(UNLIKE))
-def test_the_duplicate_is_nearest(training_shapes: TrainingShapes, name: str) -> None:
+def test_the_duplicate_is_nearest(known_shapes: TrainingShapes, name: str) -> None:
     shape = labelled(UNLIKE[name], 50)
     rng = np.random.default_rng(1)
     cloud = shape.surface_points[:300] + 0.005 * rng.standard_normal((300, 3))
-    found = training_shapes.nearest_to_points(cloud)
-    assert training_shapes.shapes[found] == ("all", name)
-    found = training_shapes.nearest_to_voxels(voxels(UNLIKE[name]).astype(np.float32))
-    assert training_shapes.shapes[found] == ("all", name)
-    assert training_shapes.shapes[training_shapes.overlapping(shape)[0]] == ("all", name)
+    found = known_shapes.nearest_to_points(cloud)
+    assert known_shapes.shapes[found] == ("all", name)
+    found = known_shapes.nearest_to_voxels(voxels(UNLIKE[name]).astype(np.float32))
+    assert known_shapes.shapes[found] == ("all", name)
+    assert known_shapes.shapes[known_shapes.overlapping(shape)[0]] == ("all", name)
 
 
-def test_overlap_orders_shapes(training_shapes: TrainingShapes) -> None:
+def test_overlap_orders_shapes(known_shapes: TrainingShapes) -> None:
     # A ball of radius 0.4 overlaps with balls of 0.45 and 0.2 by the ratios of their volumes; with
     # the cube of edge 0.8, which holds it, by pi / 6.
     order = [
-        training_shapes.shapes[index][1]
-        for index in training_shapes.overlapping(labelled(Sphere(0.4), 50), count=3)
+        known_shapes.shapes[index][1]
+        for index in known_shapes.overlapping(labelled(Sphere(0.4), 50), count=3)
     ]
     assert order[:2] == ["ball", "cube"]
 
@@ -144,3 +147,31 @@ def test_nothing_to_learn_from_is_an_error() -> None:
         mean_shape([])
     with pytest.raises(InputError, match="no training shapes"):
         TrainingShapes().nearest_to_voxels(voxels(Sphere(0.3)))
+
+
+def test_training_shapes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, radius in enumerate((0.3, 0.4)):
+        write_shape(tmp_path / "data", "c", f"t{number}", Sphere(radius), split="train", count=3000)
+
+    def summarise() -> CategorySummary:
+        return summarise_category(
+            tmp_path / "data", "train", "c", with_voxels=True, cache=tmp_path / "cache"
+        )
+
+    fresh = summarise()
+    (kept,) = (tmp_path / "cache").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(training_shapes, "read_shape", None)  # reading anew would fail
+        again = summarise()
+    assert again.index.shapes == fresh.index.shapes == [("c", "t0"), ("c", "t1")]
+    np.testing.assert_array_equal(again.mean.grid, fresh.mean.grid)
+    assert again.mean.level == fresh.mean.level
+    ball = labelled(Sphere(0.4), 9)
+    assert again.index.overlapping(ball) == fresh.index.overlapping(ball)
+    assert again.index.nearest_to_voxels(voxels(Sphere(0.4))) == 1
+    # Damaged, or of other data: read anew.
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert summarise().index.shapes == fresh.index.shapes
+    write_shape(tmp_path / "data", "c", "t2", Sphere(0.2), split="train", count=3000)
+    assert len(summarise().index.shapes) == 3
+    assert len(list((tmp_path / "cache").iterdir())) == 2

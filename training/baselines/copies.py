@@ -126,6 +126,11 @@ class TrainingShapes:
         if voxels is not None:
             self.voxels.append(np.asarray(voxels, dtype=bool).ravel())
 
+    def extend(self, other: TrainingShapes) -> None:
+        """Takes up all shapes of another index."""
+        for name in ("shapes", "occupancy", "surface", "distance", "voxels"):
+            getattr(self, name).extend(getattr(other, name))
+
     def overlapping(self, shape: LabelledShape, count: int = SHORTLIST) -> list[int]:
         """Indices of the shapes that overlap most with one on the coarse grid, best first."""
         self._require(len(self.shapes))

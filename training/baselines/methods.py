@@ -23,13 +23,12 @@ from onet_core.inputs.observation import Observation
 from onet_core.models.description import ModelDescription
 
 from ..answers import EMPTY, Answer, Method
-from ..labelled import LabelledShape, list_shapes, read_shape, thinned
-from ..observations import read_voxels
+from ..labelled import LabelledShape, list_shapes, read_shape
 from ..protocol import Protocol
 from .copies import ShapeCopy, TrainingShapes, best_overlap
-from .mean_shapes import mean_shape
 from .pictures import PictureIndex, code_features, pixel_features
 from .surfaces import SURFACINGS, chosen_parameters, contains, missing_for
+from .training_shapes import summarise_category
 
 BASELINES = {
     "points": ("mean", "nearest", "oracle", "poisson", "ball_pivoting", "alpha", "blender"),
@@ -84,11 +83,12 @@ def make_baselines(
     protocol: Protocol,
     categories: Sequence[str],
     progress: bool = False,
+    cache: Path | None = None,
 ) -> Baselines:
     """The named baselines, ready to answer; training shapes are read once, where they are needed.
 
     network, description: the model beside which they stand. Unusable training shapes are left out
-    and listed. Raises InputError.
+    and listed. cache: folder for what is kept of training shapes between runs. Raises InputError.
     """
     chosen, notes = choose_baselines(names, description.input_kind)
     made = Baselines(notes=notes)
@@ -102,7 +102,7 @@ def make_baselines(
         size = int(description.inputs.get("image_size", 224))
         pictures = {name: PictureIndex(feature, size) for name, feature in features.items()}
         _add_training_shapes(
-            made, copying, pictures, description, root, protocol, categories, progress
+            made, copying, pictures, description, root, protocol, categories, progress, cache
         )
     for name in chosen:
         if name in SURFACINGS:
@@ -144,29 +144,31 @@ def _add_training_shapes(
     protocol: Protocol,
     categories: Sequence[str],
     progress: bool,
+    cache: Path | None,
 ) -> None:
     with_voxels = description.input_kind == "voxels" and "nearest" in names
     index, means = TrainingShapes(), {}
     training = list_shapes(root, protocol.train_split, categories)
     bar = tqdm(total=len(training), desc="training shapes", disable=not progress)
     for category in categories:
-        members = []
-        for name in (name for of, name in training if of == category):
-            bar.update()
+        if {"mean", "nearest", "oracle"} & set(names):
+            summary = summarise_category(
+                root,
+                protocol.train_split,
+                category,
+                with_voxels=with_voxels,
+                cache=cache,
+                advance=bar.update,
+            )
+            index.extend(summary.index)
+            means[category] = summary.mean.mesh()
+            made.skipped += summary.skipped
+        for name in (name for of, name in training if of == category and pictures):
             try:
-                shape = read_shape(root, category, name)
-                voxels = read_voxels(shape.folder) if with_voxels else None
                 for views in pictures.values():
-                    views.add(category, name, shape.folder)
+                    views.add(category, name, root / category / name)
             except InputError as error:
                 made.skipped.append(f"(training) {error}")
-                continue
-            if {"nearest", "oracle"} & set(names):
-                index.add(shape, voxels)
-            if "mean" in names:
-                members.append(thinned(shape, surface=0))
-        if "mean" in names:
-            means[category] = mean_shape(members).mesh()
     bar.close()
 
     @functools.lru_cache(maxsize=KEPT_COPIES)

@@ -62,11 +62,15 @@ def contains(mesh: Mesh, points: Points) -> NDArray[np.bool_]:
 
 
 def poisson(points: Points, parameters: Parameters) -> Mesh:
-    """Screened Poisson reconstruction; depth: of the octree, weight: of the points themselves."""
-    meshes = _with_normals(points)
+    """Screened Poisson reconstruction.
+
+    depth: of the octree; weight: of the points themselves; neighbours: that a normal follows from.
+    """
+    meshes = _with_normals(points, parameters["neighbours"])
     meshes.generate_surface_reconstruction_screened_poisson(
         depth=parameters["depth"],
-        fulldepth=min(5, parameters["depth"]),
+        # So far the octree is complete; deeper only costs time.
+        fulldepth=3,
         pointweight=parameters["weight"],
         samplespernode=parameters["samples_per_node"],
         threads=1,
@@ -168,16 +172,23 @@ SURFACINGS = {
     "poisson": Surfacing(
         "points",
         poisson,
-        {"depth": (4, 5, 6), "weight": (1.0, 4.0), "samples_per_node": (1.5,)},
+        {
+            "depth": (5, 6, 7),
+            "weight": (4.0,),
+            "samples_per_node": (1.5,),
+            "neighbours": (5, 8, 12),
+        },
     ),
-    "ball_pivoting": Surfacing("points", ball_pivoting, {"radius": (0.7, 1.0, 1.4, 2.0, 2.8, 4.0)}),
+    "ball_pivoting": Surfacing(
+        "points", ball_pivoting, {"radius": (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)}
+    ),
     "alpha": Surfacing("points", alpha_shape, {"alpha": (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 16.0)}),
     "blender": Surfacing(
-        "points", blender, {"radius": (0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "voxel": (0.5,)}
+        "points", blender, {"radius": (0.35, 0.5, 0.7, 1.0, 2.0, 4.0), "voxel": (0.5,)}
     ),
     "marching_cubes": Surfacing("voxels", voxel_surface, {"blur": (0.0,), "level": (0.5,)}),
     "smoothed": Surfacing(
-        "voxels", voxel_surface, {"blur": (0.5, 0.75, 1.0, 1.5), "level": (0.3, 0.4, 0.5, 0.6)}
+        "voxels", voxel_surface, {"blur": (0.5, 0.75, 1.0, 1.5), "level": (0.5, 0.6, 0.7, 0.8, 0.9)}
     ),
 }
 
@@ -224,12 +235,12 @@ def _pymeshlab() -> Any:
     return pymeshlab
 
 
-def _with_normals(points: Points) -> Any:
+def _with_normals(points: Points, neighbours: int = NEIGHBOURS) -> Any:
     """A set of meshes whose current one is the cloud with normals that look outwards."""
     library = _pymeshlab()
     meshes = library.MeshSet()
     meshes.add_mesh(library.Mesh(vertex_matrix=np.asarray(points, dtype=np.float64)))
-    meshes.compute_normal_for_point_clouds(k=min(NEIGHBOURS, len(points) - 1))
+    meshes.compute_normal_for_point_clouds(k=min(neighbours, len(points) - 1))
     cloud = meshes.current_mesh()
     normals = cloud.vertex_normal_matrix()
     # They agree with each other; which side is out, most of them tell.
