@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import (
     activity,
+    command_line,
     engine_session,
     file_operators,
     generate_operators,
@@ -33,6 +34,7 @@ MODULES = (
     properties,
     operators,
     runtime_operators,
+    command_line,
     reconstruct_operators,
     generate_operators,
     morph_operators,

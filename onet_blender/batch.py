@@ -1,6 +1,6 @@
-"""Reconstructs folders of files without a window.
+"""Reconstructs, generates and morphs without a window.
 
-blender --background --python onet_blender/batch.py -- --input DIR --output DIR --format glb
+blender --background --python onet_blender/batch.py -- reconstruct --input DIR --output DIR
 
 Also runs under plain Python where the `bpy` module is installed. Works from a checkout and from the
 installed extension; see `--help` (after `--`) for all options.

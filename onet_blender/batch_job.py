@@ -1,21 +1,30 @@
-"""The batch: many files in, many files out; one bad file does not stop the others."""
+"""Work without a window: many files in, many files out; one bad file does not stop the others.
+
+What is done already is skipped, so that a batch that was interrupted goes on where it stopped: a
+result is written whole or not at all.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
-from onet_core.engine.client import Answer, EngineClient
+from onet_core.engine.client import Answer, EngineClient, Job
+from onet_core.engine.protocol import Arrays
 from onet_core.errors import EngineError, OnetError
 
 from . import reconstruction, scene_io
+from .batch_options import COMMANDS, STEPS_AFTER_SIMPLIFYING, expand, parse
 from .runtime import RUNTIME_VARIABLE, Runtime, describe, runtime
 
 # What is looked for in a folder: what `onet_core.inputs.load`, which lives in the runtime, reads.
@@ -23,38 +32,31 @@ PICTURES = ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .tga .ppm .pgm"
 CLOUDS = ".ply .xyz .txt .asc .pts .csv .npy .npz .pcd"
 MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
 SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
-# What simplifying takes away, polishing wins back; a mesh that keeps all faces it hardly improves.
-STEPS_AFTER_SIMPLIFYING = 30
+SECONDS_BETWEEN_POLLS = 0.05
+LONGEST_NAME = 40
 # Files whose vertical is y, brought upright the way Blender's importers do.
 Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The options of the batch."""
-    parser = argparse.ArgumentParser(
-        prog="batch.py", description="Makes meshes from pictures, point clouds and voxel models."
-    )
+@dataclass(frozen=True)
+class Task:
+    """One call of the worker whose mesh becomes one file."""
 
-    def add(name: str, help: str, **settings: Any) -> None:
-        parser.add_argument(name, help=help, **settings)
+    name: str
+    target: Path
+    method: str
+    params: dict[str, Any]
+    arrays: Arrays = field(default_factory=dict)
 
-    add("--input", "a file, or a folder of them", type=Path, required=True)
-    add("--output", "folder for the results", type=Path, required=True)
-    add("--format", "kind of the results (glb)", choices=sorted(EXPORTERS), default="glb")
-    kinds = ["auto", "image", "points", "voxels"]
-    add("--kind", "what the files are; auto looks at each", choices=kinds, default="auto")
-    add("--model", "name of a model or a weights file", default="")
-    add("--resolution", "cells along an axis (128)", type=int, default=128)
-    add("--threshold", "lower gives fatter shapes", type=float, default=0.0)
-    add("--faces", "simplify to about this many faces", type=int, default=0)
-    polish = f"polishing steps ({STEPS_AFTER_SIMPLIFYING} with --faces, else 0)"
-    add("--refine", polish, type=int)
-    verticals = ["auto", "y", "z"]
-    add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
-    add("--device", "auto, cpu, cuda or mps", default="")
-    source = f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences"
-    add("--runtime", source, type=Path)
-    return parser
+
+@dataclass
+class Outcome:
+    """A line of the summary."""
+
+    name: str
+    result: str
+    faces: int = 0
+    seconds: float = 0.0
 
 
 def export_blend(path: Path) -> None:
@@ -69,20 +71,6 @@ EXPORTERS: dict[str, Callable[[Path], object]] = {
     "stl": lambda path: bpy.ops.wm.stl_export(filepath=str(path)),
     "blend": export_blend,
 }
-
-
-def find_inputs(source: Path) -> list[Path]:
-    """The files to work on, sorted. Raises OnetError where there are none."""
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        raise OnetError(f"There is no file or folder {source}.")
-    found = sorted(
-        path for path in source.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
-    )
-    if not found:
-        raise OnetError(f"There is no picture, point cloud or voxel model in {source}.")
-    return found
 
 
 def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
@@ -102,11 +90,15 @@ def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     return targets
 
 
-def build_scene(name: str, answer: Answer) -> None:
+def build_scene(name: str, answer: Answer, smooth: bool = True) -> None:
     """An empty file with the result as its only object, upright. The preferences stay."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     mesh = scene_io.make_mesh(
-        name, answer.arrays["vertices"], answer.arrays["faces"], answer.arrays.get("colours")
+        name,
+        answer.arrays["vertices"],
+        answer.arrays["faces"],
+        answer.arrays.get("colours"),
+        smooth,
     )
     if answer.values["up_axis"] == "y":
         mesh.transform(Y_UP_TO_BLENDER)
@@ -126,27 +118,139 @@ def export(target: Path, form: str) -> None:
         raise OnetError(f"{target} can't be written: {str(error).strip()}") from error
 
 
-def reconstruct(
-    client: EngineClient,
-    path: Path,
-    target: Path,
-    options: argparse.Namespace,
-    params: dict[str, Any],
-) -> Answer:
-    """One file; raises OnetError where it gives no result."""
-    asked = {**params, "path": str(path.resolve()), "kind": options.kind, "up_axis": options.up}
-    answer = client.call("reconstruct", asked)
-    build_scene(path.stem, answer)
-    export(target, options.format)
-    return answer
+def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
+    """One task for each file; raises OnetError where there are none."""
+    inputs = expand(options.input, SUFFIXES)
+    masks = {}
+    if options.masks is not None:
+        if not options.masks.is_dir():
+            raise OnetError(f"There is no folder {options.masks} with masks.")
+        masks = {path.stem: path.resolve() for path in sorted(options.masks.iterdir())}
+    tasks = []
+    targets = targets_of(inputs, options.output, options.format)
+    for path, target in zip(inputs, targets, strict=True):
+        asked = {**params, "path": str(path.resolve()), "kind": options.kind}
+        asked["up_axis"] = options.up
+        if path.stem in masks:
+            asked["mask"] = str(masks[path.stem])
+        tasks.append(Task(path.name, target, "reconstruct", asked))
+    return tasks
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs the batch: 0 where every file gave a result, 1 where some did not, 2 for bad usage."""
+def generate_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
+    """One task for each seed."""
+    return [
+        Task(
+            f"seed {seed}",
+            options.output / f"seed-{seed:04}.{options.format}",
+            "generate",
+            {**params, "seed": seed},
+        )
+        for seed in range(options.seed, options.seed + options.count)
+    ]
+
+
+def morph_tasks(
+    options: argparse.Namespace, params: dict[str, Any], client: EngineClient
+) -> list[Task]:
+    """One task for each position; the worker tells the latents of the seeds."""
+    codes = []
+    for seed in options.seeds:
+        codes.append(client.call("latent", {**params, "seed": seed}).arrays["latent"])
+    joined = {"codes": np.stack(codes)}
+    name = "-".join(map(str, options.seeds))
+    return [
+        Task(
+            f"step {number}",
+            options.output / f"morph-{name}-{number:04}.{options.format}",
+            "morph",
+            {**params, "position": number / (options.steps - 1)},
+            joined,
+        )
+        for number in range(options.steps)
+    ]
+
+
+def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) -> list[Outcome]:
+    """Does the tasks, one at a time with each client, and tells how far it is.
+
+    options: format, flat. A task that fails is told and left out. Only Blender's own part, writing
+    the file, runs in this thread. Raises EngineError where no worker can be had.
+    """
+    outcomes: dict[int, Outcome] = {}
+    waiting = list(enumerate(tasks))[::-1]
+    busy: dict[EngineClient, tuple[int, Job]] = {}
+
+    def conclude(number: int, job: Job) -> None:
+        task = tasks[number]
+        head = f"[{len(outcomes) + 1}/{len(tasks)}] {task.name}"
+        try:
+            answer = job.result()
+            build_scene(task.target.stem, answer, not options.flat)
+            export(task.target, options.format)
+        except OnetError as error:
+            outcomes[number] = Outcome(task.name, "failed")
+            print(f"{head}: FAILED: {error}", flush=True)
+            return
+        seconds = sum(answer.values["seconds"].values())
+        count = len(answer.arrays["faces"])
+        outcomes[number] = Outcome(task.name, task.target.name, count, seconds)
+        print(f"{head} -> {task.target}: {count:,} faces in {seconds:.1f} s", flush=True)
+
+    while waiting or busy:
+        for client in clients:
+            if client in busy:
+                number, job = busy[client]
+                job.poll()
+                if job.done:
+                    del busy[client]
+                    conclude(number, job)
+            if client not in busy and waiting:
+                number, task = waiting.pop()
+                busy[client] = (number, client.start(task.method, task.params, task.arrays))
+        if busy and not any(job.done for _, job in busy.values()):
+            time.sleep(SECONDS_BETWEEN_POLLS)
+    return [outcomes[number] for number in range(len(tasks))]
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The summary, one line for each task."""
+    rows = [("input", "result", "faces", "seconds")]
+    for outcome in outcomes:
+        made = outcome.faces > 0
+        faces = f"{outcome.faces:,}" if made else ""
+        seconds = f"{outcome.seconds:.1f}" if made else ""
+        rows.append((outcome.name[:LONGEST_NAME], outcome.result[:LONGEST_NAME], faces, seconds))
+    first, second, third, fourth = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(
+        f"{a:<{first}}  {b:<{second}}  {c:>{third}}  {d:>{fourth}}" for a, b, c, d in rows
+    )
+
+
+def main(arguments: Sequence[str], program: str = "batch.py") -> int:
+    """Runs a batch: 0 where all gave a result, 1 where some did not, 2 for bad usage.
+
+    arguments: one of `COMMANDS`, reconstruct where that is left out, and its options.
+    """
+    command, given = "reconstruct", list(arguments)
+    if given and given[0] in COMMANDS:
+        command = given.pop(0)
+    clients: list[EngineClient] = []
     try:
-        options = make_parser().parse_args(arguments)
+        options = parse(command, given, f"{program} {command}")
+        return _run_batch(command, options, clients)
     except SystemExit as stop:
         return int(stop.code or 0)
+    except OnetError as error:
+        print(f"Error: {error}", flush=True)
+        return 2
+    finally:
+        for client in clients:
+            client.close()
+
+
+def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineClient]) -> int:
+    """The exit status; the clients that are started go to `clients`. Raises OnetError."""
     # Asked once: what follows opens one empty file after the other.
     chosen = runtime()
     chosen = Runtime(
@@ -161,35 +265,29 @@ def main(arguments: Sequence[str]) -> int:
         threshold=options.threshold,
         device=chosen.device,
     )
-    try:
-        if chosen.python is None:
-            raise OnetError(
-                f"The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}."
-            )
-        inputs = find_inputs(options.input)
-        targets = targets_of(inputs, options.output, options.format)
-        client = EngineClient(chosen.python)
-    except OnetError as error:
-        print(f"Error: {error}", flush=True)
-        return 2
-    failures = 0
-    try:
-        print(describe(chosen, client.call("hello").values), flush=True)
-        for number, (path, target) in enumerate(zip(inputs, targets, strict=True), start=1):
-            head = f"[{number}/{len(inputs)}] {path.name}"
-            try:
-                answer = reconstruct(client, path, target, options, params)
-            except OnetError as error:
-                failures += 1
-                print(f"{head}: FAILED: {error}", flush=True)
-                continue
-            seconds = sum(answer.values["seconds"].values())
-            count = len(answer.arrays["faces"])
-            print(f"{head} -> {target}: {count:,} faces in {seconds:.1f} s", flush=True)
-    except EngineError as error:
-        print(f"Error: {error}", flush=True)
-        return 2
-    finally:
-        client.close()
-    print(f"{len(inputs) - failures} of {len(inputs)} files done.", flush=True)
-    return 1 if failures else 0
+    if chosen.python is None:
+        raise EngineError(
+            f"The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}."
+        )
+    clients.append(EngineClient(chosen.python))
+    if command == "reconstruct":
+        tasks = reconstruct_tasks(options, params)
+    elif command == "generate":
+        tasks = generate_tasks(options, params)
+    else:
+        tasks = morph_tasks(options, params, clients[0])
+    # After the names are given, so that all machines give the same.
+    number, count = options.part
+    tasks = tasks[number - 1 :: count]
+    left = [task for task in tasks if options.overwrite or not task.target.exists()]
+    if len(left) < len(tasks):
+        print(f"{len(tasks) - len(left)} of {len(tasks)} are done already.", flush=True)
+    if not left:
+        return 0
+    clients += [EngineClient(chosen.python) for _ in range(min(options.jobs, len(left)) - 1)]
+    print(describe(chosen, clients[0].call("hello").values), flush=True)
+    outcomes = run(left, clients, options)
+    print(table(outcomes), flush=True)
+    done = sum(outcome.faces > 0 for outcome in outcomes)
+    print(f"{done} of {len(left)} files done.", flush=True)
+    return 0 if done == len(left) else 1

@@ -1,0 +1,84 @@
+"""Flamenco's job type, compiled as Flamenco Manager does it: a JavaScript engine and `author`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+dukpy = pytest.importorskip("dukpy", reason="SKIPPED: dukpy, a JavaScript engine, is missing")
+
+SCRIPT = Path(__file__).resolve().parents[2] / "flamenco" / "onet_batch.js"
+# What the Manager gives a script, reduced to what can be looked at afterwards.
+MANAGER = """
+var author = {
+    Task: function (name, type) {
+        if (!name || !type) throw "author.Task needs a name and a type";
+        return { name: name, type: type, commands: [],
+                 addCommand: function (command) { this.commands.push(command); } };
+    },
+    Command: function (name, parameters) { return { name: name, parameters: parameters }; },
+};
+"""
+COMPILE = """
+var job = { settings: dukpy.settings, tasks: [],
+            addTask: function (task) { this.tasks.push(task); } };
+compileJob(job);
+JSON.stringify(job.tasks);
+"""
+
+
+def evaluate(code: str, **values: Any) -> Any:
+    return dukpy.evaljs([MANAGER, SCRIPT.read_text(encoding="utf-8"), code], **values)
+
+
+def job_type() -> dict[str, Any]:
+    return dict(json.loads(evaluate("JSON.stringify(JOB_TYPE)")))
+
+
+def compiled(**chosen: Any) -> list[dict[str, Any]]:
+    """The tasks; what is not chosen has the job type's default."""
+    settings = {item["key"]: item.get("default") for item in job_type()["settings"]}
+    return list(json.loads(evaluate(COMPILE, settings={**settings, **chosen})))
+
+
+def test_tasks_divide_the_files() -> None:
+    tasks = compiled(input="/farm/in put", output="/farm/out", tasks=3, resolution=64)
+    assert [task["name"] for task in tasks] == [f"meshes-{k}-of-3" for k in (1, 2, 3)]
+    assert {task["type"] for task in tasks} == {"blender"}
+    for number, task in enumerate(tasks, start=1):
+        (command,) = task["commands"]
+        assert command["name"] == "exec"
+        assert command["parameters"]["exe"] == "{blender}"
+        assert command["parameters"]["args"] == [
+            "--command", "onet", "reconstruct", "--input=/farm/in put", "--output=/farm/out",
+            f"--part={number}/3", "--format=glb", "--kind=auto", "--model=", "--resolution=64",
+            "--faces=0", "--device=auto",
+        ]  # fmt: skip
+
+
+def test_the_command_line_takes_every_argument(tmp_path: Path) -> None:
+    """Its options by name; that module imports Blender, so its text is looked at."""
+    text = (SCRIPT.parents[1] / "onet_blender" / "batch_options.py").read_text(encoding="utf-8")
+    (task,) = compiled(input="-rf", output=shlex.quote("a b"), tasks=1)
+    for argument in task["commands"][0]["parameters"]["args"][3:]:
+        name = argument.partition("=")[0]
+        assert f'add("{name}"' in text
+
+
+def test_settings_are_of_flamencos_kinds() -> None:
+    known = {"string", "int32", "float", "bool"}
+    for item in job_type()["settings"]:
+        assert item["type"] in known
+        assert item["description"]
+        assert item.get("required") or "default" in item
+        if "choices" in item:
+            assert item["default"] in item["choices"]
+
+
+def test_no_tasks_is_refused() -> None:
+    with pytest.raises(dukpy.JSRuntimeError, match="1 or more"):
+        compiled(input="a", output="b", tasks=0)
