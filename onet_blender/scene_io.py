@@ -243,9 +243,12 @@ def fill_mesh(
 ) -> None:
     """Gives an empty mesh vertices (V, 3) and triangles (F, 3)."""
     mesh.vertices.add(len(vertices))
-    mesh.vertices.foreach_set("co", np.asarray(vertices, dtype=np.float32).ravel())
+    # Written as attributes, arrays are copied whole; by their older names, number by number.
+    positions = mesh.attributes["position"].data
+    positions.foreach_set("vector", np.asarray(vertices, dtype=np.float32).ravel())
     mesh.loops.add(3 * len(faces))
-    mesh.loops.foreach_set("vertex_index", np.asarray(faces, dtype=np.int32).ravel())
+    corners = mesh.attributes[".corner_vert"].data
+    corners.foreach_set("value", np.asarray(faces, dtype=np.int32).ravel())
     mesh.polygons.add(len(faces))
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * len(faces), 3, dtype=np.int32))
     mesh.update(calc_edges=True)

@@ -17,7 +17,6 @@ from ..runtime import runtime
 from .codes import code_of
 
 VALUE_PATH = "onet.morph.value"
-SHAPE_KEYS, MESHES = "SHAPE_KEYS", "MESHES"
 
 
 def start(item: bpy.types.Object, values: Sequence[float], shared: bool) -> Job:

@@ -12,9 +12,8 @@ from onet_core.errors import InputError
 from ..operators import WorkerOperator, fill, is_object_mode
 from ..registration import register_classes, unregister_classes
 from . import baking, making
+from .properties import SHAPE_KEYS, BakeChoices
 from .steps import assert_showable, cache, is_morph, shape_of, show, step_of
-
-MOST_STEPS = 500
 
 
 class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
@@ -101,66 +100,27 @@ class ONET_OT_update_morph(MorphOperator, bpy.types.Operator):
         return f"{item.name}: {len(item.data.polygons):,} faces"
 
 
-class ONET_OT_bake_morph(MorphOperator, bpy.types.Operator):
+class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
     """Turn the morph into ordinary meshes that play without this extension"""
 
     bl_idname = "onet.bake_morph"
     bl_label = "Bake"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
-    form: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="As",
-        description="What the morph becomes",
-        items=(
-            (
-                baking.SHAPE_KEYS,
-                "Shape Keys",
-                "One object whose vertices move; all steps have the faces of the first",
-            ),
-            (
-                baking.MESHES,
-                "Meshes",
-                "An object for each step, seen one after the other; exact, also where holes open",
-            ),
-        ),
-        options={"SKIP_SAVE"},
-    )
-    steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Steps",
-        description="How many shapes are made, evenly over the frames of the scene",
-        min=2,
-        soft_max=50,
-        max=MOST_STEPS,
-        default=12,
-        options={"SKIP_SAVE"},
-    )
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Asks for what was not given, then starts."""
-        if bpy.app.background or self.properties.is_property_set("steps"):
-            return super().invoke(context, event)
-        answered: set[str] = context.window_manager.invoke_props_dialog(self)
-        return answered
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """From the dialog it goes on beside the interface, from a script at once."""
-        if not bpy.app.background and self.options.is_invoke:
-            return super().invoke(context, None)
-        return super().execute(context)
-
     def start(self, context: bpy.types.Context) -> Job:
         item, scene = context.active_object, context.scene
+        fill(self, {"form": item.onet.morph.form, "steps": item.onet.morph.steps})
         self._name, self._scene = item.name, scene.name
         self._frames = baking.bake_frames(scene.frame_start, scene.frame_end, self.steps)
         values = baking.values_at(item, self._frames)
-        return baking.start(item, values, self.form == baking.SHAPE_KEYS)
+        return baking.start(item, values, self.form == SHAPE_KEYS)
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> str:
         item, scene = self.morph(), bpy.data.scenes.get(self._scene)
         if scene is None:
             raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
         view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
-        place = baking.place_shape_keys if self.form == baking.SHAPE_KEYS else baking.place_meshes
+        place = baking.place_shape_keys if self.form == SHAPE_KEYS else baking.place_meshes
         place(item, scene, view_layer, self._frames, answer)
         # The morph itself would show through.
         item.hide_render = True

@@ -33,6 +33,9 @@ class ONET_PT_morph(OnetPanel, bpy.types.Panel):
             column.prop(kept, "resolution")
             layout.operator("onet.update_morph", icon="FILE_REFRESH")
             draw_text(layout, activity.message(live.OPERATOR), characters(context))
+            column = split_column(layout)
+            column.prop(kept.morph, "form")
+            column.prop(kept.morph, "steps")
             draw_work(layout, context, "onet.bake_morph", "RENDER_ANIMATION")
             return
         ready = sum(bool(chosen.onet.code) for chosen in context.selected_objects) >= 2

@@ -6,6 +6,40 @@ import bpy
 
 from ..registration import register_classes, unregister_classes
 
+SHAPE_KEYS, MESHES = "SHAPE_KEYS", "MESHES"
+MOST_STEPS = 500
+
+
+class BakeChoices:
+    """What a morph is baked to: the same in the panel and the operator."""
+
+    form: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="As",
+        description="What the morph becomes",
+        items=(
+            (
+                SHAPE_KEYS,
+                "Shape Keys",
+                "One object whose vertices move; all steps have the faces of the first",
+            ),
+            (
+                MESHES,
+                "Meshes",
+                "An object for each step, seen one after the other; exact, also where holes open",
+            ),
+        ),
+        options={"SKIP_SAVE"},
+    )
+    steps: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Steps",
+        description="How many shapes are made, evenly over the frames of the scene",
+        min=2,
+        soft_max=50,
+        max=MOST_STEPS,
+        default=12,
+        options={"SKIP_SAVE"},
+    )
+
 
 class MorphStop(bpy.types.PropertyGroup):
     """One of the shapes that a morph goes through; its name is that of the object it came from."""
@@ -21,7 +55,7 @@ def _value_changed(self: MorphProperties, context: bpy.types.Context) -> None:
     live.slider_moved(self.id_data)
 
 
-class MorphProperties(bpy.types.PropertyGroup):
+class MorphProperties(BakeChoices, bpy.types.PropertyGroup):
     """The shapes, the slider, and what the mesh shows by now."""
 
     stops: bpy.props.CollectionProperty(  # type: ignore[valid-type]

@@ -360,7 +360,8 @@ def test_baked_meshes_are_seen_one_after_the_other(morph: bpy.types.Object) -> N
     keyframed(morph)
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 11
-    assert bpy.ops.onet.bake_morph(form="MESHES", steps=3) == {"FINISHED"}
+    morph.onet.morph.form, morph.onet.morph.steps = "MESHES", 3  # as chosen in the panel
+    assert bpy.ops.onet.bake_morph() == {"FINISHED"}
     made = {item.name: item for item in bpy.data.objects if item.name.startswith("ONet Morph ")}
     assert sorted(made) == ["ONet Morph 1", "ONet Morph 11", "ONet Morph 6"]
     for frame, value in ((1, 0.0), (4, 0.0), (6, 0.5), (10, 0.5), (11, 1.0), (20, 1.0)):
@@ -427,3 +428,24 @@ def test_only_morphs_are_baked(sized: Path) -> None:
     generate(sized, 1)
     assert not bpy.ops.onet.bake_morph.poll()
     assert not bpy.ops.onet.update_morph.poll()
+
+
+def test_reconstructions_by_one_code_can_be_morphed(models: Path) -> None:
+    made = []
+    for number in range(2):
+        mesh = bpy.data.meshes.new("scan")
+        mesh.from_pydata(np.random.default_rng(number).uniform(-1, 1, (50, 3)).tolist(), [], [])
+        scan = bpy.data.objects.new("scan", mesh)
+        bpy.context.scene.collection.objects.link(scan)
+        bpy.context.view_layer.objects.active = scan
+        model = str(models / "cube_points.safetensors")
+        bpy.ops.onet.reconstruct(kind="POINTS", source=scan.name, model=model, resolution=16)
+        made.append(bpy.context.active_object)
+    for item in made:
+        item.select_set(True)
+    bpy.ops.onet.morph(resolution=RESOLUTION)
+    morph = bpy.context.active_object
+    assert len(code_of(morph.onet.morph.stops[0].code)) == 4
+    assert_is_cube(vertices_of(morph), 0.3)
+    morph.onet.morph.value = 0.5
+    assert_is_cube(vertices_of(morph), 0.3)
