@@ -608,6 +608,16 @@ def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
     assert nothing.output.count("\n") == 1
 
 
+def test_materials_without_texture_coordinates(tmp_path: Path) -> None:
+    box(1, 1, 1).export(tmp_path / "plain.obj")
+    faces = (tmp_path / "plain.obj").read_text()
+    (tmp_path / "paint.mtl").write_text("newmtl red\nKd 0.8 0.1 0.2\n")
+    (tmp_path / "box.obj").write_text(f"mtllib paint.mtl\nusemtl red\n{faces}")
+    colours = read_triangles(tmp_path / "box.obj").colours
+    assert colours.shape == (12, 3)
+    np.testing.assert_allclose(colours, np.tile([204, 25.5, 51], (12, 1)), atol=1)
+
+
 def test_folder_splits_follow_from_names(tmp_path: Path) -> None:
     source = mesh_folder(tmp_path / "source")
     chosen = {entry.name: entry.split for entry in list_meshes(source)}

@@ -138,9 +138,11 @@ def _face_colours(mesh: trimesh.Trimesh) -> NDArray[np.uint8]:
     if not visual.defined:
         return np.full((len(mesh.faces), 3), GREY, np.uint8)
     if visual.kind == "texture":
-        visual = visual.to_color()
-        if visual.kind == "vertex":
-            corners = np.asarray(visual.vertex_colors)[:, :3][mesh.faces]
-            return corners.mean(axis=1).round().astype(np.uint8)
+        painted = None if visual.uv is None else visual.to_color()
+        if painted is None or painted.kind != "vertex":
+            # A plain material, or one whose texture is not there: its colour is all there is.
+            return np.tile(np.asarray(visual.material.main_color)[:3], (len(mesh.faces), 1))
+        corners = np.asarray(painted.vertex_colors)[:, :3][mesh.faces]
+        return corners.mean(axis=1).round().astype(np.uint8)
     colours = np.asarray(visual.face_colors)[..., :3].reshape(-1, 3)
     return np.broadcast_to(colours, (len(mesh.faces), 3)).astype(np.uint8)

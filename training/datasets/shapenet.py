@@ -176,7 +176,8 @@ class ShapeDataset(Dataset[Item]):
             cloud = surface[rng.integers(len(surface), size=self.input_points)].astype(np.float32)
             deviation = self.input_noise
             if self.input_noise_range is not None:
-                deviation = rng.uniform(*self.input_noise_range)
+                low, high = self.input_noise_range
+                deviation = rng.uniform(low, high)
             noise = rng.standard_normal(cloud.shape, dtype=np.float32)
             return cloud + np.float32(deviation) * noise
         if self.input_kind == "voxels":
