@@ -144,8 +144,11 @@ def test_free_configurations() -> None:
     assert points.model.architecture == "convolutional"
     assert points.data.input_points == 3000
     assert points.data.input_noise == 0.005
-    assert points.data.categories is not None
-    assert len(points.data.categories) == 13
+    assert points.data.categories is None
+    picture = load_config("free/picture").data
+    assert picture.categories is not None
+    assert len(picture.categories) == 13
+    assert picture.sampling == "near"
     assert "free/_shared" not in available_configs()
     assert load_config("free/chair").data.categories == ["chair"]
     assert load_config("free/chair").model.network["z_dim"] > 0
