@@ -319,7 +319,7 @@ def _check(config: Config, where: str) -> None:
     try:
         check_augmentations(data.augmentations, data.input_kind)
     except AugmentationError as error:
-        raise ConfigError(f"In {where}: {error}") from error
+        raise ConfigError(f"In {where}: data.augmentations: {error}") from error
     noise = data.input_noise_range
     require(
         noise is None or (len(noise) == 2 and 0 <= noise[0] <= noise[1]),
