@@ -47,8 +47,12 @@ VERDICT = "checked: "
 RUNTIME_WHEELS = "wheels-runtime"
 # Blender's names of the platforms, and the tags of the wheels that run there.
 PLATFORMS = {
-    "linux-x64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64",
-                  "manylinux2014_x86_64"),
+    "linux-x64": (
+        "manylinux_2_28_x86_64",
+        "manylinux_2_27_x86_64",
+        "manylinux_2_17_x86_64",
+        "manylinux2014_x86_64",
+    ),
     "macos-arm64": ("macosx_14_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"),
     "windows-x64": ("win_amd64",),
 }
@@ -270,9 +274,7 @@ def check_inside(package: Path) -> None:
     """What `check` runs inside Blender."""
     import bpy
 
-    identity = tomllib.loads(
-        zipfile.ZipFile(package).read("blender_manifest.toml").decode()
-    )["id"]
+    identity = tomllib.loads(zipfile.ZipFile(package).read("blender_manifest.toml").decode())["id"]
     module = f"bl_ext.{REPOSITORY}.{identity}"
     extensions = Path(bpy.utils.user_resource("EXTENSIONS"))
     if (extensions / REPOSITORY / identity).exists():
@@ -331,7 +333,9 @@ def _footprint(extensions: Path) -> set[str]:
         if hasattr(kind, "bl_rna"):
             found |= {f"property {name}.{item.identifier}" for item in kind.bl_rna.properties}
         for function in getattr(getattr(kind, "draw", None), "_draw_funcs", ()):
-            found.add(f"drawn in {name}: {function.__module__}.{function.__qualname__}")
+            # Blender lists a menu's own function from the first addition on.
+            if function.__qualname__ != f"{name}.draw":
+                found.add(f"drawn in {name}: {function.__module__}.{function.__qualname__}")
     for name in dir(bpy.app.handlers):
         functions = getattr(bpy.app.handlers, name)
         for function in functions if isinstance(functions, list) else ():
@@ -379,13 +383,17 @@ def _digest(content: bytes) -> str:
 def _run(
     command: Sequence[str], failure: str, variables: dict[str, str] | None = None
 ) -> list[str]:
-    """Runs a command and returns the lines of its output; raises Failed where it does not succeed.
-    """
+    """Runs a command and returns its lines of output; raises Failed where it does not succeed."""
     # A PYTHONPATH may hide what is being tested.
     inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, env={**inherited, **(variables or {})}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        command,
+        env={**inherited, **(variables or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     lines = done.stdout.strip().splitlines()

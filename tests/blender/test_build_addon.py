@@ -24,7 +24,9 @@ SOURCES = ("blender_manifest.toml", "pyproject.toml", "LICENSE", "onet_core")
 LEAVES_THINGS = """
 import bpy
 def handler(*arguments): pass
+def drawn(self, context): pass
 def register():
+    bpy.types.VIEW3D_MT_object.append(drawn)
     bpy.types.Scene.onet_left = bpy.props.IntProperty()
     bpy.app.handlers.load_post.append(bpy.app.handlers.persistent(handler))
 def unregister(): pass
@@ -75,7 +77,10 @@ def test_the_zip_holds_the_addon_and_the_library(package: Path) -> None:
     assert {f"./{name}" for name in names if name.endswith(".whl")} == set(manifest["wheels"])
     assert package.name == f"onet-{manifest['version']}.zip"
     assert names - addon == {
-        "blender_manifest.toml", "LICENSE", "runtime.txt", manifest["wheels"][0].removeprefix("./")
+        "blender_manifest.toml",
+        "LICENSE",
+        "runtime.txt",
+        manifest["wheels"][0].removeprefix("./"),
     }
 
 
@@ -145,7 +150,9 @@ def test_the_client_and_the_worker_run_from_the_wheel(
 
 
 def test_it_installs_and_goes_away_cleanly(
-    package: Path, blender: Blender, capsys: pytest.CaptureFixture[str],
+    package: Path,
+    blender: Blender,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("BLENDER_USER_RESOURCES")
@@ -158,7 +165,8 @@ def test_what_an_addon_leaves_behind_is_found(
 ) -> None:
     monkeypatch.delenv("ONET_RUNTIME_PYTHON", raising=False)
     package = build_addon.build(sources, tmp_path, blender)
-    with pytest.raises(Failed, match=r"(?s)handler load_post.*property Scene\.onet_left"):
+    expected = r"(?s)drawn in VIEW3D_MT_object.*handler load_post.*property Scene\.onet_left"
+    with pytest.raises(Failed, match=expected):
         build_addon.check(package, blender)
 
 
@@ -172,9 +180,7 @@ def write_runtime_wheels(folder: Path) -> None:
         build_addon.write_zip(wheel, {f"{name}-{version}.dist-info/METADATA": b"Name: x\n"})
 
 
-def test_a_full_build_brings_the_runtime(
-    sources: Path, blender: Blender, tmp_path: Path
-) -> None:
+def test_a_full_build_brings_the_runtime(sources: Path, blender: Blender, tmp_path: Path) -> None:
     """Blender's tool accepts it; the wheels are not on the list that Blender installs."""
     shutil.copy(ROOT / "onet_blender" / "runtime.txt", sources / "onet_blender")
     wheels = tmp_path / "wheels"

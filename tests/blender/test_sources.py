@@ -140,8 +140,7 @@ def test_corner_colours(domain: str) -> None:
         place.color_srgb = (vertex / 5, 0.6, 1, 1)
     surface = scene_io.world_surface(quad, depsgraph())
     assert surface.colours.tolist() == [
-        [[51 * vertex, 153, 255] for vertex in triangle]
-        for triangle in surface.triangles.tolist()
+        [[51 * vertex, 153, 255] for vertex in triangle] for triangle in surface.triangles.tolist()
     ]
     cloud = scene_io.world_cloud(quad, depsgraph())
     assert cloud.colours[:, 0].tolist() == [0, 51, 102, 153]
