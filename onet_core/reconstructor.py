@@ -38,8 +38,8 @@ from .models.weights import load_weights
 Progress = Callable[[str, float], None]
 """Is told the stage and the fraction of the whole that is done, 0 to 1; may raise `Cancelled`."""
 
-# Local features take clouds of any size. Measured on validation shapes with noise of 0.005, IoU rises
-# up to this many points and falls beyond, where clouds are denser than any that was trained on.
+# Local features take clouds of any size. Measured on validation shapes with noise of 0.005, IoU
+# rises up to this many points and falls beyond: those clouds are denser than any trained on.
 MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
 

@@ -63,19 +63,21 @@ def local_object(kind: str) -> Object:
         network = ImagePlanesNetwork(c_dim=16, channels=8, plane_resolution=16, plane_width=16)
         inputs = torch.rand(1, 3, 64, 64, generator=generator)
     else:
-        more = {"neighbours": 4} if kind == "neighbours" else {}
+        more = {"neighbours": {"neighbours": 4}, "patches": {"patch": 3, "patch_width": 16}}
+        is_voxels = kind in ("voxels", "patches")
         network = ConvolutionalOccupancyNetwork(
-            input_kind="voxels" if kind == "voxels" else "points",
+            input_kind="voxels" if is_voxels else "points",
             channels=8,
             hidden=16,
             plane_resolution=16,
             unet_depth=2,
             unet_width=8,
-            **more,
+            **more.get(kind, {}),
         )
         inputs = torch.rand(1, 200, 3, generator=generator) - 0.5
-        if kind == "voxels":
-            inputs = (torch.rand(1, 32, 32, 32, generator=generator) > 0.5).float()
+        if is_voxels:
+            # So few that many patches are empty, and some at the border.
+            inputs = (torch.rand(1, 32, 32, 32, generator=generator) > 0.97).float()
     network = shaken(network)
     with torch.no_grad():
         return network, torch.zeros(1, 0), network.encode_inputs(inputs)
@@ -93,7 +95,7 @@ OBJECTS = {
     },
     **{
         kind: (lambda kind=kind: local_object(kind))
-        for kind in ("points", "voxels", "image", "neighbours")
+        for kind in ("points", "voxels", "image", "neighbours", "patches")
     },
 }
 

@@ -14,6 +14,7 @@ from ..encoders import ImageEncoder
 from ..layers import ResnetBlockFC, precisely
 from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeatures
 from .neighbours import NeighbourFeatures, with_cloud_features
+from .patches import PatchFeatures
 from .planes import sample_features
 
 Code = dict[str, Tensor]
@@ -23,7 +24,8 @@ class LocalDecoder(nn.Module):
     """Occupancy logits from local features: points (B, T, 3), code -> (B, T).
 
     Peng et al. 2020, section 3.3: the interpolated feature is added before each of the blocks.
-    neighbours: the module that adds what the nearest input points tell, where there is one.
+    neighbours, patches: the modules that add what the nearest input points or the voxels around
+    tell, where there are any.
     """
 
     def __init__(
@@ -34,9 +36,11 @@ class LocalDecoder(nn.Module):
         blocks: int,
         padding: float,
         neighbours: NeighbourFeatures | None = None,
+        patches: PatchFeatures | None = None,
     ) -> None:
         super().__init__()
         self.neighbours = neighbours
+        self.patches = patches
         self.padding = padding
         self.fc_p = nn.Linear(3, hidden)
         self.fc_c = nn.ModuleList(nn.Linear(channels, hidden) for _ in range(blocks))
@@ -47,6 +51,8 @@ class LocalDecoder(nn.Module):
         features = sample_features(code, points, self.padding)
         if self.neighbours is not None:
             features = features + self.neighbours(points, code, features)
+        if self.patches is not None:
+            features = features + self.patches(points, code["voxels"], features)
         net = precisely(self.fc_p, points)
         for mix, block in zip(self.fc_c, self.blocks, strict=True):
             net = block(net + mix(features))
@@ -82,7 +88,9 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
     channels: width of a plane's features; hidden: width of PointNet and decoder;
     plane_resolution: cells along a plane's edge; unet_depth, unet_width: see `UNet`;
     padding: the planes cover the box of edge 1 + padding, as the queries do; neighbours: how many
-    of the input points a query attends to, see `NeighbourFeatures` (0: none, as in the paper).
+    of the input points a query attends to, see `NeighbourFeatures`; patch, patch_width: edge of the
+    cube of voxels that a query sees and the width of what reads it, see `PatchFeatures` (0: none,
+    as in the paper).
     Raises ValueError where these do not fit together.
     """
 
@@ -98,10 +106,14 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         blocks: int = 5,
         padding: float = 0.1,
         neighbours: int = 0,
+        patch: int = 0,
+        patch_width: int = 192,
     ) -> None:
         encoder: nn.Module
         if neighbours and input_kind != "points":
             raise ValueError(f"Only points have neighbours, {input_kind!r} has none.")
+        if patch and input_kind != "voxels":
+            raise ValueError(f"Only voxels have patches, {input_kind!r} has none.")
         if input_kind == "points":
             encoder = LocalPointNet(
                 channels=channels,
@@ -128,13 +140,18 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
                 )
                 if neighbours
                 else None,
+                patches=PatchFeatures(channels=channels, hidden=patch_width, size=patch)
+                if patch
+                else None,
             ),
             input_kind,
         )
 
     def encode_inputs(self, inputs: Tensor) -> Code:
-        """Planes, grid, and for attention "cloud", "cloud_features" and "spacing"."""
+        """Planes, grid, "voxels" for patches, "cloud", its features and "spacing" for attention."""
         code = super().encode_inputs(inputs)
+        if self.decoder.patches is not None:
+            code["voxels"] = inputs
         if self.decoder.neighbours is None:
             return code
         return with_cloud_features(code, self.decoder.neighbours.neighbours, self.decoder.padding)

@@ -13,6 +13,7 @@ from ..convolutional.planes import PLANES
 from .field import PreparedField
 from .folding import matrix
 from .neighbours import PreparedNeighbours
+from .patches import PreparedPatches
 from .products import map_points
 
 GRID = "grid"
@@ -109,8 +110,8 @@ class Block(NamedTuple):
 def prepare_local(decoder: nn.Module, latent: Tensor, code: Code) -> LocalField | None:
     """The decoder with the object's features, or None for a decoder of another kind.
 
-    code: see `FeatureTable`, and what the decoder's neighbours read, where it has some. The latent
-    is not read.
+    code: see `FeatureTable`, and what the decoder's neighbours or patches read, where it has some.
+    The latent is not read.
     """
     return LocalField(decoder, code) if isinstance(decoder, LocalDecoder) else None
 
@@ -128,6 +129,9 @@ class LocalField(PreparedField):
         self._neighbours = None
         if decoder.neighbours is not None:
             self._neighbours = PreparedNeighbours(decoder.neighbours, code)
+        self._patches = None
+        if decoder.patches is not None:
+            self._patches = PreparedPatches(decoder.patches, code["voxels"])
         self._table = FeatureTable(code, decoder.padding)
         mixes = [matrix(layer) for layer in decoder.fc_c]
         carry = torch.zeros_like(mixes[0].bias)
@@ -172,9 +176,11 @@ class LocalField(PreparedField):
 
     def _features(self, points: Tensor) -> Tensor:
         features = self._table(points)
-        if self._neighbours is None:
-            return features
-        return features + self._neighbours(points, features)
+        if self._neighbours is not None:
+            features = features + self._neighbours(points, features)
+        if self._patches is not None:
+            features = features + self._patches(points, features)
+        return features
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
         """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""
