@@ -30,6 +30,7 @@ from onet_core.reconstructor import Reconstructor, Settings
 from .answers import EMPTY, Answer, Method
 from .baselines.methods import ALL, BASELINES, make_baselines
 from .conditions import TURNS, Conditions
+from .config import Config, available_configs, load_config
 from .evaluation import NETWORK, Evaluation
 from .generation import (
     compare_sets,
@@ -263,9 +264,8 @@ def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
 @click.option(
     "--data",
     "root",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Dataset in the original's layout.",
+    help="Dataset in the original's layout; a configuration knows its own.",
 )
 @click.option("--split", default="test", show_default=True)
 @click.option("--categories", help="Only these, separated by commas.")
@@ -301,7 +301,7 @@ def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
 @click.option("--record", is_flag=True, help="Write the means into the weights' description.")
 def main(
     weights: str,
-    root: Path,
+    root: Path | None,
     split: str,
     categories: str | None,
     limit: int | None,
@@ -319,7 +319,10 @@ def main(
     device: str,
     record: bool,
 ) -> None:
-    """Measures WEIGHTS, a file or the name of a model that ships, on the shapes of a split."""
+    """Measures WEIGHTS on the shapes of a split.
+
+    A file, the name of a model that is there, or a configuration that was trained (free/points).
+    """
     try:
         protocol = Protocol(
             split=split,
@@ -338,7 +341,12 @@ def main(
                 "Only the model's own inputs are recorded: drop --input-points, --noise, "
                 "--missing, --outliers and --turn."
             )
-        entry = find_model(weights)
+        config = _config_of(weights)
+        if root is None:
+            if config is None:
+                raise InputError("Say with --data which shapes to measure on.")
+            root = Path(config.data.root)
+        entry = find_model(weights if config is None else _trained(config, weights))
         folder = output or Path("out", "evaluation", entry.path.stem)
         evaluation = evaluate(
             entry.path,
@@ -360,6 +368,20 @@ def main(
     click.echo(evaluation.markdown())
     for path in paths:
         click.echo(path)
+
+
+def _config_of(given: str) -> Config | None:
+    """The configuration of that name or file; None where weights are meant."""
+    is_config = given in available_configs() or Path(given).suffix == ".yaml"
+    return load_config(given) if is_config else None
+
+
+def _trained(config: Config, given: str) -> Path:
+    """The weights that a configuration's run ended with."""
+    weights = Path(config.output.directory, "weights.safetensors")
+    if not weights.is_file():
+        raise InputError(f"The configuration {given} has no weights {weights} yet: train it first.")
+    return weights
 
 
 def _listed(text: str) -> list[str]:

@@ -469,6 +469,25 @@ def test_metrics_are_recorded_without_touching_tensors(weights: Path) -> None:
         record_metrics(checkpoint, {})
 
 
+def test_a_configuration_stands_for_its_weights(tmp_path: Path, weights: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        f"output: {{directory: {tmp_path / 'run'}}}\ndata: {{root: {tmp_path / 'nowhere'}}}\n"
+    )
+    arguments = [str(config)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "train it first" in result.output
+    (tmp_path / "run").mkdir()
+    weights.rename(tmp_path / "run" / "weights.safetensors")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "no dataset folder" in result.output
+    result = CliRunner().invoke(main, [str(weights.with_name("some.safetensors"))])
+    assert result.exit_code == 2
+    assert "--data" in result.output
+
+
 def test_command_line(weights: Path, tmp_path: Path) -> None:
     data = tmp_path / "balls"
     write_shape(data, "ball", "test", Sphere(0.4), count=100_000)
