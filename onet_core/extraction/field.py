@@ -70,13 +70,15 @@ def logit(threshold: float) -> float:
 
 
 def grid_to_box(
-    indices: NDArray[np.integer], resolution: int, padding: float, dtype: torch.dtype
+    indices: NDArray[np.integer] | Tensor, resolution: int, padding: float, dtype: torch.dtype
 ) -> Tensor:
     """Grid indices (n, 3) -> points in the box of edge 1 + padding, in the original's arithmetic.
 
     Index 0 lies at -(1 + padding) / 2, index `resolution` at the opposite side.
     """
-    points = torch.from_numpy(np.ascontiguousarray(indices)).to(dtype)
+    if isinstance(indices, np.ndarray):
+        indices = torch.from_numpy(np.ascontiguousarray(indices))
+    points = indices.to(dtype)
     return (1 + padding) * (points / resolution - 0.5)
 
 

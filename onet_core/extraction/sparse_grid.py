@@ -1,0 +1,225 @@
+"""The grid points next to a surface, and nothing else of the grid.
+
+Points are sorted integer keys on the field's device, with a table of their neighbours; cells are
+not stored: a cell is there where its eight corners are. The grid is surrounded by one layer of
+points that are `OUTSIDE`, so that a shape that leaves the box is closed at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .cube_cases import CORNERS
+from .mise import OUTSIDE
+
+MISSING = -1
+"""In a table of neighbours: there is none."""
+
+
+@dataclass(eq=False)
+class SparseGrid:
+    """Some points of a grid of `resolution` cells along each axis of the box.
+
+    keys: (n,) int64, sorted, see `keys_of`; values: (n,) logits; is_known: (n,), whether a value is
+    the field's own in full precision, or else only an estimate; level: what lies above is inside.
+    """
+
+    resolution: int
+    level: float
+    keys: Tensor
+    values: Tensor
+    is_known: Tensor
+
+    @classmethod
+    def of_cells(
+        cls,
+        cells: NDArray[np.integer],
+        values: NDArray[np.floating],
+        resolution: int,
+        level: float,
+        *,
+        band: float = float("inf"),
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> SparseGrid:
+        """The corners of cells (C, 3), given by their lowest corners, with values (C, 8) there.
+
+        The values are known where they differ from the level by less than `band`.
+        """
+        corners = torch.from_numpy((cells[:, None, :] + CORNERS).reshape(-1, 3)).to(device)
+        keys, first = _unique_keys(keys_of(corners, resolution))
+        chosen = torch.from_numpy(np.ascontiguousarray(values)).flatten()
+        chosen = chosen.to(dtype).to(device)[first]
+        grid = cls(resolution, level, keys, chosen, (chosen - level).abs() < band)
+        grid.is_known |= grid.is_beyond(grid.indices())
+        return grid
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """What a step along each axis adds to a key."""
+        return _strides(self.resolution)
+
+    def indices(self, chosen: Tensor | None = None) -> Tensor:
+        """Grid indices (n, 3), from -1 to resolution + 1, of all or the chosen points."""
+        return indices_of(self.keys if chosen is None else self.keys[chosen], self.resolution)
+
+    def is_beyond(self, indices: Tensor) -> Tensor:
+        """Which of the points (n, 3) lie in the layer around the grid, (n,)."""
+        return ((indices < 0) | (indices > self.resolution)).any(dim=1)
+
+    @property
+    def is_inside(self) -> Tensor:
+        """(n,) whether a point is inside, as its value says."""
+        return self.values > self.level
+
+    def place(self, keys: Tensor) -> Tensor:
+        """Where points of these keys are, (m,) int64, `MISSING` for those that are not there."""
+        place = torch.searchsorted(self.keys, keys).clamp_(max=max(len(self) - 1, 0))
+        return torch.where(self.keys[place] == keys, place, MISSING)
+
+    @cached_property
+    def following(self) -> list[Tensor]:
+        """Of each axis: where each point's next neighbour along it is, (n + 1,) int64.
+
+        The last entry is that of the point `MISSING`, which so is its own neighbour.
+        """
+        missing = self.keys.new_full((1,), MISSING)
+        return [torch.cat([self.place(self.keys + stride), missing]) for stride in self.strides]
+
+    @cached_property
+    def preceding(self) -> list[Tensor]:
+        """As `following`, for the neighbours before."""
+        tables = []
+        for following in self.following:
+            table = torch.full_like(following, MISSING)
+            here = torch.arange(len(following), device=following.device)
+            has_next = following != MISSING
+            table[following[has_next]] = here[has_next]
+            tables.append(table)
+        return tables
+
+    @cached_property
+    def is_cell(self) -> Tensor:
+        """(n + 1,) whether all corners of the cell are there whose lowest corner is the point."""
+        last = torch.ones(len(self) + 1, dtype=torch.bool, device=self.keys.device)
+        last[MISSING] = False
+        for following in self.following:
+            last = last & last[following]
+        return last
+
+    def crossings(self, axis: int) -> Tensor:
+        """The points (m,) whose edge to the next one along the axis is crossed by the surface."""
+        following = self.following[axis][:-1]
+        inside = self.is_inside
+        return ((following != MISSING) & (inside != inside[following])).nonzero().squeeze(1)
+
+    def mixed_cells(self) -> tuple[Tensor, Tensor]:
+        """The cells with corners on both sides, in the order of their keys.
+
+        Returns the places of their corners (C, 8), in the order of `CORNERS`, and their cases (C,)
+        uint8, bit c set where corner c is inside.
+        """
+        inside = torch.cat([self.is_inside, self.is_inside.new_zeros(1)]).to(torch.uint8)
+        case = inside.clone()
+        # Eight bits by three shifts: a corner's number has 4 for x, 2 for y, 1 for z.
+        for bits, axis in ((1, 2), (2, 1), (4, 0)):
+            case |= case[self.following[axis]] << bits
+        is_mixed = self.is_cell & (case != 0) & (case != 255)
+        lowest = is_mixed.nonzero().squeeze(1)
+        corners = lowest[:, None]
+        for axis in (2, 1, 0):
+            corners = torch.cat([corners, self.following[axis][corners]], dim=1)
+        return corners, case[lowest]
+
+    def halved(self) -> SparseGrid:
+        """The corners of the mixed cells' eight parts, on the grid of twice the resolution.
+
+        New points get the mean of the points around them as an estimate.
+        """
+        corners, _ = self.mixed_cells()
+        # A new point is a step of 0 or 1 along each axis from an old one, the eight numbers of
+        # which are a corner's. 27 of them lie in a cell.
+        wanted = torch.zeros(len(self) * 8, dtype=torch.bool, device=self.keys.device)
+        for i in range(27):
+            halves = (i // 9, i // 3 % 3, i % 3)
+            base, number = (
+                sum((half == value) << (2 - axis) for axis, half in enumerate(halves))
+                for value in (2, 1)
+            )
+            wanted[corners[:, base] * 8 + number] = True
+        chosen = wanted.nonzero().squeeze(1)
+        del wanted, corners
+        old, part = chosen // 8, chosen % 8
+        steps = torch.stack([part >> 2 & 1, part >> 1 & 1, part & 1], dim=1)
+        indices = 2 * self.indices(old) + steps
+        resolution = 2 * self.resolution
+        is_there = ((indices >= -1) & (indices <= resolution + 1)).all(dim=1)
+        old, part, indices = old[is_there], part[is_there], indices[is_there]
+        keys, order = torch.sort(keys_of(indices, resolution))
+        old, part = old[order], part[order]
+        values = torch.empty(len(keys), dtype=self.values.dtype, device=keys.device)
+        for number in range(8):
+            mean = torch.cat([self.values, self.values.new_zeros(1)])
+            for axis in range(3):
+                if number >> (2 - axis) & 1:
+                    mean = (mean + mean[self.following[axis]]) / 2
+            rows = (part == number).nonzero().squeeze(1)
+            values[rows] = mean[old[rows]]
+        grid = SparseGrid(resolution, self.level, keys, values, self.is_known[old] & (part == 0))
+        return grid.with_border()
+
+    def with_border(self) -> SparseGrid:
+        """Gives the points around the grid their value; returns this grid."""
+        beyond = self.is_beyond(self.indices())
+        self.values[beyond] = OUTSIDE
+        self.is_known |= beyond
+        return self
+
+    def joined(self, keys: Tensor, values: Tensor, is_known: Tensor) -> tuple[SparseGrid, Tensor]:
+        """A grid with further points (m,), none of which is there, and the order (n + m,) of it:
+        where in these points, followed by the new ones, each of its points was."""
+        all_keys, order = torch.sort(torch.cat([self.keys, keys]))
+        grid = SparseGrid(
+            self.resolution,
+            self.level,
+            all_keys,
+            torch.cat([self.values, values])[order],
+            torch.cat([self.is_known, is_known])[order],
+        )
+        return grid, order
+
+
+def keys_of(indices: Tensor, resolution: int) -> Tensor:
+    """Keys (n,) of grid indices (n, 3), each from -1 to resolution + 1; ordered by x, y, z."""
+    x, y, z = (indices + 1).unbind(1)
+    across, along, _ = _strides(resolution)
+    return x * across + y * along + z
+
+
+def indices_of(keys: Tensor, resolution: int) -> Tensor:
+    """Grid indices (n, 3) of keys (n,)."""
+    size = resolution + 3
+    rows, z = keys // size, keys % size
+    return torch.stack([rows // size, rows % size, z], dim=1) - 1
+
+
+def _strides(resolution: int) -> tuple[int, int, int]:
+    size = resolution + 3
+    return size * size, size, 1
+
+
+def _unique_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """Each key once, sorted, and where in `keys` one of it is."""
+    ordered, order = torch.sort(keys)
+    is_first = torch.ones_like(ordered, dtype=torch.bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first], order[is_first]
