@@ -90,8 +90,11 @@ def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     return targets
 
 
-def build_scene(name: str, answer: Answer, smooth: bool = True) -> None:
-    """An empty file with the result as its only object, upright. The preferences stay."""
+def build_scene(name: str, answer: Answer, smooth: bool = True, floor: bool = False) -> None:
+    """An empty file with the result as its only object, upright. The preferences stay.
+
+    floor: whether it stands in the middle of the floor instead of where its source is.
+    """
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     mesh = scene_io.make_mesh(
         name,
@@ -102,6 +105,11 @@ def build_scene(name: str, answer: Answer, smooth: bool = True) -> None:
     )
     if answer.values["up_axis"] == "y":
         mesh.transform(Y_UP_TO_BLENDER)
+    if floor:
+        places = scene_io.column(mesh.vertices, "co", 3, np.float32)
+        low, high = places.min(0), places.max(0)
+        middle = (low + high) / 2
+        mesh.transform(Matrix.Translation((-middle[0], -middle[1], -low[2])))
     made = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(made)
 
@@ -131,6 +139,7 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
     for path, target in zip(inputs, targets, strict=True):
         asked = {**params, "path": str(path.resolve()), "kind": options.kind}
         asked["up_axis"] = options.up
+        asked["crop_outliers"] = options.crop_outliers
         if path.stem in masks:
             asked["mask"] = str(masks[path.stem])
         tasks.append(Task(path.name, target, "reconstruct", asked))
@@ -174,8 +183,8 @@ def morph_tasks(
 def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) -> list[Outcome]:
     """Does the tasks, one at a time with each client, and tells how far it is.
 
-    options: format, flat. A task that fails is told and left out. Only Blender's own part, writing
-    the file, runs in this thread. Raises EngineError where no worker can be had.
+    options: format, flat, floor. A task that fails is told and left out. Only Blender's own part,
+    writing the file, runs in this thread. Raises EngineError where no worker can be had.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(tasks))[::-1]
@@ -186,7 +195,7 @@ def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) ->
         head = f"[{len(outcomes) + 1}/{len(tasks)}] {task.name}"
         try:
             answer = job.result()
-            build_scene(task.target.stem, answer, not options.flat)
+            build_scene(task.target.stem, answer, not options.flat, options.floor)
             export(task.target, options.format)
         except OnetError as error:
             outcomes[number] = Outcome(task.name, "failed")

@@ -38,6 +38,7 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
         verticals = ["auto", "y", "z"]
         add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
         add("--masks", "folder with a mask for each picture, by the same name", type=Path)
+        add("--crop-outliers", "leave out points far from all others", action="store_true")
     if command == "generate":
         add("--seed", "the first shape's number (0)", type=natural, default=0)
         add("--count", "how many shapes (1)", type=positive, default=1)
@@ -53,6 +54,8 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
     add("--faces", "simplify to about this many faces", type=natural, default=0)
     polish = f"polishing steps ({STEPS_AFTER_SIMPLIFYING} with --faces, else 0)"
     add("--refine", polish, type=natural)
+    add("--floor", "stand the results on the floor, instead of where their sources are",
+        action="store_true")  # fmt: skip
     add("--flat", "show the faces instead of shading smooth", action="store_true")
     add("--overwrite", "make results again that are there already", action="store_true")
     add("--part", "K/N: only every N-th result, from the K-th on, for one of N machines", type=part,

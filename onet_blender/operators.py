@@ -16,12 +16,13 @@ import bpy
 from onet_core.engine.client import Answer, Task
 from onet_core.errors import Cancelled, OnetError
 
-from . import activity, engine_session, reconstruction
+from . import activity, engine_session, reconstruction, trial
 from .activity import Activity
 from .morph import steps as morph_steps
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, describe, runtime
+from .trial import Trial
 
 SECONDS_BETWEEN_POLLS = 0.1
 
@@ -135,17 +136,20 @@ class MeshOperator(WorkerOperator):
 
 
 class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
-    """Try whether the networks can run, and tell what they would run on"""
+    """Try whether the networks can run, and tell on what and how fast"""
 
     bl_idname = "onet.check_runtime"
     bl_label = "Check the Runtime"
     adds_object = False
 
     def start(self, context: bpy.types.Context) -> Task:
-        return engine_session.client(runtime()).start("hello")
+        chosen = runtime()
+        params = {**reconstruction.options(resolution=trial.RESOLUTION), "seed": 0}
+        return Trial(engine_session.client(chosen), params, lambda found: describe(chosen, found))
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        return describe(runtime(), answer.values)
+        speed = trial.in_words(answer.values["seconds_of_a_draft"])
+        return f"{describe(runtime(), answer.values)}. {speed}"
 
 
 class ONET_OT_cancel(bpy.types.Operator):

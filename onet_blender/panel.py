@@ -9,6 +9,9 @@ from .text import draw_text
 
 PIXELS_PER_CHARACTER = 7.0
 PIXELS_OF_MARGIN = 50
+MISSING_RUNTIME = (
+    "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes it:"
+)
 
 
 class OnetPanel:
@@ -24,7 +27,7 @@ def draw_missing_runtime(layout: bpy.types.UILayout, width: int) -> None:
     """What to press where nothing can be computed yet."""
     box = layout.box()
     box.label(text="One step is missing", icon="INFO")
-    draw_text(box, "The networks need a Python with PyTorch beside Blender. Name it here:", width)
+    draw_text(box, MISSING_RUNTIME, width)
     row = box.row()
     row.scale_y = 1.5
     row.operator("onet.open_preferences", icon="PREFERENCES")

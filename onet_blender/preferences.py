@@ -139,7 +139,8 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         # As in the panel: Blender 4 may take what follows a progress bar for the bar.
         box.separator(factor=0.01)
         for owner in OWNERS:
-            draw_text(box, activity.message(owner), CHARACTERS)
+            if activity.message(owner):
+                draw_text(box, activity.message(owner), CHARACTERS)
 
 
 CLASSES = (ONET_AP_preferences,)

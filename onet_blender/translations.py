@@ -63,8 +63,8 @@ GERMAN = {
     "End the process that holds the networks; it starts again when it is needed": "Beendet den "
     "Prozess, der die Netze hält; er beginnt neu, wenn er gebraucht wird",
     "Check the Runtime": "Laufzeit prüfen",
-    "Try whether the networks can run, and tell what they would run on": "Prüft, ob die Netze "
-    "laufen können, und sagt, worauf",
+    "Try whether the networks can run, and tell on what and how fast": "Prüft, ob die Netze "
+    "laufen können, und sagt, worauf und wie schnell",
     "Set Up the Runtime": "Laufzeit einrichten",
     "Open the preferences of this extension, where the runtime is set": "Öffnet die Einstellungen "
     "dieser Erweiterung, wo die Laufzeit eingestellt wird",
@@ -163,8 +163,11 @@ GERMAN = {
     "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",
     # Sentences
     "One step is missing": "Ein Schritt fehlt noch",
-    "The networks need a Python with PyTorch beside Blender. Name it here:": "Die Netze brauchen "
-    "neben Blender ein Python mit PyTorch. Hier wird es genannt:",
+    "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes "
+    "it:": (
+        "Die Netze laufen neben Blender in einem Python mit PyTorch. Set Up in den Einstellungen "
+        "legt es an:"
+    ),
     "Open a picture first": "Erst ein Bild öffnen",
     "Select an object first": "Erst ein Objekt auswählen",
     "Go to object mode first": "Erst in den Objektmodus wechseln",

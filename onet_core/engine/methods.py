@@ -112,6 +112,7 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     and the array `seen` (S, S, 3), what was removed from a picture and what was left; the array
     `code`, see `Reconstruction`, where the model has one.
     """
+    params, arrays = _with_points_to_crop(params, arrays)
     arrays, info = _without_strays(params, arrays)
     observation = _observe(params, arrays)
     reconstructor = _reconstructor(params, observation.kind)
@@ -157,6 +158,24 @@ def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     report("load", 0.0)
     made = convert_checkpoint(source, target)
     return {"name": target.stem, "title": made.title, "input_kind": made.input_kind}, {}
+
+
+def _with_points_to_crop(params: Params, arrays: Arrays) -> tuple[Params, Arrays]:
+    """A point cloud's file as an array where stray points are to be left out of it."""
+    if not params.get("crop_outliers") or "path" not in params:
+        return params, arrays
+    from ..inputs.load import default_up_axis, guess_kind
+    from ..inputs.point_clouds import read_point_cloud
+
+    path, kind = Path(params["path"]), params.get("kind", "auto")
+    if not path.is_file() or (guess_kind(path) if kind == "auto" else kind) != "points":
+        return params, arrays
+    up_axis = params.get("up_axis")
+    if up_axis in (None, "auto"):
+        up_axis = default_up_axis(path, "points")
+    others = {name: value for name, value in params.items() if name != "path"}
+    points = read_point_cloud(path)
+    return {**others, "name": path.name, "up_axis": up_axis}, {**arrays, "points": points}
 
 
 def _without_strays(params: Params, arrays: Arrays) -> tuple[Arrays, dict[str, Any]]:

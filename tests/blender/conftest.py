@@ -30,39 +30,6 @@ import onet_blender  # noqa: E402
 
 RUNTIME = os.environ.get("ONET_RUNTIME_PYTHON", "")
 
-# Models whose field is known: inside where the largest |coordinate| is below 0.3 (a cube), whatever
-# they are given. Written by the runtime's Python, since there is no torch here.
-MAKE_MODELS = """
-import sys, torch
-from pathlib import Path
-from onet_core.models.build import build_network
-from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
-
-def write(folder, name, kind, network):
-    description = ModelDescription(name, name, "occupancy_network", kind, network, threshold=0.5)
-    made = build_network(description)
-    state = made.state_dict()
-    for key, value in state.items():
-        if key.startswith("decoder."):
-            value.zero_()
-    # logit = 1 - sum of relu(+-40 p - 11): zero where a coordinate is +-0.3.
-    state["decoder.fc_p.weight"][:6] = 40 * torch.cat([torch.eye(3), -torch.eye(3)])
-    state["decoder.fc_p.bias"][:6] = -11
-    state["decoder.fc_out.weight"][0, :6] = -1
-    state["decoder.fc_out.bias"][0] = 1
-    made.load_state_dict(state)
-    save_weights(Path(folder) / f"{name}.safetensors", made, description)
-
-simple = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 8}}
-pointnet = {"encoder": "pointnet_simple", "encoder_kwargs": {"hidden_dim": 8}, "c_dim": 4}
-write(sys.argv[1], "cube_points", "points", {**simple, **pointnet})
-write(sys.argv[1], "cube_voxels", "voxels", {**simple, "encoder": "voxel_simple", "c_dim": 4})
-write(sys.argv[1], "cube_picture", "image", {**simple, "encoder": "resnet18", "c_dim": 4})
-write(sys.argv[1], "cube_seed", "none", {**simple, "c_dim": 0, "z_dim": 4})
-"""
-
-
 _status = 0
 
 
@@ -88,12 +55,25 @@ def runtime_python() -> str:
     return RUNTIME
 
 
+def known_models(runtime_python: str, folder: Path, *names: str) -> Path:
+    """Writes models whose surface is known, by the runtime's Python: here there is no torch."""
+    script = ROOT / "tests" / "known_models.py"
+    subprocess.run([runtime_python, str(script), str(folder), *names], check=True, cwd=ROOT)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def models(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one analytic model for each kind of input."""
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run([runtime_python, "-c", MAKE_MODELS, str(folder)], check=True, cwd=ROOT)
-    return folder
+    names = ("cube_points", "cube_voxels", "cube_picture", "cube_seed")
+    return known_models(runtime_python, tmp_path_factory.mktemp("models"), *names)
+
+
+@pytest.fixture(scope="session")
+def sized(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that invents cubes whose half edge is 0.05 (5 + z[0])."""
+    folder = known_models(runtime_python, tmp_path_factory.mktemp("sized"), "sized")
+    return folder / "sized.safetensors"
 
 
 @pytest.fixture(scope="session", autouse=True)

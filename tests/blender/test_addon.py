@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -13,8 +14,18 @@ import pytest
 from mathutils import Euler, Matrix, Vector
 
 import onet_blender
-from onet_blender import activity, engine_session, model_list, pictures, scene_io, text
-from onet_blender.runtime import Runtime
+from onet_blender import (
+    activity,
+    engine_session,
+    model_list,
+    pictures,
+    reconstruction,
+    scene_io,
+    text,
+    trial,
+)
+from onet_blender.runtime import Runtime, runtime
+from onet_core.errors import Cancelled
 
 CUBE = 0.3  # half the edge of what the test models see, in the unit cube
 
@@ -354,7 +365,29 @@ def test_killed_worker_is_replaced(models: Path) -> None:
 
 def test_check_tells_the_runtime(runtime_python: str) -> None:
     assert bpy.ops.onet.check_runtime() == {"FINISHED"}
-    assert "PyTorch" in activity.message("onet.check_runtime")
+    told = activity.message("onet.check_runtime")
+    assert "PyTorch" in told
+    assert re.search(r"A coarse shape takes [\d.]+ s, which is (fast|fine|slow)", told)
+
+
+def test_speed_in_words() -> None:
+    words = [trial.in_words(seconds) for seconds in (0.04, 0.3, 0.31, 1.96, 45.0)]
+    assert [told.partition("which is ")[2].split()[0].strip(":") for told in words] == [
+        "fast", "fast", "fine", "fine", "slow",
+    ]  # fmt: skip
+    assert words[3].startswith("A coarse shape takes 2.0 s")
+
+
+def test_a_check_can_be_cancelled(runtime_python: str) -> None:
+    engine_session.close()
+    asked = {**reconstruction.options(resolution=512), "seed": 0}
+    tried = trial.Trial(engine_session.client(runtime()), asked, lambda found: None)
+    while not tried._found:
+        tried.poll(wait=0.1)
+    tried.cancel()
+    with pytest.raises(Cancelled):
+        tried.result()
+    assert bpy.ops.onet.check_runtime() == {"FINISHED"}
 
 
 def test_model_lists_are_sorted_by_kind_of_input(

@@ -167,3 +167,32 @@ def test_a_worker_that_dies_costs_one_file(
     assert made_in(scans) == ["b.stl"]
     told = capsys.readouterr().out
     assert "a.npy: FAILED: The worker process stopped unexpectedly" in told
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".xyz"])
+def test_strays_are_left_out_and_results_stand_on_the_floor(
+    models: Path, tmp_path: Path, suffix: str
+) -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (400, 3)) + np.array([5, 6, 7])
+    points = np.concatenate([points, [[90, 0, 0], [0, -70, 50]]])
+    scan = tmp_path / f"scan{suffix}"
+    np.save(scan, points) if suffix == ".npy" else np.savetxt(scan, points)
+    for more, size, place in (
+        ((), None, None),
+        (("--crop-outliers",), 1.2, (5, 6, 6.4)),
+        (("--crop-outliers", "--floor"), 1.2, (0, 0, 0)),
+    ):
+        given = ["--input", str(scan), "--output", str(tmp_path), "--kind", "points",
+                 "--format", "blend", "--resolution", "32", "--overwrite",
+                 "--model", str(models / "cube_points.safetensors"), *more]  # fmt: skip
+        assert command_line.run(["reconstruct", *given]) == 0
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scan.blend"))
+        (made,) = bpy.data.objects
+        corners = np.array([vertex.co for vertex in made.data.vertices])
+        low, high = corners.min(0), corners.max(0)
+        if size is None:
+            assert (high - low).max() > 20
+            continue
+        np.testing.assert_allclose(high - low, size, atol=0.1)
+        middle = [*((low + high) / 2)[:2], low[2]]
+        np.testing.assert_allclose(middle, place, atol=0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import bpy
@@ -15,43 +14,10 @@ from onet_blender.morph.cache import MeshCache
 from onet_blender.morph.codes import code_of, code_text
 from onet_core.morphing import between
 
-ROOT = Path(__file__).resolve().parents[2]
-
-# Cubes whose half edge is 0.05 (5 + z[0]): logit = 1 - sum of relu(+-100 p - 24 - 5 z[0]).
-MAKE_SIZED = """
-import sys, torch
-from pathlib import Path
-from onet_core.models.build import build_network
-from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
-
-network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 6}, "c_dim": 0, "z_dim": 2}
-description = ModelDescription(
-    sys.argv[2], "Sized", "occupancy_network", "none", network, threshold=0.5
-)
-made = build_network(description)
-state = made.state_dict()
-for key, value in state.items():
-    if key.startswith("decoder."):
-        value.zero_()
-state["decoder.fc_p.weight"].copy_(100 * torch.cat([torch.eye(3), -torch.eye(3)]))
-state["decoder.fc_p.bias"].fill_(-24.0)
-state["decoder.fc_z.weight"][:, 0] = -5.0
-state["decoder.fc_out.weight"].fill_(-1.0)
-state["decoder.fc_out.bias"].fill_(1.0)
-save_weights(Path(sys.argv[1]) / f"{sys.argv[2]}.safetensors", made, description)
-"""
 RESOLUTION = 32
 TOLERANCE = 0.02
 # Seeds whose cubes differ in size.
 SEEDS = (3, 8)
-
-
-@pytest.fixture(scope="session")
-def sized(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sized")
-    subprocess.run([runtime_python, "-c", MAKE_SIZED, str(folder), "sized"], check=True, cwd=ROOT)
-    return folder / "sized.safetensors"
 
 
 def generate(model: Path, *seeds: int) -> list[bpy.types.Object]:

@@ -1,7 +1,8 @@
-"""The worker beside a Blender: how long Blender waits for it, its log, and when it rests."""
+"""The worker beside a Blender: it goes when that goes, it is hardly waited for, and it rests."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,26 @@ import pytest
 from onet_blender import engine_session, reconstruction
 from onet_blender.runtime import PACKAGE, runtime
 
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_OF_PATIENCE = 120
+IN_THE_MIDDLE = """
+import sys, time
+import bpy, numpy
+import addon_utils  # there once bpy is
+assert addon_utils.enable("onet_blender")
+from onet_blender import engine_session
+from onet_blender.runtime import runtime
+points = numpy.random.default_rng(0).normal(size=(1000, 3))
+points /= numpy.linalg.norm(points, axis=1, keepdims=True)
+asked = {"kind": "points", "model": sys.argv[1], "device": "cpu", "settings": {"resolution": 512}}
+job = engine_session.client(runtime()).start("reconstruct", asked, {"points": points})
+while not any(event.stage not in ("start", "load") for event in job.poll()):
+    assert not job.done
+    time.sleep(0.01)
+print("worker", engine_session.process_id(), flush=True)
+time.sleep(600)
+"""
+
 
 def add_scan() -> bpy.types.Object:
     points = np.random.default_rng(0).uniform(-1, 1, (2000, 3))
@@ -21,6 +42,35 @@ def add_scan() -> bpy.types.Object:
     made = bpy.data.objects.new("scan", mesh)
     bpy.context.scene.collection.objects.link(made)
     return made
+
+
+def is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks the process up in /proc")
+def test_no_worker_outlives_a_blender_that_is_killed(models: Path) -> None:
+    blender = subprocess.Popen(
+        [sys.executable, "-c", IN_THE_MIDDLE, str(models / "cube_points.safetensors")],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert blender.stdout is not None
+    worker = 0
+    for line in blender.stdout:
+        if line.startswith("worker "):
+            worker = int(line.split()[1])
+            break
+    assert worker
+    assert is_running(worker)
+    blender.kill()
+    blender.wait()
+    deadline = time.monotonic() + SECONDS_OF_PATIENCE
+    while is_running(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_how_long_blender_waits(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
