@@ -1,0 +1,1 @@
+"""Rebuilds an open stand-in for ShapeNet from packages: `python -m training.sources --help`."""
