@@ -22,6 +22,7 @@ from torch.nn import functional
 from .devices import choose_device, fast_products, memory_errors
 from .errors import InputError, ModelError
 from .extraction.field import Field
+from .extraction.interactive import SEARCHED_FROM, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
 from .extraction.refine import refine
 from .extraction.simplify import simplify
@@ -81,7 +82,8 @@ class Reconstruction:
 
     mesh: in the source's frame; frame: network to source; seconds: by stage; evaluations: points
     that went through the network; model: its name; code: what `Reconstructor.decode` makes the same
-    shape of, (code_width,), None where the model has no code of one vector.
+    shape of, (code_width,), None where the model has no code of one vector; is_followed: whether
+    the surface was found from an earlier one, see `Reconstructor.decode`.
     """
 
     mesh: Mesh
@@ -90,6 +92,7 @@ class Reconstruction:
     evaluations: int
     model: str
     code: NDArray[np.float32] | None = None
+    is_followed: bool = False
 
 
 class Reconstructor:
@@ -186,12 +189,15 @@ class Reconstructor:
         code: ArrayLike,
         settings: Settings | None = None,
         progress: Progress | None = None,
+        *,
+        interactive: bool = False,
     ) -> Reconstruction:
         """Makes the shape of a code (code_width,), in the unit cube with z up.
 
-        The code is a latent, or the code of a `Reconstruction`, or lies between such. Raises
-        ModelError where the model has none, InputError for another size, and what `reconstruct`
-        raises.
+        The code is a latent, or the code of a `Reconstruction`, or lies between such. interactive:
+        below 128 cells the surface is found from that of the last interactive call where that is
+        near, see `extraction.interactive`. Raises ModelError where the model has none, InputError
+        for another size, and what `reconstruct` raises.
         """
         values = np.asarray(code, dtype=np.float32)
         self.assert_has_code()
@@ -201,7 +207,7 @@ class Reconstructor:
                 f"{'latent' if self._is_generative else 'code'}, not an array of shape "
                 f"{values.shape}."
             )
-        run = _Run(settings or Settings(), progress)
+        run = _Run(settings or Settings(), progress, interactive)
         with memory_errors(self.device), fast_products(self.device):
             vector = torch.as_tensor(values, device=self.device)[None]
             if not self._is_generative:
@@ -268,14 +274,8 @@ class Reconstructor:
         threshold = settings.threshold or self.description.threshold
         with run.stage("surface"):
             field = prepare(self._network, latent, code)
-            extraction = extract(
-                field,
-                resolution=settings.resolution,
-                threshold=threshold,
-                padding=self.description.padding,
-                device=self.device,
-                progress=run.report,
-            )
+            update = self._surface(field, threshold, run)
+        extraction = update.extraction
         del run.seconds["surface"]
         run.seconds.update(extraction.seconds)
         mesh = self._finish(extraction.mesh, field, threshold, run)
@@ -287,7 +287,23 @@ class Reconstructor:
             field.evaluations,
             self.description.name,
             vector,
+            update.is_followed,
         )
+
+    def _surface(self, field: Field, threshold: float, run: _Run) -> Update:
+        resolution, padding = run.settings.resolution, self.description.padding
+        if run.is_interactive and resolution < SEARCHED_FROM:
+            surface = _interactive_surface(resolution, threshold, padding, str(self.device))
+            return surface.update(field, run.report)
+        extraction = extract(
+            field,
+            resolution=resolution,
+            threshold=threshold,
+            padding=padding,
+            device=self.device,
+            progress=run.report,
+        )
+        return Update(extraction, is_followed=False)
 
     def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:
         settings = run.settings
@@ -321,6 +337,7 @@ class Reconstructor:
 def forget_models() -> None:
     """Lets go of the models that are kept loaded and gives their memory back to the system."""
     _load.cache_clear()
+    _interactive_surface.cache_clear()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -331,6 +348,16 @@ def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, ModelDescri
     with memory_errors(torch.device(device)):
         network, description = load_weights(path, device)
     return network.requires_grad_(False), description
+
+
+@functools.lru_cache(maxsize=1)
+def _interactive_surface(
+    resolution: int, threshold: float, padding: float, device: str
+) -> InteractiveSurface:
+    """The last interactive call's surface, where it had the same grid."""
+    return InteractiveSurface(
+        resolution=resolution, threshold=threshold, padding=padding, device=device
+    )
 
 
 def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np.float32]:
@@ -348,8 +375,11 @@ def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np
 class _Run:
     """Times the stages of one run and turns their progress into that of the whole."""
 
-    def __init__(self, settings: Settings, progress: Progress | None) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress | None, is_interactive: bool = False
+    ) -> None:
         self.settings = settings
+        self.is_interactive = is_interactive
         self.seconds: dict[str, float] = {}
         self._progress = progress
         shares = dict(_SHARES)

@@ -285,7 +285,8 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
     """The shape at a position between the shapes of the array `codes` (K, code_width).
 
     params: position (0 to 1), model, folders, device, settings. The codes are latents, or what
-    `reconstruct` answers as `code`. Answers as `generate` does, the mesh in single precision.
+    `reconstruct` answers as `code`. Answers as `generate` does, the mesh in single precision, and
+    followed: whether the surface was found from the last call's, see `extraction.interactive`.
     Raises ModelError where the model describes no shape by one vector.
     """
     reconstructor = _reconstructor(params, "none")
@@ -294,9 +295,10 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
         raise InputError("A morph needs the codes of its shapes and a position between them.")
     spherical = reconstructor.description.input_kind == "none"
     code = along(arrays["codes"], params["position"], spherical)
-    info, result = _answer(reconstructor.decode(code, _settings(params), report))
+    made = reconstructor.decode(code, _settings(params), report, interactive=True)
+    info, result = _answer(made)
     result["vertices"] = result["vertices"].astype(np.float32)
-    return info, result
+    return {**info, "followed": made.is_followed}, result
 
 
 def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:

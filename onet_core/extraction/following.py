@@ -26,18 +26,21 @@ Evaluate = Callable[[Tensor], Tensor]
 """Grid indices (n, 3) -> logits (n,) in full precision."""
 
 
-def follow(grid: SparseGrid, evaluate: Evaluate) -> SparseGrid:
+def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) -> SparseGrid:
     """The grid with values of the field at both ends of all edges that the surface crosses.
 
     grid: its sides are the estimate, and the points that are not in it are on the side of those
-    beside them. It is used up. Returns a grid that also has every cell that the surface crosses.
+    beside them. It is used up. doubted: places (m,) of points to evaluate in any case.
+    Returns a grid that also has every cell that the surface crosses.
     """
     # The side that each point was estimated to be on, however it turns out.
     estimate = grid.is_inside
     turned = torch.zeros_like(estimate)
     error = 0.0
+    if doubted is None:
+        doubted = grid.keys.new_empty(0)
     while True:
-        wanted = _unknown_at_crossings(grid)
+        wanted, doubted = torch.cat([doubted, _unknown_at_crossings(grid)]).unique(), doubted[:0]
         if not len(wanted):
             wanted = _in_doubt(grid, error)
         if len(wanted):

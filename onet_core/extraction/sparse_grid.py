@@ -177,6 +177,16 @@ class SparseGrid:
         grid = SparseGrid(resolution, self.level, keys, values, self.is_known[old] & (part == 0))
         return grid.with_border()
 
+    def as_estimate(self) -> SparseGrid:
+        """The corners of the mixed cells, none known but those around the box."""
+        corners, _ = self.mixed_cells()
+        chosen = torch.zeros_like(self.is_known)
+        chosen[corners.flatten()] = True
+        values = self.values[chosen]
+        unknown = torch.zeros_like(values, dtype=torch.bool)
+        grid = SparseGrid(self.resolution, self.level, self.keys[chosen], values, unknown)
+        return grid.with_border()
+
     def with_border(self) -> SparseGrid:
         """Gives the points around the grid their value; returns this grid."""
         beyond = self.is_beyond(self.indices())

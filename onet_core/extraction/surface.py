@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,10 +11,11 @@ from torch import Tensor
 
 from ..errors import InputError, NoSurfaceError
 from ..mesh import Mesh
-from .field import EXACT_BAND, Field, PreparedField, Progress, evaluate, grid_to_box, logit
-from .following import Evaluate, follow
+from .field import EXACT_BAND, Field, Progress, logit
+from .following import follow
 from .marching_cubes import MINIMUM_FRACTION
 from .mise import OUTSIDE, Mise
+from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid
 from .sparse_marching_cubes import CrossedEdges, crossed_edges, faces_of
 
@@ -129,42 +128,72 @@ def extract(
     """
     level = logit(threshold)
     resolution_0, depth = split_resolution(resolution)
+    report = Report(progress, resolution_0, depth)
+    rounds = Rounds(field, padding, device, dtype, batch_points, report)
+    grid = search(rounds, resolution_0, depth, level, followed_from=followed_from)
+    return meshed(grid, rounds, minimum_fraction=minimum_fraction, root_steps=root_steps)
+
+
+def search(
+    rounds: Rounds,
+    resolution_0: int,
+    depth: int,
+    level: float,
+    *,
+    followed_from: int = FOLLOWED_FROM,
+    coarse: Tensor | None = None,
+) -> SparseGrid:
+    """The cells of the grid of resolution_0 * 2 ** depth that the surface crosses.
+
+    coarse: logits of the coarse grid, ordered by x, y, z, where they are known already.
+    followed_from, errors: see `extract`.
+    """
     steps = depth
     while steps and resolution_0 << steps - 1 >= followed_from:
         steps -= 1
-    report = _Report(progress, resolution_0, depth)
-    rounds = _Rounds(field, padding, device, dtype, batch_points, report)
-    grid = _searched(rounds, Mise(resolution_0, steps, level), threshold)
+    grid = _searched(rounds, Mise(resolution_0, steps, level), coarse)
     grid = follow(grid, rounds.on(grid.resolution))
     for _ in range(depth - steps):
         grid = grid.halved()
         grid = follow(grid, rounds.on(grid.resolution))
+    return grid
+
+
+def meshed(
+    grid: SparseGrid,
+    rounds: Rounds,
+    *,
+    minimum_fraction: float = MINIMUM_FRACTION,
+    root_steps: int = 0,
+) -> Extraction:
+    """The surface in the cells of a grid, by marching cubes; arguments, errors: see `extract`."""
     edges = crossed_edges(grid)
+    if not len(edges.start):
+        in_box = grid.values[grid.values != OUTSIDE]
+        raise no_surface(grid.level, float(in_box.min()), float(in_box.max()))
     fractions = _fractions(grid, edges, rounds, root_steps)
+    fractions = fractions.clamp(minimum_fraction, 1 - minimum_fraction)
     rounds.lap("mise")
     faces = faces_of(grid, edges)
-    if not len(faces):
-        in_box = grid.values[grid.values != OUTSIDE]
-        lowest, highest = float(in_box.min()), float(in_box.max())
-        raise NoSurfaceError(_no_surface_message(threshold, lowest, highest))
-    fractions = fractions.clamp(minimum_fraction, 1 - minimum_fraction)
     vertices = _on_edges(grid, edges, fractions)
-    vertices = (1 + padding) * (vertices / grid.resolution - 0.5)
+    vertices = (1 + rounds.padding) * (vertices / grid.resolution - 0.5)
     rounds.lap("marching cubes")
     rounds.report.finish()
     mesh = Mesh(vertices, faces)
     return Extraction(mesh, grid.resolution, tuple(rounds.evaluations), rounds.seconds)
 
 
-def _searched(rounds: _Rounds, mise: Mise, threshold: float) -> SparseGrid:
+def _searched(rounds: Rounds, mise: Mise, coarse: Tensor | None) -> SparseGrid:
     """The corners of the cells that MISE finds on the surface."""
+    if coarse is not None:
+        mise.update(coarse.cpu().double().numpy())
     while len(indices := mise.query()):
         halvings = min(len(mise.evaluations), mise.depth)
         logits = rounds.at(torch.from_numpy(indices), mise.resolution, mise.level, halvings)
         mise.update(logits.cpu().double().numpy())
     lowest, highest = mise.value_range()
     if highest <= mise.level or lowest > mise.level:
-        raise NoSurfaceError(_no_surface_message(threshold, lowest, highest))
+        raise no_surface(mise.level, lowest, highest)
     cells, values = mise.active_cells()
     return SparseGrid.of_cells(
         cells,
@@ -177,110 +206,7 @@ def _searched(rounds: _Rounds, mise: Mise, threshold: float) -> SparseGrid:
     )
 
 
-class _Rounds:
-    """Evaluates a field at grid points; counts, times and reports it.
-
-    evaluations: how many points each round asked for; seconds: by stage.
-    """
-
-    def __init__(
-        self,
-        field: Field,
-        padding: float,
-        device: torch.device | str,
-        dtype: torch.dtype,
-        batch_points: int | None,
-        report: _Report,
-    ) -> None:
-        self.device, self.dtype, self.report = torch.device(device), dtype, report
-        self.are_rough = isinstance(field, PreparedField) and field.is_rough_faster
-        self.evaluations: list[int] = []
-        self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}
-        self._field, self._padding, self._batch_points = field, padding, batch_points
-        self._clock = time.perf_counter()
-
-    def at(
-        self,
-        indices: Tensor,
-        resolution: int,
-        level: float | None = None,
-        halvings: int | None = None,
-    ) -> Tensor:
-        """Logits (n,) at grid indices (n, 3), which may lie between grid points.
-
-        level: see `field.evaluate`; halvings: of the coarse grid, as the resolution's for progress.
-        """
-        self.report.start_round(len(indices), resolution, halvings)
-        points = grid_to_box(indices, resolution, self._padding, self.dtype).to(self.device)
-        self.lap("mise")
-        logits = evaluate(
-            self._field,
-            points,
-            level=level,
-            batch_points=self._batch_points,
-            progress=self.report.advance,
-        )
-        self.evaluations.append(len(indices))
-        self.lap("network")
-        return logits
-
-    def on(self, resolution: int) -> Evaluate:
-        """The function of grid indices that `follow` needs."""
-        return partial(self.at, resolution=resolution)
-
-    def lap(self, name: str) -> None:
-        """Books the time since the last lap to a stage."""
-        now = time.perf_counter()
-        self.seconds[name] += now - self._clock
-        self._clock = now
-
-
-class _Report:
-    """Turns rounds of unknown number and size into a fraction that only grows.
-
-    A surface meets about four times as many grid points for each halving, which predicts the rounds
-    to come from those on the grid that is searched; the coarse grid is full.
-    """
-
-    def __init__(self, progress: Progress | None, resolution_0: int, depth: int) -> None:
-        self._progress = progress
-        self._resolution_0 = resolution_0
-        self._depth = depth
-        self._on_grid = 0
-        self._halvings = 0
-        self._size = 0
-        self._done = 0
-        self._expected = 0.0
-        self._fraction = 0.0
-
-    def start_round(self, size: int, resolution: int, halvings: int | None) -> None:
-        self._done += self._size
-        self._size = size
-        if halvings is None:
-            halvings = (resolution // self._resolution_0).bit_length() - 1
-        if halvings != self._halvings:
-            self._halvings, self._on_grid = halvings, 0
-        self._on_grid += size
-        left = self._depth - halvings
-        if halvings == 0:
-            following = self._on_grid / 2 * sum(4.0**step for step in range(left))
-        else:
-            following = self._on_grid * sum(4.0**step for step in range(1, left + 1))
-        self._expected = self._done + size + following
-
-    def advance(self, fraction_of_round: float) -> None:
-        if self._progress is None:
-            return
-        done = (self._done + fraction_of_round * self._size) / self._expected
-        self._fraction = max(self._fraction, 0.95 * min(done, 1.0))
-        self._progress("network", self._fraction)
-
-    def finish(self) -> None:
-        if self._progress is not None:
-            self._progress("marching cubes", 1.0)
-
-
-def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: _Rounds, root_steps: int) -> Tensor:
+def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: Rounds, root_steps: int) -> Tensor:
     """How far along each crossed edge the surface is, (V,), 0 to 1.
 
     By linear interpolation, which regula falsi repeats between the surface's last place and the
@@ -310,8 +236,13 @@ def _on_edges(grid: SparseGrid, edges: CrossedEdges, fractions: Tensor) -> NDArr
     return vertices
 
 
-def _no_surface_message(threshold: float, lowest: float, highest: float) -> str:
-    """What to tell the user; lowest and highest are the logits that were seen."""
+def no_surface(level: float, lowest: float, highest: float) -> NoSurfaceError:
+    """What to tell the user; all are logits, lowest and highest those that were seen."""
+    return NoSurfaceError(_no_surface_message(level, lowest, highest))
+
+
+def _no_surface_message(level: float, lowest: float, highest: float) -> str:
+    threshold = 0.5 * (1 + float(np.tanh(level / 2)))
     low, high = (0.5 * (1 + float(np.tanh(value / 2))) for value in (lowest, highest))
     if high - low < 1e-5:
         return (

@@ -183,6 +183,25 @@ def test_morph_meets_its_shapes_at_both_ends(client: EngineClient, folder: Path)
     np.testing.assert_array_equal(morphed(0.25), morphed(0.25))
 
 
+def test_a_morph_finds_its_surface_from_the_last_one_and_says_so(
+    client: EngineClient, folder: Path
+) -> None:
+    codes = np.array([[-1.0, 0.5], [1.0, 0.5]])
+    settings = {"resolution": 64}
+    client.call("free")
+    followed = []
+    for position in (0.5, 0.52, 0.54):
+        params = named(folder, "sized", settings=settings)
+        answer = client.call("morph", {**params, "position": position}, {"codes": codes})
+        followed.append(answer.values["followed"])
+        latent = between(*codes, position).astype(np.float32)
+        made = client.call("generate", params, {"latent": latent})
+        vertices = answer.arrays["vertices"]
+        np.testing.assert_allclose(vertices, made.arrays["vertices"], atol=1e-6)
+        np.testing.assert_array_equal(answer.arrays["faces"], made.arrays["faces"])
+    assert followed == [False, True, True]
+
+
 def test_morph_sequence_shares_its_topology_where_asked(
     client: EngineClient, folder: Path
 ) -> None:
