@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One command for each thing a developer does: `python3 dev.py demo|test|lint|bench|environment`.
+"""One command for each thing a developer does: `python3 dev.py demo|test|lint|bench|gallery|...`.
 
 Standard library only. The first call makes the virtual environments that it needs:
 
@@ -33,6 +33,15 @@ CHECKED = [
     "dev.py",
     "build_addon.py",
 ]
+
+
+# Of the models at hand, those that invent shapes.
+LIST_GENERATORS = """
+from onet_core.models.catalogue import list_models
+for entry in list_models():
+    if entry.description is not None and entry.description.input_kind == "none":
+        print(entry.name)
+"""
 
 
 class Failed(Exception):
@@ -160,6 +169,32 @@ def demo() -> None:
         print(f"    {path}")
 
 
+def gallery() -> None:
+    """Makes the pictures of the README: the demo's sheet, and shapes of all generators."""
+    demo()
+    python, bpy_python = runtime(), blender("5.0")
+    assert bpy_python is not None  # else the demo would have failed
+    out = ROOT / "out" / "gallery"
+    shutil.rmtree(out, ignore_errors=True)
+    listed = subprocess.run(
+        [str(python), "-c", LIST_GENERATORS], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    batch = [ROOT / "onet_blender" / "batch.py", "--"]
+    shared = ["--resolution", "128", "--faces", "8000", "--runtime", python]
+    env = {"PYTHONPATH": str(ROOT)}
+    for name in listed:
+        say(f"Inventing shapes: {name}")
+        given = ["--model", name, "--output", out / f"{name}-1", *shared]
+        run(bpy_python, *batch, "generate", "--seed", "1", "--count", "5", *given, env=env)
+        given = ["--model", name, "--output", out / f"{name}-2-morph", *shared]
+        run(bpy_python, *batch, "morph", "--seeds", "1", "4", "--steps", "5", *given, env=env)
+    say("Rendering")
+    docs = ROOT / "docs"
+    run(bpy_python, ROOT / "examples" / "shapes_sheet.py", "--", out, docs / "shapes.png")
+    shutil.copyfile(ROOT / "out" / "demo.png", docs / "demo.png")
+    say(f"Done. Look at {docs / 'demo.png'} and {docs / 'shapes.png'}")
+
+
 def lint() -> None:
     """ruff and mypy over everything."""
     python = runtime()
@@ -231,7 +266,14 @@ def set_up() -> None:
 
 
 def main() -> int:
-    tasks = {"demo": demo, "test": test, "lint": lint, "bench": bench, "environment": set_up}
+    tasks = {
+        "demo": demo,
+        "gallery": gallery,
+        "test": test,
+        "lint": lint,
+        "bench": bench,
+        "environment": set_up,
+    }
     parser = argparse.ArgumentParser(
         description="Sets this project up; runs its demo, tests, linters and benchmarks."
     )

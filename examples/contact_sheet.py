@@ -163,7 +163,7 @@ def build(inputs: Path, results: Path) -> int:
     return rows
 
 
-def render(rows: int, sheet: Path) -> None:
+def render(rows: int, sheet: Path, columns: int = 3) -> None:
     """Lights the scene from above left and renders all cells with a camera without perspective."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
@@ -184,12 +184,12 @@ def render(rows: int, sheet: Path) -> None:
     scene.collection.objects.link(sun)
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     camera.data.type = "ORTHO"
-    camera.data.ortho_scale = CELL * max(3, rows)
-    camera.location = (CELL, -10, -CELL * (rows - 1) / 2)
+    camera.data.ortho_scale = CELL * max(columns, rows)
+    camera.location = (CELL * (columns - 1) / 2, -10, -CELL * (rows - 1) / 2)
     camera.rotation_euler = (np.pi / 2, 0, 0)
     scene.collection.objects.link(camera)
     scene.camera = camera
-    scene.render.resolution_x, scene.render.resolution_y = 3 * PIXELS, rows * PIXELS
+    scene.render.resolution_x, scene.render.resolution_y = columns * PIXELS, rows * PIXELS
     scene.render.resolution_percentage = 100
     bpy.ops.render.render()
     whiten(sheet)

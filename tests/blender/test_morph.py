@@ -415,3 +415,42 @@ def test_reconstructions_by_one_code_can_be_morphed(models: Path) -> None:
     assert_is_cube(vertices_of(morph), 0.3)
     morph.onet.morph.value = 0.5
     assert_is_cube(vertices_of(morph), 0.3)
+
+
+# Other files and scenes
+
+
+def test_morphs_of_other_files(morph: bpy.types.Object, tmp_path: Path) -> None:
+    """Appended they slide on; linked and overridden ones stay as they are, without an error."""
+    keyframed(morph)
+    morph.onet.morph.value = 0.0
+    name, path = morph.name, str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    for link in (False, True):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+        with bpy.data.libraries.load(path, link=link) as (_, wanted):
+            wanted.objects = [name]
+        (item,) = wanted.objects
+        bpy.context.scene.collection.objects.link(item)
+        bpy.context.scene.frame_set(11)
+        assert_is_cube(vertices_of(item), half_at(0 if link else 1))
+    override = item.override_create(remap_local_usages=True)
+    bpy.context.view_layer.objects.active = override
+    bpy.context.scene.frame_set(6)
+    assert not bpy.ops.onet.update_morph.poll()
+    assert_is_cube(vertices_of(override), half_at(0))
+
+
+def test_each_scene_has_its_own_frame(morph: bpy.types.Object) -> None:
+    keyframed(morph)
+    other = bpy.data.scenes.new("other")
+    twin = morph.copy()
+    twin.data = morph.data.copy()
+    other.collection.objects.link(twin)
+    twin.animation_data_clear()
+    twin.onet.morph.value = 1.0
+    bpy.context.scene.frame_set(6)
+    assert_is_cube(vertices_of(morph), half_at(0.5))
+    assert_is_cube(vertices_of(twin), half_at(1))
+    other.frame_set(1)
+    assert_is_cube(vertices_of(morph), half_at(0.5))
