@@ -21,10 +21,11 @@ from onet_core.inputs.voxelise import solid_voxels
 from onet_core.inputs.voxels import read_binvox
 from training.build import layout, work
 from training.build.__main__ import main
+from training.build.cameras import SIZE
 from training.build.folder import choose_split, list_meshes, read_triangles
 from training.build.normalise import Triangles, make_triangles, normalise
 from training.build.occupancy import THICKENINGS, THICKNESS, FloodFill, make_solid, turned_outwards
-from training.build.render import SIZE, Renderer, count_views, view_generator, write_views
+from training.build.render import Renderer, count_views, view_generator, write_views
 from training.build.sampling import sample_box, sample_surface
 from training.build.shapenet_core import list_shapenet
 from training.build.shapes import list_indexed_shapes

@@ -13,10 +13,12 @@ import click
 
 from onet_core.errors import OnetError
 
+from .cameras import CAMERA_STYLES
+from .cycles import BLENDER_VARIABLE
 from .folder import DEFAULT_SHARES, list_meshes
 from .layout import REPORT_FILE, Record
 from .occupancy import THICKENINGS
-from .render import VIEWS
+from .render import RENDERERS, VIEWS, Style
 from .shapenet_core import list_shapenet
 from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry
@@ -35,6 +37,39 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     ):
         function = option(function)
     return function
+
+
+def _rendering(cameras: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of pictures, with the command's habit of placing cameras."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.option(
+                "--blender",
+                envvar=BLENDER_VARIABLE,
+                default="",
+                help="A Blender, or a Python with the module bpy, for Cycles.",
+            ),
+            click.option(
+                "--cameras",
+                default=cameras,
+                show_default=True,
+                type=click.Choice(list(CAMERA_STYLES)),
+                help="; ".join(f"{name}: {meant}" for name, meant in CAMERA_STYLES.items()) + ".",
+            ),
+            click.option(
+                "--renderer",
+                default="light",
+                show_default=True,
+                type=click.Choice(RENDERERS),
+                help="Pictures through the light renderer, or with materials through Blender's "
+                "Cycles.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 _source = click.option("--source", required=True, type=_FOLDER, help="Where the meshes are.")
@@ -76,6 +111,7 @@ def main() -> None:
 @main.command()
 @_source
 @_options
+@_rendering("fitted")
 @_points
 @_surface
 @_views
@@ -92,12 +128,15 @@ def shapes(
     views: int,
     method: str | None,
     thickness: str,
+    renderer: str,
+    cameras: str,
+    blender: str,
 ) -> None:
     """From a collection with an index.csv, whose splits and methods are used."""
     _build(
         lambda: list_indexed_shapes(source, _listed(categories), method)[:limit],
         output,
-        Amount(points, surface, views, thickness),
+        Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
     )
 
@@ -105,6 +144,7 @@ def shapes(
 @main.command()
 @click.argument("source", metavar="MESHES", type=_FOLDER)
 @_options
+@_rendering("fitted")
 @_points
 @_surface
 @_views
@@ -132,12 +172,15 @@ def folder(
     thickness: str,
     up_axis: str,
     shares: tuple[float, float, float],
+    renderer: str,
+    cameras: str,
+    blender: str,
 ) -> None:
     """From any folder of meshes; its sub-folders are the categories."""
     _build(
         lambda: list_meshes(source, _listed(categories), method, up_axis, shares)[:limit],
         output,
-        Amount(points, surface, views, thickness),
+        Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
     )
 
@@ -145,6 +188,7 @@ def folder(
 @main.command()
 @click.argument("source", metavar="SHAPENET", type=_FOLDER)
 @_options
+@_rendering("choy")
 @_points
 @_surface
 @_views
@@ -173,12 +217,15 @@ def shapenet(
     method: str | None,
     thickness: str,
     lists: Path | None,
+    renderer: str,
+    cameras: str,
+    blender: str,
 ) -> None:
     """From ShapeNetCore v1 or v2 as it was downloaded: its synset folders."""
     _build(
         lambda: list_shapenet(source, _listed(categories), method, lists)[:limit],
         output,
-        Amount(points, surface, views, thickness),
+        Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
     )
 
@@ -186,6 +233,7 @@ def shapenet(
 @main.command()
 @_source
 @_options
+@_rendering("fitted")
 @_up_axis
 @click.option("--views", default=VIEWS, show_default=True, type=click.IntRange(1))
 def render(
@@ -196,6 +244,9 @@ def render(
     workers: int,
     up_axis: str,
     views: int,
+    renderer: str,
+    cameras: str,
+    blender: str,
 ) -> None:
     """Adds pictures to a dataset that was built without them, from the same source."""
 
@@ -204,7 +255,13 @@ def render(
             return list_indexed_shapes(source, _listed(categories))[:limit]
         return list_meshes(source, _listed(categories), up_axis=up_axis)[:limit]
 
-    _build(entries, output, Amount(views=views), workers, labels=False)
+    _build(
+        entries,
+        output,
+        Amount(views=views, style=Style(renderer, cameras, blender)),
+        workers,
+        labels=False,
+    )
 
 
 def _build(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from onet_core.inputs.voxelise import solid_voxels
 from . import layout
 from .layout import Record
 from .occupancy import make_solid
-from .render import VIEWS, count_views, write_views
+from .render import VIEWS, Style, count_views, write_views
 from .sampling import sample_box
 from .shapenet_core import SYNSETS
 from .source import Entry
@@ -38,13 +38,14 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_N
 class Amount:
     """How many labelled points, surface points and views a shape gets; 0 views for none.
 
-    thickness: what is added to its inside, see `occupancy.THICKENINGS`.
+    thickness: what is added to its inside, see `occupancy.THICKENINGS`; style: how views are made.
     """
 
     points: int = 100_000
     surface: int = 100_000
     views: int = VIEWS
     thickness: str = "thin"
+    style: Style = field(default_factory=Style)
 
 
 def build(
@@ -116,7 +117,7 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
             return done
         shape = entry.load()
         if done is not None:
-            write_views(folder, entry.name, shape.triangles, amount.views)
+            write_views(folder, entry.name, shape.triangles, amount.views, amount.style)
             return done
         rng = np.random.default_rng(_hash(entry.category, entry.name))
         solid = make_solid(shape.triangles, entry.method, rng, amount.thickness)
@@ -132,7 +133,7 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
                 scratch, points, inside, surface, voxels, loc=shape.loc, scale=shape.scale
             )
             if amount.views:
-                write_views(scratch, entry.name, shape.triangles, amount.views)
+                write_views(scratch, entry.name, shape.triangles, amount.views, amount.style)
             record = replace(
                 record,
                 method=solid.method,

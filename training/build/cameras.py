@@ -1,0 +1,95 @@
+"""Random cameras around a shape, as in the renders of the original or fitted to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 137
+
+# What a build can ask for, and what it means.
+CAMERA_STYLES = {
+    "fitted": "heights and distances of photographs, the frame moved onto the shape",
+    "choy": "25 to 30 degrees high, one lens, the middle of the shape in the middle",
+}
+# The renders of Choy et al. 2016: a 35 mm lens on a sensor 32 mm wide, from 65 % to 100 % of a
+# distance of 1.75 diagonals of the shape's box (their shapes had a diagonal of 1).
+_CHOY_FOCAL = 35 / 32 * SIZE
+_CHOY_DISTANCE = 1.75
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """world: (3, 4), network frame -> camera (x right, y down, z forward); intrinsic: (3, 3).
+
+    intrinsic @ world @ (x, y, z, 1), divided by its last entry, is in pixels, from (0, 0) at the
+    picture's upper left corner to (SIZE, SIZE).
+    """
+
+    world: NDArray[np.float64]
+    intrinsic: NDArray[np.float64]
+
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """(3, 3): the directions right, down and forward in the network's frame."""
+        return self.world[:, :3]
+
+    @property
+    def eye(self) -> NDArray[np.float64]:
+        """(3,): where the camera is in the network's frame."""
+        return -self.axes.T @ self.world[:, 3]
+
+    def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Pixels (N, 2) of points (N, 3) in the network's frame."""
+        seen = (points @ self.world[:, :3].T + self.world[:, 3]) @ self.intrinsic.T
+        return seen[:, :2] / seen[:, 2:]
+
+    def rays(self, pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Unit directions (N, 3) in the network's frame in which pixels (N, 2) are seen."""
+        ones = np.ones((len(pixels), 1))
+        directions = np.hstack([pixels, ones]) @ np.linalg.inv(self.intrinsic).T @ self.axes
+        return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def draw_camera(
+    vertices: NDArray[np.floating], rng: np.random.Generator, style: str = "fitted"
+) -> Camera:
+    """A camera of one of CAMERA_STYLES; it looks at the origin and sees the vertices (V, 3)."""
+    azimuth = rng.random() * 2 * np.pi
+    if style == "choy":
+        degrees = 25 + 5 * rng.random()
+        diagonal = float(np.linalg.norm(np.ptp(vertices, axis=0)))
+        distance = (0.65 + 0.35 * rng.random()) * _CHOY_DISTANCE * diagonal
+    else:
+        # Half of the views are from the heights of the original's renders, half from lower and
+        # higher ones, as photographs are.
+        usual = rng.random() < 0.5
+        degrees = 25 + 5 * rng.random() if usual else 5 + 40 * rng.random()
+        distance = 1.3 + 1.5 * rng.random()
+    elevation = np.radians(degrees)
+    level = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
+    eye = distance * (np.cos(elevation) * level + np.sin(elevation) * np.array([0.0, 1.0, 0.0]))
+    forward = -eye / distance
+    right = np.cross(forward, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+
+    focal, middle = _CHOY_FOCAL, np.full(2, SIZE / 2)
+    if style == "fitted":
+        # The frame is moved and scaled onto the shape, with some play, as a user's picture is
+        # fitted to its object. So the principal point is not in the middle.
+        seen = (vertices - eye) @ np.stack([right, up, forward], axis=1)
+        plane = seen[:, :2] / seen[:, 2:]
+        low, high = plane.min(0), plane.max(0)
+        share = 0.8 + 0.14 * (rng.random() - 0.5)
+        half = (high - low).max() / 2 / share
+        centre = (low + high) / 2 + half * 0.08 * (rng.random(2) - 0.5)
+        focal = SIZE / (2 * half)
+        middle = middle + focal * np.array([-centre[0], centre[1]])
+    axes = np.stack([right, -up, forward])
+    return Camera(
+        np.concatenate([axes, -(axes @ eye)[:, None]], axis=1),
+        np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]]),
+    )
