@@ -26,32 +26,8 @@ PROGRAMS = {
     "xdotool": "xdotool",
 }
 
-# A network whose surface is known: a cube, |coordinate| < 0.3, whatever points it is given.
-MAKE_MODEL = """
-import sys, torch
-from pathlib import Path
-from onet_core.models.build import build_network
-from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
-
-network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 16}, "c_dim": 4,
-           "encoder": "pointnet_simple", "encoder_kwargs": {"hidden_dim": 8}}
-description = ModelDescription(
-    "cube_points", "Always a cube", "occupancy_network", "points", network, threshold=0.5
-)
-made = build_network(description)
-state = made.state_dict()
-for key, value in state.items():
-    if key.startswith("decoder."):
-        value.zero_()
-# logit = 1 - sum of relu(+-40 p - 11): zero where a coordinate is +-0.3.
-state["decoder.fc_p.weight"][:6] = 40 * torch.cat([torch.eye(3), -torch.eye(3)])
-state["decoder.fc_p.bias"][:6] = -11
-state["decoder.fc_out.weight"][0, :6] = -1
-state["decoder.fc_out.bias"][0] = 1
-made.load_state_dict(state)
-save_weights(Path(sys.argv[1]), made, description)
-"""
+# What `known_models.py` makes for the stories.
+MODELS = ("cube_points", "cube_voxels", "cube_picture", "sized")
 
 
 @pytest.fixture(scope="session")
@@ -93,10 +69,9 @@ def package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model whose shape is known."""
+    """A folder with models whose shapes are known."""
     folder = tmp_path_factory.mktemp("models")
-    target = folder / "cube_points.safetensors"
-    run(sys.executable, "-c", MAKE_MODEL, target)
+    run(sys.executable, ROOT / "tests" / "known_models.py", folder, *MODELS)
     return folder
 
 

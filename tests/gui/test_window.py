@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from chroots import ROOT, Blender
 
 HERE = Path(__file__).resolve().parent
+EXAMPLES = ROOT / "examples"
 SECONDS_OF_FREEZE = 0.5
+# Of the extension's own work in the thread that draws.
+SECONDS_OF_STALL = 0.05
 LOOK_FOR_REMAINS = """
 import bpy, importlib.util
 assert not [addon.module for addon in bpy.context.preferences.addons if "onet" in addon.module]
@@ -35,10 +39,44 @@ def extension_files(home: Path) -> set[str]:
     }
 
 
-def play(
-    blender: Blender, scripts: Path, models: Path, pictures: Path, tmp_path: Path
+@pytest.fixture
+def files_before(blender: Blender) -> set[str]:
+    """What is in Blender's settings before the extension is installed."""
+    blender.run("--background", "--python-expr", "import bpy; bpy.ops.wm.save_userpref()")
+    return extension_files(blender.home)
+
+
+@pytest.fixture
+def sitting(
+    blender: Blender,
+    scripts: Path,
+    package: Path,
+    models: Path,
+    files_before: set[str],
+    tmp_path: Path,
+) -> Callable[[str], dict[str, Any]]:
+    """Installs the extension; the function lets a story use the window and returns its notes."""
+    blender.run(
+        "--command", "extension", "install-file", "-r", "user_default", "--enable", package,
+        shown=[package],
+    )  # fmt: skip
+    assert len(extension_files(blender.home)) > len(files_before)
+
+    def play(story: str) -> dict[str, Any]:
+        notes = play_story(story, blender, scripts, models, tmp_path)
+        assert "Traceback" not in notes["log"], notes["log"]
+        # The worker ends with Blender.
+        assert not is_running(notes["worker"])
+        return notes
+
+    return play
+
+
+def play_story(
+    story: str, blender: Blender, scripts: Path, models: Path, tmp_path: Path
 ) -> dict[str, Any]:
     """Lets `inside.py` use the window; returns its notes."""
+    pictures = ROOT / "out" / "gui" / blender.suite / story
     pictures.mkdir(parents=True, exist_ok=True)
     for old in pictures.iterdir():
         old.unlink()
@@ -46,11 +84,12 @@ def play(
     hook.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "outside.py"}"\n')
     hook.chmod(0o755)
     environment = Path(sys.prefix)
-    shown = {environment, Path(sys.base_prefix), models}
+    shown = {environment, Path(sys.base_prefix), models, HERE, EXAMPLES}
     command = [
-        scripts / "gui-shot.sh", "-s", "1280x800", "-t", "60", "-q", "20", "-a", hook,
+        scripts / "gui-shot.sh", "-s", "1280x800", "-t", "120", "-q", "30", "-a", hook,
         "-c", blender.root.parent / "shaders" / blender.suite, "-u", blender.home,
         "-e", f"TEST_PYTHON={sys.executable}", "-e", f"TEST_MODELS={models}",
+        "-e", f"STORY={story}", "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
         # Two threads would wait for one another where others use the machine too.
         "-e", "OMP_NUM_THREADS=1",
         *(word for path in shown for word in ("-r", path)),
@@ -72,33 +111,94 @@ def play(
     return notes
 
 
-def test_use_in_a_window(
-    blender: Blender, scripts: Path, package: Path, models: Path, tmp_path: Path
-) -> None:
-    blender.run("--background", "--python-expr", "import bpy; bpy.ops.wm.save_userpref()")
-    before = extension_files(blender.home)
-    blender.run(
-        "--command", "extension", "install-file", "-r", "user_default", "--enable", package,
-        shown=[package],
-    )  # fmt: skip
-    assert len(extension_files(blender.home)) > len(before)
+def is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
-    notes = play(blender, scripts, models, ROOT / "out" / "gui" / blender.suite, tmp_path)
+
+def test_use_in_a_window(
+    blender: Blender, files_before: set[str], sitting: Callable[[str], dict[str, Any]]
+) -> None:
+    notes = sitting("first_use")
 
     check_result(notes)
     check_undo(notes)
     check_cancelled(notes, "escape")
     check_cancelled(notes, "button")
     check_interface_alive(notes)
+    check_stalls(notes)
     assert notes["check"].startswith("Works: Python")
-    assert "Traceback" not in notes["log"]
-    # The worker ends with Blender.
-    assert not Path(f"/proc/{notes['worker']}").exists()
 
     blender.run("--command", "extension", "remove", "onet")
-    assert extension_files(blender.home) == before
-    left = blender.run("--background", "--python-exit-code", "7", "--python-expr", LOOK_FOR_REMAINS)
-    assert "nothing left" in left
+    assert extension_files(blender.home) == files_before
+    seen = blender.run("--background", "--python-exit-code", "7", "--python-expr", LOOK_FOR_REMAINS)
+    assert "nothing left" in seen
+
+
+def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("each_kind")
+
+    check_again(notes)
+    check_stalls(notes)
+    assert notes["fine faces"] > 100_000
+    assert notes["second click"] == ["CANCELLED"]
+    assert notes["killed"]["message"].startswith("The worker process stopped unexpectedly")
+    assert notes["killed"]["unchanged"]
+    assert "faces in" in notes["killed"]["then"]
+    assert "no picture in the clipboard" in notes["pasted"]
+    assert notes["window as before"]
+    assert notes["background"] == "Background: plain, removed"
+    assert notes["picture"]["name"].startswith("square")
+    np.testing.assert_allclose(notes["picture"]["lowest"], 0, atol=1e-6)
+    np.testing.assert_allclose(notes["picture"]["place"], 0, atol=1e-6)
+    assert notes["drop offered"]
+    assert notes["after the drop"] == []  # the menu was left by Escape
+    assert notes["voxels"]["name"] == "Blocks (ONet)"
+    assert notes["voxels"]["faces"] > 1000
+
+
+def test_shapes_and_the_slider(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("shapes")
+
+    check_stalls(notes)
+    assert len(notes["generated"]) == notes["selected"] == 2
+    first, second = notes["generated"].values()
+    assert abs(first - second) > 0.05
+    assert notes["morph"]["stops"] == 2
+    before, after = notes["dragged"]["before"], notes["dragged"]["after"]
+    assert before[0] == 0
+    np.testing.assert_allclose(before[1], first, atol=0.02)
+    assert after[0] > 0.5
+    assert abs(after[1] - before[1]) > 0.1
+    # It moved while the mouse was down, coarser than at rest.
+    sizes = {round(size, 3) for _, size, _ in notes["dragged"]["meanwhile"]}
+    assert len(sizes) > 3
+    density = [faces / size**2 for _, size, faces in notes["dragged"]["meanwhile"]]
+    assert min(density) < 0.5 * after[2] / after[1] ** 2
+    assert notes["undone"] == before
+    assert notes["redone"] == after
+    (keys,) = notes["keys"]
+    assert [frame for frame, _ in keys] == [1, 11]
+    assert keys[0][1] < 0.2
+    assert keys[1][1] > 0.5
+    assert list(notes["frames"]) == ["10", "9", "8", "7", "6"]
+    values = [value for value, _, _ in notes["frames"].values()]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > values[-1] + 0.1
+    assert len({round(size, 4) for _, size, _ in notes["frames"].values()}) > 3
+
+
+def test_what_ships_on_an_example(sitting: Callable[[str], dict[str, Any]]) -> None:
+    """Also takes the pictures of the README."""
+    notes = sitting("readme")
+
+    assert notes["scan"]["faces"] > 5000
+    assert notes["scan"]["fit"] > 0.5
+    assert notes["generated"].startswith("2 shapes")
+
+
+def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:
+    assert sitting("closed_at_work")["at work"]
 
 
 def check_result(notes: dict[str, Any]) -> None:
@@ -133,6 +233,30 @@ def check_cancelled(notes: dict[str, Any], way: str) -> None:
     assert state.pop("message") == "Cancelled."
     assert state.pop("seconds") < 5
     assert state == notes["before"]
+
+
+def check_again(notes: dict[str, Any]) -> None:
+    """However it is asked for, the same object gets another mesh, and the old one goes."""
+    faces, made = notes["again"]["faces"], notes["again"]["name"]
+    assert notes["again"]["objects"] == ["Scan", made]
+    assert len(notes["again"]["meshes"]) == 2
+    assert 1.8 < faces["again"] / faces["first"] < 2.8  # the square of 48 / 32
+    assert faces["repeated"] == faces["again"]
+    assert faces["adjusted"] > 5 * faces["again"]  # 128
+
+
+def check_stalls(notes: dict[str, Any]) -> None:
+    """None of the extension's calls keeps the main thread busy for long.
+
+    By the processor's time: by the clock, a busy machine is slow without being stalled.
+    """
+    longest = {
+        (work, call): processor
+        for work, calls in notes["stalls"].items()
+        for call, (_, processor) in calls.items()
+    }
+    assert longest
+    assert all(seconds < SECONDS_OF_STALL for seconds in longest.values()), notes["stalls"]
 
 
 def check_interface_alive(notes: dict[str, Any]) -> None:

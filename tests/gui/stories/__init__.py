@@ -1,0 +1,1 @@
+"""What a user does in a Blender window, a module for each sitting."""
