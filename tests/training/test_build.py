@@ -485,6 +485,25 @@ def test_a_full_disk_ends_the_build_in_a_sentence(
     assert not [path for path in (root / "ball").iterdir() if path.is_dir()]
 
 
+def test_the_summary_tells_what_was_dropped_and_why(tmp_path: Path) -> None:
+    records = [
+        layout.Record("chair", "a", "train", method="winding"),
+        layout.Record("chair", "b", "test", method="floodfill"),
+        layout.Record("chair", "c", "val", "dropped", "c.obj has no faces."),
+        layout.Record("car", "d|e", "val", "dropped", "d|e.obj has no faces."),
+    ]
+    layout.write_report(tmp_path, records[:3])
+    path = layout.write_report(tmp_path, records[3:])
+    text = path.read_text(encoding="utf-8")
+    assert path.name == "report.md"
+    assert "2 of 4 shapes were built, 2 were dropped." in text
+    assert "| chair | 1 | 0 | 1 | 1 | 1 | 1 |" in text
+    assert "| car | 0 | 0 | 0 | 0 | 0 | 1 |" in text
+    assert "* 2: … has no faces." in text
+    assert "| chair/c | c.obj has no faces. |" in text
+    assert "| car/d\\|e | d\\|e.obj has no faces. |" in text
+
+
 def test_more_views_may_follow(tmp_path: Path) -> None:
     shape = triangles(box(1, 0.5, 0.3))
     few, all_at_once = tmp_path / "few", tmp_path / "all"

@@ -254,7 +254,9 @@ def test_crops_cover_three_quarters_to_all_of_the_area(root: Path) -> None:
     assert abs(np.mean(areas) - 0.875) < 0.02
 
 
-def test_damaged_files_are_named(root: Path) -> None:
+def test_damaged_files_are_named_and_their_shapes_left_out(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = root / "ball" / "a"
     for name, kind in {
         "pointcloud.npz": "points",
@@ -263,11 +265,18 @@ def test_damaged_files_are_named(root: Path) -> None:
         "points.npz": "none",
     }.items():
         dataset = ShapeDataset(root, "train", kind, points=4)
+        place = dataset.shapes.index(("ball", "a"))
+        other = (place + 1) % len(dataset)
         (folder / name).write_bytes(b"nothing of the kind")
-        with pytest.raises(InputError) as error:
-            dataset[0]
-        assert "ball" in str(error.value) or "binvox" in str(error.value)
-        assert "\n" not in str(error.value)
+        caplog.clear()
+        for _ in range(3):
+            item = dataset[place]
+        assert item["inputs"].shape == dataset[other]["inputs"].shape
+        assert dataset.damaged == {place}
+        (warning,) = caplog.messages  # once, in one line
+        assert warning.startswith("ball/a is left out, 1 of ")
+        assert str(folder) in warning or Path(name).name in warning
+        assert "\n" not in warning
     with pytest.raises(InputError, match="sound"):
         ShapeDataset(root, "train", "sound")
     (folder / "points.npz").unlink()
@@ -275,15 +284,35 @@ def test_damaged_files_are_named(root: Path) -> None:
         ShapeDataset(root, "train", "none", categories=["ball"])
 
 
+def test_validation_takes_the_same_shape_in_the_place_of_a_damaged_one(root: Path) -> None:
+    fixed = [ShapeDataset(root, "train", "none", points=4, train=False) for _ in range(2)]
+    (root / "ball" / "a" / "points.npz").write_bytes(b"nothing of the kind")
+    place = fixed[0].shapes.index(("ball", "a"))
+    items = [dataset[place]["points"] for dataset in fixed]
+    np.testing.assert_array_equal(items[0], items[1])
+
+
+def test_too_many_damaged_shapes_end_a_training(root: Path) -> None:
+    dataset = ShapeDataset(root, "train", "points", points=4)
+    for folder in dataset.folders[:2]:
+        (folder / "pointcloud.npz").write_bytes(b"nothing of the kind")
+    with pytest.raises(InputError, match=r"2 of \d+ shapes can't be read.*pointcloud\.npz"):
+        dataset[0]
+
+
 @pytest.mark.parametrize("name", ["points.npz", "pointcloud.npz"])
-def test_coordinates_that_are_no_numbers_are_refused(root: Path, name: str) -> None:
+def test_coordinates_that_are_no_numbers_are_refused(
+    root: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     path = root / "ball" / "a" / name
     with np.load(path) as content:
         arrays = dict(content)
     arrays["points"][7, 1] = np.nan
     np.savez(path, **arrays)
-    with pytest.raises(InputError, match=f"a/{name} .*not finite"):
-        ShapeDataset(root, "train", "points")[0]
+    dataset = ShapeDataset(root, "train", "points")
+    dataset[dataset.shapes.index(("ball", "a"))]
+    assert f"a/{name} " in caplog.text
+    assert "not finite" in caplog.text
 
 
 def test_workers_give_batches(root: Path) -> None:

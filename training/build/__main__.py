@@ -16,7 +16,7 @@ from onet_core.errors import OnetError
 from .cameras import CAMERA_STYLES
 from .cycles import BLENDER_VARIABLE
 from .folder import DEFAULT_SHARES, list_meshes
-from .layout import REPORT_FILE, Record
+from .layout import SUMMARY_FILE, Record
 from .occupancy import THICKENINGS
 from .render import RENDERERS, VIEWS, Style
 from .shapenet_core import list_shapenet
@@ -280,7 +280,7 @@ def _build(
         sys.exit(2)
     _summarise(records)
     if options.get("labels", True):
-        click.echo(output / REPORT_FILE)
+        click.echo(output / SUMMARY_FILE)
     if not any(record.status == "built" for record in records):
         click.echo("Error: Not one shape could be used.", err=True)
         sys.exit(2)

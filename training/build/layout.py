@@ -22,10 +22,12 @@ from onet_core.errors import OnetError
 from onet_core.mesh_io import replacing
 
 from .sampling import SurfaceSamples
+from .summary import summarise
 
 SPLITS = ("train", "val", "test")
 RECORD_FILE = "shape.json"
 REPORT_FILE = "report.csv"
+SUMMARY_FILE = "report.md"
 METADATA_FILE = "metadata.yaml"
 
 
@@ -165,7 +167,10 @@ def write_metadata(root: Path, names: Mapping[str, str]) -> None:
 
 
 def write_report(root: Path, records: Sequence[Record]) -> Path:
-    """report.csv, a row per shape; rows of earlier runs on other shapes are kept."""
+    """report.csv, a row per shape, and report.md, what was dropped and why; returns the latter.
+
+    Rows of earlier runs on other shapes are kept.
+    """
     path = root / REPORT_FILE
     columns = [field.name for field in fields(Record)]
     rows: dict[tuple[str, str], dict[str, object]] = {}
@@ -176,9 +181,12 @@ def write_report(root: Path, records: Sequence[Record]) -> Path:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows[key] for key in sorted(rows))
+    ordered = [rows[key] for key in sorted(rows)]
+    writer.writerows(ordered)
     _write_text(path, text.getvalue())
-    return path
+    summary = root / SUMMARY_FILE
+    _write_text(summary, summarise(ordered))
+    return summary
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -33,6 +33,8 @@ Item = dict[str, NDArray[Any]]
 INPUT_KINDS = ("points", "voxels", "image", "none", "index")
 # What all workers together keep in memory; shapes beyond it are read from disk each time.
 CACHE_BYTES = 4 * 1024**3
+# Of the shapes, how many may turn out to be damaged before that is taken for a broken dataset.
+DAMAGED_SHARE = 0.1
 _CROP_AREA = (0.75, 1.0)
 
 
@@ -82,7 +84,8 @@ class ShapeDataset(Dataset[Item]):
         image_augment: random square crops of 75 to 100 % of the area, else the central square.
         points_iou: so many labelled points in each item, the same each time. cache_bytes: how much
         all workers together may keep in memory. A listed shape without its points is left out,
-        with a warning. Raises InputError where there is nothing to read.
+        with a warning, and so is one that turns out to be damaged when it is read. Raises
+        InputError where there is nothing to read.
         """
         if input_kind not in INPUT_KINDS:
             raise InputError(
@@ -124,6 +127,7 @@ class ShapeDataset(Dataset[Item]):
                 points_file,
                 "/".join(missing[0]),
             )
+        self.damaged: set[int] = set()
         self._cache: dict[tuple[str, int], Any] = {}
         self._cached_bytes = 0
 
@@ -131,7 +135,35 @@ class ShapeDataset(Dataset[Item]):
         return len(self.shapes)
 
     def __getitem__(self, index: int) -> Item:
-        """One shape. Raises InputError, naming the file, where one is missing or damaged."""
+        """One shape; the next one in the place of a damaged one, which is told of once.
+
+        Raises InputError, naming the file, where that is more than a tenth of the shapes (at least
+        one may be) or all of them.
+        """
+        for place in range(index, index + len(self.shapes)):
+            chosen = place % len(self.shapes)
+            if chosen in self.damaged:
+                continue
+            try:
+                return self._item(chosen)
+            except InputError as error:
+                self._leave_out(chosen, error)
+        raise InputError("Not one shape of the dataset can be read.")
+
+    def _leave_out(self, index: int, error: InputError) -> None:
+        """Tells of a damaged shape. Raises InputError where there are too many of them."""
+        self.damaged.add(index)
+        count, total = len(self.damaged), len(self.shapes)
+        if count == total or count > max(1, DAMAGED_SHARE * total):
+            raise InputError(
+                f"{count} of {total} shapes can't be read, too many to go on: {error} "
+                "Build the dataset again, or take the shapes out of its lists."
+            ) from error
+        logging.getLogger(__name__).warning(
+            "%s is left out, %d of %d so far: %s", "/".join(self.shapes[index]), count, total, error
+        )
+
+    def _item(self, index: int) -> Item:
         rng = self._generator(index)
         labelled = self._labelled(index)
         item = {"inputs": self._input(index, rng)}
