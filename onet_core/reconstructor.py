@@ -22,7 +22,7 @@ from torch.nn import functional
 from .devices import choose_device, fast_products, memory_errors
 from .errors import InputError, ModelError
 from .extraction.field import Field
-from .extraction.interactive import SEARCHED_FROM, InteractiveSurface, Update
+from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
 from .extraction.refine import refine
 from .extraction.simplify import simplify
@@ -195,9 +195,10 @@ class Reconstructor:
         """Makes the shape of a code (code_width,), in the unit cube with z up.
 
         The code is a latent, or the code of a `Reconstruction`, or lies between such. interactive:
-        below 128 cells the surface is found from that of the last interactive call where that is
-        near, see `extraction.interactive`. Raises ModelError where the model has none, InputError
-        for another size, and what `reconstruct` raises.
+        from 64 to 127 cells the surface is found from that of the last interactive call where that
+        is near, see `extraction.interactive`.
+        Raises ModelError where the model has none, InputError for another size, and what
+        `reconstruct` raises.
         """
         values = np.asarray(code, dtype=np.float32)
         self.assert_has_code()
@@ -292,7 +293,7 @@ class Reconstructor:
 
     def _surface(self, field: Field, threshold: float, run: _Run) -> Update:
         resolution, padding = run.settings.resolution, self.description.padding
-        if run.is_interactive and resolution < SEARCHED_FROM:
+        if run.is_interactive and resolution in WORTHWHILE:
             surface = _interactive_surface(resolution, threshold, padding, str(self.device))
             return surface.update(field, run.report)
         extraction = extract(

@@ -89,7 +89,7 @@ def _missing_points(grid: SparseGrid, estimate: Tensor, turned: Tensor) -> tuple
     """Points that are needed and not there: neighbours of points that turned, and corners of the
     cells around crossed edges. Returns their keys (m,), sorted, and the sides they are taken for.
     """
-    keys, sides = [], []
+    keys, sides = [grid.keys[:0]], [estimate[:0]]
     padded = torch.cat([estimate, estimate.new_zeros(1)])
 
     def want(origin: Tensor, steps: list[int]) -> None:
@@ -97,6 +97,8 @@ def _missing_points(grid: SparseGrid, estimate: Tensor, turned: Tensor) -> tuple
 
         A point takes the side of the last point on the way to it that is there.
         """
+        if not len(origin):
+            return
         key, side = grid.keys[origin], padded[origin]
         for step in steps:
             key = key + step

@@ -22,8 +22,9 @@ from .surface import Extraction, meshed, search, split_resolution
 _MOST_TURNED = 0.02
 
 
-SEARCHED_FROM = 128
-"""Cells per axis from which on a search, which follows the surface there itself, is as fast."""
+WORTHWHILE = range(64, 128)
+"""Cells per axis where an update costs less than a search: on coarser grids nearly all points are
+the coarse grid's, and on finer ones a search follows the surface itself."""
 
 
 @dataclass(frozen=True)

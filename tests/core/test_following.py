@@ -10,9 +10,11 @@ import torch
 from analytic_fields import FIELDS, REFERENCE, as_trimesh, torus
 from torch import Tensor
 
+from onet_core.errors import ModelError, NoSurfaceError
 from onet_core.extraction.cube_cases import CORNERS
 from onet_core.extraction.field import logit
 from onet_core.extraction.following import follow
+from onet_core.extraction.interactive import InteractiveSurface
 from onet_core.extraction.manifold import is_closed_manifold
 from onet_core.extraction.marching_cubes import marching_cubes, polygonise
 from onet_core.extraction.mise import OUTSIDE
@@ -182,3 +184,68 @@ def test_half_precision_does_not_reach_the_vertices(resolution: int) -> None:
     exact = extract(torus, resolution=resolution, batch_points=10**7)
     assert np.array_equal(rough.mesh.vertices, exact.mesh.vertices)
     assert np.array_equal(rough.mesh.faces, exact.mesh.faces)
+
+
+def ball_with_rod(points: Tensor) -> Tensor:
+    """The rod, half as thick as a cell of the coarse grid, lies between that grid's points."""
+    x, y, z = points.unbind(-1)
+    middle = 1.1 / 64
+    rod = torch.maximum(torch.hypot(y - middle, z - middle) - 0.009, (x - 0.2).abs() - 0.2)
+    return -40 * torch.minimum(points.norm(dim=-1) - 0.15, rod)
+
+
+def test_a_feature_thinner_than_a_coarse_cell_is_found_from_what_it_is_joined_to() -> None:
+    followed = extract(ball_with_rod, resolution=128, threshold=0.5)
+    searched = extract(ball_with_rod, resolution=128, threshold=0.5, followed_from=4096)
+    assert followed.mesh.vertices[:, 0].max() == pytest.approx(0.4, abs=1.1 / 128)
+    assert np.array_equal(followed.mesh.vertices, searched.mesh.vertices)
+    assert np.array_equal(followed.mesh.faces, searched.mesh.faces)
+
+
+def test_a_feature_between_the_coarse_points_that_nothing_joins_is_missed() -> None:
+    centre = torch.full((3,), 1.1 / 64)
+    with pytest.raises(NoSurfaceError, match="whole box for outside"):
+        extract(lambda p: 40 * (0.025 - (p - centre).norm(dim=-1)), resolution=256, threshold=0.5)
+
+
+def test_a_field_finer_than_the_grid_gives_a_closed_mesh() -> None:
+    """Then every estimate is wrong, and the search ends all the same."""
+    result = extract(lambda p: torus(p) + 30 * (900 * p).sin().prod(-1), resolution=64)
+    assert is_closed_manifold(result.mesh.faces)
+    result = extract(lambda p: torus(p) + 3 * (2000 * p).sin().prod(-1), resolution=128)
+    assert is_closed_manifold(result.mesh.faces)
+    assert np.isfinite(result.mesh.vertices).all()
+
+
+def test_a_step_from_minus_to_plus_a_million_is_halved() -> None:
+    """Values at which half precision and a sigmoid overflow, and no slope to interpolate in."""
+    step = extract(lambda p: 1e6 * torus(p).sign(), resolution=128, threshold=0.5, root_steps=1)
+    assert is_closed_manifold(step.mesh.faces)
+    distance = torus(torch.from_numpy(step.mesh.vertices)).abs() / 40
+    assert distance.max() < 1.1 / 128
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("root_steps", [0, 1])
+def test_values_that_are_not_finite_are_found_on_the_fine_grid_too(
+    bad: float, root_steps: int
+) -> None:
+    def field(points: Tensor) -> Tensor:
+        # Only between the points of the coarse grid, which come in multiples of 1.1 / 32.
+        is_coarse = ((points / (1.1 / 32) % 1 - 0.5).abs() > 0.49).all(dim=1)
+        return torch.where(is_coarse, torus(points), bad)
+
+    with pytest.raises(ModelError, match="not finite"):
+        extract(field, resolution=128, root_steps=root_steps)
+    with pytest.raises(ModelError, match="not finite"):
+        InteractiveSurface(resolution=64, threshold=0.2).update(field)
+
+
+def test_memory_that_runs_out_on_the_fine_grid_halves_the_chunk() -> None:
+    def short(points: Tensor) -> Tensor:
+        if len(points) > 500:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return torus(points)
+
+    made, expected = (extract(field, resolution=96, root_steps=1) for field in (short, torus))
+    assert np.array_equal(made.mesh.vertices, expected.mesh.vertices)
