@@ -350,3 +350,19 @@ def test_full_memory_is_an_ordinary_error():
         raise torch.OutOfMemoryError("CUDA out of memory")
     with pytest.raises(RuntimeError, match="other"), memory_errors(torch.device("cpu")):
         raise RuntimeError("other")
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_root_steps_bring_the_vertices_to_the_surface(interactive: bool) -> None:
+    made = {}
+    for steps in (0, 1):
+        settings = Settings(resolution=64, normals=False, threshold=0.5, root_steps=steps)
+        ball = with_network(Ball(z_dim=3), "none")
+        made[steps] = ball.decode(np.zeros(3), settings, interactive=interactive)
+    plain, rooted = made[0], made[1]
+    assert rooted.evaluations >= len(rooted.mesh.vertices)
+    assert rooted.mesh.vertices.shape == plain.mesh.vertices.shape
+    off = [np.abs(np.linalg.norm(m.mesh.vertices, axis=1) - 0.4).max() for m in made.values()]
+    assert off[1] < 0.3 * off[0]
+    with pytest.raises(InputError, match="root steps"):
+        Settings(root_steps=-1)
