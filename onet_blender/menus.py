@@ -44,6 +44,9 @@ class ONET_MT_object(bpy.types.Menu):
         layout.operator("onet.check_runtime", icon="CHECKMARK")
         layout.operator("onet.import_model", icon="IMPORT")
         layout.operator("onet.open_preferences", icon="PREFERENCES")
+        layout.operator("onet.set_up_runtime", icon="IMPORT")
+        layout.operator("onet.remove_runtime", text="Remove the Runtime", icon="TRASH")
+        layout.operator("onet.show_log", icon="TEXT").which = "WORKER"
 
 
 def draw_for_object(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

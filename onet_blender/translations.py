@@ -165,8 +165,8 @@ GERMAN = {
     "One step is missing": "Ein Schritt fehlt noch",
     "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes "
     "it:": (
-        "Die Netze laufen neben Blender in einem Python mit PyTorch. Set Up in den Einstellungen "
-        "legt es an:"
+        "Die Netze laufen neben Blender in einem Python mit PyTorch. Einrichten in den "
+        "Einstellungen legt es an:"
     ),
     "Open a picture first": "Erst ein Bild öffnen",
     "Select an object first": "Erst ein Objekt auswählen",
@@ -230,6 +230,102 @@ GERMAN = {
     "Select two generated shapes or more": "Zwei oder mehr erzeugte Formen auswählen",
     "Make a morph between generated objects, and select it, first": "Erst einen Übergang zwischen "
     "erzeugten Objekten machen und auswählen",
+    # Preferences
+    "Seed": "Startwert",
+    "Replace": "Ersetzen",
+    "Set Up": "Einrichten",
+    "Remove": "Entfernen",
+    "Remove the Runtime": "Laufzeit entfernen",
+    "Show Log": "Protokoll zeigen",
+    "Log": "Protokoll",
+    "Worker": "Arbeitsprozess",
+    "Set-up": "Einrichtung",
+    "Folder": "Ordner",
+    "Model folder": "Modellordner",
+    "Processor": "Prozessor",
+    "NVIDIA graphics card": "NVIDIA-Grafikkarte",
+    "Apple graphics": "Apple-Grafik",
+    "Compute on": "Rechnen auf",
+    "Made from Python": "Gemacht aus Python",
+    "PyTorch's Index": "PyTorchs Index",
+    "Rest After": "Ruhe nach",
+    "Set Up For": "Einrichten für",
+    "Start Ahead": "Vorab starten",
+    "Use an Existing Python": "Vorhandenes Python benutzen",
+    "Make the runtime: fetch PyTorch and the other libraries that the networks need": (
+        "Legt die Laufzeit an: holt PyTorch und die anderen Bibliotheken, die die Netze brauchen"
+    ),
+    "Delete what Set Up has made, which frees some gigabytes": (
+        "Löscht, was beim Einrichten angelegt wurde; das macht einige Gigabyte frei"
+    ),
+    "Open a log as a text, to read it or to send it to somebody who can help": (
+        "Öffnet ein Protokoll als Text, um es zu lesen oder jemandem zu schicken, der helfen kann"
+    ),
+    "What the process that runs the networks has said": (
+        "Was der Prozess gesagt hat, der die Netze rechnet"
+    ),
+    "What setting the runtime up has said": "Was beim Einrichten der Laufzeit gesagt wurde",
+    "A folder with further models (.safetensors); they appear beside those that come with"
+    " the extension": (
+        "Ein Ordner mit weiteren Modellen (.safetensors); sie erscheinen neben denen, die"
+        " mit der Erweiterung kommen"
+    ),
+    "After how many minutes without work the process that holds the networks ends and "
+    "gives its memory back; it starts again when it is needed": (
+        "Nach wie vielen Minuten ohne Arbeit der Prozess, der die Netze hält, endet und "
+        "seinen Speicher zurückgibt; er beginnt neu, wenn er gebraucht wird"
+    ),
+    "Also runs on the processor. On Linux the usual package index has this build; on "
+    "Windows fill in PyTorch's Index, with the address that PyTorch's website gives for "
+    "your card": (
+        "Läuft auch auf dem Prozessor. Unter Linux hat der übliche Paketindex diese "
+        "Fassung; unter Windows ist PyTorchs Index auszufüllen, mit der Adresse, die "
+        "PyTorchs Webseite für die Karte nennt"
+    ),
+    "For Macs with Apple's own chips; also runs on the processor": (
+        "Für Macs mit Apples eigenen Chips; läuft auch auf dem Prozessor"
+    ),
+    "Needs a runtime with CUDA": "Braucht eine Laufzeit mit CUDA",
+    "Start the process that runs the networks as soon as the panel is shown, so that the "
+    "first mesh comes sooner; takes some 500 MB of memory": (
+        "Startet den Prozess, der die Netze rechnet, sobald das Bedienfeld zu sehen ist, "
+        "damit das erste Mesh früher kommt; braucht etwa 500 MB Speicher"
+    ),
+    "The Python program (3.11 or newer) that Set Up makes the runtime from; empty for the"
+    " one that comes with Blender": (
+        "Das Python-Programm (ab 3.11), aus dem die Laufzeit gemacht wird; leer für das, "
+        "das mit Blender kommt"
+    ),
+    "The Python program of an environment that has PyTorch and the other libraries, "
+    "instead of what Set Up makes": (
+        "Das Python-Programm einer Umgebung, die PyTorch und die anderen Bibliotheken "
+        "hat, statt dessen, was beim Einrichten entsteht"
+    ),
+    "The graphics card where there is a usable one, else the processor": (
+        "Die Grafikkarte, wo es eine brauchbare gibt, sonst der Prozessor"
+    ),
+    "The graphics part of Apple's own chips": "Der Grafikteil von Apples eigenen Chips",
+    "Where PyTorch is fetched from, as an address. Empty for the usual package index, "
+    "which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
+    "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes,"
+    " are on PyTorch's website": (
+        "Woher PyTorch geholt wird, als Adresse. Leer für den üblichen Paketindex, der "
+        "für Linux Fassungen für NVIDIA-Karten hat und für Windows solche für "
+        "Prozessoren; die Adressen anderer Fassungen, auch für die neuesten Karten und "
+        "ohne NVIDIAs Gigabyte, stehen auf PyTorchs Webseite"
+    ),
+    "Where Set Up puts the runtime; empty for the extension's own folder among your files": (
+        "Wo die Laufzeit angelegt wird; leer für den eigenen Ordner der Erweiterung unter"
+        " den Benutzerdateien"
+    ),
+    "Where the networks run": "Worauf die Netze rechnen",
+    "Which build of PyTorch Set Up fetches": (
+        "Welche Fassung von PyTorch beim Einrichten geholt wird"
+    ),
+    "Works everywhere; slower than a graphics card": (
+        "Geht überall; langsamer als eine Grafikkarte"
+    ),
+    "Works on every machine": "Geht auf jedem Rechner",
 }
 # Labels of buttons have a context of their own.
 CONTEXTS = ("*", "Operator")

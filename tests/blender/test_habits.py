@@ -19,7 +19,11 @@ from onet_blender import activity, file_operators, menus, model_list, properties
 from onet_blender.runtime import Runtime
 
 OWN_MODULES = ("reconstruct_operators", "picture_operators", "file_operators", "menus",
-               "reconstruct_panel", "operators")  # fmt: skip
+               "reconstruct_panel", "operators", "generate_operators", "generate_panel", "panel",
+               "runtime_operators", "generate_choices", "preferences")  # fmt: skip
+
+
+HAVE_PROPERTIES = (bpy.types.PropertyGroup, bpy.types.AddonPreferences)
 
 
 class Layout:
@@ -206,7 +210,7 @@ def interface_texts() -> set[str]:
         texts.add(getattr(cls, "bl_label", ""))
         if issubclass(cls, bpy.types.Operator):
             texts.add(cls.__doc__)
-        if issubclass(cls, (bpy.types.Operator, bpy.types.PropertyGroup)):
+        if issubclass(cls, (bpy.types.Operator, *HAVE_PROPERTIES)):
             shape = cls.bl_rna
             if issubclass(cls, bpy.types.Operator):
                 shape = getattr(bpy.ops.onet, cls.bl_idname.split(".")[1]).get_rna_type()
@@ -227,7 +231,7 @@ def interface_texts() -> set[str]:
 
 
 def test_all_of_it_has_a_german_text() -> None:
-    names = {"ONet", "", "ONet: make a mesh from it"}
+    names = {"ONet", ""}
     missing = interface_texts() - set(translations.GERMAN) - names
     assert not missing
 
