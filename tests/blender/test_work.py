@@ -20,7 +20,7 @@ from onet_blender.reconstruction import Request
 from onet_blender.runtime import Runtime, describe, runtime
 from onet_core.errors import Cancelled, EngineError, InputError
 
-SECONDS_OF_PATIENCE = 60
+SECONDS_OF_PATIENCE = 300  # much more than it takes: the machine may be busy
 
 
 def add_scan(name: str = "scan", scene: bpy.types.Scene | None = None) -> bpy.types.Object:
