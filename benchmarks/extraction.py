@@ -1,54 +1,74 @@
-"""What finding a surface costs: MISE and our marching cubes against dense grids and libraries.
+"""From a code to a mesh: what it costs, how exact it is, how much memory it takes.
 
-    python benchmarks/extraction.py [--quick] [--threads N] [--repeat N]
+    python benchmarks/extraction.py [--quick] [--threads N] [--weights FILE] [--data FOLDER]
 
-Prints tables in Markdown. All figures of a row are taken in the same run, in turn; each is the
-median of the repetitions, and ratios are taken repetition by repetition. The network of the tables
-has the original's decoder (1.31 MFLOP per point, random weights); so that it has a surface, its
-result is multiplied by zero and added to a field with a known one.
+Prints tables in Markdown: the original's network and its way of searching (MISE with every point,
+chunks of 100,000 or 2,048 points, nothing folded, PyMCubes on the dense grid) against ours, taken
+in turn in the same run. With weights (the original's point cloud network fitted to a torus) the
+figures are those of that network; without, its weights are random and its surface is a lumpy torus.
+With data (a folder of classes of prepared shapes) it is also measured whether the shipped points
+model loses any quality. The original's bookkeeping is ours here, which is faster than its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import statistics
-import time
+import resource
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import fast_simplification
 import numpy as np
 import skimage.measure
 import torch
-from torch import Tensor
+from _shared import (
+    PRODUCT_GFLOP,
+    best_of,
+    heading,
+    in_turn,
+    matrix_products,
+    median,
+    options,
+    rates,
+    ratio,
+    repetitions,
+    table,
+    torus_cloud,
+    torus_logit,
+    toy_object,
+)
+from torch import Tensor, nn
 
-from onet_core.extraction.field import CPU_BATCH, Field, evaluate, grid_to_box, logit
+from onet_core.extraction.field import Field, evaluate, evaluate_with_gradient, grid_to_box, logit
 from onet_core.extraction.manifold import is_closed_manifold
 from onet_core.extraction.marching_cubes import marching_cubes
-from onet_core.extraction.mise import OUTSIDE
-from onet_core.extraction.refine import random_weights, refinement_loss
+from onet_core.extraction.mise import OUTSIDE, Mise
 from onet_core.extraction.simplify import simplify
-from onet_core.extraction.surface import extract
+from onet_core.extraction.surface import extract, split_resolution
 from onet_core.mesh import Mesh
-from onet_core.models.decoders import CBatchNormDecoder
+from onet_core.metrics import mesh_contains, sample_surface, volumetric_iou
+from onet_core.models.catalogue import find_model
+from onet_core.models.prepared import prepare
+from onet_core.models.weights import load_weights
+from onet_core.nearest import nearest_on_mesh
 
 try:
     import mcubes
-except ImportError:  # No wheels for Python 3.13 and newer: the column is left out.
+except ImportError:  # No wheels for Python 3.13 and newer: scikit-image takes its place.
     mcubes = None
 
 THRESHOLD = 0.2
 LEVEL = logit(THRESHOLD)
 PADDING = 0.1
+CHUNKS = (100_000, 2_048)
+GFLOP_PER_POINT = 1312768e-9
+_SAMPLES = 20_000
 
 
 def sphere(points: Tensor) -> Tensor:
     return 40 * (0.37 - points.norm(dim=-1))
-
-
-def torus(points: Tensor) -> Tensor:
-    x, y, z = points.unbind(-1)
-    return 40 * (0.1 - torch.hypot(torch.hypot(x, z) - 0.3, y))
 
 
 def gyroid(points: Tensor) -> Tensor:
@@ -57,19 +77,193 @@ def gyroid(points: Tensor) -> Tensor:
     return torch.minimum(4 * (0.4 - s.abs()), 40 * (0.45 - points.norm(dim=-1)))
 
 
-FIELDS: dict[str, Field] = {"sphere": sphere, "torus": torus, "gyroid": gyroid}
+FIELDS: dict[str, Field] = {"sphere": sphere, "torus": torus_logit, "gyroid": gyroid}
 
 
-def with_the_cost_of_a_network(shape: Field) -> Field:
-    """The shape's field, at the original decoder's cost per point."""
-    torch.manual_seed(0)
-    decoder = CBatchNormDecoder().eval().requires_grad_(False)
-    code, latent = torch.randn(1, 256), torch.zeros(1, 0)
+def plain_field(network: nn.Module, latent: Tensor, code: object) -> Field:
+    """The network as it is."""
+    return lambda points: network.decode(points[None], latent, code)[0]  # type: ignore[operator]
 
-    def field(points: Tensor) -> Tensor:
-        return shape(points) + 0 * decoder(points[None], latent, code)[0]
 
-    return field
+def plain_mesh(field: Field, resolution: int, chunk: int, level: float) -> tuple[Mesh, int]:
+    """The original's way to a field's surface, and how many points it evaluates."""
+    mise = Mise(*split_resolution(resolution), level)
+    while len(indices := mise.query()):
+        points = grid_to_box(indices, mise.resolution, PADDING, torch.float32)
+        mise.update(evaluate(field, points, batch_points=chunk).double().numpy())
+    grid = np.pad(mise.to_dense(), 1, constant_values=OUTSIDE)
+    vertices, faces = plain_marching_cubes(grid, level)
+    vertices = (1 + PADDING) * ((vertices - 1) / mise.resolution - 0.5)
+    return Mesh(vertices, faces.astype(np.int32)), sum(mise.evaluations)
+
+
+def plain_marching_cubes(grid: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    if mcubes is not None:
+        return mcubes.marching_cubes(grid, level)
+    return skimage.measure.marching_cubes(grid, level, method="lorensen")[:2]
+
+
+def chamfer(one: Mesh, other: Mesh) -> float:
+    """The mean of the mean distances from points on each surface to the other surface."""
+    both = ((one, other), (other, one))
+    return float(
+        np.mean(
+            [
+                nearest_on_mesh(sample_surface(a, _SAMPLES)[0], b.vertices, b.faces).distances
+                for a, b in both
+            ]
+        )
+    )
+
+
+def vertex_error(mesh: Mesh, field: Field) -> float:
+    """How far the vertices are from the field's surface, to first order, on average."""
+    points = torch.tensor(mesh.vertices, dtype=torch.float32)
+    logits, gradients = evaluate_with_gradient(field, points)
+    return float(((logits - LEVEL).abs() / gradients.norm(dim=1).clamp_min(1e-6)).mean())
+
+
+def network_table(chosen: argparse.Namespace, resolutions: Sequence[int]) -> None:
+    """Encode to mesh, ours and the original's way."""
+    network, latent, _ = toy_object(chosen.weights)
+    cloud = torus_cloud()
+    rows = []
+    for resolution in resolutions:
+
+        def plain(chunk: int, resolution: int = resolution) -> tuple[Mesh, int]:
+            field = plain_field(network, latent, network.encode_inputs(cloud))
+            return plain_mesh(field, resolution, chunk, LEVEL)
+
+        def ours(root_steps: int = 0, resolution: int = resolution) -> tuple[Mesh, int]:
+            field = prepare(network, latent, network.encode_inputs(cloud))
+            made = extract(field, resolution=resolution, threshold=THRESHOLD, root_steps=root_steps)
+            return made.mesh, field.evaluations
+
+        actions = [lambda chunk=chunk: plain(chunk) for chunk in CHUNKS]
+        actions += [ours, lambda: ours(1), *matrix_products(torch.float32)]
+        *times, linear, convolution = in_turn(repetitions(chosen), actions, chosen.clock)
+        machine = rates(PRODUCT_GFLOP, best_of([linear, convolution]))
+        best = best_of(times[: len(CHUNKS)])
+        (mesh, used), (fast, fast_used), (rooted, rooted_used) = plain(2048), ours(), ours(1)
+        field = prepare(network, latent, network.encode_inputs(cloud))
+        true = extract(field, resolution=2 * resolution, threshold=THRESHOLD, root_steps=2).mesh
+        errors = [chamfer(made, true) for made in (mesh, fast, rooted)]
+        off = [vertex_error(made, field) for made in (mesh, fast, rooted)]
+        cell = (1 + PADDING) / resolution
+        ours_gflop = [GFLOP_PER_POINT * fast_used / time_ for time_ in times[2]]
+        rows.append(
+            [
+                f"{resolution}^3",
+                *map(median, times),
+                ratio(times[2], best),
+                ratio(times[3], best),
+                ratio(ours_gflop, machine),
+                f"{used:,}",
+                f"{fast_used:,}",
+                f"{rooted_used:,}",
+                f"{chamfer(mesh, fast) / cell:.4f}",
+                f"{errors[1] / errors[0]:.3f}",
+                f"{errors[2] / errors[0]:.3f}",
+                f"{off[1] / off[0]:.3f}",
+                f"{off[2] / off[0]:.3f}",
+            ]
+        )
+    header = [
+        "grid",
+        *(f"original, chunk {chunk:,}" for chunk in CHUNKS),
+        "ours",
+        "with a root step",
+        "ours / best chunk",
+        "root step / best chunk",
+        "points' products / the machine's rate",
+        "points, original",
+        "points, ours",
+        "points, root step",
+        "Chamfer, ours to the original's (cells)",
+        "surface's error, ours / original",
+        "surface's error, root step / original",
+        "vertices' error, ours / original",
+        "vertices' error, root step / original",
+    ]
+    table(
+        "Encode to mesh (s); errors are distances from the field's surface; points count repeats",
+        header,
+        rows,
+    )
+
+
+def memory_table(weights: Path | None, resolutions: Sequence[int]) -> None:
+    """The peak of a fresh process that makes one mesh and nothing else."""
+    rows = []
+    for resolution in resolutions:
+        command = [sys.executable, __file__, "--peak-of", str(resolution)]
+        command += ["--weights", str(weights)] if weights else []
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        peak, before, faces, seconds = map(float, told.split())
+        rows.append([f"{resolution}^3", f"{faces:,.0f}", f"{before:.0f}", f"{peak:.0f}", seconds])
+    header = ["grid", "faces", "MiB before", "MiB at its peak", "seconds of processor time"]
+    table("Peak memory of a process", header, rows)
+
+
+def print_peak(weights: Path | None, resolution: int) -> None:
+    """What `memory_table` asks a fresh process."""
+    network, latent, code = toy_object(weights)
+    before = _peak_mib()
+    made = extract(prepare(network, latent, code), resolution=resolution, threshold=THRESHOLD)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    print(_peak_mib(), before, len(made.mesh.faces), round(usage.ru_utime + usage.ru_stime, 1))
+
+
+def _peak_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def quality_table(data: Path, count: int) -> None:
+    """IoU and Chamfer of the shipped points model, by the plain path and by ours."""
+    from training.datasets.files import read_arrays, read_points
+
+    network, description = load_weights(find_model("points").path, "cpu")
+    level = logit(description.threshold)
+    rows, figures = [], []
+    for listing in sorted(data.glob("*/test.lst"))[:count]:
+        folder = listing.parent / listing.read_text().split()[0]
+        labelled = read_points(folder / "points.npz")
+        inside = labelled.labels(np.arange(len(labelled.points))) > 0.5
+        cloud = read_arrays(folder / "pointcloud.npz", ["points"])["points"].astype(np.float32)
+        rng = np.random.default_rng(0)
+        seen = cloud[rng.choice(len(cloud), 3000)] + rng.normal(0, 0.005, (3000, 3))
+        code = network.encode_inputs(torch.tensor(seen, dtype=torch.float32)[None])
+        latent = torch.zeros(1, 0)
+        plain, _ = plain_mesh(plain_field(network, latent, code), 128, 2048, level)
+        fast = extract(
+            prepare(network, latent, code),
+            resolution=128,
+            threshold=description.threshold,
+            padding=description.padding,
+        ).mesh
+        queries = labelled.points.astype(np.float64)
+        for mesh in (plain, fast):
+            iou = float(volumetric_iou(mesh_contains(mesh, queries), inside))
+            truth = nearest_on_mesh(cloud[:_SAMPLES], mesh.vertices, mesh.faces).distances.mean()
+            figures.append((iou, truth))
+        (plain_iou, plain_far), (fast_iou, fast_far) = figures[-2:]
+        rows.append(
+            [
+                folder.name,
+                f"{plain_iou:.5f}",
+                f"{fast_iou:.5f}",
+                f"{plain_far:.6f}",
+                f"{fast_far:.6f}",
+                f"{100 * abs(fast_iou / plain_iou - 1):.4f}",
+                f"{100 * abs(fast_far / plain_far - 1):.4f}",
+            ]
+        )
+    header = ["shape", "IoU, plain", "IoU, ours", "distance, plain", "distance, ours"]
+    header += ["IoU changes by (%)", "distance changes by (%)"]
+    table(
+        "The shipped points model at 128^3; distance: of the true surface to the mesh", header, rows
+    )
 
 
 def dense_grid(field: Field, resolution: int, batch_points: int) -> np.ndarray:
@@ -89,94 +283,22 @@ def dense_grid(field: Field, resolution: int, batch_points: int) -> np.ndarray:
     return values
 
 
-def seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
-
-
-def in_turn(repeat: int, actions: Sequence[Callable[[], object]]) -> list[list[float]]:
-    """Seconds of each action, repetition by repetition, after one uncounted round."""
-    for action in actions:
-        action()
-    rounds = [[seconds(action) for action in actions] for _ in range(repeat)]
-    return [list(times) for times in zip(*rounds, strict=True)]
-
-
-def ratio(one: Sequence[float], other: Sequence[float]) -> str:
-    return f"{statistics.median(a / b for a, b in zip(one, other, strict=True)):.2f}"
-
-
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |", flush=True)
-
-
-def median(times: Sequence[float]) -> str:
-    return f"{statistics.median(times):.3g}"
-
-
 def evaluations_table(resolutions: Sequence[int]) -> None:
     rows = []
     for name, field in FIELDS.items():
         for resolution in resolutions:
             result = extract(field, resolution=resolution, threshold=THRESHOLD)
-            used, dense = sum(result.evaluations), (resolution + 1) ** 3
+            _, mise = plain_mesh(field, resolution, 1 << 20, LEVEL)
+            used = sum(result.evaluations)
             rounds = " + ".join(map(str, result.evaluations))
-            share = f"{used / dense:.3f}"
-            rows.append([name, resolution, dense, used, share, rounds, len(result.mesh.faces)])
-    header = ["field", "cells", "dense", "MISE", "MISE / dense", "rounds", "faces"]
+            dense = (resolution + 1) ** 3
+            row = [name, resolution, f"{dense:,}", f"{mise:,}", f"{used:,}"]
+            rows.append([*row, f"{used / mise:.3f}", rounds, f"{len(result.mesh.faces):,}"])
+    header = ["field", "cells", "dense", "MISE", "ours", "ours / MISE", "rounds", "faces"]
     table("Network evaluations", header, rows)
 
 
-def network_table(resolutions: Sequence[int], repeat: int) -> None:
-    field = with_the_cost_of_a_network(torus)
-    rows = []
-    for resolution in resolutions:
-
-        def ours(resolution: int = resolution) -> None:
-            extract(field, resolution=resolution, threshold=THRESHOLD)
-
-        def ours_large_batch(resolution: int = resolution) -> None:
-            extract(field, resolution=resolution, threshold=THRESHOLD, batch_points=100_000)
-
-        def dense(resolution: int = resolution) -> None:
-            grid = dense_grid(field, resolution, CPU_BATCH)
-            plain_marching_cubes(grid)
-
-        times = in_turn(repeat, [ours, ours_large_batch, dense])
-        parts = extract(field, resolution=resolution, threshold=THRESHOLD).seconds
-        rows.append(
-            [
-                resolution,
-                *map(median, times),
-                ratio(times[0], times[1]),
-                ratio(times[0], times[2]),
-                ", ".join(f"{part} {value:.3f}" for part, value in parts.items()),
-            ]
-        )
-    header = [
-        "cells",
-        f"MISE, chunk {CPU_BATCH}",
-        "MISE, chunk 100000",
-        f"dense, chunk {CPU_BATCH}",
-        "ours / chunk 100000",
-        "ours / dense",
-        "seconds of ours",
-    ]
-    table("Field to mesh with the original decoder's cost, torus (s)", header, rows)
-
-
-def plain_marching_cubes(grid: np.ndarray) -> object:
-    if mcubes is not None:
-        return mcubes.marching_cubes(grid, LEVEL)
-    return skimage.measure.marching_cubes(grid, LEVEL, method="lorensen")
-
-
-def without_network_table(resolutions: Sequence[int], repeat: int) -> None:
+def without_network_table(chosen: argparse.Namespace, resolutions: Sequence[int]) -> None:
     """What remains when the network costs nothing: the bookkeeping and marching cubes."""
     rows = []
     for name, field in FIELDS.items():
@@ -191,7 +313,7 @@ def without_network_table(resolutions: Sequence[int], repeat: int) -> None:
             ]
             if mcubes is not None:
                 actions.append(lambda grid=grid: mcubes.marching_cubes(grid, LEVEL))
-            times = in_turn(repeat, actions)
+            times = in_turn(repetitions(chosen), actions, chosen.clock)
             libraries = times[2:]
             row = [name, resolution, *map(median, times)]
             row += [ratio(times[1], library) for library in libraries]
@@ -199,7 +321,7 @@ def without_network_table(resolutions: Sequence[int], repeat: int) -> None:
     header = [
         "field",
         "cells",
-        "MISE + marching cubes, no grid",
+        "search and marching cubes, no grid",
         "marching cubes, dense grid",
         "scikit-image",
     ]
@@ -208,97 +330,59 @@ def without_network_table(resolutions: Sequence[int], repeat: int) -> None:
     table("Without the network's cost (s)", header, rows)
 
 
-def simplification_table(resolution: int, repeat: int) -> None:
+def simplification_table(resolution: int, chosen: argparse.Namespace) -> None:
+    """Ours against the library's own settings, and how far both leave the mesh."""
     rows = []
     for name, field in FIELDS.items():
         mesh = extract(field, resolution=resolution, threshold=THRESHOLD).mesh
         faces = mesh.faces.astype(np.int32)
 
-        def plain(mesh: Mesh = mesh, faces: np.ndarray = faces) -> tuple[np.ndarray, np.ndarray]:
-            return fast_simplification.simplify(mesh.vertices, faces, target_count=5000)
+        def plain(mesh: Mesh = mesh, faces: np.ndarray = faces) -> Mesh:
+            return Mesh(*fast_simplification.simplify(mesh.vertices, faces, target_count=5000))
 
         def ours(mesh: Mesh = mesh) -> Mesh:
             return simplify(mesh, 5000)
 
-        times = in_turn(repeat, [ours, plain])
-        result, (_, plain_faces) = ours(), plain()
+        times = in_turn(repetitions(chosen), [ours, plain], chosen.clock)
+        results = ours(), plain()
         rows.append(
             [
                 name,
-                len(mesh.faces),
-                len(result.faces),
-                "yes" if is_closed_manifold(result.faces) else "no",
-                "yes" if is_closed_manifold(plain_faces) else "no",
+                f"{len(mesh.faces):,}",
+                *(f"{len(result.faces):,}" for result in results),
+                *("yes" if is_closed_manifold(result.faces) else "no" for result in results),
+                *(f"{1e3 * chamfer(result, mesh):.3f}" for result in results),
                 *map(median, times),
                 ratio(*times),
             ]
         )
-    header = [
-        "field",
-        "faces",
-        "simplified",
-        "manifold",
-        "manifold, library alone",
-        "ours (s)",
-        "library alone, its defaults (s)",
-        "ratio",
-    ]
-    table(f"Simplification to 5000 faces, from {resolution} cells", header, rows)
-
-
-def refinement_table(repeat: int) -> None:
-    """One step on 5000 faces, against the original's way of computing the same gradient."""
-    field = with_the_cost_of_a_network(torus)
-    mesh = simplify(extract(torus, resolution=128, threshold=THRESHOLD).mesh, 5000)
-    vertices = torch.tensor(mesh.vertices, dtype=torch.float32)
-    faces = torch.tensor(mesh.faces, dtype=torch.int64)
-    weights = random_weights(len(faces), np.random.default_rng(0))
-    barycentric = torch.tensor(weights, dtype=torch.float32)
-
-    def ours() -> None:
-        refinement_loss(vertices, faces, barycentric, field, THRESHOLD)
-
-    def second_backward() -> None:
-        leaf = vertices.clone().requires_grad_(True)
-        corner = leaf[faces]
-        point = (corner * barycentric[:, :, None]).sum(dim=1)
-        normal = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 1])
-        normal = normal / (normal.norm(dim=1, keepdim=True) + 1e-10)
-        value = torch.sigmoid(field(point))
-        target = -torch.autograd.grad(value.sum(), point, create_graph=True)[0]
-        target = target / (target.norm(dim=1, keepdim=True) + 1e-10)
-        loss = (value - THRESHOLD).pow(2).mean()
-        loss = loss + 0.01 * (normal - target).pow(2).sum(dim=1).mean()
-        loss.backward()
-
-    times = in_turn(repeat, [ours, second_backward])
-    table(
-        "One refinement step, 5000 faces (s)",
-        ["ours", "second backward pass, no weight gradients", "ratio"],
-        [[*map(median, times), ratio(*times)]],
-    )
+    header = ["field", "faces"]
+    for what in ("faces", "manifold", "Chamfer x 1e-3", "s"):
+        header += [f"ours: {what}", f"library's defaults: {what}"]
+    table(f"Simplification to 5000 faces, from {resolution} cells", [*header, "time ratio"], rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="up to 128 cells, fewer repetitions")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeat", type=int, help="repetitions, 3 when quick, else 5")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    repeat = options.repeat or (3 if options.quick else 5)
-    print("## Extraction\n")
-    print(
-        f"{platform.processor() or platform.machine()}, {options.threads} threads, "
-        f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}; "
-        f"threshold {THRESHOLD}, medians of {repeat}"
-    )
-    resolutions = [64, 128] if options.quick else [64, 128, 256]
+    parser = options(__doc__)
+    parser.add_argument("--weights", type=Path, help="an original checkpoint of the toy network")
+    parser.add_argument("--data", type=Path, help="a folder of classes of prepared shapes")
+    parser.add_argument("--resolutions", type=int, nargs="+", help="cells per axis")
+    parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    torch.set_grad_enabled(False)
+    if chosen.peak_of:
+        print_peak(chosen.weights, chosen.peak_of)
+        return
+    heading("Extraction", chosen)
+    resolutions = chosen.resolutions or ([64, 128] if chosen.quick else [64, 128, 256])
+    network_table(chosen, resolutions)
     evaluations_table(resolutions)
-    without_network_table(resolutions, repeat)
-    network_table([64] if options.quick else [64, 128], 1 if options.quick else 3)
-    simplification_table(64 if options.quick else 128, repeat)
-    refinement_table(repeat)
+    without_network_table(chosen, resolutions)
+    simplification_table(64 if chosen.quick else 128, chosen)
+    memory_table(chosen.weights, [256] if chosen.quick else [256, 512, 1024])
+    if chosen.data:
+        quality_table(chosen.data, 2 if chosen.quick else 8)
 
 
 if __name__ == "__main__":
