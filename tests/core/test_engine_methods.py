@@ -31,8 +31,12 @@ def client() -> Iterator[EngineClient]:
 def octahedron(path: Path, input_kind: str, network: dict[str, object]) -> Path:
     """Weights whose field is 20 (0.35 - |x| - |y| - |z|), whatever the input is."""
     description = ModelDescription(
-        path.stem, "Octahedron", "occupancy_network", input_kind,
-        {"decoder": "simple", "decoder_kwargs": {"hidden_size": 6}, **network}, threshold=0.5,
+        path.stem,
+        "Octahedron",
+        "occupancy_network",
+        input_kind,
+        {"decoder": "simple", "decoder_kwargs": {"hidden_size": 6}, **network},
+        threshold=0.5,
     )
     made = build_network(description)
     state = made.state_dict()
@@ -53,7 +57,10 @@ def sized_cube(path: Path) -> None:
     100 p = 25 + 5 z[0].
     """
     description = ModelDescription(
-        path.stem, "Sized cube", "occupancy_network", "none",
+        path.stem,
+        "Sized cube",
+        "occupancy_network",
+        "none",
         {"decoder": "simple", "decoder_kwargs": {"hidden_size": 6}, "c_dim": 0, "z_dim": 2},
         threshold=0.5,
     )
@@ -76,9 +83,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models")
     octahedron(path / "ball.safetensors", "none", {"c_dim": 0, "z_dim": 2})
     octahedron(
-        path / "cloud.safetensors", "points",
-        {"encoder": "pointnet_resnet", "c_dim": 4, "z_dim": 0,
-         "encoder_kwargs": {"hidden_dim": 4}},
+        path / "cloud.safetensors",
+        "points",
+        {"encoder": "pointnet_resnet", "c_dim": 4, "z_dim": 0, "encoder_kwargs": {"hidden_dim": 4}},
     )
     sized_cube(path / "sized.safetensors")
     planes = {"channels": 4, "hidden": 4, "plane_resolution": 8, "unet_depth": 2, "unet_width": 4}
@@ -116,7 +123,8 @@ def test_models_lists_folders_and_tells_what_is_broken(
 def test_generates_and_reports_progress(client: EngineClient, folder: Path) -> None:
     seen: list[float] = []
     answer = client.call(
-        "generate", named(folder, "ball", seed=1, settings={"resolution": 64}),
+        "generate",
+        named(folder, "ball", seed=1, settings={"resolution": 64}),
         on_progress=lambda stage, fraction: seen.append(fraction),
     )
     assert seen == sorted(seen)
@@ -152,7 +160,8 @@ def test_samples_are_the_shapes_of_their_seeds(client: EngineClient, folder: Pat
     one = client.call("generate", named(folder, "ball", seed=5, settings=small))
     seen: list[float] = []
     several = client.call(
-        "sample", named(folder, "ball", seeds=[4, 5, 6], settings=small),
+        "sample",
+        named(folder, "ball", seeds=[4, 5, 6], settings=small),
         on_progress=lambda stage, fraction: seen.append(fraction),
     )
     counts = several.values["vertex_counts"]
@@ -202,9 +211,7 @@ def test_a_morph_finds_its_surface_from_the_last_one_and_says_so(
     assert followed == [False, True, True]
 
 
-def test_morph_sequence_shares_its_topology_where_asked(
-    client: EngineClient, folder: Path
-) -> None:
+def test_morph_sequence_shares_its_topology_where_asked(client: EngineClient, folder: Path) -> None:
     codes = np.array([[-1.0, 0.5], [1.0, 0.5]])
     halves = [0.05 * (5 + between(*codes, position)[0]) for position in (0, 0.5, 1)]
     params = named(folder, "sized", positions=[0, 0.5, 1], settings={"resolution": 32})
@@ -250,18 +257,40 @@ def test_points_and_files_of_points_give_the_same_mesh_in_their_own_frame(
 
 
 def test_voxels_keep_their_place(client: EngineClient, tmp_path: Path) -> None:
-    octahedron(tmp_path / "voxels.safetensors", "voxels",
-               {"encoder": "voxel_simple", "c_dim": 4, "z_dim": 0})
-    params = named(tmp_path, str(tmp_path / "voxels.safetensors"), kind="voxels", up_axis="z",
-                   settings={"resolution": 32})
+    octahedron(
+        tmp_path / "voxels.safetensors",
+        "voxels",
+        {"encoder": "voxel_simple", "c_dim": 4, "z_dim": 0},
+    )
+    params = named(
+        tmp_path,
+        str(tmp_path / "voxels.safetensors"),
+        kind="voxels",
+        up_axis="z",
+        settings={"resolution": 32},
+    )
     # One solid box, as cells and as a mesh, of which both fill the whole cube.
     cells = np.ones((32, 32, 32), bool)
     placed = client.call(
         "reconstruct", {**params, "origin": [1.0, 2.0, 3.0], "pitch": 0.25}, {"voxels": cells}
     )
     corners = np.array([[x, y, z] for x in (1, 9) for y in (2, 10) for z in (3, 11)], float)
-    faces = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
-                      [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]])
+    faces = np.array(
+        [
+            [0, 1, 3],
+            [0, 3, 2],
+            [4, 6, 7],
+            [4, 7, 5],
+            [0, 4, 5],
+            [0, 5, 1],
+            [2, 3, 7],
+            [2, 7, 6],
+            [0, 2, 6],
+            [0, 6, 4],
+            [1, 5, 7],
+            [1, 7, 3],
+        ]
+    )
     meshed = client.call("reconstruct", params, {"vertices": corners, "faces": faces})
     for answer in (placed, meshed):
         vertices = answer.arrays["vertices"]
@@ -312,8 +341,12 @@ def test_bad_input_is_told_and_the_worker_lives_on(
         ("morph", named(folder, "ball", position=0), {"codes": np.zeros((1, 2))}, InputError),
         ("morph", named(folder, "ball", position=0), {"codes": np.zeros((2, 3))}, InputError),
         ("morph_sequence", named(folder, "ball"), {"codes": np.zeros((2, 2))}, InputError),
-        ("morph_sequence", named(folder, "ball", positions=[0, 2]), {"codes": np.zeros((2, 2))},
-         InputError),
+        (
+            "morph_sequence",
+            named(folder, "ball", positions=[0, 2]),
+            {"codes": np.zeros((2, 2))},
+            InputError,
+        ),
         ("morph", named(folder, "planes", position=0), {"codes": np.zeros((2, 3))}, ModelError),
         ("generate", named(folder, "no such model", seed=0), {}, ModelError),
         ("generate", named(folder, "ball"), {}, InputError),
