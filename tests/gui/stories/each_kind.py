@@ -22,7 +22,6 @@ from hands import (
     notes,
     open_tab,
     picture,
-    point,
     press,
     press_button,
     scene_state,
@@ -96,10 +95,9 @@ def again() -> Steps:
     yield 0.5
     faces["adjusted"] = len(bpy.data.objects[new].data.polygons)
     yield from picture("3-adjusted")
-    # The popup closes when the mouse leaves it.
-    for right in (60, 90):
-        yield from point(area.x + right, area.y + area.height - 150)
-        yield 0.5
+    yield from ask(xdotool=["key", "Escape"])  # closes the popup
+    yield 0.6
+    yield from picture("3b-closed")
     stalls.note("again")
     notes["again"] = {
         "name": new,
