@@ -141,6 +141,8 @@ def killed() -> Steps:
         "unchanged": scene_state() == before,
     }
     yield from picture("5-killed")
+    yield from ask(xdotool=["key", "Escape"])  # closes the report
+    yield 0.6
     bpy.context.scene.onet.quality = "DRAFT"
     count = len(bpy.data.objects)
     yield from press_button("onet.reconstruct")
