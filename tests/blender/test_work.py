@@ -58,8 +58,6 @@ def wait(activity: Activity, until: Callable[[], bool] | None = None) -> None:
         activity.step()
         time.sleep(0.01)
         assert time.monotonic() - start < SECONDS_OF_PATIENCE
-    # The last words may have come in between the last look and the end.
-    activity.step()
 
 
 # Work under way
