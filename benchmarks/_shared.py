@@ -24,6 +24,10 @@ CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 PRODUCT_SHAPE = (4096, 256, 256)
 _PRODUCTS = 40
 PRODUCT_GFLOP = _PRODUCTS * 2 * PRODUCT_SHAPE[0] * PRODUCT_SHAPE[1] * PRODUCT_SHAPE[2] / 1e9
+# Two flops for each weight of the original decoder: 10 matrices of 256 x 256, first, last layer.
+MFLOP = 2 * (10 * 256 * 256 + 3 * 256 + 256) / 1e6
+# Probability at the surface of the toy network.
+THRESHOLD = 0.2
 
 
 def options(description: str | None) -> argparse.ArgumentParser:

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from _shared import (
+    MFLOP,
     PRODUCT_GFLOP,
+    THRESHOLD,
     best_of,
     heading,
     in_turn,
@@ -48,9 +50,6 @@ from onet_core.mesh import Mesh
 from onet_core.models.prepared import PlainField, PreparedField, prepare
 from onet_core.models.weights import load_weights
 
-# Two flops for each weight of the original decoder: 10 matrices of 256 x 256, first, last layer.
-MFLOP = 2 * (10 * 256 * 256 + 3 * 256 + 256) / 1e6
-THRESHOLD = 0.2
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 

@@ -24,7 +24,9 @@ import numpy as np
 import skimage.measure
 import torch
 from _shared import (
+    MFLOP,
     PRODUCT_GFLOP,
+    THRESHOLD,
     best_of,
     heading,
     in_turn,
@@ -59,11 +61,10 @@ try:
 except ImportError:  # No wheels for Python 3.13 and newer: scikit-image takes its place.
     mcubes = None
 
-THRESHOLD = 0.2
 LEVEL = logit(THRESHOLD)
 PADDING = 0.1
 CHUNKS = (100_000, 2_048)
-GFLOP_PER_POINT = 1312768e-9
+GFLOP_PER_POINT = MFLOP / 1e3
 _SAMPLES = 20_000
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from _shared import (
+    MFLOP,
     PRODUCT_GFLOP,
+    THRESHOLD,
     best_of,
     heading,
     in_turn,
@@ -43,9 +45,6 @@ from onet_core.extraction.simplify import simplify
 from onet_core.extraction.surface import extract
 from onet_core.mesh import Mesh
 from onet_core.models.prepared import prepare
-
-MFLOP = 2 * (10 * 256 * 256 + 3 * 256 + 256) / 1e6
-THRESHOLD = 0.2
 
 
 def originals_way(mesh: Mesh, network: nn.Module, latent: Tensor, code: Tensor, steps: int) -> Mesh:

@@ -46,7 +46,7 @@ def compiled(**chosen: Any) -> list[dict[str, Any]]:
 
 
 def test_tasks_divide_the_files() -> None:
-    tasks = compiled(input="/farm/in put", output="/farm/out", tasks=3, resolution=64)
+    tasks = compiled(input="shared/in put", output="shared/out", tasks=3, resolution=64)
     assert [task["name"] for task in tasks] == [f"meshes-{k}-of-3" for k in (1, 2, 3)]
     assert {task["type"] for task in tasks} == {"blender"}
     for number, task in enumerate(tasks, start=1):
@@ -54,7 +54,7 @@ def test_tasks_divide_the_files() -> None:
         assert command["name"] == "exec"
         assert command["parameters"]["exe"] == "{blender}"
         assert command["parameters"]["args"] == [
-            "--command", "onet", "reconstruct", "--input=/farm/in put", "--output=/farm/out",
+            "--command", "onet", "reconstruct", "--input=shared/in put", "--output=shared/out",
             f"--part={number}/3", "--format=glb", "--kind=auto", "--model=", "--resolution=64",
             "--faces=0", "--device=auto",
         ]  # fmt: skip

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
-import bpy
 import numpy as np
 
 ANSWER = "@onet"
 
 
-def make_modifier(cloud: bpy.types.Object) -> bpy.types.NodesModifier:
+def make_modifier(cloud: Any) -> Any:
     """Vertices -> points of a radius -> a volume -> its surface; inputs Radius and Voxel."""
+    import bpy
+
     group = bpy.data.node_groups.new("points to mesh", "GeometryNodeTree")
     sockets = group.interface
     sockets.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
@@ -49,6 +51,8 @@ def make_modifier(cloud: bpy.types.Object) -> bpy.types.NodesModifier:
 
 def surface_of(points: np.ndarray, radius: float, voxel: float) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) and triangles (F, 3) around points (N, 3)."""
+    import bpy
+
     bpy.ops.wm.read_factory_settings(use_empty=True)
     data = bpy.data.meshes.new("cloud")
     data.from_pydata(points.tolist(), [], [])
