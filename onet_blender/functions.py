@@ -61,7 +61,7 @@ def reconstruct(
     """A mesh from an object or a picture; returns the new object, selected and active.
 
     source: None for what the panel says. options: kind (POINTS or VOXELS; a picture has its own),
-    model, mask (the name of an image) and the settings of `properties.MeshSettings`.
+    model, mask (the name of an image) and the settings of `mesh_settings.MeshSettings`.
     """
     if isinstance(source, bpy.types.Image):
         options |= {"kind": "IMAGE", "picture": source.name}
@@ -81,7 +81,7 @@ def reconstruct_again(item: bpy.types.Object, **options: Any) -> bpy.types.Objec
 def generate(**options: Any) -> list[bpy.types.Object]:
     """Invents shapes; returns their objects, in the order of their seeds.
 
-    options: seed, count, spacing, model, and the settings of `properties.MeshSettings`.
+    options: seed, count, spacing, model, and the settings of `mesh_settings.MeshSettings`.
     """
     before = set(bpy.data.objects)
     _call("generate", options)

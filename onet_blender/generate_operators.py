@@ -11,8 +11,8 @@ from onet_core.engine.client import Answer, Job
 from . import generation, reconstruction
 from .generate_choices import Sampling
 from .generation import SETTINGS_OF_SAMPLES
+from .mesh_settings import MeshSettings
 from .operators import WorkerOperator, fill, is_object_mode
-from .properties import MeshSettings
 from .registration import register_classes, unregister_classes
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import bpy
 
 from . import pictures
-from .properties import SETTINGS_OF_KIND, SOURCE_TYPES
+from .mesh_settings import SETTINGS_OF_KIND
+from .properties import SOURCE_TYPES
 from .registration import register_classes, unregister_classes
 
 

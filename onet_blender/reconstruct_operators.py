@@ -11,9 +11,10 @@ from onet_core.engine.client import Answer
 from onet_core.errors import InputError, OnetError
 
 from . import activity, reconstruction
+from .mesh_settings import SETTINGS, MeshSettings, settings_of
 from .model_list import AUTOMATIC, model_items
 from .operators import MeshOperator, is_object_mode
-from .properties import INPUT_KINDS, SETTINGS, MeshSettings, settings_of
+from .properties import INPUT_KINDS
 from .reconstruction import Request, assert_replaceable
 from .registration import register_classes, unregister_classes
 

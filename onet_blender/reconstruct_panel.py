@@ -5,9 +5,10 @@ from __future__ import annotations
 import bpy
 
 from . import activity, pictures
+from .mesh_settings import SETTINGS_OF_KIND, settings_of
 from .model_list import AUTOMATIC, about_listed
 from .panel import OnetPanel, characters, draw_missing_runtime, draw_work, split_column
-from .properties import SETTINGS_OF_KIND, SOURCE_TYPES, settings_of
+from .properties import SOURCE_TYPES
 from .reconstruction import chosen_object, findings
 from .registration import register_classes, unregister_classes
 from .runtime import runtime

@@ -22,10 +22,10 @@ from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 
 from . import engine_session, scene_io
+from .mesh_settings import SETTINGS
 from .model_list import AUTOMATIC, NETWORK_KINDS
 from .morph.codes import code_text
 from .pictures import BACKGROUNDS, mask_pixels, picture_pixels, show_seen
-from .properties import SETTINGS
 from .runtime import runtime
 from .viewpoint import camera_turn, straight_turn, without_extremes
 

@@ -217,7 +217,7 @@ def interface_texts() -> set[str]:
             own = {
                 name
                 for base in cls.__mro__
-                if base.__module__.rsplit(".", 1)[-1] in (*OWN_MODULES, "properties")
+                if base.__module__.rsplit(".", 1)[-1] in (*OWN_MODULES, "mesh_settings", "properties")
                 for name, note in inspect.get_annotations(base).items()
                 if "Property(" in str(note)
             }

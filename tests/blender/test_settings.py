@@ -10,7 +10,8 @@ import pytest
 from mathutils.bvhtree import BVHTree
 
 from onet_blender import activity, reconstruction, scene_io
-from onet_blender.properties import QUALITY_SETTINGS, SETTINGS, settings_of
+from onet_blender.mesh_settings import SETTINGS, settings_of
+from onet_blender.properties import QUALITY_SETTINGS
 
 
 def add_scan(name: str = "scan", count: int = 400) -> bpy.types.Object:
