@@ -21,6 +21,7 @@ from onet_blender.runtime import Runtime
 OWN_MODULES = ("reconstruct_operators", "picture_operators", "file_operators", "menus",
                "reconstruct_panel", "operators", "generate_operators", "generate_panel", "panel",
                "runtime_operators", "generate_choices", "preferences")  # fmt: skip
+HAVE_SETTINGS = (*OWN_MODULES, "mesh_settings", "properties")
 
 
 HAVE_PROPERTIES = (bpy.types.PropertyGroup, bpy.types.AddonPreferences)
@@ -217,7 +218,7 @@ def interface_texts() -> set[str]:
             own = {
                 name
                 for base in cls.__mro__
-                if base.__module__.rsplit(".", 1)[-1] in (*OWN_MODULES, "mesh_settings", "properties")
+                if base.__module__.rsplit(".", 1)[-1] in HAVE_SETTINGS
                 for name, note in inspect.get_annotations(base).items()
                 if "Property(" in str(note)
             }
