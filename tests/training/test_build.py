@@ -31,6 +31,7 @@ from training.build.shapenet_core import list_shapenet
 from training.build.shapes import list_indexed_shapes
 from training.build.source import Entry
 from training.build.work import Amount, build, build_shape
+from training.datasets.sampling import NEAR_DISTANCE
 from training.datasets.shapenet import ShapeDataset
 from training.labelled import read_shape
 
@@ -483,6 +484,36 @@ def test_a_full_disk_ends_the_build_in_a_sentence(
     assert result.output.count("\n") == 1
     assert f"Could not write {root / 'ball' / 'a'}: No space left" in result.output
     assert not [path for path in (root / "ball").iterdir() if path.is_dir()]
+
+
+def test_points_near_the_surface_are_stored(tmp_path: Path) -> None:
+    radius = 0.4
+    write_index(
+        tmp_path / "source",
+        [row("a", "ball", "train"), row("b", "ball", "train")],
+        trimesh.creation.icosphere(subdivisions=4, radius=radius),
+    )
+    entries = list_indexed_shapes(tmp_path / "source")
+    root = tmp_path / "data"
+    build(entries, root, Amount(points=10_001, surface=20_000, views=0))
+    folder = root / "ball" / "a"
+    queries = np.load(folder / "points.npz")["points"].astype(np.float64)
+    stored = np.unpackbits(np.load(folder / "near.npy"), count=10_001).astype(bool)
+    away = np.abs(np.linalg.norm(queries, axis=1) - radius)
+    assert stored[away < NEAR_DISTANCE - 0.005].all()
+    assert not stored[away > NEAR_DISTANCE + 0.002].any()
+    # The command makes the same of datasets that lack it, and tells of what it can't read.
+    before = (folder / "near.npy").read_bytes()
+    (folder / "near.npy").unlink()
+    (root / "ball" / "b" / "pointcloud.npz").write_bytes(b"nothing of the kind")
+    result = CliRunner().invoke(main, ["near", str(root), "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    assert (folder / "near.npy").read_bytes() == before
+    assert result.output.count("\n") == 1
+    assert str(root / "ball" / "b" / "pointcloud.npz") in result.output
+    nothing = CliRunner().invoke(main, ["near", str(tmp_path / "source"), "--workers", "1"])
+    assert nothing.exit_code == 2
+    assert "no shapes" in nothing.output
 
 
 def test_the_summary_tells_what_was_dropped_and_why(tmp_path: Path) -> None:

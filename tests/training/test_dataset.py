@@ -11,14 +11,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.spatial import cKDTree
 from tiny_shapes import Box, Sphere, voxels, write_shape
 from torch.utils.data import DataLoader
 
 from onet_core.errors import InputError
+from training.datasets.files import all_finite
 from training.datasets.sampling import NEAR_DISTANCE
 from training.datasets.shapenet import INPUT_KINDS, Item, ShapeDataset
 
 BALL, PLATE = Sphere(0.4), Box((1.0, 0.5, 0.2))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What is drawn while training follows torch's generator."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture
@@ -184,6 +192,39 @@ def test_weights_keep_the_loss_of_an_even_draw(root: Path) -> None:
     shares = [(item["weights"] * near(BALL, item["points"])).mean() for item in items]
     even = near(BALL, stored).mean()
     assert np.std(shares) < 0.3 * np.sqrt(even * (1 - even) / 2000)
+
+
+def test_what_is_near_is_read_where_it_is_stored(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bits that no search would give are obeyed: the first 5,000 points only."""
+    points = np.load(root / "ball" / "a" / "points.npz")["points"].astype(np.float32)
+    path = root / "ball" / "a" / "near.npy"
+    np.save(path, np.packbits(np.arange(len(points)) < 5000))
+    item = ShapeDataset(root, "train", "none", points=200, sampling="surface")[0]
+    tree = cKDTree(points)
+    distance, row = tree.query(item["points"])
+    assert distance.max() < 1e-3
+    assert (row[100:] < 5000).mean() > 0.98  # ties of 16-bit points aside
+    assert (row[:100] >= 5000).mean() > 0.98
+    for wrong in (np.zeros(7, np.uint8), np.zeros(len(points), bool)):
+        np.save(path, wrong)
+        caplog.clear()
+        ShapeDataset(root, "train", "none", points=200, sampling="near")[0]
+        assert "near.npy has not one bit" in caplog.text
+    path.write_bytes(b"nothing of the kind")
+    caplog.clear()
+    ShapeDataset(root, "train", "none", points=200, sampling="near")[0]
+    assert "near.npy is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("number", [np.float16, np.float32])
+def test_what_is_not_finite_is_found(number: type) -> None:
+    values = np.array([[0, -1.5, np.finfo(number).max], [np.finfo(number).tiny, 1, 2]], number)
+    assert all_finite(values)
+    for wrong in (np.nan, np.inf, -np.inf):
+        values[1, 1] = wrong
+        assert not all_finite(values)
 
 
 def test_unknown_samplings_are_refused(root: Path) -> None:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from onet_core.errors import OnetError
 from onet_core.mesh_io import replacing
 
+from ..datasets.sampling import NEAR_FILE
+from .near import near_bits
 from .sampling import SurfaceSamples
 from .summary import summarise
 
@@ -86,16 +88,18 @@ def write_labels(
     loc: NDArray[np.float64],
     scale: float,
 ) -> None:
-    """points.npz, pointcloud.npz and model.binvox of one shape.
+    """points.npz, near.npy, pointcloud.npz and model.binvox of one shape.
 
     points: (N, 3) with inside: (N,); voxels: (32, 32, 32) along x, y, z over the unit cube;
     original coordinates are loc + scale * normalised.
     """
     place: dict[str, Any] = {"loc": np.asarray(loc, dtype=np.float64), "scale": np.float64(scale)}
     np.savez(folder / "points.npz", points=points, occupancies=np.packbits(inside), **place)
+    on_surface = surface.points.astype(np.float16)
+    np.save(folder / NEAR_FILE, near_bits(points, on_surface))
     np.savez(
         folder / "pointcloud.npz",
-        points=surface.points.astype(np.float16),
+        points=on_surface,
         normals=surface.normals.astype(np.float16),
         **place,
     )

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from onet_core.errors import InputError, OnetError
+from onet_core.errors import InputError
 from onet_core.inputs.observation import VOXEL_RESOLUTION
 from onet_core.inputs.voxelise import solid_voxels
 
 from . import layout
 from .layout import Record
 from .occupancy import make_solid
+from .processes import in_processes
 from .render import VIEWS, Style, count_views, write_views
 from .sampling import sample_box
 from .shapenet_core import SYNSETS
@@ -30,8 +26,6 @@ from .source import Entry
 
 # How often lists and report are brought up to date, so that training can begin on a part.
 _SECONDS_BETWEEN_LISTS = 60.0
-# Libraries that start threads of their own; processes keep the cores busy already.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ def build(
     bar = tqdm(total=len(entries), unit="shape", disable=not progress)
     written = time.monotonic()
     try:
-        for record in _run(mixed, root, amount, labels, workers):
+        for _, record in in_processes(build_shape, mixed, root, amount, labels, workers=workers):
             records[record.category, record.name] = record
             bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
             bar.update()
@@ -153,42 +147,3 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
 
 def _hash(category: str, name: str) -> int:
     return zlib.crc32(f"{category}/{name}".encode())
-
-
-def _run(
-    entries: Sequence[Entry], root: Path, amount: Amount, labels: bool, workers: int
-) -> Iterator[Record]:
-    if workers <= 1:
-        for entry in entries:
-            yield build_shape(entry, root, amount, labels)
-        return
-    # Not forked: Embree, OpenMP and libigl have threads that a fork would leave behind.
-    context = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, context) as pool:
-        waiting: dict[Future[Record], Entry] = {
-            pool.submit(build_shape, entry, root, amount, labels): entry for entry in entries
-        }
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise OnetError(
-                "A worker process died, perhaps for want of memory: try again with fewer workers."
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """While it lasts, new processes begin with one thread per library."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

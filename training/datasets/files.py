@@ -46,6 +46,28 @@ def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         raise InputError(f"{path} is damaged: {error}.") from error
 
 
+def read_array(path: Path) -> NDArray[Any]:
+    """The array of an .npy file. Raises InputError where it is missing or damaged."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"The file {path} is missing.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is damaged: {error}.") from error
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise InputError(f"{path} should hold one array, but holds several.")
+    return found
+
+
+def all_finite(values: NDArray[np.floating]) -> bool:
+    """Whether no value is infinite or not a number."""
+    if values.dtype == np.float16:
+        # By the bits of the exponent: numpy converts each half to a float first.
+        return bool(((values.view(np.uint16) & 0x7C00) != 0x7C00).all())
+    return bool(np.isfinite(values).all())
+
+
 def read_points(path: Path) -> LabelledPoints:
     """Reads points.npz; `occupancies` may be packed bits (the first is the highest) or one each.
 
@@ -61,7 +83,7 @@ def read_points(path: Path) -> LabelledPoints:
         packed = np.packbits(labels >= 0.5)
     else:
         raise InputError(f"{path} has not one label for each of its points.")
-    if not np.isfinite(points).all():
+    if not all_finite(points):
         raise InputError(f"{path} holds coordinates that are not finite numbers.")
     if points.dtype != np.float16:
         points = points.astype(np.float32)

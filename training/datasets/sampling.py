@@ -17,6 +17,8 @@ SAMPLINGS = {
     "near": "as surface, with weights that keep the loss that of an even draw",
 }
 FEW_POINTS = 64
+# Beside a shape's points: a bit for each of them, set where it is near the surface.
+NEAR_FILE = "near.npy"
 # What counts as near: about a cell of the 32^3 grid.
 NEAR_DISTANCE = 0.03
 

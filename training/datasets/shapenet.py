@@ -25,14 +25,16 @@ from onet_core.inputs.observation import VOXEL_RESOLUTION
 from onet_core.inputs.voxels import read_binvox
 
 from ..labelled import JITTER, list_shapes
-from .files import LabelledPoints, read_arrays, read_points
-from .sampling import FEW_POINTS, check_sampling, draw_halves, near_surface
+from .files import LabelledPoints, all_finite, read_array, read_arrays, read_points
+from .sampling import FEW_POINTS, NEAR_FILE, check_sampling, draw_halves, near_surface
 
 Item = dict[str, NDArray[Any]]
 
 INPUT_KINDS = ("points", "voxels", "image", "none", "index")
 # What all workers together keep in memory; shapes beyond it are read from disk each time.
 CACHE_BYTES = 4 * 1024**3
+# The file that the near bits of a shape belong to.
+POINTS_FILE = "points.npz"
 # Of the shapes, how many may turn out to be damaged before that is taken for a broken dataset.
 DAMAGED_SHARE = 0.1
 _CROP_AREA = (0.75, 1.0)
@@ -65,7 +67,7 @@ class ShapeDataset(Dataset[Item]):
         categories: Sequence[str] | None = None,
         points: int = 2048,
         sampling: str = "uniform",
-        points_file: str = "points.npz",
+        points_file: str = POINTS_FILE,
         pointcloud_file: str = "pointcloud.npz",
         voxels_file: str = "model.binvox",
         image_folder: str = "img_choy2016",
@@ -226,12 +228,24 @@ class ShapeDataset(Dataset[Item]):
         return self._cached("points", index, lambda: read_points(path), lambda found: found.nbytes)
 
     def _near(self, index: int, labelled: LabelledPoints) -> NDArray[np.uint8]:
-        """A bit for each labelled point: set where it is near the surface."""
+        """A bit for each labelled point: set where it is near the surface.
 
-        def measure() -> NDArray[np.uint8]:
-            return np.packbits(near_surface(labelled.points, self._surface(index)))
+        As it was stored with the points of `points.npz`; found here where it was not.
+        """
+        path = self.folders[index] / NEAR_FILE
 
-        return self._cached("near", index, measure, lambda found: found.nbytes)
+        def read() -> NDArray[np.uint8]:
+            if self.points_file != POINTS_FILE or not path.is_file():
+                return np.packbits(near_surface(labelled.points, self._surface(index)))
+            stored = read_array(path)
+            if stored.dtype != np.uint8 or stored.shape != labelled.packed.shape:
+                raise InputError(
+                    f"{path} has not one bit for each point of {POINTS_FILE}: remove it, or make "
+                    "it again with `python -m training.build near`."
+                )
+            return stored
+
+        return self._cached("near", index, read, lambda found: found.nbytes)
 
     def _surface(self, index: int) -> NDArray[np.floating]:
         path = self.folders[index] / self.pointcloud_file
@@ -240,7 +254,7 @@ class ShapeDataset(Dataset[Item]):
             points = read_arrays(path, ("points",))["points"]
             if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
                 raise InputError(f"{path} should hold rows of x, y, z, but has {points.shape}.")
-            if not np.isfinite(points).all():
+            if not all_finite(points):
                 raise InputError(f"{path} holds coordinates that are not finite numbers.")
             return points.astype(np.float16, copy=False)
 
