@@ -436,6 +436,12 @@ def main(arguments: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     status = main(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:])
+    if "bpy" in sys.modules and not sys.modules["bpy"].app.binary_path:
+        # As a module, Blender 4.5 may wait for a thread of its own for ever when it should end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        shutil.rmtree(sys.modules["bpy"].app.tempdir, ignore_errors=True)
+        os._exit(status)
     if status:
         # Blender itself would end with 0.
         sys.exit(status)

@@ -22,7 +22,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-BLENDER_VERSIONS = {"4.2": ("bpy==4.2.23", "numpy==1.26.4"), "5.0": ("bpy==5.0.1", "numpy==1.26.4")}
+BLENDER_VERSIONS = {
+    "4.2": ("bpy==4.2.23", "numpy==1.26.4"),
+    "4.5": ("bpy==4.5.15", "numpy==1.26.4"),
+    "5.0": ("bpy==5.0.1", "numpy==1.26.4"),
+}
 BLENDER_PYTHON = (3, 11)  # the Python that these versions of Blender were built for
 CHECKED = [
     "onet_core",
