@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import lightning
@@ -24,43 +25,25 @@ PICTURE_RESOLUTION = 32
 PICTURE_SAMPLES = 20_000
 
 
-class ProgressLog(Callback):
-    """A line for every validation, for runs that nobody watches."""
-
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
-        """Logs the step and every figure."""
-        figures = ", ".join(
-            f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items())
-        )
-        logger.info("Step %d: %s", trainer.global_step, figures)
-
-
 class Throughput(Callback):
     """Logs shapes and points per second over all processes, and the loader's share of the time.
 
     loader_share: how much of the time the loop waits for a batch. On a GPU the steps run on while
     the loop waits, so that the share is an upper limit of what the GPU loses. Validations are left
-    out. every: batches between two figures.
+    out. every: batches between two figures; those of the whole run are told at its end.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
         self._ended: float | None = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self.batches = self.shapes = self.points = 0
-        self.waited = self.worked = 0.0
+        self.recent = Pace()
+        self.whole = Pace()
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """The batch is there: what passed since the last one's end was waiting."""
         self._started = time.perf_counter()
-        if self._ended is not None:
-            self.waited += self._started - self._ended
 
     def on_train_batch_end(
         self,
@@ -72,28 +55,101 @@ class Throughput(Callback):
     ) -> None:
         """Counts the batch; logs after every so many."""
         # The first batch waits for the loader's processes to start, and compiles.
-        first = self._ended is None
-        self._ended = time.perf_counter()
-        if first:
+        before, self._ended = self._ended, time.perf_counter()
+        if before is None:
             return
-        self.worked += self._ended - self._started
-        self.batches += 1
-        self.shapes += len(batch["points"]) * trainer.world_size
-        self.points += batch["points"].shape[0] * batch["points"].shape[1] * trainer.world_size
-        if self.batches >= self.every:
-            seconds = self.waited + self.worked
-            pl_module.log_dict(
-                {
-                    "shapes_per_second": self.shapes / seconds,
-                    "points_per_second": self.points / seconds,
-                    "loader_share": self.waited / seconds,
-                }
-            )
-            self._forget()
+        shapes, points = batch["points"].shape[:2]
+        for pace in (self.recent, self.whole):
+            pace.waited += self._started - before
+            pace.worked += self._ended - self._started
+            pace.batches += 1
+            pace.shapes += shapes * trainer.world_size
+            pace.points += shapes * points * trainer.world_size
+        if self.recent.batches >= self.every:
+            pl_module.log_dict(self.recent.figures())
+            self.recent = Pace()
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """What passed since the last batch was not waiting for a batch."""
-        self._ended = time.perf_counter()
+        if self._ended is not None:
+            self._ended = time.perf_counter()
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Tells the figures of the run."""
+        if trainer.is_global_zero and self.whole.batches:
+            logger.info("In all, without validations: %s.", pace_text(self.whole.figures()))
+
+
+@dataclass
+class Pace:
+    """What some batches were, and the seconds that the loop waited for them and worked on them."""
+
+    batches: int = 0
+    shapes: int = 0
+    points: int = 0
+    waited: float = 0.0
+    worked: float = 0.0
+
+    def figures(self) -> dict[str, float]:
+        """As they are logged."""
+        seconds = self.waited + self.worked
+        return {
+            "shapes_per_second": self.shapes / seconds,
+            "points_per_second": self.points / seconds,
+            "loader_share": self.waited / seconds,
+        }
+
+
+def pace_text(figures: Mapping[str, float]) -> str:
+    """Figures of a `Pace` as words."""
+    share = 100 * figures["loader_share"]
+    return (
+        f"{figures['shapes_per_second']:.3g} shapes/s, {figures['points_per_second']:.4g} "
+        f"points/s, {share:.1f} % of the time waiting for data, {100 - share:.1f} % in steps"
+    )
+
+
+class ProgressLog(Callback):
+    """A line for every validation, for runs that nobody watches: figures, pace and what is left."""
+
+    def __init__(self, throughput: Throughput) -> None:
+        self.throughput = throughput
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """From here on steps are timed."""
+        self._start, self._first = time.monotonic(), trainer.global_step
+
+    def on_validation_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Logs the step and every figure."""
+        if not trainer.is_global_zero:
+            return
+        pace = self.throughput.whole
+        names = pace.figures() if pace.batches else {}
+        figures = ", ".join(
+            f"{name} {float(value):.4f}"
+            for name, value in sorted(trainer.callback_metrics.items())
+            if name not in names
+        )
+        rest = f"; {pace_text(names)}" if names else ""
+        logger.info("Step %d%s: %s%s", trainer.global_step, self._left(trainer), figures, rest)
+
+    def _left(self, trainer: lightning.Trainer) -> str:
+        done, last = trainer.global_step - self._first, trainer.max_steps
+        if last < 0 or done < 1:
+            return ""
+        seconds = (time.monotonic() - self._start) / done * (last - trainer.global_step)
+        return f" of {last} ({duration_text(seconds)} left)"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 class MeshPictures(Callback):

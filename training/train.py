@@ -204,8 +204,9 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     backup = Backup(
         directory, filename="{step}", save_top_k=-1, every_n_train_steps=settings.backup_every
     )
-    callbacks: list[Callback] = [SavedAtEnd(directory / LAST), ProgressLog(), best, last, backup]
-    callbacks.append(Throughput(settings.log_every * settings.accumulate))
+    throughput = Throughput(settings.log_every * settings.accumulate)
+    callbacks: list[Callback] = [SavedAtEnd(directory / LAST), best, last, backup]
+    callbacks += [throughput, ProgressLog(throughput)]
     if settings.pictures:
         callbacks.append(MeshPictures(settings.pictures))
     if settings.early_stopping:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +17,8 @@ from tiny_shapes import Box, Sphere, write_shape
 
 from onet_core.errors import ModelError
 from onet_core.models.weights import load_weights
+from training import callbacks
+from training.callbacks import Throughput
 from training.config import Config, ConfigError, load_config
 from training.datasets.shapenet import ShapeDataset
 from training.export import main as export_main
@@ -250,8 +256,17 @@ def test_early_stopping(root: Path, tmp_path: Path) -> None:
     assert 4 <= state["global_step"] <= 8
 
 
-def test_throughput_and_meshes_are_shown(root: Path, tmp_path: Path) -> None:
-    train(tiny(root, tmp_path, "voxels", "training.max_steps=10", "training.pictures=2"))
+def test_throughput_and_meshes_are_shown(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "training"):
+        train(tiny(root, tmp_path, "voxels", "training.max_steps=10", "training.pictures=2"))
+    (line,) = [text for text in caplog.messages if text.startswith("Step ")]
+    assert re.match(r"Step 10 of 10 \(0 s left\): loss \d.*, val_iou \d.* shapes/s, ", line)
+    end = caplog.messages[-1]
+    told = re.search(r"([\d.]+) % of the time waiting for data, ([\d.]+) % in steps\.$", end)
+    assert told is not None, end
+    assert float(told[1]) + float(told[2]) == pytest.approx(100, abs=0.11)
     shapes, points = (curve(tmp_path, f"{name}_per_second") for name in ("shapes", "points"))
     assert shapes
     for (_, one), (_, other) in zip(shapes, points, strict=True):
@@ -261,6 +276,36 @@ def test_throughput_and_meshes_are_shown(root: Path, tmp_path: Path) -> None:
     log.Reload()
     (event,) = log.Images("meshes")
     assert (event.width, event.height) == (2 * 192, 2 * 192)
+
+
+def test_waiting_for_data_is_told_from_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set by hand: batches take 1 s to load and 3 s to learn from."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(callbacks.time, "perf_counter", lambda: clock.now)
+    logged: list[dict[str, float]] = []
+    trainer: Any = SimpleNamespace(world_size=2)
+    module = SimpleNamespace(log_dict=logged.append)
+    throughput = Throughput(every=2)
+    batch = {"points": torch.zeros(4, 100, 3)}
+    for index in range(5):
+        clock.now += 50 if index == 0 else 1
+        throughput.on_train_batch_start(trainer, module, batch, index)
+        clock.now += 3
+        throughput.on_train_batch_end(trainer, module, None, batch, index)
+        if index == 1:  # a validation, which is neither
+            clock.now += 1000
+            throughput.on_validation_end(trainer, module)
+    expected = {"shapes_per_second": 2.0, "points_per_second": 200.0, "loader_share": 0.25}
+    assert logged == [expected, expected]
+    assert throughput.whole.figures() == expected
+
+
+def test_durations_as_words() -> None:
+    assert [callbacks.duration_text(value) for value in (4, 600, 7200)] == [
+        "4 s",
+        "10 min",
+        "2.0 h",
+    ]
 
 
 def test_the_batch_is_shared_out(root: Path, tmp_path: Path) -> None:
