@@ -13,6 +13,7 @@ from .generate_choices import Sampling
 from .generation import SETTINGS_OF_SAMPLES
 from .mesh_settings import MeshSettings
 from .operators import WorkerOperator, fill, is_object_mode
+from .pieces import Pieces
 from .registration import register_classes, unregister_classes
 
 
@@ -61,8 +62,8 @@ class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operato
         self._replaces = active.name if self.replace and active is not None else ""
         return generation.start(self._seeds, self._params)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        made = generation.place(
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        made = yield from generation.place_in_pieces(
             context,
             self._scene,
             self._seeds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import bpy
@@ -15,7 +16,9 @@ from onet_core.errors import InputError
 
 from . import engine_session, scene_io
 from .generate_choices import SPACING
+from .meshes import discard, mesh_in_pieces, standing
 from .morph.codes import code_text
+from .pieces import Pieces
 from .runtime import runtime
 
 SETTINGS_OF_SAMPLES = ("resolution", "refinement_steps", "faces", "threshold", "smooth")
@@ -43,7 +46,7 @@ def replaceable(item: bpy.types.Object | None) -> bpy.types.Object | None:
     return item
 
 
-def place(
+def place_in_pieces(
     context: bpy.types.Context,
     scene_name: str,
     seeds: Sequence[int],
@@ -52,35 +55,45 @@ def place(
     choices: Mapping[str, Any],
     spacing: float = SPACING,
     replaces: str = "",
-) -> list[bpy.types.Object]:
+) -> Pieces[list[bpy.types.Object]]:
     """Makes each shape an object, from the 3D cursor on; all are selected, the first is active.
 
     Seeds without a surface leave their place empty. choices: settings that the objects keep.
     replaces: name of a generated object that gets the first shape. Raises InputError where the
     scene is gone.
     """
-    scene = bpy.data.scenes.get(scene_name)
-    if scene is None:
-        raise InputError(f"The scene {scene_name} is gone, so its shapes have no place.")
+    scene_of(scene_name)
+    shapes = [
+        (seed, where, latent, shape)
+        for seed, where, latent, shape in zip(
+            seeds,
+            grid_places(len(seeds), spacing),
+            answer.arrays["latents"],
+            split_meshes(answer),
+            strict=True,
+        )
+        if len(shape[1])
+    ]
+    smooth = choices.get("smooth", True)
+    meshes: list[bpy.types.Mesh] = []
+    try:
+        for seed, _, _, shape in shapes:
+            compute = partial(standing, *shape)
+            meshes.append((yield from mesh_in_pieces(f"ONet {seed}", compute, smooth)))
+        scene = scene_of(scene_name)
+    except BaseException:
+        discard(meshes)
+        raise
     view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     old = replaceable(bpy.data.objects.get(replaces)) if replaces else None
     made: list[bpy.types.Object] = []
-    shapes = split_meshes(answer)
-    for seed, where, latent, (vertices, faces) in zip(
-        seeds, grid_places(len(seeds), spacing), answer.arrays["latents"], shapes, strict=True
-    ):
-        if not len(faces):
-            continue
-        name = f"ONet {seed}"
-        mesh = scene_io.make_mesh(
-            name, scene_io.on_floor(vertices), faces, smooth=choices.get("smooth", True)
-        )
+    for (seed, where, latent, _), mesh in zip(shapes, meshes, strict=True):
         if old is not None:
             scene_io.replace_mesh(old, mesh)
             item, old = old, None
         else:
             matrix = Matrix.Translation(scene.cursor.location + where)
-            item = scene_io.add_object(name, mesh, matrix, scene, view_layer)
+            item = scene_io.add_object(f"ONet {seed}", mesh, matrix, scene, view_layer)
         kept = item.onet
         kept.kind, kept.model = "NONE", answer.values["model"]
         kept.chosen_model, kept.source = params["model"], f"seed {seed}"
@@ -93,6 +106,14 @@ def place(
         item.select_set(True, view_layer=view_layer)
     view_layer.objects.active = made[0]
     return made
+
+
+def scene_of(name: str) -> bpy.types.Scene:
+    """The scene of that name; raises InputError where it is gone."""
+    scene = bpy.data.scenes.get(name)
+    if scene is None:
+        raise InputError(f"The scene {name} is gone, so its shapes have no place.")
+    return scene
 
 
 def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:

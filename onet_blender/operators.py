@@ -19,12 +19,14 @@ from onet_core.errors import Cancelled, OnetError
 from . import activity, engine_session, reconstruction, trial
 from .activity import Activity
 from .morph import steps as morph_steps
+from .pieces import Gradual, Pieces, all_at_once
+from .preparation import Preparation
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, describe, runtime
 from .trial import Trial
 
-SECONDS_BETWEEN_POLLS = 0.1
+SECONDS_BETWEEN_POLLS = 0.05
 
 
 class WorkerOperator:
@@ -37,6 +39,7 @@ class WorkerOperator:
     adds_object = True
 
     _activity: Activity
+    _concluding: Gradual[str] | None
 
     def start(self, context: bpy.types.Context) -> Task:
         """Hands the work to the worker; raises OnetError."""
@@ -46,6 +49,11 @@ class WorkerOperator:
         """Uses the answer and returns what to tell the user; raises OnetError."""
         raise AssertionError("each operator has its own")
 
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        """`finish`; operators that would hold the interface up for long have pieces instead."""
+        yield None
+        return self.finish(context, answer)
+
     @classmethod
     def owner(cls) -> str:
         """The operator at whose button the panel shows progress and outcome."""
@@ -54,7 +62,8 @@ class WorkerOperator:
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Waits for the answer."""
         try:
-            return self._conclude(context, self.start(context))
+            answer = self.start(context).result()
+            return self._conclude(all_at_once(self.finish_in_pieces(context, answer)))
         except OnetError as error:
             return self._refuse(error)
 
@@ -71,7 +80,7 @@ class WorkerOperator:
             return self._refuse(error)
         manager = context.window_manager
         timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
-        self._activity = activity.begin(self.owner(), job, timer)
+        self._activity, self._concluding = activity.begin(self.owner(), job, timer), None
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -91,19 +100,34 @@ class WorkerOperator:
             self._activity.stage = "Ready: leave the edit mode"
             activity.redraw()
             return {"PASS_THROUGH"}
-        activity.end()
         try:
-            return self._conclude(context, self._activity)
+            if self._concluding is None:
+                answer = self._activity.result()
+                self._concluding = Gradual(self.finish_in_pieces(context, answer))
+            if self._activity.cancelling:
+                raise Cancelled()
+            if not self._concluding.step():
+                return {"PASS_THROUGH"}
         except OnetError as error:
+            self._stop()
             return self._refuse(error)
+        except BaseException:
+            self._stop()
+            raise
+        activity.end()
+        return self._conclude(self._concluding.result)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: its window is closed, or another file is opened."""
         self._activity.cancel()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._concluding is not None:
+            self._concluding.close()
         activity.end()
 
-    def _conclude(self, context: bpy.types.Context, work: Task | Activity) -> set[str]:
-        told = self.finish(context, work.result())
+    def _conclude(self, told: str) -> set[str]:
         activity.tell(self.owner(), told)
         self.report({"INFO"}, told)
         return {"FINISHED"}
@@ -117,18 +141,15 @@ class WorkerOperator:
 class MeshOperator(WorkerOperator):
     """An operator whose answer is a mesh."""
 
-    _request: Request
+    _preparation: Preparation[Request]
 
-    def request(self, context: bpy.types.Context) -> Request:
+    def request(self, context: bpy.types.Context) -> Pieces[Request]:
         """What to ask for, from the operator's properties; raises OnetError."""
         raise AssertionError("each operator has its own")
 
     def start(self, context: bpy.types.Context) -> Task:
-        self._request = self.request(context)
-        return reconstruction.start(self._request)
-
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        return reconstruction.summary(reconstruction.place(context, self._request, answer), answer)
+        self._preparation = Preparation(self.request(context), reconstruction.start)
+        return self._preparation
 
     def fill(self, choices: dict[str, Any]) -> None:
         """See `fill`."""

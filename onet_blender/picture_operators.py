@@ -7,10 +7,12 @@ from typing import Any
 import bpy
 
 from onet_core.engine.client import Answer, Job
+from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError, OnetError
 
 from . import engine_session, pictures
 from .operators import WorkerOperator
+from .preparation import Preparation
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 
@@ -29,15 +31,17 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
         cls.poll_message_set("Open a picture first")
         return False
 
-    def start(self, context: bpy.types.Context) -> Job:
+    def start(self, context: bpy.types.Context) -> Preparation[Arrays]:
         choices = context.scene.onet
         image = choices.picture
         if image is None:
             raise InputError("No picture is chosen: open one in the panel first.")
-        arrays = {"pixels": pictures.picture_pixels(image)}
-        if choices.mask is not None:
-            arrays["mask"] = pictures.mask_pixels(choices.mask)
-        return engine_session.client(runtime()).start("look", {"name": image.name}, arrays)
+        name = image.name
+
+        def start(arrays: Arrays) -> Job:
+            return engine_session.client(runtime()).start("look", {"name": name}, arrays)
+
+        return Preparation(pictures.arrays_in_pieces(image, choices.mask), start)
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> str:
         pictures.show_seen(answer.arrays["seen"])

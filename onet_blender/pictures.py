@@ -13,7 +13,11 @@ import bpy.utils.previews
 import numpy as np
 from numpy.typing import NDArray
 
+from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+
+from .pieces import Pieces, all_at_once, in_background
+from .scene_io import srgb
 
 # What was removed from a picture, by the worker's names, in words.
 BACKGROUNDS = {
@@ -46,28 +50,58 @@ def assert_readable(image: bpy.types.Image) -> None:
         raise InputError(f"The picture {image.name} has no pixels: is its file still there?")
 
 
+def pixels_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
+    """`picture_pixels` for large pictures: only the copying is Blender's."""
+    assert_readable(image)
+    (width, height), channels, is_float = image.size, image.channels, image.is_float
+    # Memory that nobody has written to yet takes longer to be had than to be filled.
+    memory = in_background(lambda: np.full(width * height * channels, 0, np.float32))
+    yield memory
+    values = memory.result()
+    if len(image.pixels) != len(values):
+        raise InputError(f"The picture {image.name} has changed: try again.")
+    image.pixels.foreach_get(values)
+    found = in_background(lambda: _as_bytes(values.reshape(height, width, channels), is_float))
+    yield found
+    return found.result()
+
+
+def _as_bytes(values: NDArray[np.float32], is_float: bool) -> NDArray[np.uint8]:
+    """Blender's pixels (H, W, channels), which begin with the lowest row, as `picture_pixels`."""
+    height, width, channels = values.shape
+    values = np.nan_to_num(values[::-1])
+    colour, alpha = values[..., :3], np.ones((height, width, 1), dtype=np.float32)
+    if channels < 3:  # grey, perhaps with alpha
+        colour = np.repeat(values[..., :1], 3, axis=2)
+    if channels in (2, 4):
+        alpha = np.clip(values[..., -1:], 0, 1)
+    if is_float:
+        # Scene linear and multiplied with alpha; a viewer would show it as sRGB.
+        colour = srgb(colour / np.where(alpha > 0, alpha, np.float32(1)))
+    return np.rint(np.clip(np.concatenate([colour, alpha], axis=2), 0, 1) * 255).astype(np.uint8)
+
+
 def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
     """The pixels (H, W, 4) of an image, sRGB with straight alpha, first row on top.
 
     Raises what `assert_readable` raises.
     """
-    assert_readable(image)
-    width, height = image.size
-    values = np.empty(width * height * image.channels, dtype=np.float32)
-    image.pixels.foreach_get(values)
-    # Blender's first row is the lowest.
-    values = np.nan_to_num(values.reshape(height, width, image.channels)[::-1])
-    colour, alpha = values[..., :3], np.ones((height, width, 1), dtype=np.float32)
-    if image.channels < 3:  # grey, perhaps with alpha
-        colour = np.repeat(values[..., :1], 3, axis=2)
-    if image.channels in (2, 4):
-        alpha = np.clip(values[..., -1:], 0, 1)
-    if image.is_float:
-        # Scene linear and multiplied with alpha; a viewer would show it as sRGB.
-        colour = np.clip(colour / np.where(alpha > 0, alpha, 1), 0, 1)
-        curved = 1.055 * colour ** (1 / 2.4) - 0.055
-        colour = np.where(colour <= 0.0031308, colour * 12.92, curved)
-    return np.rint(np.clip(np.concatenate([colour, alpha], axis=2), 0, 1) * 255).astype(np.uint8)
+    return all_at_once(pixels_in_pieces(image))
+
+
+def mask_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
+    """`mask_pixels` for large pictures."""
+    pixels = yield from pixels_in_pieces(image)
+    mask = in_background(lambda: _as_mask(pixels))
+    yield mask
+    return mask.result()
+
+
+def _as_mask(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels[..., 3].min() < 250:
+        return pixels[..., 3]
+    # The luma of sRGB.
+    return np.rint(pixels[..., :3] @ [0.2126, 0.7152, 0.0722]).astype(np.uint8)
 
 
 def mask_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
@@ -75,11 +109,15 @@ def mask_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
 
     Raises what `picture_pixels` raises.
     """
-    pixels = picture_pixels(image)
-    if pixels[..., 3].min() < 250:
-        return pixels[..., 3]
-    # The luma of sRGB.
-    return np.rint(pixels[..., :3] @ [0.2126, 0.7152, 0.0722]).astype(np.uint8)
+    return all_at_once(mask_in_pieces(image))
+
+
+def arrays_in_pieces(image: bpy.types.Image, mask: bpy.types.Image | None) -> Pieces[Arrays]:
+    """What the worker gets of a picture and its mask. Raises what `picture_pixels` raises."""
+    arrays = {"pixels": (yield from pixels_in_pieces(image))}
+    if mask is not None:
+        arrays["mask"] = yield from mask_in_pieces(mask)
+    return arrays
 
 
 def picture_of(item: bpy.types.Object | None) -> bpy.types.Image | None:

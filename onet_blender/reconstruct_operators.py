@@ -14,6 +14,7 @@ from . import activity, reconstruction
 from .mesh_settings import SETTINGS, MeshSettings, settings_of
 from .model_list import AUTOMATIC, model_items
 from .operators import MeshOperator, is_object_mode
+from .pieces import Pieces
 from .properties import INPUT_KINDS
 from .reconstruction import Request, assert_replaceable
 from .registration import register_classes, unregister_classes
@@ -82,8 +83,10 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             return {"CANCELLED"}
         return super().execute(context)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        made = reconstruction.place(context, self._request, answer)
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        made = yield from reconstruction.place_in_pieces(
+            context, self._preparation.prepared, answer
+        )
         self.target = made.name
         return reconstruction.summary(made, answer)
 
@@ -139,7 +142,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
     def kind_of_input(self) -> str:
         return str(self.kind)
 
-    def request(self, context: bpy.types.Context) -> Request:
+    def request(self, context: bpy.types.Context) -> Pieces[Request]:
         panel = context.scene.onet
         self.fill({"kind": panel.input_kind})
         if self.kind == panel.input_kind:
@@ -163,7 +166,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
             mask = bpy.data.images.get(self.mask)
             if self.mask and mask is None:
                 raise InputError(f"There is no image {self.mask}: choose the mask again.")
-            return reconstruction.request_from_picture(
+            return reconstruction.prepare_picture(
                 image, context.scene, self.params(), choices, self.target, mask
             )
         if self.source:
@@ -173,7 +176,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         if item is None:
             raise InputError("No object is chosen: select one, or name it in the panel.")
         depsgraph = context.evaluated_depsgraph_get()
-        return reconstruction.request_from_object(
+        return reconstruction.prepare_object(
             item, self.kind, depsgraph, self.params(), choices, self.target
         )
 
@@ -208,7 +211,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         item = bpy.data.objects.get(self.target)
         return item.onet.kind if item is not None else ""
 
-    def request(self, context: bpy.types.Context) -> Request:
+    def request(self, context: bpy.types.Context) -> Pieces[Request]:
         item = bpy.data.objects.get(self.target) if self.target else context.active_object
         if item is None:
             raise InputError(f"There is no object {self.target}.")
@@ -217,7 +220,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         chosen = panel.input_kind == kept.kind and panel.model != AUTOMATIC
         self.fill({"model": panel.model if chosen else kept.chosen_model})
         choices = self.choices(context)
-        return reconstruction.request_again(
+        return reconstruction.prepare_again(
             item, context.evaluated_depsgraph_get(), self.params(), choices
         )
 

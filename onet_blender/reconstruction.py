@@ -1,13 +1,14 @@
 """What the operators do, as plain functions: request -> worker -> new object.
 
-A `Request` is prepared on the main thread from datablocks, computed by the worker, and turned into
-an object by `place`. Nothing in the scene changes before the worker's answer has arrived.
+A `Request` is prepared from datablocks, computed by the worker, and turned into an object by
+`place`; the first and the last in `pieces`, so that a window never stands still. Nothing in the
+scene changes before the worker's answer has arrived.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ from onet_core.errors import InputError
 
 from . import engine_session, scene_io
 from .mesh_settings import SETTINGS
+from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .model_list import AUTOMATIC, NETWORK_KINDS
 from .morph.codes import code_text
-from .pictures import BACKGROUNDS, mask_pixels, picture_pixels, show_seen
+from .pictures import BACKGROUNDS, arrays_in_pieces, show_seen
+from .pieces import Pieces, all_at_once, in_background
 from .runtime import runtime
+from .scene_io import Cloud, Surface
 from .viewpoint import camera_turn, straight_turn, without_extremes
 
 # How near to the mesh a point counts as met, as a share of the cloud's longest side.
@@ -112,20 +116,20 @@ def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
     return item
 
 
-def request_from_object(
+def prepare_object(
     item: bpy.types.Object,
     kind: str,
     depsgraph: bpy.types.Depsgraph,
     params: Mapping[str, Any],
     choices: Mapping[str, Any] | None = None,
     replaces: str = "",
-) -> Request:
+) -> Pieces[Request]:
     """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces or volume).
 
     The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
     choices: settings of `MeshSettings`, `colours` and `crop_outliers` among them; replaces: name of
-    the object to give the mesh to. Raises InputError for objects that have no points or faces, are
-    switched off, or flattened by their scale.
+    the object to give the mesh to. The first piece reads all that is Blender's. Raises InputError
+    for objects that have no points or faces, are switched off, or flattened by their scale.
     """
     choices = dict(choices or {})
     evaluated = item.evaluated_get(depsgraph)
@@ -134,82 +138,103 @@ def request_from_object(
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
     params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
-    arrays: Arrays = {}
+    read: Callable[[], Cloud | Surface]
     if kind == "POINTS":
-        cloud = scene_io.world_cloud(item, depsgraph)
-        points, colours = cloud.points, cloud.colours
+        read = scene_io.read_cloud(item, depsgraph)
         params |= {"crop_outliers": choices.get("crop_outliers", False), "fit": SHARE_OF_SIZE}
     elif kind == "VOXELS":
-        take = scene_io.volume_surface if item.type == "VOLUME" else scene_io.world_surface
-        surface = take(item, depsgraph)
-        points, colours = surface.vertices, surface.colours
-        arrays["faces"] = surface.triangles
+        take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
+        read = take(item, depsgraph)
     else:
         raise InputError("A picture was asked for, but an object was given.")
-    if not np.isfinite(points).all():
-        raise InputError(f"{item.name} has coordinates that are not finite (NaN or infinite).")
-    seen = without_extremes(points) if choices.get("crop_outliers") else points
-    turn = straight_turn(matrix, seen)
-    turned_back = scene_io.transformed(points, turn.T)  # its inverse
-    arrays["points" if kind == "POINTS" else "vertices"] = turned_back
-    if colours is not None and choices.get("colours"):
-        arrays["colours"] = colours
+    name, scene = item.name, depsgraph.scene.name
+
+    def arrays_and_turn() -> tuple[Arrays, NDArray[np.float64]]:
+        found = read()
+        points = found.points if isinstance(found, Cloud) else found.vertices
+        if not np.isfinite(points).all():
+            raise InputError(f"{name} has coordinates that are not finite (NaN or infinite).")
+        seen = without_extremes(points) if choices.get("crop_outliers") else points
+        turn = straight_turn(matrix, seen)
+        turned_back = scene_io.transformed(points, turn.T)  # its inverse
+        if isinstance(found, Cloud):
+            arrays: Arrays = {"points": turned_back}
+        else:
+            arrays = {"vertices": turned_back, "faces": found.triangles}
+        if found.colours is not None and choices.get("colours"):
+            arrays["colours"] = found.colours
+        return arrays, turn
+
+    prepared = in_background(arrays_and_turn)
+    yield prepared
+    arrays, turn = prepared.result()
     return Request(
         "reconstruct",
         params,
-        depsgraph.scene.name,
+        scene,
         kind,
-        name=f"{item.name} (ONet)",
-        source=item.name,
+        name=f"{name} (ONet)",
+        source=name,
         arrays=arrays,
         matrix=matrix,
-        overlays=item.name,
+        overlays=name,
         turn=turn,
         replaces=replaces,
         choices=choices,
     )
 
 
-def request_from_picture(
+def prepare_picture(
     image: bpy.types.Image,
     scene: bpy.types.Scene,
     params: Mapping[str, Any],
     choices: Mapping[str, Any] | None = None,
     replaces: str = "",
     mask: bpy.types.Image | None = None,
-) -> Request:
+) -> Pieces[Request]:
     """A mesh one unit large that stands at the 3D cursor.
 
     choices: settings of `MeshSettings`; with the pose CAMERA its front looks towards the active
     camera. mask: white where the object is. Raises InputError without pixels or camera.
     """
     choices = dict(choices or {})
-    arrays: Arrays = {"pixels": picture_pixels(image)}
-    if mask is not None:
-        arrays["mask"] = mask_pixels(mask)
     place = Matrix.Translation(scene.cursor.location)
     if choices.get("pose") == "CAMERA":
         place @= camera_turn(scene)
+    name, scene_name, mask_name = image.name, scene.name, mask.name if mask is not None else ""
+    arrays = yield from arrays_in_pieces(image, mask)
     return Request(
         "reconstruct",
-        {**params, "kind": "image", "name": image.name},
-        scene.name,
+        {**params, "kind": "image", "name": name},
+        scene_name,
         "IMAGE",
-        name=f"{Path(image.name).stem} (ONet)",
-        source=image.name,
+        name=f"{Path(name).stem} (ONet)",
+        source=name,
         arrays=arrays,
         matrix=place,
         replaces=replaces,
-        choices={**choices, "mask": mask.name if mask is not None else ""},
+        choices={**choices, "mask": mask_name},
     )
 
 
-def request_again(
+def request_from_object(
+    item: bpy.types.Object,
+    kind: str,
+    depsgraph: bpy.types.Depsgraph,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any] | None = None,
+    replaces: str = "",
+) -> Request:
+    """`prepare_object` at once."""
+    return all_at_once(prepare_object(item, kind, depsgraph, params, choices, replaces))
+
+
+def prepare_again(
     item: bpy.types.Object,
     depsgraph: bpy.types.Depsgraph,
     params: Mapping[str, Any],
     choices: Mapping[str, Any],
-) -> Request:
+) -> Pieces[Request]:
     """The mesh of an object that was reconstructed, anew with other settings.
 
     Raises InputError for other objects, and where what it was made from is gone.
@@ -218,11 +243,9 @@ def request_again(
     kept = item.onet
     if kept.kind == "IMAGE" and kept.picture is not None:
         scene = depsgraph.scene.original
-        return request_from_picture(kept.picture, scene, params, choices, item.name, kept.mask)
+        return prepare_picture(kept.picture, scene, params, choices, item.name, kept.mask)
     if kept.kind in ("POINTS", "VOXELS") and kept.source_object is not None:
-        return request_from_object(
-            kept.source_object, kept.kind, depsgraph, params, choices, item.name
-        )
+        return prepare_object(kept.source_object, kept.kind, depsgraph, params, choices, item.name)
     raise InputError(f"{kept.source}, which {item.name} was made from, is gone.")
 
 
@@ -244,35 +267,27 @@ def compute(request: Request, on_progress: Progress | None = None) -> Answer:
     return start(request).result(on_progress)
 
 
-def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
+def place_in_pieces(
+    context: bpy.types.Context, request: Request, answer: Answer
+) -> Pieces[bpy.types.Object]:
     """Makes the answer an object, selected and active; raises InputError before changing anything.
 
     What changed while the worker was at work is respected: the mesh goes to the scene that it was
     made for, and over its source wherever that is by now.
     """
-    scene = bpy.data.scenes.get(request.scene)
-    if scene is None:
-        raise InputError(f"The scene {request.scene} is gone, so its mesh has no place.")
+    scene_of(request)
+    smooth = request.choices.get("smooth", True)
+    mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
+    try:
+        scene = scene_of(request)
+    except InputError:
+        discard([mesh])
+        raise
     view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
-    vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
     matrix = request.matrix
-    if request.overlays:
-        vertices = scene_io.transformed(vertices, request.turn)
-        vertices = scene_io.into_object_space(vertices, matrix)
-        if matrix.determinant() < 0:
-            faces = faces[:, ::-1]  # a mirrored object shows its faces mirrored back
-        source = bpy.data.objects.get(request.overlays)
-        if source is not None:
-            matrix = source.matrix_world.copy()
-    else:
-        vertices = scene_io.on_floor(vertices)
-    mesh = scene_io.make_mesh(
-        request.name,
-        vertices,
-        faces,
-        answer.arrays.get("colours"),
-        smooth=request.choices.get("smooth", True),
-    )
+    source = bpy.data.objects.get(request.overlays) if request.overlays else None
+    if source is not None:
+        matrix = source.matrix_world.copy()
     made = bpy.data.objects.get(request.replaces) if request.replaces else None
     if made is not None and made.type == "MESH" and made.onet.kind == request.kind:
         if request.overlays:
@@ -282,6 +297,32 @@ def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.t
         made = scene_io.add_object(request.name, mesh, matrix, scene, view_layer)
     _remember(made, request, answer)
     return made
+
+
+def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
+    """`place_in_pieces` at once."""
+    return all_at_once(place_in_pieces(context, request, answer))
+
+
+def scene_of(request: Request) -> bpy.types.Scene:
+    """The scene that its mesh is for; raises InputError where that is gone."""
+    scene = bpy.data.scenes.get(request.scene)
+    if scene is None:
+        raise InputError(f"The scene {request.scene} is gone, so its mesh has no place.")
+    return scene
+
+
+def _arrays(request: Request, answer: Answer) -> MeshArrays:
+    """The worker's mesh in the space of the object that will have it; needs no Blender."""
+    vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
+    if request.overlays:
+        vertices = scene_io.transformed(vertices, request.turn)
+        vertices = scene_io.into_object_space(vertices, request.matrix)
+        if request.matrix.determinant() < 0:
+            faces = faces[:, ::-1]  # a mirrored object shows its faces mirrored back
+    else:
+        vertices = on_floor(vertices)
+    return MeshArrays.of(vertices, faces, answer.arrays.get("colours"))
 
 
 def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
@@ -317,14 +358,20 @@ def summary(made: bpy.types.Object, answer: Answer) -> str:
 
 def findings(made: bpy.types.Object) -> list[str]:
     """What came out about an object and its input, one sentence each, without full stops."""
-    kept, found = made.onet, []
-    if kept.kind == "POINTS" and kept.fit >= 0:
+    kept = made.onet
+    return sentences(kept.kind, kept.fit, kept.left_out, kept.background)
+
+
+def sentences(kind: str, fit: float, left_out: int, background: str) -> list[str]:
+    """`findings`, from what the worker has told; fit: -1 where that is not known."""
+    found = []
+    if kind == "POINTS" and fit >= 0:
         # Rounded down: all is said where it is all.
-        percent = math.floor(100 * kept.fit + 1e-6)
+        percent = math.floor(100 * fit + 1e-6)
         found.append(f"{percent} % of the points lie within {SHARE_OF_SIZE * 100:g} % of the size")
-    if kept.left_out:
-        points = "stray point was" if kept.left_out == 1 else "stray points were"
-        found.append(f"{kept.left_out:,} {points} left out")
-    if kept.background:
-        found.append(BACKGROUNDS[kept.background])
+    if left_out:
+        points = "stray point was" if left_out == 1 else "stray points were"
+        found.append(f"{left_out:,} {points} left out")
+    if background:
+        found.append(BACKGROUNDS[background])
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,30 +40,68 @@ class Surface:
     colours: NDArray[np.uint8] | None = None
 
 
+def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Cloud]:
+    """`world_cloud`, of which what is left to do needs no Blender."""
+    parts: list[tuple[NDArray[np.float32], Matrix, Callable[[], NDArray[np.uint8] | None]]] = []
+    for part, matrix in _parts(item, depsgraph):
+        with _geometry(part) as data:
+            if isinstance(data, bpy.types.Mesh):
+                found, painted = _places(data.attributes, len(data.vertices)), _vertex_colours(data)
+            elif isinstance(data, bpy.types.PointCloud):
+                count = len(data.points)
+                found, painted = _places(data.attributes, count), _painted(data.attributes, count)
+            else:
+                continue
+            if len(found):
+                parts.append((found, matrix.copy(), painted))
+    if not parts:
+        raise InputError(
+            f"{item.name} has no points: choose a mesh or a point cloud that has some."
+        )
+
+    def cloud() -> Cloud:
+        points = [transformed(places, matrix) for places, matrix, _ in parts]
+        colours = [painted() for _, _, painted in parts]
+        return Cloud(np.concatenate(points), _joined(colours, [len(part) for part in points]))
+
+    return cloud
+
+
 def world_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Cloud:
     """The vertices and points of an object, modifiers and instances applied.
 
     Raises InputError where there are none.
     """
-    points, colours = [], []
+    return read_cloud(item, depsgraph)()
+
+
+def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Surface]:
+    """`world_surface`, of which what is left to do needs no Blender."""
+    parts = []
     for part, matrix in _parts(item, depsgraph):
         with _geometry(part) as data:
-            if isinstance(data, bpy.types.Mesh):
-                found = column(data.vertices, "co", 3, np.float32)
-                painted = _vertex_colours(data)
-            elif isinstance(data, bpy.types.PointCloud):
-                found = column(data.points, "co", 3, np.float32)
-                painted = _painted(data.attributes, len(found))
-            else:
+            if not isinstance(data, bpy.types.Mesh):
                 continue
-            if len(found):
-                points.append(transformed(found, matrix))
-                colours.append(painted)
-    if not points:
-        raise InputError(
-            f"{item.name} has no points: choose a mesh or a point cloud that has some."
+            corners, loops = _triangles(data)
+            if len(corners):
+                places = _places(data.attributes, len(data.vertices))
+                parts.append(
+                    (places, matrix.copy(), corners, _corner_colours(data, corners, loops))
+                )
+    if not parts:
+        raise InputError(f"{item.name} has no faces: choose a mesh that has some.")
+
+    def surface() -> Surface:
+        starts = np.cumsum([0, *(len(places) for places, *_ in parts[:-1])], dtype=np.int32)
+        triangles = [part[2] + start for start, part in zip(starts, parts, strict=True)]
+        colours = [painted() for *_, painted in parts]
+        return Surface(
+            np.concatenate([transformed(places, matrix) for places, matrix, *_ in parts]),
+            np.concatenate(triangles),
+            _joined(colours, [len(part) for part in triangles]),
         )
-    return Cloud(np.concatenate(points), _joined(colours, [len(part) for part in points]))
+
+    return surface
 
 
 def world_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Surface:
@@ -71,33 +109,13 @@ def world_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Sur
 
     Raises InputError where there are none.
     """
-    vertices, triangles, colours, count = [], [], [], 0
-    for part, matrix in _parts(item, depsgraph):
-        with _geometry(part) as data:
-            if not isinstance(data, bpy.types.Mesh):
-                continue
-            data.calc_loop_triangles()
-            found = column(data.loop_triangles, "vertices", 3, np.int32)
-            if len(found):
-                places = column(data.vertices, "co", 3, np.float32)
-                vertices.append(transformed(places, matrix))
-                triangles.append(found + np.int32(count))
-                colours.append(_corner_colours(data))
-                count += len(places)
-    if not triangles:
-        raise InputError(f"{item.name} has no faces: choose a mesh that has some.")
-    return Surface(
-        np.concatenate(vertices),
-        np.concatenate(triangles),
-        _joined(colours, [len(part) for part in triangles]),
-    )
+    return read_surface(item, depsgraph)()
 
 
-def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Surface:
-    """The triangles round what a Volume object holds, modifiers applied.
+def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Surface]:
+    """`volume_surface`, of which what is left to do needs no Blender.
 
-    Blender's own modifier makes them, on an object that lives as long as this call. Raises
-    InputError where the volume is empty.
+    Blender's own modifier makes the triangles, on an object that lives as long as this call.
     """
     mesh = bpy.data.meshes.new("ONet")
     helper = bpy.data.objects.new("ONet", mesh)
@@ -109,7 +127,7 @@ def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Su
         modifier.resolution_mode = "VOXEL_AMOUNT"
         modifier.voxel_amount = VOXELS_OF_A_VOLUME
         depsgraph.update()
-        return world_surface(helper, depsgraph)
+        return read_surface(helper, depsgraph)
     except InputError as error:
         raise InputError(
             f"The volume {item.name} is empty: is its file still there, and does it have a grid "
@@ -118,6 +136,14 @@ def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Su
     finally:
         bpy.data.objects.remove(helper)
         bpy.data.meshes.remove(mesh)
+
+
+def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Surface:
+    """The triangles round what a Volume object holds, modifiers applied.
+
+    Raises InputError where the volume is empty.
+    """
+    return read_volume(item, depsgraph)()
 
 
 def world_points(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> NDArray[np.float64]:
@@ -167,12 +193,54 @@ def _geometry(part: bpy.types.Object) -> Iterator[Any]:
         yield None
 
 
-def _painted(attributes: Any, count: int) -> NDArray[np.uint8] | None:
+def _places(attributes: Any, count: int) -> NDArray[np.float32]:
+    """The places (count, 3) of vertices or points, copied whole."""
+    places = np.empty((count, 3), dtype=np.float32)
+    if count:
+        attributes["position"].data.foreach_get("vector", places.ravel())
+    return places
+
+
+def _triangles(mesh: bpy.types.Mesh) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
+    """Vertices (F, 3) and loops (F, 3) of the triangles; None for the loops in their order."""
+    if not len(mesh.polygons):
+        return np.empty((0, 3), dtype=np.int32), None
+    corners = np.empty(len(mesh.loops), dtype=np.int32)
+    mesh.attributes[".corner_vert"].data.foreach_get("value", corners)
+    mesh.calc_loop_triangles()
+    if 3 * len(mesh.loop_triangles) == len(corners):
+        return corners.reshape(-1, 3), None  # nothing but triangles
+    loops = column(mesh.loop_triangles, "loops", 3, np.int32)
+    return corners[loops], loops
+
+
+def _read_colours(attribute: Any) -> Callable[[], NDArray[np.float32]]:
+    """Reads the colours (N, 4) of an attribute; what is left to do is to make them sRGB."""
+    if attribute.data_type == "BYTE_COLOR":
+        values = column(attribute.data, "color_srgb", 4, np.float32)
+        return lambda: values
+    # Copied whole, as they are.
+    linear = column(attribute.data, "color", 4, np.float32)
+    return lambda: srgb(linear)
+
+
+def srgb(linear: NDArray[Any]) -> NDArray[Any]:
+    """Scene linear colours as sRGB; alpha, a fourth channel, stays."""
+    curved = linear.copy()
+    colour = np.clip(linear[..., :3], 0, 1)
+    curved[..., :3] = np.where(
+        colour <= 0.0031308, colour * 12.92, 1.055 * colour ** (1 / 2.4) - 0.055
+    )
+    return curved
+
+
+def _painted(attributes: Any, count: int) -> Callable[[], NDArray[np.uint8] | None]:
     """The colours (count, 3) of the first attribute of that many colours."""
     for attribute in attributes:
         if attribute.data_type in ("BYTE_COLOR", "FLOAT_COLOR") and len(attribute.data) == count:
-            return _bytes(column(attribute.data, "color_srgb", 4, np.float32))
-    return None
+            read = _read_colours(attribute)
+            return lambda: _bytes(read())
+    return lambda: None
 
 
 def _active_colours(mesh: bpy.types.Mesh) -> Any:
@@ -180,28 +248,40 @@ def _active_colours(mesh: bpy.types.Mesh) -> Any:
     return active if active is not None and active.domain in ("POINT", "CORNER") else None
 
 
-def _vertex_colours(mesh: bpy.types.Mesh) -> NDArray[np.uint8] | None:
+def _vertex_colours(mesh: bpy.types.Mesh) -> Callable[[], NDArray[np.uint8] | None]:
     """(V, 3), of a vertex whose corners differ their mean."""
     active = _active_colours(mesh)
     if active is None:
-        return None
-    values = column(active.data, "color_srgb", 4, np.float32)
-    if active.domain == "CORNER":
-        corner = column(mesh.loops, "vertex_index", 1, np.int32)[:, 0]
-        counts = np.bincount(corner, minlength=len(mesh.vertices))
-        sums = [np.bincount(corner, column_, len(mesh.vertices)) for column_ in values.T]
-        values = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
-    return _bytes(values)
+        return lambda: None
+    read = _read_colours(active)
+    if active.domain == "POINT":
+        return lambda: _bytes(read())
+    count = len(mesh.vertices)
+    corner = np.empty(len(mesh.loops), dtype=np.int32)
+    mesh.attributes[".corner_vert"].data.foreach_get("value", corner)
+
+    def mean() -> NDArray[np.uint8]:
+        counts = np.bincount(corner, minlength=count)
+        sums = [np.bincount(corner, channel, count) for channel in read().T]
+        return _bytes(np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None])
+
+    return mean
 
 
-def _corner_colours(mesh: bpy.types.Mesh) -> NDArray[np.uint8] | None:
-    """(F, 3, 3), of the corners of each triangle."""
+def _corner_colours(
+    mesh: bpy.types.Mesh, corners: NDArray[np.int32], loops: NDArray[np.int32] | None
+) -> Callable[[], NDArray[np.uint8] | None]:
+    """(F, 3, 3), of the corners of each triangle, which are as `_triangles` has them."""
     active = _active_colours(mesh)
     if active is None:
-        return None
-    values = _bytes(column(active.data, "color_srgb", 4, np.float32))
-    which = "vertices" if active.domain == "POINT" else "loops"
-    return values[column(mesh.loop_triangles, which, 3, np.int32)]
+        return lambda: None
+    read = _read_colours(active)
+    if active.domain == "POINT":
+        return lambda: _bytes(read())[corners]
+    if loops is None:
+        return lambda: _bytes(read()).reshape(-1, 3, 3)
+    chosen = loops
+    return lambda: _bytes(read())[chosen]
 
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -221,48 +301,6 @@ def _joined(colours: list[NDArray[np.uint8] | None], counts: list[int]) -> NDArr
     )
 
 
-def make_mesh(
-    name: str,
-    vertices: NDArray[Any],
-    faces: NDArray[Any],
-    colours: NDArray[np.uint8] | None = None,
-    smooth: bool = True,
-) -> bpy.types.Mesh:
-    """A mesh: vertices (V, 3), triangles (F, 3), colours (V, 3) sRGB or None."""
-    mesh = bpy.data.meshes.new(name)
-    fill_mesh(mesh, vertices, faces, smooth)
-    if colours is not None:
-        rgba = np.concatenate([colours, np.full_like(colours[:, :1], 255)], axis=1) / 255
-        attribute = mesh.color_attributes.new("Color", "BYTE_COLOR", "POINT")
-        attribute.data.foreach_set("color_srgb", rgba.astype(np.float32).ravel())
-    return mesh
-
-
-def fill_mesh(
-    mesh: bpy.types.Mesh, vertices: NDArray[Any], faces: NDArray[Any], smooth: bool = True
-) -> None:
-    """Gives an empty mesh vertices (V, 3) and triangles (F, 3)."""
-    mesh.vertices.add(len(vertices))
-    # Written as attributes, arrays are copied whole; by their older names, number by number.
-    positions = mesh.attributes["position"].data
-    positions.foreach_set("vector", np.asarray(vertices, dtype=np.float32).ravel())
-    mesh.loops.add(3 * len(faces))
-    corners = mesh.attributes[".corner_vert"].data
-    corners.foreach_set("value", np.asarray(faces, dtype=np.int32).ravel())
-    mesh.polygons.add(len(faces))
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * len(faces), 3, dtype=np.int32))
-    mesh.update(calc_edges=True)
-    if smooth:
-        mesh.shade_smooth()
-    else:
-        mesh.shade_flat()
-
-
-def on_floor(vertices: NDArray[Any]) -> NDArray[Any]:
-    """Vertices (V, 3) lifted or lowered so that they stand on the plane z = 0."""
-    return vertices - np.array([0, 0, vertices[:, 2].min()], dtype=vertices.dtype)
-
-
 def add_object(
     name: str,
     mesh: bpy.types.Mesh,
@@ -270,22 +308,32 @@ def add_object(
     scene: bpy.types.Scene,
     view_layer: bpy.types.ViewLayer,
 ) -> bpy.types.Object:
-    """A new object with this world transform, the only one that is selected in the view layer.
+    """A new object in the scene, see `put_into_scene`."""
+    made = bpy.data.objects.new(name, mesh)
+    put_into_scene(made, matrix, scene, view_layer)
+    return made
+
+
+def put_into_scene(
+    made: bpy.types.Object,
+    matrix: Matrix,
+    scene: bpy.types.Scene,
+    view_layer: bpy.types.ViewLayer,
+) -> None:
+    """Gives a new mesh object this world transform, the only one selected in the view layer.
 
     It goes into the active collection, or into the scene's own where that is hidden or linked.
     """
     active = view_layer.active_layer_collection
     usable = active.is_visible and not active.exclude and active.collection.is_editable
     home = active.collection if usable else scene.collection
-    made = bpy.data.objects.new(name, mesh)
     home.objects.link(made)
     made.matrix_world = matrix
-    unshear(mesh, matrix)
+    unshear(made.data, matrix)
     for other in view_layer.objects:
         other.select_set(False, view_layer=view_layer)
     made.select_set(True, view_layer=view_layer)
     view_layer.objects.active = made
-    return made
 
 
 def unshear(mesh: bpy.types.Mesh, matrix: Matrix) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import bpy
@@ -13,6 +14,8 @@ from onet_core.engine.client import Answer, Job
 
 from .. import engine_session, reconstruction, scene_io
 from ..generation import split_meshes
+from ..meshes import MeshArrays, discard, mesh_in_pieces, standing
+from ..pieces import Pieces, in_background
 from ..runtime import runtime
 from .codes import code_of
 
@@ -67,15 +70,46 @@ def place_shape_keys(
     view_layer: bpy.types.ViewLayer,
     frames: Sequence[int],
     answer: Answer,
-) -> bpy.types.Object:
+) -> Pieces[list[bpy.types.Object]]:
     """One object with a shape key for each frame; from frame to frame they fade over."""
-    steps = answer.arrays["vertices"]
-    lowest = steps[:, :, 2].min(1)
-    steps = steps - np.stack([0 * lowest, 0 * lowest, lowest], axis=1)[:, None]
-    made = _add(f"{item.name} (baked)", steps[0], answer.arrays["faces"], item, scene, view_layer)
-    for frame, vertices in zip(frames, steps, strict=True):
-        key = made.shape_key_add(name="Basis" if frame == frames[0] else f"Frame {frame}")
-        key.data.foreach_set("co", vertices.ravel())
+    name = f"{item.name} (baked)"
+    made = yield from object_with_keys(name, frames, answer, item.onet.smooth)
+    _show(made, item, scene, view_layer)
+    return [made]
+
+
+def object_with_keys(
+    name: str, frames: Sequence[int], answer: Answer, smooth: bool = True
+) -> Pieces[bpy.types.Object]:
+    """The shapes of a `morph_sequence` that share their faces, as one object in no scene yet."""
+    lowered = in_background(lambda: _on_floor_each(answer.arrays["vertices"]))
+    yield lowered
+    steps = lowered.result()
+    compute = partial(MeshArrays.of, steps[0], answer.arrays["faces"])
+    mesh = yield from mesh_in_pieces(name, compute, smooth)
+    made = bpy.data.objects.new(name, mesh)
+    try:
+        for frame, vertices in zip(frames, steps, strict=True):
+            made.shape_key_add(name="Basis" if frame == frames[0] else f"Frame {frame}")
+            yield None
+            made.data.shape_keys.key_blocks[-1].data.foreach_set("co", vertices.ravel())
+            yield None
+        _fade(made, frames)
+    except BaseException:
+        discard([mesh])  # and the object with it
+        raise
+    return made
+
+
+def _on_floor_each(steps: NDArray[Any]) -> NDArray[np.float32]:
+    """Vertices (N, V, 3) of which each step stands on the plane z = 0."""
+    lowered = np.array(steps, dtype=np.float32)
+    lowered[:, :, 2] -= lowered[:, :, 2].min(1)[:, None]
+    return lowered
+
+
+def _fade(made: bpy.types.Object, frames: Sequence[int]) -> None:
+    """Keys that have one shape key after the other come and go."""
     blocks = made.data.shape_keys.key_blocks
     # Of two neighbours one goes from 1 to 0 while the other comes; the basis is what is left.
     for number in range(1, len(frames)):
@@ -87,7 +121,6 @@ def place_shape_keys(
         for curve in curves_of(made.data.shape_keys):
             for point in curve.keyframe_points:
                 point.interpolation = "LINEAR"
-    return made
 
 
 def place_meshes(
@@ -96,21 +129,26 @@ def place_meshes(
     view_layer: bpy.types.ViewLayer,
     frames: Sequence[int],
     answer: Answer,
-) -> list[bpy.types.Object]:
+) -> Pieces[list[bpy.types.Object]]:
     """One object for each frame, seen from its own frame until that of the next."""
+    meshes: dict[int, bpy.types.Mesh] = {}
+    try:
+        for number, (frame, shape) in enumerate(zip(frames, split_meshes(answer), strict=True)):
+            if len(shape[1]):
+                compute, name = partial(standing, *shape), f"{item.name} {frame}"
+                meshes[number] = yield from mesh_in_pieces(name, compute, item.onet.smooth)
+    except BaseException:
+        discard(list(meshes.values()))
+        raise
     made = []
-    for number, (frame, (vertices, faces)) in enumerate(
-        zip(frames, split_meshes(answer), strict=True)
-    ):
-        if not len(faces):
-            continue
-        name = f"{item.name} {frame}"
-        one = _add(name, scene_io.on_floor(vertices), faces, item, scene, view_layer)
+    for number, mesh in meshes.items():
+        one = bpy.data.objects.new(f"{item.name} {frames[number]}", mesh)
         if number > 0:
             _show_from(one, frames[0] - 1, False)
-        _show_from(one, frame if number > 0 else frames[0] - 1, True)
+        _show_from(one, frames[number] if number > 0 else frames[0] - 1, True)
         if number + 1 < len(frames):
             _show_from(one, frames[number + 1], False)
+        _show(one, item, scene, view_layer)
         made.append(one)
     for one in made:
         one.select_set(True, view_layer=view_layer)
@@ -118,18 +156,16 @@ def place_meshes(
     return made
 
 
-def _add(
-    name: str,
-    vertices: NDArray[Any],
-    faces: NDArray[Any],
+def _show(
+    made: bpy.types.Object,
     item: bpy.types.Object,
     scene: bpy.types.Scene,
     view_layer: bpy.types.ViewLayer,
-) -> bpy.types.Object:
-    mesh = scene_io.make_mesh(name, vertices, faces, smooth=item.onet.smooth)
+) -> None:
+    """Puts a new object where the morph is, with its materials."""
     for material in item.data.materials:
-        mesh.materials.append(material)
-    return scene_io.add_object(name, mesh, item.matrix_world.copy(), scene, view_layer)
+        made.data.materials.append(material)
+    scene_io.put_into_scene(made, item.matrix_world.copy(), scene, view_layer)
 
 
 def _show_from(item: bpy.types.Object, frame: int, visible: bool) -> None:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
 
-from numpy.typing import NDArray
+from ..meshes import MeshArrays
 
 MOST_BYTES = 256 * 2**20
-
-Shape = tuple[NDArray[Any], NDArray[Any]]
-"""Vertices (V, 3) and triangles (F, 3)."""
 
 
 class MeshCache:
@@ -19,24 +15,24 @@ class MeshCache:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._shapes: OrderedDict[Hashable, Shape] = OrderedDict()
+        self._shapes: OrderedDict[Hashable, MeshArrays] = OrderedDict()
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._shapes)
 
-    def get(self, key: Hashable) -> Shape | None:
+    def get(self, key: Hashable) -> MeshArrays | None:
         """The shape of that key, which counts as used now; None where there is none."""
         shape = self._shapes.get(key)
         if shape is not None:
             self._shapes.move_to_end(key)
         return shape
 
-    def put(self, key: Hashable, shape: Shape) -> None:
+    def put(self, key: Hashable, shape: MeshArrays) -> None:
         """Keeps a shape, and lets go of those that were not used for longest."""
         self._drop(key)
         self._shapes[key] = shape
-        self.size += _bytes_of(shape)
+        self.size += shape.nbytes
         while self.size > self._most_bytes:
             self._drop(next(iter(self._shapes)))
 
@@ -48,8 +44,4 @@ class MeshCache:
     def _drop(self, key: Hashable) -> None:
         old = self._shapes.pop(key, None)
         if old is not None:
-            self.size -= _bytes_of(old)
-
-
-def _bytes_of(shape: Shape) -> int:
-    return sum(part.nbytes for part in shape)
+            self.size -= old.nbytes

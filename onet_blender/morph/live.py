@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import Future
 
 import bpy
 
@@ -16,6 +17,7 @@ from onet_core.engine.client import Job
 from onet_core.errors import Cancelled, OnetError
 
 from .. import activity
+from ..meshes import MeshArrays
 from .steps import Step, cache, compute, is_morph, shape_of, show, shows, step_of
 
 OPERATOR = "onet.morph"  # whose panel tells what went wrong
@@ -26,6 +28,8 @@ SECONDS_WHILE_BUSY = 0.1
 # When the sliders of these objects, by name, were moved last.
 _moved: dict[str, float] = {}
 _running: tuple[str, Step, Job] | None = None
+# The mesh of that step, once the worker has answered.
+_shape: Future[MeshArrays] | None = None
 _cancelling = False
 # A render computes its frames in a thread of its own, and the client belongs to one thread.
 rendering = False
@@ -70,10 +74,10 @@ def waiting() -> bool:
 
 def stop() -> None:
     """Forgets all sliders and cancels what is under way."""
-    global _running
+    global _running, _shape
     if _running is not None:
         _running[2].cancel()
-        _running = None
+        _running = _shape = None
     _moved.clear()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
@@ -132,7 +136,7 @@ def _begin(name: str) -> bool:
 
 def _go_on() -> None:
     """Takes in what the worker has said about the step that is under way."""
-    global _running, _cancelling
+    global _running, _shape, _cancelling
     assert _running is not None
     name, step, job = _running
     job.poll()
@@ -146,16 +150,20 @@ def _go_on() -> None:
             job.cancel()
             _cancelling = True
         return
-    _running = None
     try:
-        shape = shape_of(job.result())
+        if _shape is None:
+            _shape = shape_of(job.result())
+        if not _shape.done():
+            return
+        shape, _running, _shape = _shape.result(), None, None
         cache.put(step, shape)
         if item is not None and is_morph(item) and item.mode == "OBJECT":
             show(item, step, shape)
             if activity.message(OPERATOR):
                 activity.tell(OPERATOR, "")
     except Cancelled:
-        return
+        _running = None
     except OnetError as error:
+        _running = None
         _moved.pop(name, None)
         tell(name, error)

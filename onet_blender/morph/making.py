@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import bpy
 from mathutils import Matrix, Vector
@@ -11,7 +12,8 @@ from onet_core.errors import InputError
 
 from .. import scene_io
 from ..generate_choices import SPACING
-from .cache import Shape
+from ..meshes import MeshArrays, mesh_in_pieces
+from ..pieces import Pieces
 from .steps import MORPH, Step
 
 DEFAULT_PREVIEW = 64
@@ -41,19 +43,20 @@ def first_step(items: Sequence[bpy.types.Object], resolution: int, threshold: fl
     return Step(model, codes, 0.0, resolution, threshold)
 
 
-def place(
+def place_in_pieces(
     context: bpy.types.Context,
     scene: bpy.types.Scene,
     names: Sequence[str],
     step: Step,
-    shape: Shape,
+    shape: Future[MeshArrays],
     model: str,
     smooth: bool,
-) -> bpy.types.Object:
+) -> Pieces[bpy.types.Object]:
     """A morph object in front of the objects of these names, selected and active.
 
     model: its name for the user.
     """
+    mesh = yield from mesh_in_pieces("ONet Morph", shape.result, smooth)
     view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     places = [
         bpy.data.objects[name].matrix_world.translation
@@ -62,7 +65,6 @@ def place(
     ] or [scene.cursor.location]
     middle = sum(places, Vector()) / len(places)
     front = Vector((middle.x, min(place.y for place in places) - SPACING, middle.z))
-    mesh = scene_io.make_mesh("ONet Morph", *shape, smooth=smooth)
     made = scene_io.add_object("ONet Morph", mesh, Matrix.Translation(front), scene, view_layer)
     kept = made.onet
     kept.kind, kept.model, kept.chosen_model = MORPH, model, step.model

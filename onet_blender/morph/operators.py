@@ -10,6 +10,7 @@ from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
 
 from ..operators import WorkerOperator, fill, is_object_mode
+from ..pieces import Pieces
 from ..registration import register_classes, unregister_classes
 from . import baking, making
 from .properties import SHAPE_KEYS, BakeChoices
@@ -48,13 +49,15 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
         self._smooth = items[0].onet.smooth
         return self._step.start()
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
         scene = bpy.data.scenes.get(self._scene)
         if scene is None:
             raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
         shape, model = shape_of(answer), answer.values["model"]
-        made = making.place(context, scene, self._names, self._step, shape, model, self._smooth)
-        cache.put(self._step, shape)
+        made = yield from making.place_in_pieces(
+            context, scene, self._names, self._step, shape, model, self._smooth
+        )
+        cache.put(self._step, shape.result())
         return f"{made.name}: a slider through {len(self._names)} shapes"
 
 
@@ -93,10 +96,12 @@ class ONET_OT_update_morph(MorphOperator, bpy.types.Operator):
         self._name, self._step = item.name, step_of(item)
         return self._step.start()
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        item, shape = self.morph(), shape_of(answer)
-        show(item, self._step, shape)
-        cache.put(self._step, shape)
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        shape = shape_of(answer)
+        yield shape
+        item = self.morph()
+        show(item, self._step, shape.result())
+        cache.put(self._step, shape.result())
         return f"{item.name}: {len(item.data.polygons):,} faces"
 
 
@@ -115,13 +120,13 @@ class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
         values = baking.values_at(item, self._frames)
         return baking.start(item, values, self.form == SHAPE_KEYS)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
         item, scene = self.morph(), bpy.data.scenes.get(self._scene)
         if scene is None:
             raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
         view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
         place = baking.place_shape_keys if self.form == SHAPE_KEYS else baking.place_meshes
-        place(item, scene, view_layer, self._frames, answer)
+        yield from place(item, scene, view_layer, self._frames, answer)
         # The morph itself would show through.
         item.hide_render = True
         item.hide_set(True, view_layer=view_layer)

@@ -7,6 +7,7 @@ that a frame looks the same in the viewport, in a render farm, and whatever was 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import bpy
@@ -15,9 +16,11 @@ import numpy as np
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
 
-from .. import engine_session, reconstruction, scene_io
+from .. import engine_session, reconstruction
+from ..meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
+from ..pieces import in_background
 from ..runtime import runtime
-from .cache import MeshCache, Shape
+from .cache import MeshCache
 from .codes import code_of
 
 MORPH = "MORPH"
@@ -84,16 +87,21 @@ def shows(item: bpy.types.Object, step: Step) -> bool:
     return item.onet.morph.shown in (step.digest, full.digest)
 
 
-def shape_of(answer: Answer) -> Shape:
-    """The worker's mesh, standing on the floor."""
-    return scene_io.on_floor(answer.arrays["vertices"]), answer.arrays["faces"]
+def shape_of(answer: Answer) -> Future[MeshArrays]:
+    """The worker's mesh, standing on the floor; of a small one it is there at once."""
+    vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
+    if len(faces) > MOST_FACES_AT_ONCE:
+        return in_background(lambda: standing(vertices, faces))
+    shape: Future[MeshArrays] = Future()
+    shape.set_result(standing(vertices, faces))
+    return shape
 
 
-def compute(step: Step) -> Shape:
+def compute(step: Step) -> MeshArrays:
     """The shape of a step, from the cache or from the worker, which is waited for."""
     shape = cache.get(step)
     if shape is None:
-        shape = shape_of(step.start().result())
+        shape = shape_of(step.start().result()).result()
         cache.put(step, shape)
     return shape
 
@@ -106,11 +114,11 @@ def assert_showable(item: bpy.types.Object) -> None:
         raise InputError(f"The mesh of {item.name} is linked from another file: make it local.")
 
 
-def show(item: bpy.types.Object, step: Step, shape: Shape) -> None:
+def show(item: bpy.types.Object, step: Step, shape: MeshArrays) -> None:
     """Gives an object the mesh of a step; its materials stay. Raises InputError."""
     assert_showable(item)
     if item.data.users > 1:  # a linked duplicate has a slider of its own
         item.data = item.data.copy()
     item.data.clear_geometry()
-    scene_io.fill_mesh(item.data, *shape, smooth=item.onet.smooth)
+    fill_mesh(item.data, shape, smooth=item.onet.smooth)
     item.onet.morph.shown = step.digest

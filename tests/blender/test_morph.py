@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from onet_blender import engine_session, scene_io
+from onet_blender.meshes import MeshArrays
 from onet_blender.morph import baking, handlers, live, steps
 from onet_blender.morph.cache import MeshCache
 from onet_blender.morph.codes import code_of, code_text
@@ -131,7 +132,7 @@ def test_scrubbing_back_asks_the_worker_for_nothing(
 
 
 def test_the_cache_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
-    shape = (np.zeros((10, 3), np.float32), np.zeros((10, 3), np.int32))  # 240 bytes
+    shape = MeshArrays(np.zeros((10, 3), np.float32), np.zeros((10, 3), np.int32))  # 240 bytes
     cache = MeshCache(most_bytes=700)
     for key in "ab":
         cache.put(key, shape)

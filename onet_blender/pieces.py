@@ -1,0 +1,90 @@
+"""Work of Blender's main thread in pieces, between which the interface is drawn.
+
+A piece ends where the generator yields: None, or a `Future` that the next piece has to wait for.
+What needs no Blender is such a future, computed in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, wait
+from typing import Any, Generic, TypeVar
+
+from onet_core.errors import Cancelled
+
+T = TypeVar("T")
+Pieces = Generator[Future[Any] | None, None, T]
+
+# A tick that has taken this long begins no further piece.
+SECONDS_OF_A_TICK = 0.005
+
+
+def in_background(work: Callable[[], T]) -> Future[T]:
+    """Has a thread do what needs no Blender."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # told by the future
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="onet arrays").start()
+    return future
+
+
+def all_at_once(pieces: Pieces[T]) -> T:
+    """Does all pieces, as scripts want it, and returns what comes out."""
+    while True:
+        try:
+            waited = next(pieces)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if waited is not None:
+            wait([waited])
+
+
+class Gradual(Generic[T]):
+    """Pieces that a timer does, as many at each tick as fit into it."""
+
+    def __init__(self, pieces: Pieces[T]) -> None:
+        self._pieces = pieces
+        self._waited: Future[Any] | None = None
+        self._result: T | None = None
+        self.done = False
+
+    def step(self) -> bool:
+        """Goes on; whether all is done. Raises what a piece raises, which is the end of it all.
+
+        Raises Cancelled where a step back has taken away what the pieces were at work on.
+        """
+        start = time.perf_counter()
+        while not self.done and (self._waited is None or self._waited.done()):
+            try:
+                self._waited = next(self._pieces)
+            except StopIteration as end:
+                self._result = end.value
+                self.done = True
+            except ReferenceError as error:
+                raise Cancelled() from error
+            if time.perf_counter() - start > SECONDS_OF_A_TICK:
+                break
+        return self.done
+
+    @property
+    def result(self) -> T:
+        """What came out."""
+        assert self.done
+        return self._result  # type: ignore[return-value]
+
+    def wait(self, seconds: float) -> None:
+        """Waits for what the next piece needs."""
+        if self._waited is not None:
+            wait([self._waited], seconds)
+
+    def close(self) -> None:
+        """Ends it before its end; what was half made is taken away."""
+        self._pieces.close()
