@@ -21,11 +21,16 @@ from mathutils import Matrix
 
 from onet_core.engine.client import Answer, EngineClient, Job
 from onet_core.engine.protocol import Arrays
-from onet_core.errors import EngineError, OnetError
+from onet_core.errors import EngineError, InputError, OnetError
 
 from . import reconstruction, scene_io
-from .batch_options import COMMANDS, STEPS_AFTER_SIMPLIFYING, expand, parse
+from .batch_options import COMMANDS, expand, parse
+from .coloured_files import has_colours, with_colours
+from .meshes import make_mesh
+from .morph.baking import bake_frames, object_with_keys
+from .pieces import all_at_once
 from .runtime import RUNTIME_VARIABLE, Runtime, describe, runtime
+from .viewpoint import camera_turn
 
 # What is looked for in a folder: what `onet_core.inputs.load`, which lives in the runtime, reads.
 PICTURES = ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .tga .ppm .pgm"
@@ -34,19 +39,33 @@ MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
 SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
 SECONDS_BETWEEN_POLLS = 0.05
 LONGEST_NAME = 40
+AT_SOURCE, ON_FLOOR, MIDDLE_OF_FLOOR = "AT_SOURCE", "ON_FLOOR", "MIDDLE_OF_FLOOR"
+NO_TURN = Matrix()
 # Files whose vertical is y, brought upright the way Blender's importers do.
 Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 
 
 @dataclass(frozen=True)
 class Task:
-    """One call of the worker whose mesh becomes one file."""
+    """One call of the worker whose mesh becomes one file.
+
+    coloured: whether Blender reads the file `path` of the params, when its turn comes; frames: of
+    the shapes of a `morph_sequence`.
+    """
 
     name: str
     target: Path
     method: str
     params: dict[str, Any]
     arrays: Arrays = field(default_factory=dict)
+    coloured: bool = False
+    frames: tuple[int, ...] = ()
+
+    def start(self, client: EngineClient) -> Job:
+        """Hands it to a worker; raises OnetError."""
+        if self.coloured:
+            return client.start(self.method, *with_colours(self.params))
+        return client.start(self.method, self.params, self.arrays)
 
 
 @dataclass
@@ -66,7 +85,9 @@ def export_blend(path: Path) -> None:
 # glTF and OBJ are y-up by convention, and Blender's exporters turn the scene accordingly.
 EXPORTERS: dict[str, Callable[[Path], object]] = {
     "glb": lambda path: bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB"),
-    "obj": lambda path: bpy.ops.wm.obj_export(filepath=str(path), export_materials=False),
+    "obj": lambda path: bpy.ops.wm.obj_export(
+        filepath=str(path), export_materials=False, export_colors=True
+    ),
     "ply": lambda path: bpy.ops.wm.ply_export(filepath=str(path)),
     "stl": lambda path: bpy.ops.wm.stl_export(filepath=str(path)),
     "blend": export_blend,
@@ -90,28 +111,45 @@ def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
     return targets
 
 
-def build_scene(name: str, answer: Answer, smooth: bool = True, floor: bool = False) -> None:
+def build_scene(
+    name: str, answer: Answer, smooth: bool = True, place: str = AT_SOURCE, turn: Matrix = NO_TURN
+) -> None:
     """An empty file with the result as its only object, upright. The preferences stay.
 
-    floor: whether it stands in the middle of the floor instead of where its source is.
+    place: AT_SOURCE, ON_FLOOR (lifted or lowered), or MIDDLE_OF_FLOOR; turn: about the world's z.
     """
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    mesh = scene_io.make_mesh(
-        name,
-        answer.arrays["vertices"],
-        answer.arrays["faces"],
-        answer.arrays.get("colours"),
-        smooth,
-    )
+    vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
+    mesh = make_mesh(name, vertices, faces, answer.arrays.get("colours"), smooth)
     if answer.values["up_axis"] == "y":
         mesh.transform(Y_UP_TO_BLENDER)
-    if floor:
+    if place != AT_SOURCE:
         places = scene_io.column(mesh.vertices, "co", 3, np.float32)
         low, high = places.min(0), places.max(0)
-        middle = (low + high) / 2
-        mesh.transform(Matrix.Translation((-middle[0], -middle[1], -low[2])))
+        x, y, _ = (low + high) / 2 if place == MIDDLE_OF_FLOOR else (0, 0, 0)
+        mesh.transform(turn @ Matrix.Translation((-x, -y, -low[2])))
     made = bpy.data.objects.new(name, mesh)
     bpy.context.scene.collection.objects.link(made)
+
+
+def build_animation(name: str, answer: Answer, frames: Sequence[int], smooth: bool = True) -> None:
+    """`build_scene` of the shapes of a `morph_sequence`, as shape keys that follow each other."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    made = all_at_once(object_with_keys(name, frames, answer, smooth))
+    bpy.context.scene.collection.objects.link(made)
+
+
+def build(task: Task, answer: Answer, options: Any) -> None:
+    """Makes the scene of a task's answer. What has no source with a place, a picture's result or an
+    invented shape, stands on the floor, as when the panel makes it."""
+    name, smooth = task.target.stem, not options.flat
+    if task.frames:
+        build_animation(name, answer, task.frames, smooth)
+        return
+    is_picture = "seen" in answer.arrays
+    place = ON_FLOOR if is_picture or task.method != "reconstruct" else AT_SOURCE
+    turn = options.turn if is_picture else NO_TURN
+    build_scene(name, answer, smooth, MIDDLE_OF_FLOOR if options.floor else place, turn)
 
 
 def export(target: Path, form: str) -> None:
@@ -140,9 +178,11 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
         asked = {**params, "path": str(path.resolve()), "kind": options.kind}
         asked["up_axis"] = options.up
         asked["crop_outliers"] = options.crop_outliers
+        asked["fit"] = reconstruction.SHARE_OF_SIZE
         if path.stem in masks:
             asked["mask"] = str(masks[path.stem])
-        tasks.append(Task(path.name, target, "reconstruct", asked))
+        coloured = not options.no_colours and options.kind != "image" and has_colours(path)
+        tasks.append(Task(path.name, target, "reconstruct", asked, coloured=coloured))
     return tasks
 
 
@@ -168,6 +208,13 @@ def morph_tasks(
         codes.append(client.call("latent", {**params, "seed": seed}).arrays["latent"])
     joined = {"codes": np.stack(codes)}
     name = "-".join(map(str, options.seeds))
+    if options.form == "shape-keys":
+        scene = bpy.context.scene
+        frames = bake_frames(scene.frame_start, scene.frame_end, options.steps)
+        positions = [number / (len(frames) - 1) for number in range(len(frames))]
+        asked = {**params, "positions": positions, "shared": True}
+        target = options.output / f"morph-{name}.{options.format}"
+        return [Task(target.stem, target, "morph_sequence", asked, joined, frames=tuple(frames))]
     return [
         Task(
             f"step {number}",
@@ -183,28 +230,35 @@ def morph_tasks(
 def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) -> list[Outcome]:
     """Does the tasks, one at a time with each client, and tells how far it is.
 
-    options: format, flat, floor. A task that fails is told and left out. Only Blender's own part,
-    writing the file, runs in this thread. Raises EngineError where no worker can be had.
+    options: format, flat, floor, turn. A task that fails is told and left out. Only Blender's own
+    part, reading and writing files, runs in this thread. Raises EngineError where no worker can be
+    had.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(tasks))[::-1]
     busy: dict[EngineClient, tuple[int, Job]] = {}
 
+    def head(number: int) -> str:
+        return f"[{len(outcomes) + 1}/{len(tasks)}] {tasks[number].name}"
+
+    def fail(number: int, error: OnetError) -> None:
+        print(f"{head(number)}: FAILED: {error}", flush=True)
+        outcomes[number] = Outcome(tasks[number].name, "failed")
+
     def conclude(number: int, job: Job) -> None:
         task = tasks[number]
-        head = f"[{len(outcomes) + 1}/{len(tasks)}] {task.name}"
         try:
             answer = job.result()
-            build_scene(task.target.stem, answer, not options.flat, options.floor)
+            build(task, answer, options)
             export(task.target, options.format)
         except OnetError as error:
-            outcomes[number] = Outcome(task.name, "failed")
-            print(f"{head}: FAILED: {error}", flush=True)
+            fail(number, error)
             return
         seconds = sum(answer.values["seconds"].values())
         count = len(answer.arrays["faces"])
+        told = [f"{count:,} faces in {seconds:.1f} s", *what_came_out(answer)]
+        print(f"{head(number)} -> {task.target}: {'. '.join(told)}", flush=True)
         outcomes[number] = Outcome(task.name, task.target.name, count, seconds)
-        print(f"{head} -> {task.target}: {count:,} faces in {seconds:.1f} s", flush=True)
 
     while waiting or busy:
         for client in clients:
@@ -216,10 +270,20 @@ def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) ->
                     conclude(number, job)
             if client not in busy and waiting:
                 number, task = waiting.pop()
-                busy[client] = (number, client.start(task.method, task.params, task.arrays))
+                try:
+                    busy[client] = (number, task.start(client))
+                except InputError as error:
+                    fail(number, error)
         if busy and not any(job.done for _, job in busy.values()):
             time.sleep(SECONDS_BETWEEN_POLLS)
     return [outcomes[number] for number in range(len(tasks))]
+
+
+def what_came_out(answer: Answer) -> list[str]:
+    """What the panel tells about a result, in its words."""
+    values = answer.values
+    fit, background = values.get("fit", -1.0), values.get("background") or ""
+    return reconstruction.sentences("POINTS", fit, values.get("left_out", 0), background)
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -262,14 +326,16 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
     """The exit status; the clients that are started go to `clients`. Raises OnetError."""
     # Asked once: what follows opens one empty file after the other.
     chosen = runtime()
+    options.turn = NO_TURN
+    if command == "reconstruct" and options.pose == "camera":
+        options.turn = camera_turn(bpy.context.scene)
     chosen = Runtime(
         options.runtime or chosen.python, options.device or chosen.device, chosen.folders
     )
-    polish = STEPS_AFTER_SIMPLIFYING if options.faces else 0
     params = reconstruction.options(
         options.model,
         resolution=options.resolution,
-        refinement_steps=polish if options.refine is None else options.refine,
+        refinement_steps=options.refine,
         faces=options.faces,
         threshold=options.threshold,
         device=chosen.device,

@@ -11,6 +11,7 @@ from typing import Any
 
 from onet_core.errors import OnetError
 
+from .properties import QUALITY_SETTINGS
 from .runtime import RUNTIME_VARIABLE
 
 COMMANDS = {
@@ -19,6 +20,8 @@ COMMANDS = {
     "morph": "Makes the shapes on the way between invented ones.",
 }
 FORMATS = ("blend", "glb", "obj", "ply", "stl")
+# Those that keep shape keys and their animation.
+ANIMATED_FORMATS = ("blend", "glb")
 # What simplifying takes away, polishing wins back; a mesh that keeps all faces it hardly improves.
 STEPS_AFTER_SIMPLIFYING = 30
 
@@ -39,6 +42,12 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
         add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
         add("--masks", "folder with a mask for each picture, by the same name", type=Path)
         add("--crop-outliers", "leave out points far from all others", action="store_true")
+        add("--no-colours", "leave out the colours of the files (PLY, OBJ)", action="store_true")
+        pose = (
+            "what pictures become stands on the floor: floor, the front towards the front view; "
+            "camera, towards the camera of the file that Blender has open"
+        )
+        add("--pose", pose, choices=["floor", "camera"], default="floor")
     if command == "generate":
         add("--seed", "the first shape's number (0)", type=natural, default=0)
         add("--count", "how many shapes (1)", type=positive, default=1)
@@ -46,16 +55,25 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
         add("--seeds", "the numbers of two or more shapes", type=natural, nargs="+", default=[])
         add("--steps", "how many shapes on the way, both ends included (10)", type=steps,
             default=10)  # fmt: skip
+        form = "meshes: a file for each shape; shape-keys: one file with a mesh that moves"
+        add("--form", form, choices=["meshes", "shape-keys"], default="meshes")
     add("--output", "folder for the results", type=Path)
     add("--format", "kind of the results (glb)", choices=FORMATS, default="glb")
     add("--model", "name of a model or a weights file", default="")
-    add("--resolution", "cells along an axis (128)", type=int, default=128)
+    qualities = ", ".join(
+        f"{name.lower()} is --resolution {preset['resolution']} "
+        f"--refine {preset['refinement_steps']}"
+        for name, preset in QUALITY_SETTINGS.items()
+    )
+    add("--quality", f"as in the panel: {qualities}", choices=[*map(str.lower, QUALITY_SETTINGS)],
+        default="standard")  # fmt: skip
+    add("--resolution", "cells along an axis; else by --quality", type=int)
     add("--threshold", "lower gives fatter shapes", type=float, default=0.0)
     add("--faces", "simplify to about this many faces", type=natural, default=0)
-    polish = f"polishing steps ({STEPS_AFTER_SIMPLIFYING} with --faces, else 0)"
+    polish = f"polishing steps; else by --quality, at least {STEPS_AFTER_SIMPLIFYING} with --faces"
     add("--refine", polish, type=natural)
-    add("--floor", "stand the results on the floor, instead of where their sources are",
-        action="store_true")  # fmt: skip
+    add("--floor", "stand the results in the middle of the floor, instead of where their sources "
+        "are", action="store_true")  # fmt: skip
     add("--flat", "show the faces instead of shading smooth", action="store_true")
     add("--overwrite", "make results again that are there already", action="store_true")
     add("--part", "K/N: only every N-th result, from the K-th on, for one of N machines", type=part,
@@ -114,8 +132,17 @@ def parse(command: str, arguments: Sequence[str], program: str) -> argparse.Name
     for name, value in wanted.items():
         if not value:
             parser.error(f"--{name} is missing")
-    if command == "morph" and len(options.seeds) < 2:
-        parser.error("--seeds: a morph needs two shapes or more")
+    if command == "morph":
+        if len(options.seeds) < 2:
+            parser.error("--seeds: a morph needs two shapes or more")
+        if options.form == "shape-keys" and options.format not in ANIMATED_FORMATS:
+            parser.error(f"--format: only {' and '.join(ANIMATED_FORMATS)} can hold shape keys")
+    preset = QUALITY_SETTINGS[options.quality.upper()]
+    if options.resolution is None:
+        options.resolution = preset["resolution"]
+    if options.refine is None:
+        polish = STEPS_AFTER_SIMPLIFYING if options.faces else 0
+        options.refine = max(polish, preset["refinement_steps"])
     return options
 
 

@@ -27,6 +27,8 @@ if str(ROOT) not in sys.path:
 import bpy  # noqa: E402
 
 import onet_blender  # noqa: E402
+from onet_blender import batch_job, engine_session  # noqa: E402
+from onet_blender.runtime import runtime  # noqa: E402
 
 RUNTIME = os.environ.get("ONET_RUNTIME_PYTHON", "")
 
@@ -87,6 +89,24 @@ def registered() -> Iterator[None]:
     assert addon_utils.enable("onet_blender", default_set=True) is onet_blender
     yield
     addon_utils.disable("onet_blender", default_set=True)
+
+
+class SharedClient:
+    """The session's worker, for batches: each would start one of its own and end it."""
+
+    def __init__(self, python: Path) -> None:
+        self._client = engine_session.client(runtime())
+        assert self._client.python == Path(python)
+        self.start, self.call = self._client.start, self._client.call
+
+    def close(self) -> None:
+        """It goes on for the next test."""
+
+
+@pytest.fixture
+def shared_worker(runtime_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has batches use the worker of the other tests, where its start and end are not the point."""
+    monkeypatch.setattr(batch_job, "EngineClient", SharedClient)
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,7 @@ def imported_bounds() -> tuple[np.ndarray, np.ndarray]:
     return corners.min(0), corners.max(0)
 
 
+@pytest.mark.usefixtures("shared_worker")
 @pytest.mark.parametrize("form", ["glb", "obj", "ply", "stl", "blend"])
 def test_one_bad_file_is_skipped_and_told(
     folder: Path, models: Path, form: str, capsys: pytest.CaptureFixture
@@ -94,6 +95,7 @@ def test_one_bad_file_is_skipped_and_told(
     np.testing.assert_allclose(high - low, 0.6 * 4, atol=0.05)
 
 
+@pytest.mark.usefixtures("shared_worker")
 def test_all_fine_is_zero(folder: Path, models: Path) -> None:
     (folder / "broken.ply").unlink()
     assert run(folder, models) == 0
@@ -145,6 +147,7 @@ def test_as_a_script(folder: Path, models: Path, runtime_python: str) -> None:
     assert (folder.parent / "out" / "scan.glb").exists()
 
 
+@pytest.mark.usefixtures("shared_worker")
 def test_output_that_cannot_be_written_is_told(
     folder: Path, models: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -173,6 +176,7 @@ def test_looks_for_what_the_library_reads(runtime_python: str) -> None:
     assert set(batch_job.SUFFIXES) == set(done.stdout.split())
 
 
+@pytest.mark.usefixtures("shared_worker")
 def test_blocky_model_comes_back_upright(models: Path, tmp_path: Path) -> None:
     """A y-up file (OBJ): what is up in the file is up in Blender, and comes back up in a file."""
     (tmp_path / "in").mkdir()

@@ -67,6 +67,7 @@ def test_patterns_jobs_and_resuming(
     assert "1 of 1 files done" in told
 
 
+@pytest.mark.usefixtures("shared_worker")
 def test_job_file(scans: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job = scans / "job.json"
     job.write_text(json.dumps({
@@ -93,6 +94,7 @@ def test_job_file(scans: Path, models: Path, capsys: pytest.CaptureFixture[str])
         batch_options.read_job(scans / "none.json")
 
 
+@pytest.mark.usefixtures("shared_worker")
 def test_generate_and_morph(models: Path, tmp_path: Path) -> None:
     shared = ["--output", str(tmp_path), "--format", "ply", "--resolution", "16",
               "--model", str(models / "cube_seed.safetensors")]  # fmt: skip
@@ -169,6 +171,7 @@ def test_a_worker_that_dies_costs_one_file(
     assert "a.npy: FAILED: The worker process stopped unexpectedly" in told
 
 
+@pytest.mark.usefixtures("shared_worker")
 @pytest.mark.parametrize("suffix", [".npy", ".xyz"])
 def test_strays_are_left_out_and_results_stand_on_the_floor(
     models: Path, tmp_path: Path, suffix: str
