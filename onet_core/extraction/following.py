@@ -23,7 +23,7 @@ from .mise import OUTSIDE
 from .sparse_grid import MISSING, SparseGrid, indices_of
 
 Evaluate = Callable[[Tensor], Tensor]
-"""Grid indices (n, 3) -> logits (n,) in full precision."""
+"""Grid indices (n, 3) -> logits (n,)."""
 
 
 def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) -> SparseGrid:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from .field import Field, Progress, logit
 from .following import follow
+from .precision import TOLERANCE, rough_error, sharpened
 from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid, keys_of
 from .surface import Extraction, meshed, search, split_resolution
@@ -62,10 +63,12 @@ class InteractiveSurface:
         padding: float = 0.1,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        tolerance: float = TOLERANCE,
     ) -> None:
         self._level = logit(threshold)
         self._resolution_0, self._depth = split_resolution(resolution)
         self._padding, self._device, self._dtype = padding, torch.device(device), dtype
+        self._tolerance = tolerance
         axis = torch.arange(self._resolution_0 + 1, device=self._device) << self._depth
         self._coarse = torch.cartesian_prod(axis, axis, axis)
         self._last: SparseGrid | None = None
@@ -74,7 +77,9 @@ class InteractiveSurface:
     def update(self, field: Field, progress: Progress | None = None) -> Update:
         """The surface of a field. Errors: see `surface.extract`; the next update searches then."""
         report = Report(progress, self._resolution_0, self._depth)
-        rounds = Rounds(field, self._padding, self._device, self._dtype, None, report)
+        rounds = Rounds(
+            field, self._padding, self._device, self._dtype, None, report, self._tolerance
+        )
         last, self._last = self._last, None
         resolution = self._resolution_0 << self._depth
         coarse = rounds.at(self._coarse, resolution, self._level, 0)
@@ -98,7 +103,10 @@ class InteractiveSurface:
         missing = grid.place(keys) < 0
         values = self._last_coarse[turned][missing]
         grid, _ = grid.joined(keys[missing], values, torch.zeros_like(missing[missing]))
-        grid = follow(grid, rounds.on(grid.resolution), grid.place(keys))
+        is_rough = rounds.tolerance > 0
+        grid = follow(grid, rounds.on(grid.resolution, is_rough), grid.place(keys))
+        if is_rough:
+            grid = sharpened(grid, rounds, rough_error(grid, rounds), root_steps=0)
         self._drop_unseen(grid, coarse)
         return grid
 

@@ -8,14 +8,15 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .field import Field, PreparedField, Progress, evaluate, grid_to_box
+from .field import EXACT_BAND, Field, PreparedField, Progress, evaluate, grid_to_box
 from .following import Evaluate
 
 
 class Rounds:
     """Evaluates a field at grid points; counts, times and reports it.
 
-    evaluations: how many points each round asked for; seconds: by stage.
+    evaluations: how many points each round asked for; seconds: by stage; are_rough: whether the
+    field has a faster way in half precision; tolerance: see `surface.extract`, 0 where it has none.
     """
 
     def __init__(
@@ -26,9 +27,12 @@ class Rounds:
         dtype: torch.dtype,
         batch_points: int | None,
         report: Report,
+        tolerance: float,
     ) -> None:
         self.device, self.dtype, self.report = torch.device(device), dtype, report
-        self.are_rough = isinstance(field, PreparedField) and field.is_rough_faster
+        is_rough_faster = isinstance(field, PreparedField) and field.is_rough_faster
+        self.tolerance = tolerance if is_rough_faster else 0.0
+        self.are_rough = is_rough_faster
         self.evaluations: list[int] = []
         self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}
         self.padding = padding
@@ -41,10 +45,12 @@ class Rounds:
         resolution: int,
         level: float | None = None,
         halvings: int | None = None,
+        exact_band: float = EXACT_BAND,
     ) -> Tensor:
         """Logits (n,) at grid indices (n, 3), which may lie between grid points.
 
-        level: see `field.evaluate`; halvings: of the coarse grid, as the resolution's for progress.
+        level, exact_band: see `field.evaluate`; halvings: of the coarse grid, as the resolution's
+        for progress.
         """
         self.report.start_round(len(indices), resolution, halvings)
         points = grid_to_box(indices, resolution, self.padding, self.dtype).to(self.device)
@@ -53,6 +59,7 @@ class Rounds:
             self._field,
             points,
             level=level,
+            exact_band=exact_band,
             batch_points=self._batch_points,
             progress=self.report.advance,
         )
@@ -60,8 +67,10 @@ class Rounds:
         self.lap("network")
         return logits
 
-    def on(self, resolution: int) -> Evaluate:
-        """The function of grid indices that `follow` needs."""
+    def on(self, resolution: int, is_rough: bool) -> Evaluate:
+        """The function of grid indices that `follow` needs; is_rough: wherever that is faster."""
+        if is_rough:
+            return partial(self.at, resolution=resolution, level=0.0, exact_band=0.0)
         return partial(self.at, resolution=resolution)
 
     def lap(self, name: str) -> None:

@@ -27,7 +27,8 @@ class SparseGrid:
     """Some points of a grid of `resolution` cells along each axis of the box.
 
     keys: (n,) int64, sorted, see `keys_of`; values: (n,) logits; is_known: (n,), whether a value is
-    the field's own in full precision, or else only an estimate; level: what lies above is inside.
+    the field's own, as precise as it is wanted, or else only an estimate; level: what lies above is
+    inside.
     """
 
     resolution: int
@@ -186,6 +187,10 @@ class SparseGrid:
         unknown = torch.zeros_like(values, dtype=torch.bool)
         grid = SparseGrid(self.resolution, self.level, self.keys[chosen], values, unknown)
         return grid.with_border()
+
+    def forget_values(self) -> None:
+        """Makes all values estimates but those around the box."""
+        self.is_known = self.is_beyond(self.indices())
 
     def with_border(self) -> SparseGrid:
         """Gives the points around the grid their value; returns this grid."""

@@ -163,29 +163,6 @@ def test_root_steps_leave_what_is_cut_off_at_the_box() -> None:
     assert is_closed_manifold(half_space.mesh.faces)
 
 
-class Rough:
-    """A field that is off by a hundredth where `rough` may be used, as half precision is."""
-
-    is_rough_faster = True
-
-    def __call__(self, points: Tensor) -> Tensor:
-        return torus(points)
-
-    def rough(self, points: Tensor) -> Tensor:
-        return torus(points) + 0.1 * torch.sin(1e4 * points.sum(-1))
-
-    def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        raise AssertionError("nobody asks this field for gradients")
-
-
-@pytest.mark.parametrize("resolution", [31, 64, 128])
-def test_half_precision_does_not_reach_the_vertices(resolution: int) -> None:
-    rough = extract(Rough(), resolution=resolution, batch_points=10**7)
-    exact = extract(torus, resolution=resolution, batch_points=10**7)
-    assert np.array_equal(rough.mesh.vertices, exact.mesh.vertices)
-    assert np.array_equal(rough.mesh.faces, exact.mesh.faces)
-
-
 def ball_with_rod(points: Tensor) -> Tensor:
     """The rod, half as thick as a cell of the coarse grid, lies between that grid's points."""
     x, y, z = points.unbind(-1)

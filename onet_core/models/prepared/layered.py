@@ -61,7 +61,9 @@ class LayeredField(PreparedField):
     def _rough(self, points: Tensor) -> Tensor:
         if self._rough_dtype is None:
             return self._logits(points)
-        x = activate(map_points(points, *self._first), self._slope).to(self._rough_dtype)
+        x = activate(map_points(points, *self._first), self._slope)
+        # The first layer reads the positions themselves, for which eight bits are too few.
+        x = activate(self._layers[0](x), self._slope).to(self._rough_dtype)
         for layer in self._rough_layers:
             x = activate(layer(x), self._slope)
         return functional.linear(x.float(), *self._out).squeeze(-1)
@@ -80,8 +82,9 @@ class LayeredField(PreparedField):
 
     @cached_property
     def _rough_layers(self) -> list[Layer]:
+        """All but the first."""
         dtype = self._rough_dtype
-        return [Layer(layer.weight.to(dtype), layer.bias.to(dtype)) for layer in self._matrices]
+        return [Layer(layer.weight.to(dtype), layer.bias.to(dtype)) for layer in self._matrices[1:]]
 
     @cached_property
     def _transposed(self) -> list[Layer]:
