@@ -6,7 +6,7 @@ import bpy
 
 from . import activity
 from .generation import replaceable
-from .model_list import AUTOMATIC, about_listed
+from .model_list import about_chosen
 from .panel import OnetPanel, characters, draw_work, split_column
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
@@ -26,8 +26,7 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         choices = context.scene.onet
         column = split_column(layout)
         column.prop(choices, "generator")
-        if choices.generator != AUTOMATIC:
-            draw_text(column, about_listed(choices.generator), characters(context))
+        draw_text(column, about_chosen("NONE", choices.generator), characters(context))
         row = column.row(align=True)
         row.prop(choices, "seed")
         # Blender has no dice among its icons.

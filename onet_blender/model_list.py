@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import zlib
 
-from onet_core.models.catalogue import ModelEntry, list_models
+from bpy.app.translations import pgettext_iface
+
+from onet_core.models.catalogue import DEFAULTS, ModelEntry, list_models
 from onet_core.models.description import ModelDescription
 
 from .runtime import runtime
@@ -13,6 +15,8 @@ from .runtime import runtime
 AUTOMATIC = "AUTO"
 NETWORK_KINDS = {"IMAGE": "image", "POINTS": "points", "VOXELS": "voxels", "NONE": "none"}
 SECONDS_BETWEEN_LISTINGS = 2.0
+# In the panel; the menu's tooltips tell all.
+MOST_CATEGORIES = 4
 
 # identifier, name, description, icon, number
 Item = tuple[str, str, str, str, int]
@@ -59,10 +63,39 @@ def about_model(described: ModelDescription) -> str:
     return f"Learned from: {known}. Licence: {described.licence or 'unknown'}"
 
 
-def about_listed(name: str) -> str:
-    """`about_model` of a model by its name, empty where it is not listed."""
-    described = [entry.description for entry in listed_models() if entry.name == name]
-    return about_model(described[0]) if described and described[0] is not None else ""
+def about_chosen(kind: str, chosen: str) -> str:
+    """What the panel tells of the chosen model for this kind of input, translated.
+
+    chosen: its name, or AUTOMATIC for the one that would be taken, which is then named. Empty where
+    there is none.
+    """
+    wanted = taken_automatically(kind) if chosen == AUTOMATIC else chosen
+    found = next((entry for entry in listed_models() if entry.name == wanted), None)
+    if found is None or found.description is None:
+        return ""
+    described = found.description
+    known = ", ".join(described.categories[:MOST_CATEGORIES]) or pgettext_iface("anything")
+    more = len(described.categories) - MOST_CATEGORIES
+    if more > 0:
+        known = pgettext_iface("{some} and {count} more").format(some=known, count=more)
+    told = pgettext_iface("Learned from: {known}. Licence: {licence}").format(
+        known=known, licence=described.licence or pgettext_iface("unknown")
+    )
+    if chosen == AUTOMATIC:
+        title = described.title or found.name
+        told = f"{pgettext_iface('Takes {model}').format(model=title)}. {told}"
+    return told
+
+
+def taken_automatically(kind: str) -> str:
+    """The name of the model that the worker takes where none is chosen, empty for none."""
+    wanted = NETWORK_KINDS[kind]
+    names = [
+        entry.name
+        for entry in listed_models()
+        if entry.description is not None and entry.description.input_kind == wanted
+    ]
+    return DEFAULTS[wanted] if DEFAULTS[wanted] in names else next(iter(names), "")
 
 
 def stable_number(name: str) -> int:

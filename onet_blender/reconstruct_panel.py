@@ -6,7 +6,7 @@ import bpy
 
 from . import activity, pictures
 from .mesh_settings import SETTINGS_OF_KIND, settings_of
-from .model_list import AUTOMATIC, about_listed
+from .model_list import about_chosen
 from .panel import OnetPanel, characters, draw_missing_runtime, draw_work, split_column
 from .properties import SOURCE_TYPES
 from .reconstruction import chosen_object, findings
@@ -37,8 +37,8 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
             if name != "colours":
                 column.prop(choices, name)
         column.prop(choices, "model")
-        if choices.model != AUTOMATIC:
-            draw_text(column, about_listed(choices.model), characters(context))
+        about = about_chosen(choices.input_kind, choices.model)
+        draw_text(column, about, characters(context))
         column.prop(choices, "quality")
         obstacle = what_is_missing(context)
         if obstacle:

@@ -175,6 +175,11 @@ GERMAN = {
     "Choose a model folder in the preferences first": "Erst in den Einstellungen einen "
     "Modellordner wählen",
     "There is no clipboard without a window": "Ohne Fenster gibt es keine Zwischenablage",
+    "Learned from: {known}. Licence: {licence}": "Gelernt aus: {known}. Lizenz: {licence}",
+    "{some} and {count} more": "{some} und {count} weiteren",
+    "Takes {model}": "Nimmt {model}",
+    "anything": "allem",
+    "unknown": "unbekannt",
     "Background: left out by the mask": "Hintergrund: durch die Maske weggelassen",
     "Background: transparent": "Hintergrund: durchsichtig",
     "Background: plain, removed": "Hintergrund: einfarbig, entfernt",

@@ -17,6 +17,7 @@ import pytest
 import onet_blender
 from onet_blender import activity, file_operators, menus, model_list, properties, translations
 from onet_blender.runtime import Runtime
+from onet_core.models.catalogue import default_model
 
 OWN_MODULES = ("reconstruct_operators", "picture_operators", "file_operators", "menus",
                "reconstruct_panel", "operators", "generate_operators", "generate_panel", "panel",
@@ -192,9 +193,23 @@ def test_an_original_checkpoint_is_imported(
 def test_a_model_tells_its_licence(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_list, "runtime", lambda: Runtime(None, "auto", (models,)))
     model_list.forget_listing()
-    assert model_list.about_listed("cube_points").startswith("Learned from: anything. Licence:")
-    assert model_list.about_listed("no such model") == ""
+    told = model_list.about_chosen("POINTS", "cube_points")
+    assert told == "Learned from: anything. Licence: unknown"
+    assert model_list.about_chosen("POINTS", "no such model") == ""
     model_list.forget_listing()
+
+
+@pytest.mark.parametrize("kind", model_list.NETWORK_KINDS)
+def test_the_model_that_would_be_chosen_tells_its_licence(kind: str, runtime_python: str) -> None:
+    """The same that the worker takes."""
+    taken = default_model(model_list.NETWORK_KINDS[kind])
+    assert model_list.taken_automatically(kind) == taken.name
+    assert taken.description is not None
+    told = model_list.about_chosen(kind, model_list.AUTOMATIC)
+    assert told.startswith(f"Takes {taken.description.title}. Learned from: ")
+    assert told.endswith(f"Licence: {taken.description.licence}")
+    named = model_list.about_chosen(kind, taken.name)
+    assert told == f"Takes {taken.description.title}. {named}"
 
 
 # Other languages
