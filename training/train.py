@@ -44,6 +44,7 @@ from .datasets.shapenet import ShapeDataset
 from .export import export_checkpoint, read_checkpoint
 from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining
+from .quiet import quiet_lightning
 
 Tensors = Sequence[Tensor]
 
@@ -136,11 +137,29 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
     if knows_shapes_by_index(config):
         module.latents = ShapeLatents(shapes, module.network.z_dim)
     if settings.compile:
+        assert_compiler()
         module.loss = torch.compile(module.loss)  # type: ignore[method-assign]
     if settings.initial_weights:
         network, _ = load_weights(Path(settings.initial_weights), torch.device("cpu"))
         module.start_from(network)
     return module
+
+
+def assert_compiler() -> None:
+    """Raises ConfigError where torch.compile has no compiler to work with.
+
+    By compiling a trifle: what is needed depends on the device and on torch's version.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.compiler.reset()
+    try:
+        torch.compile(lambda values: values + 1)(torch.zeros(8, device=device))
+    except RuntimeError as error:  # what all of torch.compile's own errors are
+        reason = str(error).strip().splitlines()[0].rstrip(". ")
+        raise ConfigError(
+            f"training.compile is on, but torch.compile can't work here: {reason}. Install a C++ "
+            "compiler, such as g++, or set training.compile=false."
+        ) from error
 
 
 class SavedAtEnd(Callback):
@@ -299,7 +318,16 @@ def train(config: Config) -> Path:
     lightning.seed_everything(config.training.seed + done, workers=True, verbose=False)
     directory.mkdir(parents=True, exist_ok=True)
     config.save(directory / CONFIG_FILE)
-    trainer.fit(module, training, validation, ckpt_path=last if done else None, weights_only=True)
+    try:
+        trainer.fit(
+            module, training, validation, ckpt_path=last if done else None, weights_only=True
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise OnetError(
+            f"Training stopped because {error.filename or directory} could not be used: {reason}. "
+            f"The same command goes on from the last checkpoint in {directory}."
+        ) from error
     weights = directory / "weights.safetensors"
     if trainer.is_global_zero:
         export_checkpoint(Path(best.best_model_path or last), config, weights)
@@ -315,6 +343,7 @@ def main(config: str, overrides: Sequence[str]) -> None:
     OVERRIDES change single values: section.key=value.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    quiet_lightning()
     try:
         click.echo(train(load_config(config, overrides)))
     except OnetError as error:

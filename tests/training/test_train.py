@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -306,6 +308,39 @@ def test_durations_as_words() -> None:
         "10 min",
         "2.0 h",
     ]
+
+
+def test_without_a_compiler_compiling_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, str(tmp_path / "no_compiler")))
+    config = tiny(root, tmp_path / "run", "points", "training.compile=true")
+    with pytest.raises(ConfigError, match=r"no_compiler.*Install a C\+\+ compiler"):
+        train(config)
+
+
+def test_a_full_disk_ends_a_training_in_a_sentence(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tiny(root, tmp_path / "run", "points", "training.max_steps=10"))
+    before = (tmp_path / "run" / "last.ckpt").read_bytes()
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    config = tiny(root, tmp_path / "run")
+    config.save(tmp_path / "tiny.yaml")
+    with monkeypatch.context() as patch:
+        patch.setattr("lightning.fabric.plugins.io.torch_io._atomic_save", full)
+        result = CliRunner().invoke(main, [str(tmp_path / "tiny.yaml")])
+    assert result.exit_code == 2
+    assert "No space left on device" in result.output
+    assert str(tmp_path / "run") in result.output
+    # What was there is whole, and the run goes on from it.
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == before
+    train(config)
+    assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["global_step"] == 20
 
 
 def test_the_batch_is_shared_out(root: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from onet_core.errors import InputError, OnetError
+from onet_core.errors import InputError
 from onet_core.mesh_io import replacing
 
 from ..datasets.files import read_arrays, read_points
@@ -38,11 +38,8 @@ def add_near(folder: Path) -> str:
         bits = near_bits(points, surface)
     except InputError as error:
         return str(error)
-    try:
-        with replacing(folder / NEAR_FILE) as file:
-            np.save(file, bits)
-    except OSError as error:
-        raise OnetError(f"Could not write {folder / NEAR_FILE}: {error.strerror}.") from error
+    with replacing(folder / NEAR_FILE) as file:
+        np.save(file, bits)
     return ""
 
 
