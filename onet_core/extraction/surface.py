@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, NoSurfaceError
 from ..mesh import Mesh
+from .balance import balanced
 from .field import EXACT_BAND, Field, Progress, logit
 from .following import follow
 from .marching_cubes import MINIMUM_FRACTION
@@ -101,6 +102,7 @@ def extract(
     batch_points: int | None = None,
     minimum_fraction: float = MINIMUM_FRACTION,
     root_steps: int = 0,
+    is_balanced: bool = True,
     tolerance: float = TOLERANCE,
     followed_from: int = FOLLOWED_FROM,
     progress: Progress | None = None,
@@ -112,8 +114,11 @@ def extract(
     of edge 1 + padding around the origin. batch_points: see `field.evaluate`. minimum_fraction: see
     `marching_cubes.polygonise`; 0 gives the original's vertices exactly.
     root_steps: how often each vertex is moved along its grid edge to where the field, evaluated at
-    the vertex, says the surface is (regula falsi); each step evaluates every vertex once and brings
-    the mesh to a third of the distance from the field's true surface, or nearer.
+    the vertex, says the surface is (regula falsi); each step evaluates every vertex once.
+    is_balanced: after root steps the vertices are moved off the surface by a hundredth of a cell or
+    so, to the side to which it bulges: then it is the triangles that lie on it on average, see
+    `balance`. Together with one root step that brings the mesh to a third of the distance from the
+    field's true surface.
     tolerance: how far half precision may move the surface, in cells, as the root mean square of its
     errors over the field's slope, where a prepared field computes faster so, see `precision`. 0
     gives float32's values at both ends of every crossed edge. Without a prepared field, or on a
@@ -139,7 +144,13 @@ def extract(
     grid = search(
         rounds, resolution_0, depth, level, followed_from=followed_from, root_steps=root_steps
     )
-    return meshed(grid, rounds, minimum_fraction=minimum_fraction, root_steps=root_steps)
+    return meshed(
+        grid,
+        rounds,
+        minimum_fraction=minimum_fraction,
+        root_steps=root_steps,
+        is_balanced=is_balanced,
+    )
 
 
 def search(
@@ -180,6 +191,7 @@ def meshed(
     *,
     minimum_fraction: float = MINIMUM_FRACTION,
     root_steps: int = 0,
+    is_balanced: bool = True,
 ) -> Extraction:
     """The surface in the cells of a grid, by marching cubes; arguments, errors: see `extract`."""
     edges = crossed_edges(grid)
@@ -191,6 +203,9 @@ def meshed(
     rounds.lap("mise")
     faces = faces_of(grid, edges)
     vertices = _on_edges(grid, edges, fractions)
+    if root_steps and is_balanced:
+        values = grid.values[torch.stack([edges.start, edges.stop])]
+        vertices = balanced(vertices, faces, (values != OUTSIDE).all(dim=0).cpu().numpy())
     vertices = (1 + rounds.padding) * (vertices / grid.resolution - 0.5)
     rounds.lap("marching cubes")
     rounds.report.finish()
