@@ -106,6 +106,12 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(path_type=Path),
     help="Picture that is white (or opaque) where the one input picture shows the object.",
 )
+@click.option(
+    "--symmetry/--no-symmetry",
+    default=True,
+    show_default=True,
+    help="Complete point clouds whose left is like their right by their mirror image.",
+)
 def reconstruct(
     inputs: tuple[Path, ...],
     output: Path,
@@ -285,14 +291,22 @@ def _reconstructor(model: str | Path, device: str) -> Reconstructor:
 
 
 def _settings(
-    resolution: int, threshold: float | None, refine: int | None, faces: int | None
+    resolution: int,
+    threshold: float | None,
+    refine: int | None,
+    faces: int | None,
+    symmetry: bool = True,
 ) -> Settings:
     from .reconstructor import Settings
 
     if refine is None:
         refine = 0 if faces is None else REFINEMENT_STEPS
     return Settings(
-        resolution=resolution, threshold=threshold, refinement_steps=refine, faces=faces
+        resolution=resolution,
+        threshold=threshold,
+        refinement_steps=refine,
+        faces=faces,
+        symmetry=symmetry,
     )
 
 

@@ -29,6 +29,7 @@ from .extraction.simplify import simplify
 from .extraction.surface import extract
 from .inputs.frame import Frame
 from .inputs.observation import KIND_NAMES, Observation
+from .inputs.symmetry import find_mirror_plane
 from .mesh import Mesh
 from .models.catalogue import find_model
 from .models.description import ModelDescription
@@ -58,6 +59,8 @@ class Settings:
     field. seed: which points are taken of a cloud that is larger than the model reads, and where
     the refinement looks. root_steps: how often the vertices are moved to where the field says the
     surface is, see `extraction.surface.extract`; one brings the mesh about three times as near.
+    symmetry: a thin cloud that has a left and a right like each other is completed by its mirror
+    image, see `inputs.symmetry`; models with one global code do not read more points for it.
     """
 
     resolution: int = 128
@@ -67,6 +70,7 @@ class Settings:
     normals: bool = True
     seed: int = 0
     root_steps: int = 0
+    symmetry: bool = True
 
     def __post_init__(self) -> None:
         if self.root_steps < 0:
@@ -87,7 +91,8 @@ class Reconstruction:
     mesh: in the source's frame; frame: network to source; seconds: by stage; evaluations: points
     that went through the network; model: its name; code: what `Reconstructor.decode` makes the same
     shape of, (code_width,), None where the model has no code of one vector; is_followed: whether
-    the surface was found from an earlier one, see `Reconstructor.decode`.
+    the surface was found from an earlier one, see `Reconstructor.decode`; is_mirrored: whether a
+    cloud was completed by its mirror image.
     """
 
     mesh: Mesh
@@ -97,6 +102,7 @@ class Reconstruction:
     model: str
     code: NDArray[np.float32] | None = None
     is_followed: bool = False
+    is_mirrored: bool = False
 
 
 class Reconstructor:
@@ -166,12 +172,13 @@ class Reconstructor:
         run = _Run(settings, progress)
         with memory_errors(self.device), fast_products(self.device):
             with run.stage("encode"):
-                inputs = self._inputs(observation, settings.seed)
+                inputs, is_mirrored = self._inputs(observation, settings)
                 with torch.no_grad():
                     code = self._network.encode_inputs(inputs)  # type: ignore[operator]
             latent = torch.zeros(1, self.z_dim, device=self.device)
             vector = code[0].float().cpu().numpy() if self.code_width else None
-            return self._mesh(code, latent, observation.frame, run, vector)
+            made = self._mesh(code, latent, observation.frame, run, vector)
+            return replace(made, is_mirrored=is_mirrored)
 
     def generate(
         self,
@@ -248,11 +255,16 @@ class Reconstructor:
                 f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}."
             )
 
-    def _inputs(self, observation: Observation, seed: int) -> Tensor:
-        """What the encoder reads, (1, ...) float32 on the device."""
-        data = observation.data
+    def _inputs(self, observation: Observation, settings: Settings) -> tuple[Tensor, bool]:
+        """What the encoder reads, (1, ...) float32 on the device; whether it was mirrored."""
+        data, plane = observation.data, None
         if observation.kind == "points":
-            data = _subsample(data, self._point_limit(), seed)
+            limit = self._point_limit()
+            if settings.symmetry and 2 * len(data) <= limit:
+                plane = find_mirror_plane(data)
+            if plane is not None:
+                data = np.concatenate([data, plane.mirrored(data).astype(np.float32)])
+            data = _subsample(data, limit, settings.seed)
         inputs = torch.from_numpy(np.array(data))[None].to(self.device)
         if observation.kind == "image":
             size = int(self.description.inputs.get("image_size", 224))
@@ -260,7 +272,7 @@ class Reconstructor:
                 inputs = functional.interpolate(
                     inputs, (size, size), mode="bilinear", antialias=True
                 )
-        return inputs
+        return inputs, plane is not None
 
     def _point_limit(self) -> int:
         if self.description.architecture == "occupancy_network":

@@ -104,6 +104,7 @@ def evaluate_network(
         threshold=protocol.threshold,
         normals=False,
         seed=protocol.seed,
+        symmetry=protocol.symmetry,
     )
     if description.input_kind == "none":
         methods = {NETWORK: _rebuilding(reconstructor, network, settings)}
@@ -297,6 +298,12 @@ def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
     show_default=True,
     help="any: input clouds are turned about the vertical by a random angle.",
 )
+@click.option(
+    "--symmetry/--no-symmetry",
+    default=True,
+    show_default=True,
+    help="Let the network complete thin, symmetric clouds by their mirror image.",
+)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--record", is_flag=True, help="Write the means into the weights' description.")
 def main(
@@ -316,6 +323,7 @@ def main(
     missing: float,
     outliers: float,
     turn: str,
+    symmetry: bool,
     device: str,
     record: bool,
 ) -> None:
@@ -333,6 +341,7 @@ def main(
             threshold=threshold,
             seed=seed,
             conditions=Conditions(input_points, noise, missing, outliers, turn),
+            symmetry=symmetry,
         )
         if record and not protocol.is_complete:
             raise InputError("Only the full protocol is recorded: drop --limit and --samples.")

@@ -21,7 +21,7 @@ class Protocol:
     limit: so many shapes only, spread evenly over the split; samples: labelled points and surface
     points per shape (100,000 in the paper); resolution, threshold: of the meshes, the threshold
     None for the model's own; seed: draws inputs, noise and surface samples; conditions: of the
-    point clouds.
+    point clouds; symmetry: whether our network may complete symmetric clouds by their mirror image.
     """
 
     split: str = "test"
@@ -33,6 +33,7 @@ class Protocol:
     threshold: float | None = None
     seed: int = 0
     conditions: Conditions = PLAIN
+    symmetry: bool = True
 
     @property
     def is_complete(self) -> bool:

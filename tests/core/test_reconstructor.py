@@ -88,7 +88,7 @@ def with_network(network, kind, **more) -> Reconstructor:
 
 
 def lopsided_cloud(count=1500) -> np.ndarray:
-    """A torus with a ball beside it: no turn or mirror image of it is the same."""
+    """A torus with a ball beside it: no turn of it is the same, one upright mirror image is."""
     torus = trimesh.creation.torus(1.0, 0.3)
     ball = trimesh.creation.icosphere(radius=0.4)
     ball.apply_translation((1.2, 0.5, 0.7))
@@ -100,7 +100,8 @@ def lopsided_cloud(count=1500) -> np.ndarray:
 def test_the_mesh_lies_over_the_cloud_wherever_that_is(up_axis):
     points = lopsided_cloud() * 7.3 + np.array([1000, -200, 35])
     seen = prepare_points(points, up_axis, "cloud")
-    result = with_network(Skin(), "points").reconstruct(seen, Settings(resolution=40))
+    settings = Settings(resolution=40, symmetry=False)
+    result = with_network(Skin(), "points").reconstruct(seen, settings)
     edge = np.ptp(points, axis=0).max()
     away, _ = cKDTree(points).query(result.mesh.vertices)
     error = np.abs(away / edge - SKIN)
@@ -204,7 +205,7 @@ def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
     cloud = prepare_points(lopsided_cloud(), "z")
     seen = []
     for seed in (0, 0, 1):
-        reconstructor.reconstruct(cloud, Settings(resolution=24, seed=seed))
+        reconstructor.reconstruct(cloud, Settings(resolution=24, seed=seed, symmetry=False))
         seen.append(skin.seen[0].numpy())
     assert seen[0].shape == (300, 3)
     assert len(np.unique(seen[0], axis=0)) == 300
@@ -212,7 +213,7 @@ def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
     np.testing.assert_array_equal(seen[0], seen[1])
     assert not np.array_equal(seen[0], seen[2])
     few = prepare_points(lopsided_cloud(100), "z")
-    reconstructor.reconstruct(few, Settings(resolution=24))
+    reconstructor.reconstruct(few, Settings(resolution=24, symmetry=False))
     np.testing.assert_array_equal(skin.seen[0].numpy(), few.data)
 
 
@@ -368,3 +369,37 @@ def test_root_steps_bring_the_mesh_to_the_surface(interactive: bool) -> None:
     assert off[1] < 0.4 * off[0]
     with pytest.raises(InputError, match="root steps"):
         Settings(root_steps=-1)
+
+
+def mirrored_cloud(half: int = 150) -> np.ndarray:
+    """The skin of half a lump and its mirror image, at x = 0."""
+    points = np.random.default_rng(5).normal(size=(half, 3))
+    points *= 0.3 / np.linalg.norm(points, axis=1, keepdims=True)
+    points[:, 2] += 0.5 * points[:, 1] ** 2 + np.abs(points[:, 0])
+    return np.concatenate([points, points * [-1, 1, 1]])
+
+
+def test_a_symmetric_cloud_is_completed_by_its_mirror_image_unless_that_is_not_wanted():
+    skin = Skin()
+    reconstructor = with_network(skin, "points", inputs={"points": 100})
+    cloud = prepare_points(mirrored_cloud(), "y")
+    made = reconstructor.reconstruct(cloud, Settings(resolution=24))
+    seen = skin.seen[0].numpy()
+    assert made.is_mirrored
+    assert seen.shape == (600, 3)
+    np.testing.assert_array_equal(seen[:300], cloud.data)
+    np.testing.assert_allclose(seen[300:], cloud.data * [-1, 1, 1], atol=1e-6)
+    made = reconstructor.reconstruct(cloud, Settings(resolution=24, symmetry=False))
+    assert not made.is_mirrored
+    np.testing.assert_array_equal(skin.seen[0].numpy(), cloud.data)
+
+
+def test_a_dense_or_lopsided_cloud_is_taken_as_it_is(monkeypatch):
+    skin = Skin()
+    reconstructor = with_network(skin, "points")
+    lopsided = prepare_points(lopsided_cloud(300), "y")
+    assert not reconstructor.reconstruct(lopsided, Settings(resolution=24)).is_mirrored
+    np.testing.assert_array_equal(skin.seen[0].numpy(), lopsided.data)
+    monkeypatch.setattr(module, "MOST_POINTS", 500)
+    dense = prepare_points(mirrored_cloud(), "y")
+    assert not reconstructor.reconstruct(dense, Settings(resolution=24)).is_mirrored
