@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 
+from . import x11_clipboard
 from .pieces import Pieces, all_at_once, in_background
 from .scene_io import srgb
 
@@ -150,11 +151,13 @@ def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, b
 
 
 def pasted(context: bpy.types.Context) -> bpy.types.Image | None:
-    """The clipboard's picture as an image in this file, None where Blender finds none there.
+    """The clipboard's picture as an image in this file, None where there is none."""
+    return _pasted_by_blender(context) or _pasted_on_x11()
 
-    Blender pastes pictures into an image editor only: where there is none, an area is one for a
-    moment.
-    """
+
+def _pasted_by_blender(context: bpy.types.Context) -> bpy.types.Image | None:
+    """Blender pastes pictures into an image editor only: where there is none, an area is one for a
+    moment."""
     editors = _image_editors(context)
     window, area = editors[0] if editors else (context.window, context.window.screen.areas[0])
     kind = area.ui_type
@@ -178,6 +181,25 @@ def pasted(context: bpy.types.Context) -> bpy.types.Image | None:
     return made
 
 
+def _pasted_on_x11() -> bpy.types.Image | None:
+    """The clipboard's picture where Blender has no way to it itself."""
+    content = x11_clipboard.read_png()
+    if content is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="onet-") as folder:
+        path = Path(folder) / "Clipboard.png"
+        path.write_bytes(content)
+        return _packed(path)
+
+
+def _packed(path: Path) -> bpy.types.Image:
+    """A picture's file as an image that needs the file no more."""
+    made = bpy.data.images.load(str(path))
+    made.pack()
+    made.filepath = ""
+    return made
+
+
 def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
     """A copy of the last render, transparent where that is, as an image in this file.
 
@@ -192,10 +214,8 @@ def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
             result.save_render(str(path), scene=scene)
         except RuntimeError as error:
             raise InputError("Nothing has been rendered yet: render first (F12).") from error
-        made = bpy.data.images.load(str(path))
-        made.name = RENDER_NAME
-        made.pack()
-    made.filepath = ""
+        made = _packed(path)
+    made.name = RENDER_NAME
     return made
 
 

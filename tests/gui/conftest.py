@@ -26,6 +26,15 @@ PROGRAMS = {
     "xdotool": "xdotool",
 }
 
+# A checkpoint as the original code writes it.
+MAKE_CHECKPOINT = """
+import sys, torch
+from onet_core.models.build import build_network
+from onet_core.models.description import ModelDescription
+network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 8}, "c_dim": 0, "z_dim": 4}
+made = build_network(ModelDescription("a", "A", "occupancy_network", "none", network))
+torch.save({"model": made.state_dict()}, sys.argv[1])
+"""
 # What `known_models.py` makes for the stories.
 MODELS = ("cube_points", "cube_voxels", "cube_picture", "sized")
 
@@ -69,9 +78,10 @@ def package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with models whose shapes are known."""
+    """A folder with models whose shapes are known, and a checkpoint of the original code."""
     folder = tmp_path_factory.mktemp("models")
     run(sys.executable, ROOT / "tests" / "known_models.py", folder, *MODELS)
+    run(sys.executable, "-c", MAKE_CHECKPOINT, folder / "original.pt")
     return folder
 
 

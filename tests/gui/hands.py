@@ -46,7 +46,7 @@ def ask(**wanted: object) -> Steps:
     """Hands a wish to `outside.py` and waits until it is done."""
     global asked
     unfinished = FOLDER / "unfinished"
-    unfinished.write_text(json.dumps(wanted))
+    unfinished.write_text(json.dumps(wanted, default=str))
     unfinished.rename(FOLDER / f"ask-{asked}.json")
     answer = FOLDER / f"answer-{asked}"
     asked += 1

@@ -1,12 +1,14 @@
 """Hands and eyes for the script inside Blender's window: mouse, keyboard and camera.
 
 Runs beside Blender with DISPLAY and SHOT_DIR set. `inside.py` asks by files: ask-N.json holds a
-list of words for xdotool, or the name of a picture to take; an empty file answer-N says that it is
-done. {"end": true} ends this. Standard library only.
+list of words for xdotool, or the name of a picture to take, or words for `offer.py`, another
+program on the screen; an empty file answer-N says that it is done. {"end": true} ends this.
+Standard library only.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -16,6 +18,18 @@ from pathlib import Path
 
 # The first picture of a new Blender waits for its shaders to be compiled.
 SECONDS_WITHOUT_A_SIGN = 90.0
+OFFER = Path(__file__).resolve().with_name("offer.py")
+
+
+def offer(words: list[object]) -> None:
+    """Another program, which keeps what is in the clipboard, or drops a file and ends."""
+    command = [sys.executable, str(OFFER), *map(str, words)]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    if program.stdout.readline():  # it is ready, and goes on
+        atexit.register(program.kill)
+    elif program.wait() != 0:
+        raise RuntimeError(f"{words} did not work")
 
 
 def main() -> int:
@@ -37,6 +51,8 @@ def main() -> int:
         if "picture" in wanted:
             target = folder / f"{wanted['picture']}.png"
             subprocess.run(["import", "-window", "root", str(target)], check=True)
+        elif "offer" in wanted:
+            offer(wanted["offer"])
         else:
             subprocess.run(["xdotool", *map(str, wanted["xdotool"])], check=True)
         (folder / f"answer-{number}").touch()

@@ -157,6 +157,21 @@ def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
     assert notes["voxels"]["faces"] > 1000
 
 
+def test_what_other_programs_give(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("other_programs")
+
+    assert notes["pasted"] == ["FINISHED"]
+    assert notes["window as before"]
+    assert notes["copy"]["size"] == [64, 48]
+    assert notes["copy"]["packed"]
+    assert notes["copy"]["difference"] < 0.01
+    assert notes["made from the copy"].endswith("(ONet)")
+    assert notes["dropped"] == ["dropped", "dropped (ONet)"]
+    assert notes["converted"] == "The model original is in the model folder."
+    assert "original.safetensors" in notes["models"]
+    assert "original" in notes["offered"]
+
+
 def test_shapes_and_the_slider(sitting: Callable[[str], dict[str, Any]]) -> None:
     notes = sitting("shapes")
 

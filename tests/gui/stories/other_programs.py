@@ -1,0 +1,133 @@
+"""What comes from elsewhere: a picture that was copied, a file that is dropped, a checkpoint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import bpy
+import numpy as np
+from hands import (
+    FOLDER,
+    MODULE,
+    Steps,
+    ask,
+    busy,
+    extension,
+    message,
+    notes,
+    open_tab,
+    picture,
+    press_button,
+    sidebar,
+    use_runtime,
+)
+
+SIZE = (64, 48)
+
+
+def scenario() -> Steps:
+    use_runtime()
+    for item in list(bpy.data.objects):
+        bpy.data.objects.remove(item)
+    yield from open_tab()
+    yield from pasted()
+    yield from dropped()
+    yield from converted()
+    notes["worker"] = extension("engine_session").process_id()
+
+
+def pasted() -> Steps:
+    """Another program has a picture in the clipboard."""
+    path = FOLDER / "copied.png"
+    image = bpy.data.images.new("Copied", *SIZE)
+    pixels = np.ones((SIZE[1], SIZE[0], 4), dtype=np.float32)
+    pixels[12:36, 20:44] = (0.8, 0.1, 0.1, 1)
+    image.pixels.foreach_set(pixels.ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    yield from ask(offer=["clipboard", path])
+    window = bpy.context.window_manager.windows[0]
+    kinds = [area.ui_type for area in window.screen.areas]
+    area, region = sidebar()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        notes["pasted"] = list(bpy.ops.onet.paste_picture())
+    path.unlink()
+    notes["window as before"] = [area.ui_type for area in window.screen.areas] == kinds
+    choices = bpy.context.scene.onet
+    made = choices.picture
+    values = np.empty(4 * made.size[0] * made.size[1], dtype=np.float32)
+    made.pixels.foreach_get(values)
+    notes["copy"] = {
+        "size": list(made.size),
+        "packed": made.packed_file is not None,
+        "difference": float(np.abs(values - pixels.ravel()).max()),
+    }
+    choices.model, choices.quality = "cube_picture", "DRAFT"
+    sidebar()[0].tag_redraw()
+    yield 0.6
+    yield from picture("1-pasted")
+    yield from press_button("onet.reconstruct", 240)
+    yield lambda: not busy() and len(bpy.data.objects) == 1
+    yield 0.3
+    notes["made from the copy"] = bpy.data.objects[0].name
+
+
+def dropped() -> Steps:
+    """Another program drops a scan on the 3D view; of the ways to open it ours is chosen."""
+    path = FOLDER / "dropped.ply"
+    points = np.random.default_rng(1).uniform(-1, 1, (300, 3))
+    header = "ply\nformat ascii 1.0\nelement vertex 300\n"
+    header += "".join(f"property float {axis}\n" for axis in "xyz") + "end_header\n"
+    path.write_text(header + "\n".join(" ".join(map(str, row)) for row in points) + "\n")
+    choices = bpy.context.scene.onet
+    choices.input_kind, choices.model = "POINTS", "cube_points"
+    names = {item.name for item in bpy.data.objects}
+    area, _ = sidebar()
+    top = bpy.context.window_manager.windows[0].height - 1
+    place = int(area.x + area.width / 3), int(top - area.y - area.height / 2)
+    yield from ask(xdotool=["mousemove", *place])
+    yield from ask(offer=["drop", path, *place])
+    yield 1.0
+    yield from picture("2-dropped")
+    # The letter of the menu's line "ONet from File".
+    yield from ask(xdotool=["key", "o"])
+    yield lambda: not busy() and len(bpy.data.objects) == len(names) + 2
+    yield 0.3
+    notes["dropped"] = sorted({item.name for item in bpy.data.objects} - names)
+    yield from picture("3-from-the-drop")
+
+
+def converted() -> Steps:
+    """A checkpoint of the original code, chosen in the file dialog."""
+    folder = FOLDER / "models"
+    folder.mkdir()
+    for path in Path(os.environ["TEST_MODELS"]).glob("*.safetensors"):
+        shutil.copy(path, folder)
+    preferences = bpy.context.preferences
+    preferences.addons[MODULE].preferences.model_folder = str(folder)
+    # In the same window, where the mouse finds it.
+    preferences.view.filebrowser_display_type = "SCREEN"
+    window = bpy.context.window_manager.windows[0]
+    area, region = sidebar()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.onet.import_model("INVOKE_DEFAULT")
+    yield 1.0
+    (browser,) = [area for area in window.screen.areas if area.type == "FILE_BROWSER"]
+    chosen = browser.spaces.active.params
+    chosen.directory = os.environ["TEST_MODELS"].encode()
+    yield 0.5
+    chosen.filename = "original.pt"
+    browser.tag_redraw()
+    yield 0.5
+    yield from picture("4-dialog")
+    yield from ask(xdotool=["mousemove", browser.width // 2, browser.height // 2])
+    yield from ask(xdotool=["key", "Return"])
+    yield lambda: not busy() and message("onet.import_model")
+    notes["converted"] = message("onet.import_model")
+    notes["models"] = sorted(path.name for path in folder.iterdir())
+    notes["offered"] = [item[0] for item in extension("model_list").model_items("NONE")]
+    yield 0.5
+    yield from picture("5-converted")
