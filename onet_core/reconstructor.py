@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +33,8 @@ from .mesh import Mesh
 from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .models.occupancy_network import OccupancyNetwork
-from .models.prepared import prepare
+from .models.prepared import PreparedField, prepare
+from .models.prepared.mirrored import MeanOfMirrored
 from .models.weights import load_weights
 
 Progress = Callable[[str, float], None]
@@ -175,9 +175,15 @@ class Reconstructor:
                 inputs, is_mirrored = self._inputs(observation, settings)
                 with torch.no_grad():
                     code = self._network.encode_inputs(inputs)  # type: ignore[operator]
-            latent = torch.zeros(1, self.z_dim, device=self.device)
+                latent = torch.zeros(1, self.z_dim, device=self.device)
+                field = prepare(self._network, latent, code)
+                # A shape that has a code is the one that the code alone decodes to.
+                if self.description.inputs.get("mirror", False) and not self.code_width:
+                    with torch.no_grad():
+                        other = self._network.encode_inputs(inputs.flip(-1))  # type: ignore[operator]
+                    field = MeanOfMirrored(field, prepare(self._network, latent, other))
             vector = code[0].float().cpu().numpy() if self.code_width else None
-            made = self._mesh(code, latent, observation.frame, run, vector)
+            made = self._mesh(field, observation.frame, run, vector)
             return replace(made, is_mirrored=is_mirrored)
 
     def generate(
@@ -224,10 +230,12 @@ class Reconstructor:
             vector = torch.as_tensor(values, device=self.device)[None]
             if not self._is_generative:
                 z = torch.zeros(1, self.z_dim, device=self.device)
-                return self._mesh(vector, z, Frame.unit("z"), run, values)
+                field = prepare(self._network, z, vector)
+                return self._mesh(field, Frame.unit("z"), run, values)
             with run.stage("encode"), torch.no_grad():
                 features = self._network.encode_inputs(vector)  # type: ignore[operator]
-            return self._mesh(features, vector, Frame.unit("z"), run, values)
+            field = prepare(self._network, vector, features)
+            return self._mesh(field, Frame.unit("z"), run, values)
 
     def latent(self, seed: int) -> NDArray[np.float32]:
         """A sample (z_dim,) of the prior; the same for a seed on every machine and device."""
@@ -281,8 +289,7 @@ class Reconstructor:
 
     def _mesh(
         self,
-        code: Any,
-        latent: Tensor,
+        field: PreparedField,
         frame: Frame,
         run: _Run,
         vector: NDArray[np.float32] | None,
@@ -290,7 +297,6 @@ class Reconstructor:
         settings = run.settings
         threshold = settings.threshold or self.description.threshold
         with run.stage("surface"):
-            field = prepare(self._network, latent, code)
             update = self._surface(field, threshold, run)
         extraction = update.extraction
         del run.seconds["surface"]

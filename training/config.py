@@ -168,6 +168,8 @@ class Config:
         inputs: dict[str, Any] = {}
         if self.data.input_kind == "image":
             inputs = {"image_size": self.data.image_size}
+            if any("mirror" in choice for choice in self.data.augmentations):
+                inputs["mirror"] = True
         elif self.data.input_kind == "points":
             inputs = {"points": self.data.input_points, "noise": self.data.input_noise}
         return ModelDescription(

@@ -21,7 +21,8 @@ class ModelDescription:
     name: short, for command lines; title: for people.
     architecture: one of `ARCHITECTURES`; network: keyword arguments of that class.
     input_kind: one of `INPUT_KINDS`; inputs: how an observation is brought to the network, for
-    example {"image_size": 224} or {"points": 300, "noise": 0.005}.
+    example {"image_size": 224} or {"points": 300, "noise": 0.005}; {"mirror": true} for pictures
+    that were mirrored in training together with their shapes.
     threshold: probability at the surface; padding: the box of queries has edge 1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
@@ -61,6 +62,9 @@ class ModelDescription:
         noise = self.inputs.get("noise", 0.0)
         if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 1:
             raise ModelError(f"The model can't read inputs with noise {noise!r}.")
+        mirror = self.inputs.get("mirror", False)
+        if not isinstance(mirror, bool) or (mirror and self.input_kind != "image"):
+            raise ModelError(f"The model can't read inputs with mirror {mirror!r}.")
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it back."""

@@ -17,6 +17,7 @@ from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.models.prepared import PlainField, prepare
 from onet_core.models.prepared.layered import LayeredField
 from onet_core.models.prepared.local import LocalField
+from onet_core.models.prepared.mirrored import MeanOfMirrored
 from onet_core.models.prepared.products import Layer
 from onet_core.models.prepared.residual import ResidualField
 from tests.reference import reference, reference_state
@@ -341,3 +342,20 @@ def test_a_layer_is_a_matrix_product(size: int, dtype: torch.dtype) -> None:
         result = layer(rows)
         assert result.dtype == dtype
         assert (result.double() - target).abs().max() < tolerance * target.abs().max()
+
+
+def test_the_mean_of_mirrored_fields_is_symmetric_where_both_are_of_the_same_object():
+    network, latent, code = local_object("points")
+    one = prepare(network, latent, code)
+    both = MeanOfMirrored(one, one)
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(7)) - 0.5
+    opposite = points * torch.tensor([-1.0, 1, 1])
+    torch.testing.assert_close(both(points), (one(points) + one(opposite)) / 2)
+    torch.testing.assert_close(both(points), both(opposite))
+    logits, gradients = both.with_gradient(points)
+    leaf = points.clone().requires_grad_(True)
+    plain = PlainField(network, latent, code)
+    mean = (plain(leaf) + plain(leaf * torch.tensor([-1.0, 1, 1]))) / 2
+    (expected,) = torch.autograd.grad(mean.sum(), leaf)
+    torch.testing.assert_close(logits, mean.detach(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradients, expected, rtol=1e-3, atol=1e-4)

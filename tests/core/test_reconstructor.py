@@ -9,7 +9,7 @@ import pytest
 import torch
 import trimesh
 from scipy.spatial import cKDTree
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from onet_core import reconstructor as module
@@ -403,3 +403,29 @@ def test_a_dense_or_lopsided_cloud_is_taken_as_it_is(monkeypatch):
     monkeypatch.setattr(module, "MOST_POINTS", 500)
     dense = prepare_points(mirrored_cloud(), "y")
     assert not reconstructor.reconstruct(dense, Settings(resolution=24)).is_mirrored
+
+
+class LeftAndRight(nn.Module):
+    """Reads a picture's left and right brightness; knows the ball's place, but only half trusts it.
+
+    The ball lies on the brighter side; a bias to the right (x > 0) is the network's own error.
+    """
+
+    def encode_inputs(self, inputs: Tensor) -> Tensor:
+        left, right = inputs[..., :32].mean(), inputs[..., 32:].mean()
+        return (0.4 * (right - left) + 0.1).reshape(1, 1)
+
+    def decode(self, points: Tensor, latent: Tensor, code: Tensor) -> Tensor:
+        place = torch.stack([code[0, 0], code.new_zeros(()), code.new_zeros(())])
+        return 40 * (0.2 - (points - place).norm(dim=-1))
+
+
+@pytest.mark.parametrize(("inputs", "bias"), [({}, 0.1), ({"mirror": True}, 0.0)])
+def test_a_picture_and_its_mirror_image_are_asked_where_training_mirrored_pictures(inputs, bias):
+    picture = np.zeros((3, 64, 64), np.float32)
+    picture[..., 32:] = 0.25
+    seen = Observation("image", picture, Frame.unit("y"))
+    reconstructor = with_network(LeftAndRight(), "image", inputs={"image_size": 64, **inputs})
+    made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
+    middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
+    np.testing.assert_allclose(middle, [0.1 + bias, 0, 0], atol=0.02)
