@@ -12,6 +12,7 @@ from onet_core.errors import InputError, OnetError
 from . import engine_session, pictures
 from .model_list import forget_listing
 from .operators import WorkerOperator, is_object_mode
+from .properties import choose_kind
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 
@@ -78,7 +79,8 @@ def open_file(context: bpy.types.Context, path: Path) -> None:
             if image.users == 0:
                 bpy.data.images.remove(image)
             raise
-        choices.input_kind, choices.picture, choices.mask = "IMAGE", image, None
+        choose_kind(choices, "IMAGE")
+        choices.picture, choices.mask = image, None
         return
     if suffix not in IMPORTERS:
         raise InputError(f"{path.name} can't be opened: choose one of {', '.join(SUFFIXES)}.")
@@ -91,9 +93,9 @@ def open_file(context: bpy.types.Context, path: Path) -> None:
     if not new:
         raise InputError(f"{path.name} holds no mesh and no points.")
     if any(len(item.data.polygons) == 0 for item in new):
-        choices.input_kind = "POINTS"
+        choose_kind(choices, "POINTS")
     elif choices.input_kind == "IMAGE":
-        choices.input_kind = "VOXELS"
+        choose_kind(choices, "VOXELS")
     choices.source = max(new, key=lambda item: len(item.data.vertices))
 
 

@@ -53,6 +53,7 @@ import bpy
 from onet_core.errors import OnetError
 
 from . import activity
+from .properties import choose_kind
 
 
 def reconstruct(
@@ -120,7 +121,8 @@ def bake_morph(item: bpy.types.Object, **options: Any) -> list[bpy.types.Object]
 def look(picture: bpy.types.Image, mask: bpy.types.Image | None = None) -> str:
     """Chooses a picture in the panel; returns how its background was found."""
     choices = bpy.context.scene.onet
-    choices.input_kind, choices.picture, choices.mask = "IMAGE", picture, mask
+    choose_kind(choices, "IMAGE")
+    choices.picture, choices.mask = picture, mask
     _call("look", {})
     return activity.message("onet.look")
 

@@ -66,8 +66,8 @@ def about_model(described: ModelDescription) -> str:
 def about_chosen(kind: str, chosen: str) -> str:
     """What the panel tells of the chosen model for this kind of input, translated.
 
-    chosen: its name, or AUTOMATIC for the one that would be taken, which is then named. Empty where
-    there is none.
+    Of the licence that is the name; the menu's tooltips tell all. chosen: a model's name, or
+    AUTOMATIC for the one that would be taken, which is then named. Empty where there is none.
     """
     wanted = taken_automatically(kind) if chosen == AUTOMATIC else chosen
     found = next((entry for entry in listed_models() if entry.name == wanted), None)
@@ -79,7 +79,7 @@ def about_chosen(kind: str, chosen: str) -> str:
     if more > 0:
         known = pgettext_iface("{some} and {count} more").format(some=known, count=more)
     told = pgettext_iface("Learned from: {known}. Licence: {licence}").format(
-        known=known, licence=described.licence or pgettext_iface("unknown")
+        known=known, licence=described.licence.partition(";")[0] or pgettext_iface("unknown")
     )
     if chosen == AUTOMATIC:
         title = described.title or found.name

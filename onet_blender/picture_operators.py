@@ -13,6 +13,7 @@ from onet_core.errors import InputError, OnetError
 from . import engine_session, pictures
 from .operators import WorkerOperator
 from .preparation import Preparation
+from .properties import choose_kind
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 
@@ -66,7 +67,7 @@ class PictureOperator:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         choices = context.scene.onet
-        choices.input_kind = "IMAGE"
+        choose_kind(choices, "IMAGE")
         choices.picture, choices.mask = image, None
         return {"FINISHED"}
 

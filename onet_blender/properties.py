@@ -121,6 +121,12 @@ class SceneProperties(GenerateChoices, MeshSettings, bpy.types.PropertyGroup):
     )
 
 
+def choose_kind(choices: SceneProperties, kind: str) -> None:
+    """Has the panel be about another kind of input; where it is already, the model stays."""
+    if choices.input_kind != kind:
+        choices.input_kind = kind
+
+
 class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
     """`Object.onet`: where a mesh came from, and the settings that it was made with."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 from bpy.app.translations import pgettext_iface
 
@@ -9,7 +11,8 @@ from bpy.app.translations import pgettext_iface
 def wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` characters, longer words excepted."""
     lines: list[str] = []
-    for word in text.split():
+    # A percent sign stays with its number.
+    for word in re.findall(r"\S+(?:\s+%)?", text):
         if lines and len(lines[-1]) + 1 + len(word) <= width:
             lines[-1] += f" {word}"
         else:

@@ -416,3 +416,4 @@ def test_long_messages_are_wrapped() -> None:
     assert " ".join(lines) == sentence
     assert max(map(len, lines)) <= 38
     assert text.wrapped("", 38) == []
+    assert text.wrapped("within 1 % of the size", 8) == ["within", "1 % of", "the size"]

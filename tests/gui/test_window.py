@@ -140,7 +140,7 @@ def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
 
     check_again(notes)
     check_stalls(notes)
-    assert notes["fine faces"] > 100_000
+    assert notes["fine faces"] > 200_000
     assert notes["second click"] == ["CANCELLED"]
     assert notes["killed"]["message"].startswith("The worker process stopped unexpectedly")
     assert notes["killed"]["unchanged"]
