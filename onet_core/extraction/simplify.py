@@ -5,10 +5,11 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from trimesh.triangles import points_to_barycentric
 
 from ..errors import InputError
 from ..mesh import Mesh
+from ..nearest import nearest_on_mesh
 from .manifold import is_closed_manifold, separate_sheets
 from .normals import face_based_normals
 
@@ -17,6 +18,7 @@ from .normals import face_based_normals
 _AGGRESSIVENESS = (2, 3, 4)
 _TOLERANCE = 0.01
 _CORRECTIONS = 4
+_SHORTEST = 1e-6
 
 
 def simplify(mesh: Mesh, target_faces: int) -> Mesh:
@@ -27,8 +29,8 @@ def simplify(mesh: Mesh, target_faces: int) -> Mesh:
     holes stops above the target rather than losing them.
     A closed manifold mesh stays one: where the collapse has glued thin parts together, they are
     separated again (`manifold.separate_sheets`; the original's simplification leaves such places).
-    Colours are taken from the nearest old vertex; normals, where the mesh has some, are computed
-    anew from the faces. Vertices come back as float64.
+    Normals and colours, where the mesh has some, are those of the nearest spot of the old surface,
+    between its vertices. Vertices come back as float64.
 
     Raises InputError for a target below 4, which no closed mesh has.
     """
@@ -44,11 +46,32 @@ def simplify(mesh: Mesh, target_faces: int) -> Mesh:
         vertices, faces = _collapse(mesh, target_faces, aggressiveness, stays_manifold)
         if len(faces) <= target_faces * (1 + _TOLERANCE):
             break
-    normals = None if mesh.normals is None else face_based_normals(vertices, faces)
-    colours = mesh.colours
-    if colours is not None:
-        _, nearest = cKDTree(mesh.vertices).query(vertices)
-        colours = colours[nearest]
+    return _with_attributes(mesh, vertices, faces)
+
+
+def _with_attributes(mesh: Mesh, vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Mesh:
+    """A mesh with the normals and colours that another has where the vertices are."""
+    if mesh.normals is None and mesh.colours is None:
+        return Mesh(vertices, faces)
+    found = nearest_on_mesh(vertices, mesh.vertices, mesh.faces)
+    corners = mesh.faces[found.faces]  # [V, 3]
+    shares = points_to_barycentric(mesh.vertices[corners], found.places)
+
+    def there(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        return np.einsum("vk,vkc->vc", shares, values[corners].astype(np.float64))
+
+    normals = None
+    if mesh.normals is not None:
+        normals = there(mesh.normals)
+        length = np.linalg.norm(normals, axis=1, keepdims=True)
+        # Opposite normals leave nothing between them: there the faces around decide.
+        has_normal = length > _SHORTEST
+        normals = np.divide(normals, length, out=np.zeros_like(normals), where=has_normal)
+        if not has_normal.all():
+            normals = np.where(has_normal, normals, face_based_normals(vertices, faces))
+    colours = None
+    if mesh.colours is not None:
+        colours = np.rint(np.clip(there(mesh.colours), 0, 255)).astype(np.uint8)
     return Mesh(vertices, faces, normals, colours)
 
 

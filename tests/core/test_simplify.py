@@ -118,20 +118,33 @@ def test_impossible_targets_are_refused(target: int) -> None:
 
 
 def test_colours_and_normals_are_carried_over() -> None:
+    """They change linearly in space here: in between the old vertices they blend."""
     mesh = toy_mesh()
+    blue = 255 * (mesh.vertices[:, 2:] - mesh.vertices[:, 2].min()) / np.ptp(mesh.vertices[:, 2])
     red = np.where(mesh.vertices[:, :1] > 0, 255, 0)
-    colours = np.concatenate([red, red * 0, 255 - red], axis=1).astype(np.uint8)
-    coloured = Mesh(mesh.vertices, mesh.faces, np.ones_like(mesh.vertices) / 3**0.5, colours)
-    result = simplify(coloured, 3000)
+    colours = np.rint(np.concatenate([red, red * 0, blue], axis=1)).astype(np.uint8)
+    tilted = np.add(face_based_normals(mesh.vertices, mesh.faces), [0.0, 0.0, 0.5])
+    tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+    result = simplify(Mesh(mesh.vertices, mesh.faces, tilted, colours), 3000)
     assert result.colours is not None
     assert result.normals is not None
     assert result.colours.dtype == np.uint8
     clear = np.abs(result.vertices[:, 0]) > 0.02
     assert np.array_equal(result.colours[clear, 0] == 255, result.vertices[clear, 0] > 0)
-    # The normals are those of the new faces, and point outwards.
+    height = (result.vertices[:, 2] - mesh.vertices[:, 2].min()) / np.ptp(mesh.vertices[:, 2])
+    assert np.abs(result.colours[:, 2] / 255 - height.clip(0, 1)).max() < 0.02
+    # The normals are the old surface's, tilted as they were, and not those of the new faces.
     assert np.allclose(np.linalg.norm(result.normals, axis=1), 1)
-    smooth = as_trimesh(result).vertex_normals
-    assert ((result.normals * smooth).sum(axis=1) > 0.9).mean() > 0.99
+    _, nearest = cKDTree(mesh.vertices).query(result.vertices)
+    assert ((result.normals * tilted[nearest]).sum(axis=1) > 0.98).mean() > 0.99
+
+
+def test_opposite_normals_give_way_to_those_of_the_faces() -> None:
+    mesh = toy_mesh()
+    normals = np.where(np.arange(len(mesh.vertices))[:, None] % 2, [[0.0, 0, 1]], [[0.0, 0, -1]])
+    result = simplify(Mesh(mesh.vertices, mesh.faces, normals), 3000)
+    assert result.normals is not None
+    assert np.allclose(np.linalg.norm(result.normals, axis=1), 1)
 
 
 def test_an_open_mesh_stays_open() -> None:
