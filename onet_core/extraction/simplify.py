@@ -49,7 +49,9 @@ def simplify(mesh: Mesh, target_faces: int) -> Mesh:
     return _with_attributes(mesh, vertices, faces)
 
 
-def _with_attributes(mesh: Mesh, vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Mesh:
+def _with_attributes(
+    mesh: Mesh, vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> Mesh:
     """A mesh with the normals and colours that another has where the vertices are."""
     if mesh.normals is None and mesh.colours is None:
         return Mesh(vertices, faces)
