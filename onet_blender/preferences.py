@@ -104,23 +104,23 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     def _draw_runtime(self, box: bpy.types.UILayout) -> None:
         """What runs the networks: whether it is there, and the buttons that change that."""
         chosen, installed = runtime(), find_installed(home(self.runtime_folder))
-        if chosen.problem:
+        busy = activity.current()
+        if chosen.problem and busy is None:
             draw_text(box, chosen.problem, CHARACTERS, icon="ERROR")
         elif installed is not None and chosen.python == installed.python:
             draw_text(box, f"The runtime is in {installed.folder}", CHARACTERS, icon="CHECKMARK")
             if not installed.current:
                 older = "It was made for another version of ONet: press Set Up to renew it"
                 draw_text(box, older, CHARACTERS, icon="INFO")
-        elif not self.runtime_python:
+        elif not chosen.problem and not self.runtime_python:
             draw_text(box, f"Given from outside: {chosen.python}", CHARACTERS, icon="INFO")
         column = box.column()
-        column.enabled = activity.current() is None
+        column.enabled = busy is None
         column.prop(self, "build")
         column.prop(self, "torch_index")
         column.prop(self, "setup_python")
         column.prop(self, "runtime_folder")
         column.prop(self, "runtime_python")
-        busy = activity.current()
         row = box.row(align=True)
         if busy is not None and busy.owner in OWNERS:
             row.progress(factor=busy.fraction, text=busy.stage)

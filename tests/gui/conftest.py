@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from chroots import ROOT, SCRIPTS, Blender, run
 
+import build_addon
+
 # Debian's suites with the Blenders to test: 4.3.2 and 5.2.2 when this was written.
 SUITES = ("trixie", "sid")
 # Program and the Debian package that has it.
@@ -35,6 +37,8 @@ network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 8}, "c_dim": 0
 made = build_network(ModelDescription("a", "A", "occupancy_network", "none", network))
 torch.save({"model": made.state_dict()}, sys.argv[1])
 """
+MODULES_OF_PACKAGES = {"pillow": "PIL"}
+
 # What `known_models.py` makes for the stories.
 MODELS = ("cube_points", "cube_voxels", "cube_picture", "sized")
 
@@ -74,6 +78,31 @@ def package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.fail(done.stderr, pytrace=False)
     (made,) = folder.glob("*.zip")
     return made
+
+
+@pytest.fixture(scope="session")
+def full_package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full build whose packages have the names and versions of the runtime's, and nothing else.
+
+    The real ones are hundreds of megabytes; what they do is tried with an existing runtime.
+    """
+    folder = tmp_path_factory.mktemp("full")
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    for name, version in build_addon.pins(ROOT).items():
+        info = f"{name.replace('-', '_')}-{version}.dist-info"
+        module = MODULES_OF_PACKAGES.get(name, name.replace("-", "_"))
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        contents = {
+            f"{module}.py": f"__version__ = {version!r}\n".encode(),
+            f"{info}/METADATA": metadata.encode(),
+            f"{info}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/RECORD": b"",
+        }
+        wheel = wheels / f"{info.removesuffix('.dist-info')}-py3-none-any.whl"
+        build_addon.write_zip(wheel, contents)
+    blender = build_addon.Blender.of_module(ROOT)
+    return build_addon.build(ROOT, folder / "dist", blender, "linux-x64", wheels)
 
 
 @pytest.fixture(scope="session")

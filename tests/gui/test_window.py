@@ -89,6 +89,7 @@ def play_story(
         scripts / "gui-shot.sh", "-s", "1280x800", "-t", "120", "-q", "30", "-a", hook,
         "-c", blender.root.parent / "shaders" / blender.suite, "-u", blender.home,
         "-e", f"TEST_PYTHON={sys.executable}", "-e", f"TEST_MODELS={models}",
+        "-e", f"BASE_PYTHON={Path(sys.base_prefix) / 'bin' / Path(sys.executable).name}",
         "-e", f"STORY={story}", "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
         # Two threads would wait for one another where others use the machine too.
         "-e", "OMP_NUM_THREADS=1",
@@ -133,6 +134,27 @@ def test_use_in_a_window(
     assert extension_files(blender.home) == files_before
     seen = blender.run("--background", "--python-exit-code", "7", "--python-expr", LOOK_FOR_REMAINS)
     assert "nothing left" in seen
+
+
+def test_set_up_from_nothing_without_a_network(
+    blender: Blender, scripts: Path, full_package: Path, models: Path, tmp_path: Path
+) -> None:
+    blender.run(
+        "--command", "extension", "install-file", "-r", "user_default", "--enable", full_package,
+        shown=[full_package],
+    )  # fmt: skip
+    notes = play_story("set_up", blender, scripts, models, tmp_path)
+
+    assert "Traceback" not in notes["log"], notes["log"]
+    assert not notes["online"]
+    assert notes["before"].startswith("The runtime is not set up")
+    assert notes["stages"][0] == "Making the environment"
+    assert notes["message"] == "The runtime is ready: press Check to try it."
+    assert notes["problem"] == ""
+    assert notes["python"].startswith(notes["folder"])
+    assert notes["removed"] == "The runtime is removed."
+    assert notes["after"] == notes["before"]
+    check_stalls(notes)
 
 
 def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:

@@ -1,0 +1,63 @@
+"""Set Up from nothing, without a network: the runtime's packages came with the extension."""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+from hands import (
+    MODULE,
+    Steps,
+    busy,
+    click,
+    extension,
+    find_button,
+    message,
+    notes,
+    open_tab,
+    picture,
+    stalls,
+    watch_everything,
+)
+
+
+def scenario() -> Steps:
+    watch_everything()
+    notes["online"] = bpy.app.online_access
+    yield from open_tab()
+    notes["before"] = extension("runtime").runtime().problem
+    place = yield from find_button("onet.open_preferences")
+    yield from click(*place)
+    manager = bpy.context.window_manager
+    yield lambda: len(manager.windows) == 2
+    choices = bpy.context.preferences.addons[MODULE].preferences
+    choices.setup_python = os.environ["BASE_PYTHON"]
+    yield 0.5
+    yield from picture("1-before")
+    stages: list[str] = []
+
+    def at_work() -> bool:
+        work = extension("activity").current()
+        if work is not None and work.stage not in stages:
+            stages.append(work.stage)
+        return work is not None
+
+    with bpy.context.temp_override(window=manager.windows[1]):
+        bpy.ops.onet.set_up_runtime("INVOKE_DEFAULT")
+    yield at_work
+    yield from picture("2-at-work")
+    yield lambda: not at_work()
+    notes["stages"] = stages
+    notes["message"] = message("onet.set_up_runtime")
+    chosen = extension("runtime").runtime()
+    notes["python"], notes["problem"] = str(chosen.python), chosen.problem
+    notes["folder"] = bpy.utils.extension_path_user(MODULE)
+    yield 0.5
+    yield from picture("3-after")
+    with bpy.context.temp_override(window=manager.windows[1]):
+        bpy.ops.onet.remove_runtime("INVOKE_DEFAULT")
+    yield lambda: not busy()
+    notes["removed"] = message("onet.remove_runtime")
+    notes["after"] = extension("runtime").runtime().problem
+    stalls.note("set up")
+    yield from picture("4-removed")
