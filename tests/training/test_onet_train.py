@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import trimesh
@@ -13,9 +15,10 @@ from onet_core.errors import InputError
 from onet_core.models.build import build_network
 from onet_core.models.catalogue import find_model, list_models, user_models
 from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
+from onet_core.models.weights import load_weights, save_weights
 from onet_core.reconstructor import Reconstructor
-from training.onet_train import Wish, main, train_own
+from training import onet_train
+from training.onet_train import THRESHOLDS, Wish, best_threshold, main, train_own
 
 TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
 
@@ -70,7 +73,7 @@ def test_from_meshes_to_a_listed_model(
     assert entry.path == weights
     assert entry.description is not None
     assert entry.description.title == "My things"
-    assert entry.description.threshold == 0.4
+    assert entry.description.threshold in (0.4, *THRESHOLDS)
     assert entry.description.network == TINY
     assert "'tiny' (CC0-1.0)" in entry.description.attribution
     assert "my_things" in [entry.name for entry in list_models()]
@@ -78,6 +81,60 @@ def test_from_meshes_to_a_listed_model(
     lists = {path.stem: path.read_text().split() for path in (tmp_path / "work").rglob("*.lst")}
     assert len(lists["val"]) == 1
     assert len(lists["train"]) == 4
+
+
+class Ball(torch.nn.Module):
+    """A network that knows the ball of radius 0.3 and gives 0.25 as probability at its surface."""
+
+    z_dim = 0
+    shift = float(np.log(0.25 / 0.75))
+
+    def encode_inputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+    def decode(self, points: torch.Tensor, z: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        return 20 * (0.3 - points.norm(dim=-1)) + self.shift
+
+
+def test_the_threshold_that_suits_the_checking_meshes(tiny: Path) -> None:
+    points = torch.rand(3, 4000, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    inside = (points.norm(dim=-1) < 0.3).float()
+    batch = {"inputs": points[:, :8], "points_iou": points, "occupancies_iou": inside}
+    own = find_model(str(tiny), "points").description
+    assert own is not None
+    threshold, iou = best_threshold(Ball(), own, [batch, batch])
+    assert threshold in (0.2, 0.3)  # the nearest ones to 0.25
+    assert 0.85 < iou < 1  # a shell is missing or too much
+    suited = dataclasses.replace(own, threshold=0.25)
+    assert best_threshold(Ball(), suited, [batch]) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("before", [0.3, 0.7])
+def test_training_never_makes_it_worse(
+    meshes: Path,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    before: float,
+) -> None:
+    """What was begun from is taken where it does better on the meshes kept for checking."""
+    ious = {"tiny": before, "my_things": 0.5}
+    monkeypatch.setattr(
+        onet_train, "best_threshold", lambda network, about, loader: (0.3, ious[about.name])
+    )
+    with caplog.at_level("INFO", "training"):
+        weights = train_own(wish(meshes, tiny, steps=8), tmp_path / "work")
+    made, description = load_weights(weights)
+    assert (description.title, description.threshold) == ("My things", 0.3)
+    assert f"{before:.3f} before, 0.500 after" in caplog.text
+    begun = load_weights(tiny)[0].state_dict()
+    # Half precision is what the configuration writes.
+    same = all(
+        torch.equal(value, begun[name].half().float()) for name, value in made.state_dict().items()
+    )
+    assert same == (before > 0.5)
+    assert ("did not make 'tiny' better" in caplog.text) == same
 
 
 def test_the_same_command_goes_on(meshes: Path, tiny: Path, tmp_path: Path) -> None:
