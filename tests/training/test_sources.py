@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
 import struct
 import subprocess
 import tarfile
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +205,34 @@ def test_what_is_rebuilt_already_stays(packages: Path, tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     rebuild([BLOCK], packages, output)
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program may handle")
+def test_a_run_that_is_ended_leaves_nothing_unpacked(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "meshes"
+
+    def ended(*args: object) -> None:
+        assert list(output.glob(".unpacked-*"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr("training.sources.rebuild.read_shape", ended)
+        with pytest.raises(SystemExit) as stopped:
+            rebuild([BLOCK], packages, output)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert list(output.iterdir()) == []
+    # What a run left behind that had no time to tidy up goes with the next one.
+    (output / ".unpacked-killed" / "deep").mkdir(parents=True)
+    (output / "shapes" / "cabinet").mkdir(parents=True)
+    (output / "shapes" / "cabinet" / ".block-1.npz.12ab.part").write_bytes(b"half")
+    assert rebuild([BLOCK], packages, output) == []
+    assert {path.name for path in output.iterdir()} == {"shapes", "index.csv", "ATTRIBUTION.md"}
+    assert [path.name for path in (output / "shapes" / "cabinet").iterdir()] == ["block-1.npz"]
 
 
 def test_a_folder_without_packages_says_how_to_get_them(tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import signal
+import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -33,6 +37,7 @@ _COLUMNS = ("id", "category", "split", "inside_method", "source", "licence", "cr
 # What an .obj needs beside it for its colours.
 _COMPANIONS = (".mtl", ".png", ".jpg", ".jpeg", ".bmp")
 _STEPS = 65535
+_SCRATCH = ".unpacked-"
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ def rebuild(
     except OSError as error:
         raise OnetError(f"Could not write {output}: {error.strerror or error}.") from error
     missing: list[Missing] = []
-    with tqdm(total=len(shapes), unit="shape", disable=not progress) as bar:
+    _remove_remains(output)
+    with _ended_by_exceptions(), tqdm(total=len(shapes), unit="shape", disable=not progress) as bar:
         for name in names:
             own = [shape for shape in shapes if shape.package == name]
             todo = [shape for shape in own if not _target(output, shape).is_file()]
@@ -80,12 +86,40 @@ def rebuild(
     return missing
 
 
+def _remove_remains(output: Path) -> None:
+    """What runs left behind that were killed too hard to tidy up; one run at a time is meant."""
+    for folder in output.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in output.glob("shapes/*/.*.part"):
+        file.unlink()
+
+
+@contextmanager
+def _ended_by_exceptions() -> Iterator[None]:
+    """While it lasts, SIGTERM ends the process as an exception does, so that folders are removed.
+
+    In the main thread only: others can't set what signals do, and are not sent them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _rebuild_package(
     shapes: Sequence[Shape], package: Path, output: Path
 ) -> Iterator[Missing | None]:
     """One answer for each shape: None where it is rebuilt."""
     with (
-        tempfile.TemporaryDirectory(dir=output, prefix=".unpacked-") as scratch,
+        tempfile.TemporaryDirectory(dir=output, prefix=_SCRATCH) as scratch,
         ExitStack() as stack,
     ):
         files = list(dict.fromkeys(shape.file for shape in shapes))
