@@ -23,7 +23,7 @@ from .mise import OUTSIDE
 from .sparse_grid import MISSING, SparseGrid, indices_of
 
 Evaluate = Callable[[Tensor], Tensor]
-"""Grid indices (n, 3) -> logits (n,)."""
+"""Keys (n,) of points in the box, see `sparse_grid.keys_of` -> logits (n,)."""
 
 
 def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) -> SparseGrid:
@@ -36,7 +36,9 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
     # The side that each point was estimated to be on, however it turns out.
     estimate = grid.is_inside
     turned = torch.zeros_like(estimate)
-    error = 0.0
+    # The largest error of each object's estimates.
+    objects = int(grid.objects(grid.keys.new_tensor([-1]))) + 1 if len(grid) else 1
+    error = grid.values.new_zeros(objects)
     if doubted is None:
         doubted = grid.keys.new_empty(0)
     while True:
@@ -44,11 +46,11 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
         if not len(wanted):
             wanted = _in_doubt(grid, error)
         if len(wanted):
-            before, after = grid.values[wanted], evaluate(grid.indices(wanted))
+            before, after = grid.values[wanted], evaluate(grid.keys[wanted])
             grid.values[wanted] = after
             grid.is_known[wanted] = True
             turned[wanted] = (before > grid.level) != (after > grid.level)
-            error = max(error, float((after - before).abs().max()))
+            error.scatter_reduce_(0, grid.objects(wanted), (after - before).abs(), "amax")
             continue
         keys, sides = _missing_points(grid, estimate, turned)
         if not len(keys):
@@ -56,7 +58,7 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
         indices = indices_of(keys, grid.resolution)
         beyond = grid.is_beyond(indices)
         values = grid.values.new_full((len(keys),), OUTSIDE)
-        values[~beyond] = evaluate(indices[~beyond])
+        values[~beyond] = evaluate(keys[~beyond])
         sides &= ~beyond
         grid, order = grid.joined(keys, values, torch.ones_like(beyond))
         estimate = torch.cat([estimate, sides])[order]
@@ -64,10 +66,11 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
         turned = torch.cat([torch.zeros_like(turned), new_turned])[order]
 
 
-def _in_doubt(grid: SparseGrid, error: float) -> Tensor:
-    """The points (m,) whose estimates are no further from the level than an error."""
-    is_near = (grid.values - grid.level).abs() <= error
-    return (is_near & ~grid.is_known).nonzero().squeeze(1)
+def _in_doubt(grid: SparseGrid, error: Tensor) -> Tensor:
+    """The points (m,) whose estimates are no further from the level than their object's error."""
+    estimated = (~grid.is_known).nonzero().squeeze(1)
+    distance = (grid.values[estimated] - grid.level).abs()
+    return estimated[distance <= error[grid.objects(estimated)]]
 
 
 def _unknown_at_crossings(grid: SparseGrid) -> Tensor:

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from .field import Field, Progress, logit
 from .following import follow
-from .precision import TOLERANCE, rough_error, sharpened
+from .precision import TOLERANCE, rough_errors, sharpened
 from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid, keys_of
-from .surface import Extraction, meshed, search, split_resolution
+from .surface import Extraction, meshed, only, search, split_resolution
 
 # Where more of the coarse grid's points than this share have changed sides, walking from point to
 # point through all that lies between costs more than searching anew.
@@ -78,7 +78,7 @@ class InteractiveSurface:
         """The surface of a field. Errors: see `surface.extract`; the next update searches then."""
         report = Report(progress, self._resolution_0, self._depth)
         rounds = Rounds(
-            field, self._padding, self._device, self._dtype, None, report, self._tolerance
+            [field], self._padding, self._device, self._dtype, None, report, self._tolerance
         )
         last, self._last = self._last, None
         resolution = self._resolution_0 << self._depth
@@ -90,7 +90,7 @@ class InteractiveSurface:
         is_followed = grid is not None
         if grid is None:
             grid = search(rounds, self._resolution_0, self._depth, self._level, coarse=coarse)
-        extraction = meshed(grid, rounds)
+        extraction = only(meshed(grid, rounds))
         self._last, self._last_coarse = grid, coarse
         return Update(extraction, is_followed)
 
@@ -104,9 +104,9 @@ class InteractiveSurface:
         values = self._last_coarse[turned][missing]
         grid, _ = grid.joined(keys[missing], values, torch.zeros_like(missing[missing]))
         is_rough = rounds.tolerance > 0
-        grid = follow(grid, rounds.on(grid.resolution, is_rough), grid.place(keys))
+        grid = follow(grid, rounds.on(grid.resolution, [is_rough]), grid.place(keys))
         if is_rough:
-            grid = sharpened(grid, rounds, rough_error(grid, rounds), root_steps=0)
+            grid = sharpened(grid, rounds, rough_errors(grid, rounds), root_steps=0)
         self._drop_unseen(grid, coarse)
         return grid
 

@@ -9,6 +9,8 @@ whatever their precision, so the mesh is closed all the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,53 +31,79 @@ _CERTAIN = 4.0
 _MOST_AGAIN = 0.4
 
 
-def rough_error(grid: SparseGrid, rounds: Rounds) -> float:
-    """The root mean square of rough logits' errors next to the surface, in logits."""
+def rough_errors(grid: SparseGrid, rounds: Rounds) -> Tensor:
+    """The root mean square of rough logits' errors next to each object's surface, (objects,)."""
     ends = _ends(grid, crossed_edges(grid))
-    ends = ends[:: max(1, len(ends) // _SAMPLE)][:_SAMPLE]
-    if not len(ends):
-        return 0.0
-    indices = grid.indices(ends)
+    objects = grid.objects(ends)
+    sample = []
+    for number in range(rounds.objects):
+        own = ends[objects == number]
+        sample.append(own[:: max(1, len(own) // _SAMPLE)][:_SAMPLE])
+    chosen = torch.cat(sample)
     # What the grid has here may be float32's already.
-    rough, exact = (rounds.on(grid.resolution, is_rough)(indices) for is_rough in (True, False))
-    return float((exact - rough).square().mean().sqrt())
+    rough, exact = (
+        rounds.on(grid.resolution, [is_rough] * rounds.objects)(grid.keys[chosen])
+        for is_rough in (True, False)
+    )
+    squares = (exact - rough).square().split([len(part) for part in sample])
+    return torch.stack([part.sum() / max(1, len(part)) for part in squares]).sqrt()
 
 
-def asks_for_float32(grid: SparseGrid, rounds: Rounds, error: float, root_steps: int) -> bool:
-    """Whether most values of the grid of half the cells' size are better exact from the start.
+def stays_rough(grid: SparseGrid, rounds: Rounds, errors: Tensor, root_steps: int) -> list[bool]:
+    """Which objects' values on the grid of half the cells' size may be rough at first.
 
-    There the logits of neighbours differ by half as much.
+    There the logits of neighbours differ by half as much. Where most values would have to be
+    evaluated again, all are better exact from the start.
     """
     edges = crossed_edges(grid)
-    doubted = _doubted(grid, edges, 2 * error, rounds.tolerance, root_steps)
-    return len(doubted) > _MOST_AGAIN * len(_ends(grid, edges))
+    doubted = _doubted(grid, edges, 2 * errors, rounds.tolerance, root_steps)
+    again, ends = (
+        torch.bincount(grid.objects(places), minlength=rounds.objects)
+        for places in (doubted, _ends(grid, edges))
+    )
+    return (again <= _MOST_AGAIN * ends).tolist()
 
 
-def sharpened(grid: SparseGrid, rounds: Rounds, error: float, root_steps: int) -> SparseGrid:
-    """The grid with float32's values wherever rough ones are not good enough; it is used up."""
+def sharpened(
+    grid: SparseGrid,
+    rounds: Rounds,
+    errors: Tensor,
+    root_steps: int,
+    is_rough: Sequence[bool] | None = None,
+) -> SparseGrid:
+    """The grid with float32's values wherever rough ones are not good enough; it is used up.
+
+    is_rough: which objects have rough values, by default all.
+    """
+    if is_rough is None:
+        is_rough = [True] * rounds.objects
+    errors = errors * torch.tensor(is_rough, device=errors.device)
     exact_keys = grid.keys[:0]
     while True:
         edges = crossed_edges(grid)
-        wanted = _doubted(grid, edges, error, rounds.tolerance, root_steps)
+        wanted = _doubted(grid, edges, errors, rounds.tolerance, root_steps)
         wanted = wanted[~torch.isin(grid.keys[wanted], exact_keys)]
         if not len(wanted):
             return grid
-        grid.values[wanted] = rounds.at(grid.indices(wanted), grid.resolution)
+        grid.values[wanted] = rounds.on(grid.resolution)(grid.keys[wanted])
         exact_keys = torch.cat([exact_keys, grid.keys[wanted]])
-        grid = follow(grid, rounds.on(grid.resolution, is_rough=True))
+        grid = follow(grid, rounds.on(grid.resolution, is_rough))
 
 
 def _doubted(
-    grid: SparseGrid, edges: CrossedEdges, error: float, tolerance: float, root_steps: int
+    grid: SparseGrid, edges: CrossedEdges, errors: Tensor, tolerance: float, root_steps: int
 ) -> Tensor:
-    """The places (m,) of crossed edges' ends whose values have to be float32's."""
+    """The places (m,) of crossed edges' ends whose values have to be float32's.
+
+    errors: of each object, 0 where nothing is rough.
+    """
     if root_steps:
         # Each vertex is evaluated itself: of the ends, only the sides have to be right.
         ends = _ends(grid, edges)
-        return ends[(grid.values[ends] - grid.level).abs() <= _CERTAIN * error]
-    slope = _slopes(grid)
-    steepest = torch.maximum(slope[edges.start], slope[edges.stop])
-    moved = error > tolerance * steepest
+        error = errors[grid.objects(ends)]
+        is_near = (grid.values[ends] - grid.level).abs() <= _CERTAIN * error
+        return ends[is_near & (error > 0)]
+    moved = errors[grid.objects(edges.start)] > tolerance * _slopes(grid, edges)
     return _ends(grid, CrossedEdges(*(part[moved] for part in edges)))
 
 
@@ -87,15 +115,14 @@ def _ends(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
     return (is_end & (grid.values != OUTSIDE)).nonzero().squeeze(1)
 
 
-def _slopes(grid: SparseGrid) -> Tensor:
-    """How much each point's value differs from those of its neighbours at most, (n,)."""
-    slope = torch.zeros_like(grid.values)
-    in_box = grid.values != OUTSIDE
+def _slopes(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
+    """How much the value changes from each edge's start to the next point along the axis along
+    which it changes most, (V,)."""
+    before = grid.values[edges.start]
+    slopes = torch.zeros_like(before)
     for following in grid.following:
-        start = ((following[:-1] != MISSING) & in_box).nonzero().squeeze(1)
-        stop = following[start]
-        start, stop = start[in_box[stop]], stop[in_box[stop]]
-        step = (grid.values[stop] - grid.values[start]).abs()
-        slope[start] = torch.maximum(slope[start], step)
-        slope[stop] = torch.maximum(slope[stop], step)
-    return slope
+        stop = following[edges.start]
+        after = grid.values[stop]
+        in_box = (stop != MISSING) & (after != OUTSIDE) & (before != OUTSIDE)
+        slopes = torch.where(in_box, torch.maximum(slopes, (after - before).abs()), slopes)
+    return slopes

@@ -1,8 +1,9 @@
-"""The rounds of an extraction: evaluating a field at grid points, counted, timed and reported."""
+"""The rounds of an extraction: evaluating fields at grid points, counted, timed and reported."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -10,18 +11,20 @@ from torch import Tensor
 
 from .field import EXACT_BAND, Field, PreparedField, Progress, evaluate, grid_to_box
 from .following import Evaluate
+from .sparse_grid import indices_of, objects_of
 
 
 class Rounds:
-    """Evaluates a field at grid points; counts, times and reports it.
+    """Evaluates fields at grid points; counts, times and reports it.
 
-    evaluations: how many points each round asked for; seconds: by stage; are_rough: whether the
-    field has a faster way in half precision; tolerance: see `surface.extract`, 0 where it has none.
+    evaluations: of each object, how many points each round asked for; seconds: by stage;
+    are_rough: whether the fields have a faster way in half precision; tolerance: see
+    `surface.extract`, 0 where they have none.
     """
 
     def __init__(
         self,
-        field: Field,
+        fields: Sequence[Field],
         padding: float,
         device: torch.device | str,
         dtype: torch.dtype,
@@ -30,14 +33,20 @@ class Rounds:
         tolerance: float,
     ) -> None:
         self.device, self.dtype, self.report = torch.device(device), dtype, report
-        is_rough_faster = isinstance(field, PreparedField) and field.is_rough_faster
-        self.tolerance = tolerance if is_rough_faster else 0.0
-        self.are_rough = is_rough_faster
-        self.evaluations: list[int] = []
+        self.are_rough = all(
+            isinstance(field, PreparedField) and field.is_rough_faster for field in fields
+        )
+        self.tolerance = tolerance if self.are_rough else 0.0
+        self.evaluations: list[list[int]] = [[] for _ in fields]
         self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}
         self.padding = padding
-        self._field, self._batch_points = field, batch_points
+        self._fields, self._batch_points = fields, batch_points
         self._clock = time.perf_counter()
+
+    @property
+    def objects(self) -> int:
+        """How many fields there are."""
+        return len(self._fields)
 
     def at(
         self,
@@ -45,33 +54,64 @@ class Rounds:
         resolution: int,
         level: float | None = None,
         halvings: int | None = None,
-        exact_band: float = EXACT_BAND,
+        objects: Tensor | None = None,
+        is_rough: Sequence[bool] | None = None,
     ) -> Tensor:
         """Logits (n,) at grid indices (n, 3), which may lie between grid points.
 
-        level, exact_band: see `field.evaluate`; halvings: of the coarse grid, as the resolution's
-        for progress.
+        level: see `field.evaluate`; halvings: of the coarse grid, as the resolution's for progress.
+        objects: which field each point asks, (n,), by default the first. is_rough: which of them
+        may answer in half precision everywhere.
         """
         self.report.start_round(len(indices), resolution, halvings)
         points = grid_to_box(indices, resolution, self.padding, self.dtype).to(self.device)
+        logits = points.new_empty(len(points))
         self.lap("mise")
-        logits = evaluate(
-            self._field,
-            points,
-            level=level,
-            exact_band=exact_band,
-            batch_points=self._batch_points,
-            progress=self.report.advance,
-        )
-        self.evaluations.append(len(indices))
+        done = 0
+        for number, field in enumerate(self._fields):
+            rows: Tensor | slice = slice(None)
+            if self.objects > 1 and objects is not None:
+                rows = (objects == number).nonzero().squeeze(1)
+            asked = points[rows]
+            if not len(asked):
+                continue
+            rough = is_rough is not None and is_rough[number] and self.are_rough
+            logits[rows] = evaluate(
+                field,
+                asked,
+                level=0.0 if rough else level,
+                exact_band=0.0 if rough else EXACT_BAND,
+                batch_points=self._batch_points,
+                progress=partial(self._advance, done, len(asked), len(points)),
+            )
+            self.evaluations[number].append(len(asked))
+            done += len(asked)
+            if objects is None:
+                break
         self.lap("network")
         return logits
 
-    def on(self, resolution: int, is_rough: bool) -> Evaluate:
-        """The function of grid indices that `follow` needs; is_rough: wherever that is faster."""
-        if is_rough:
-            return partial(self.at, resolution=resolution, level=0.0, exact_band=0.0)
-        return partial(self.at, resolution=resolution)
+    def on(self, resolution: int, is_rough: Sequence[bool] | None = None) -> Evaluate:
+        """The function of keys that `follow` needs; is_rough: see `at`."""
+        return partial(self._at_keys, resolution, None, is_rough)
+
+    def sides(self, resolution: int, level: float) -> Evaluate:
+        """The function of keys that a search needs, which asks which side of a level they are."""
+        return partial(self._at_keys, resolution, level, None)
+
+    def _at_keys(
+        self,
+        resolution: int,
+        level: float | None,
+        is_rough: Sequence[bool] | None,
+        keys: Tensor,
+    ) -> Tensor:
+        objects = objects_of(keys, resolution) if self.objects > 1 else None
+        indices = indices_of(keys, resolution)
+        return self.at(indices, resolution, level, objects=objects, is_rough=is_rough)
+
+    def _advance(self, done: int, part: int, total: int, fraction: float) -> None:
+        self.report.advance((done + fraction * part) / total)
 
     def lap(self, name: str) -> None:
         """Books the time since the last lap to a stage."""

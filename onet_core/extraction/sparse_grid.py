@@ -3,6 +3,9 @@
 Points are sorted integer keys on the field's device, with a table of their neighbours; cells are
 not stored: a cell is there where its eight corners are. The grid is surrounded by one layer of
 points that are `OUTSIDE`, so that a shape that leaves the box is closed at it.
+
+The grids of several objects are one grid here: the object's number is the first digit of the keys.
+What lies on both sides of that digit's change are outer layers, so no surface leads across.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ MISSING = -1
 
 @dataclass(eq=False)
 class SparseGrid:
-    """Some points of a grid of `resolution` cells along each axis of the box.
+    """Some points of a grid of `resolution` cells along each axis of the box, for each object.
 
     keys: (n,) int64, sorted, see `keys_of`; values: (n,) logits; is_known: (n,), whether a value is
     the field's own, as precise as it is wanted, or else only an estimate; level: what lies above is
@@ -61,6 +64,18 @@ class SparseGrid:
         grid.is_known |= grid.is_beyond(grid.indices())
         return grid
 
+    @classmethod
+    def of_coarse(cls, values: Tensor, resolution: int, level: float) -> SparseGrid:
+        """All points of each object's grid; values: (objects, (resolution + 1) ** 3), ordered by
+        x, y, z."""
+        objects, size = len(values), resolution + 3
+        all_values = values.new_full((objects, size, size, size), OUTSIDE)
+        box = values.view(objects, *[resolution + 1] * 3)
+        all_values[:, 1:-1, 1:-1, 1:-1] = box
+        keys = torch.arange(all_values.numel(), device=values.device)
+        is_known = torch.ones_like(keys, dtype=torch.bool)
+        return cls(resolution, level, keys, all_values.flatten(), is_known)
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -72,6 +87,10 @@ class SparseGrid:
     def indices(self, chosen: Tensor | None = None) -> Tensor:
         """Grid indices (n, 3), from -1 to resolution + 1, of all or the chosen points."""
         return indices_of(self.keys if chosen is None else self.keys[chosen], self.resolution)
+
+    def objects(self, chosen: Tensor | None = None) -> Tensor:
+        """Which object each of all or the chosen points belongs to, (n,)."""
+        return objects_of(self.keys if chosen is None else self.keys[chosen], self.resolution)
 
     def is_beyond(self, indices: Tensor) -> Tensor:
         """Which of the points (n, 3) lie in the layer around the grid, (n,)."""
@@ -165,7 +184,8 @@ class SparseGrid:
         resolution = 2 * self.resolution
         is_there = ((indices >= -1) & (indices <= resolution + 1)).all(dim=1)
         old, part, indices = old[is_there], part[is_there], indices[is_there]
-        keys, order = torch.sort(keys_of(indices, resolution))
+        keys = keys_of(indices, resolution, self.objects(old))
+        keys, order = torch.sort(keys)
         old, part = old[order], part[order]
         values = torch.empty(len(keys), dtype=self.values.dtype, device=keys.device)
         for number in range(8):
@@ -188,9 +208,9 @@ class SparseGrid:
         grid = SparseGrid(self.resolution, self.level, self.keys[chosen], values, unknown)
         return grid.with_border()
 
-    def forget_values(self) -> None:
-        """Makes all values estimates but those around the box."""
-        self.is_known = self.is_beyond(self.indices())
+    def forget_values(self, is_kept: Tensor) -> None:
+        """Makes the values of all objects but those that are kept (objects,) estimates."""
+        self.is_known &= is_kept[self.objects()] | self.is_beyond(self.indices())
 
     def with_border(self) -> SparseGrid:
         """Gives the points around the grid their value; returns this grid."""
@@ -213,18 +233,24 @@ class SparseGrid:
         return grid, order
 
 
-def keys_of(indices: Tensor, resolution: int) -> Tensor:
-    """Keys (n,) of grid indices (n, 3), each from -1 to resolution + 1; ordered by x, y, z."""
+def keys_of(indices: Tensor, resolution: int, objects: Tensor | int = 0) -> Tensor:
+    """Keys (n,) of grid indices (n, 3), each from -1 to resolution + 1; ordered by x, y, z, those
+    of one of the objects (n,) after the other."""
     x, y, z = (indices + 1).unbind(1)
     across, along, _ = _strides(resolution)
-    return x * across + y * along + z
+    return (objects * (resolution + 3) + x) * across + y * along + z
 
 
 def indices_of(keys: Tensor, resolution: int) -> Tensor:
     """Grid indices (n, 3) of keys (n,)."""
     size = resolution + 3
     rows, z = keys // size, keys % size
-    return torch.stack([rows // size, rows % size, z], dim=1) - 1
+    return torch.stack([rows // size % size, rows % size, z], dim=1) - 1
+
+
+def objects_of(keys: Tensor, resolution: int) -> Tensor:
+    """Which object each of the keys (n,) belongs to, (n,)."""
+    return keys // (resolution + 3) ** 3
 
 
 def _strides(resolution: int) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch import Tensor
 from ..errors import InputError, NoSurfaceError
 from ..mesh import Mesh
 from .balance import balanced
+from .coarse import searched
 from .field import EXACT_BAND, Field, Progress, logit
 from .following import follow
 from .marching_cubes import MINIMUM_FRACTION
+from .messages import no_surface
 from .mise import OUTSIDE, Mise
-from .precision import TOLERANCE, asks_for_float32, rough_error, sharpened
+from .precision import TOLERANCE, rough_errors, sharpened, stays_rough
 from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid
 from .sparse_marching_cubes import CrossedEdges, crossed_edges, faces_of
@@ -140,17 +143,60 @@ def extract(
     level = logit(threshold)
     resolution_0, depth = split_resolution(resolution)
     report = Report(progress, resolution_0, depth)
-    rounds = Rounds(field, padding, device, dtype, batch_points, report, tolerance)
+    rounds = Rounds([field], padding, device, dtype, batch_points, report, tolerance)
     grid = search(
         rounds, resolution_0, depth, level, followed_from=followed_from, root_steps=root_steps
     )
-    return meshed(
-        grid,
-        rounds,
-        minimum_fraction=minimum_fraction,
-        root_steps=root_steps,
-        is_balanced=is_balanced,
+    return only(
+        meshed(
+            grid,
+            rounds,
+            minimum_fraction=minimum_fraction,
+            root_steps=root_steps,
+            is_balanced=is_balanced,
+        )
     )
+
+
+def extract_all(
+    fields: Sequence[Field],
+    *,
+    resolution: int = 128,
+    threshold: float = 0.2,
+    padding: float = 0.1,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    batch_points: int | None = None,
+    root_steps: int = 0,
+    tolerance: float = TOLERANCE,
+    progress: Progress | None = None,
+) -> list[Extraction | NoSurfaceError]:
+    """The surfaces of several fields of one network, found together; arguments: see `extract`.
+
+    The grids of all objects are one sparse grid, so each round evaluates all of their points, and
+    nothing but that is done object by object. Returns for each field what `extract` gives or
+    raises for want of a surface; seconds are those of all together. Raises what `extract` raises.
+    """
+    level = logit(threshold)
+    resolution_0, depth = split_resolution(resolution)
+    if not fields:
+        return []
+    report = Report(progress, resolution_0, depth)
+    rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance)
+    steps = _searched_steps(resolution_0, depth, FOLLOWED_FROM)
+    grid, errors = searched(rounds, resolution_0, steps, level)
+    if all(errors):
+        return [error for error in errors if error]
+    grid = _refined(grid, rounds, depth - steps, root_steps)
+    return meshed(grid, rounds, root_steps=root_steps, errors=errors)
+
+
+def only(made: Sequence[Extraction | NoSurfaceError]) -> Extraction:
+    """The surface of the only object; raises the NoSurfaceError where there is none."""
+    (one,) = made
+    if isinstance(one, NoSurfaceError):
+        raise one
+    return one
 
 
 def search(
@@ -168,21 +214,43 @@ def search(
     coarse: logits of the coarse grid, ordered by x, y, z, where they are known already.
     followed_from, root_steps, errors: see `extract`.
     """
+    steps = _searched_steps(resolution_0, depth, followed_from)
+    if rounds.device.type == "cpu":
+        # As fast in NumPy there, and the original's search point for point.
+        grid = _searched(rounds, Mise(resolution_0, steps, level), coarse)
+    else:
+        grid, (error,) = searched(rounds, resolution_0, steps, level, coarse)
+        if error is not None:
+            raise error
+    return _refined(grid, rounds, depth - steps, root_steps)
+
+
+def _searched_steps(resolution_0: int, depth: int, followed_from: int) -> int:
+    """How often the coarse grid is halved before the surface is followed."""
     steps = depth
     while steps and resolution_0 << steps - 1 >= followed_from:
         steps -= 1
-    grid = _searched(rounds, Mise(resolution_0, steps, level), coarse)
-    is_rough = rounds.tolerance > 0
+    return steps
+
+
+def _refined(grid: SparseGrid, rounds: Rounds, halvings: int, root_steps: int) -> SparseGrid:
+    """The surface followed from the searched grid to the one that is halved as often as that."""
+    is_rough = [rounds.tolerance > 0] * rounds.objects
     grid = follow(grid, rounds.on(grid.resolution, is_rough))
-    error = rough_error(grid, rounds) if is_rough else 0.0
-    for left in range(depth - steps, 0, -1):
-        if left == 1 and is_rough:
-            is_rough = not asks_for_float32(grid, rounds, error, root_steps)
+    if not rounds.tolerance:
+        for _ in range(halvings):
+            grid = grid.halved()
+            grid = follow(grid, rounds.on(grid.resolution))
+        return grid
+    errors = rough_errors(grid, rounds)
+    for left in range(halvings, 0, -1):
+        if left == 1:
+            is_rough = stays_rough(grid, rounds, errors, root_steps)
         grid = grid.halved()
-        if not is_rough and rounds.tolerance:
-            grid.forget_values()
+        if not all(is_rough):
+            grid.forget_values(torch.tensor(is_rough, device=rounds.device))
         grid = follow(grid, rounds.on(grid.resolution, is_rough))
-    return sharpened(grid, rounds, error, root_steps) if is_rough else grid
+    return sharpened(grid, rounds, errors, root_steps, is_rough)
 
 
 def meshed(
@@ -192,12 +260,13 @@ def meshed(
     minimum_fraction: float = MINIMUM_FRACTION,
     root_steps: int = 0,
     is_balanced: bool = True,
-) -> Extraction:
-    """The surface in the cells of a grid, by marching cubes; arguments, errors: see `extract`."""
+    errors: Sequence[NoSurfaceError | None] = (),
+) -> list[Extraction | NoSurfaceError]:
+    """Each object's surface in the cells of a grid, by marching cubes; arguments: see `extract`.
+
+    errors: of each object, where it is known already that there is none.
+    """
     edges = crossed_edges(grid)
-    if not len(edges.start):
-        in_box = grid.values[grid.values != OUTSIDE]
-        raise no_surface(grid.level, float(in_box.min()), float(in_box.max()))
     fractions = _fractions(grid, edges, rounds, root_steps)
     fractions = fractions.clamp(minimum_fraction, 1 - minimum_fraction)
     rounds.lap("mise")
@@ -207,10 +276,29 @@ def meshed(
         values = grid.values[torch.stack([edges.start, edges.stop])]
         vertices = balanced(vertices, faces, (values != OUTSIDE).all(dim=0).cpu().numpy())
     vertices = (1 + rounds.padding) * (vertices / grid.resolution - 0.5)
+    # Vertices and faces are in the order of the keys: one object's after the other's.
+    counts = torch.bincount(grid.objects(edges.start), minlength=rounds.objects)
+    last = counts.cumsum(0).cpu().numpy()
+    first = last - counts.cpu().numpy()
+    face_limits = np.searchsorted(faces[:, 0], np.append(first, len(vertices)))
     rounds.lap("marching cubes")
     rounds.report.finish()
-    mesh = Mesh(vertices, faces)
-    return Extraction(mesh, grid.resolution, tuple(rounds.evaluations), rounds.seconds)
+    made: list[Extraction | NoSurfaceError] = []
+    for number in range(rounds.objects):
+        start, stop = first[number], last[number]
+        if start == stop:
+            made.append((errors and errors[number]) or _nothing(grid, number))
+            continue
+        own = faces[face_limits[number] : face_limits[number + 1]]
+        mesh = Mesh(vertices[start:stop], own - np.int32(start) if start else own)
+        evaluations = tuple(rounds.evaluations[number])
+        made.append(Extraction(mesh, grid.resolution, evaluations, rounds.seconds))
+    return made
+
+
+def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
+    in_box = grid.values[(grid.values != OUTSIDE) & (grid.objects() == number)]
+    return no_surface(grid.level, float(in_box.min()), float(in_box.max()))
 
 
 def _searched(rounds: Rounds, mise: Mise, coarse: Tensor | None) -> SparseGrid:
@@ -250,7 +338,8 @@ def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: Rounds, root_steps
     for _ in range(root_steps):
         places = grid.indices(edges.start[rows]).to(exact)
         places[torch.arange(len(rows), device=rows.device), edges.axis[rows]] += fractions[rows]
-        values = rounds.at(places, grid.resolution).to(exact)
+        objects = grid.objects(edges.start[rows])
+        values = rounds.at(places, grid.resolution, objects=objects).to(exact)
         at_start = (values > grid.level) == (start[rows] > grid.level)
         ahead, behind = rows[at_start], rows[~at_start]
         low[ahead], start[ahead] = fractions[ahead], values[at_start]
@@ -264,38 +353,3 @@ def _on_edges(grid: SparseGrid, edges: CrossedEdges, fractions: Tensor) -> NDArr
     vertices: NDArray[np.float64] = grid.indices(edges.start).cpu().numpy().astype(np.float64)
     vertices[np.arange(len(vertices)), edges.axis.cpu().numpy()] += fractions.cpu().numpy()
     return vertices
-
-
-def no_surface(level: float, lowest: float, highest: float) -> NoSurfaceError:
-    """What to tell the user; all are logits, lowest and highest those that were seen."""
-    return NoSurfaceError(_no_surface_message(level, lowest, highest))
-
-
-def _no_surface_message(level: float, lowest: float, highest: float) -> str:
-    threshold = 0.5 * (1 + float(np.tanh(level / 2)))
-    low, high = (0.5 * (1 + float(np.tanh(value / 2))) for value in (lowest, highest))
-    if high - low < 1e-5:
-        return (
-            f"No surface at threshold {threshold:g}: the network's probability is {high:.3g} in "
-            "the whole box, so no threshold helps: check the input and the model."
-        )
-    all_outside = threshold >= high
-    where = "outside" if all_outside else "inside"
-    suggestion = high / 2 if all_outside else (1 + low) / 2
-    if not low < suggestion < high:
-        suggestion = (low + high) / 2
-    return (
-        f"No surface at threshold {threshold:g}: the network takes the whole box for {where}; its "
-        f"probabilities range from {_probability(low)} to {_probability(high)}. Try a threshold "
-        f"such as {_rounded_within(suggestion, low, high)}, or check the input."
-    )
-
-
-def _probability(value: float) -> str:
-    return f"{value:.3g}" if value < 0.99 else f"{value:.6g}"
-
-
-def _rounded_within(value: float, low: float, high: float) -> str:
-    """The value with as few digits as keep it between low and high."""
-    texts = [f"{value:.{digits}g}" for digits in range(1, 18)]
-    return next((text for text in texts if low < float(text) < high), texts[-1])

@@ -122,9 +122,9 @@ def test_a_wrong_estimate_is_put_right_wherever_the_surface_is() -> None:
     )
     asked: list[Tensor] = []
 
-    def evaluate(indices: Tensor) -> Tensor:
-        asked.append(keys_of(indices, resolution))
-        return on_torus(indices)
+    def evaluate(keys: Tensor) -> Tensor:
+        asked.append(keys)
+        return on_torus(indices_of(keys, resolution))
 
     grid = follow(estimate, evaluate)
     whole = SparseGrid(
