@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Preparation(Generic[T]):
     """First pieces in Blender's main thread, then the worker's job for what they make: one `Task`.
 
-    start: hands that to the worker. The first piece is done at once; raises what it raises.
+    start: hands that to the worker. What can be done at once is done; raises what that raises.
     """
 
     def __init__(self, pieces: Pieces[T], start: Callable[[T], Job]) -> None:

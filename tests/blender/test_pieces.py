@@ -5,6 +5,7 @@ By the time of the thread, not of the clock: a busy machine is slow without Blen
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ from onet_core.engine.client import Answer
 from onet_core.errors import Cancelled, InputError
 
 SECONDS_OF_STALL = 0.05
+SECONDS_OF_PATIENCE = 60
 TRIES = 3
 
 Triangles = tuple[NDArray[np.float32], NDArray[np.int32]]
@@ -238,7 +240,10 @@ def test_a_scene_that_goes_meanwhile_takes_its_mesh_along(fine: Triangles) -> No
 
 
 def test_errors_of_the_preparation_arrive_where_the_answer_would() -> None:
+    started = threading.Event()
+
     def refused() -> None:
+        started.wait(SECONDS_OF_PATIENCE)
         raise InputError("too bad")
 
     def pieces() -> Pieces[None]:
@@ -247,12 +252,13 @@ def test_errors_of_the_preparation_arrive_where_the_answer_would() -> None:
         yield work
         work.result()
 
-    with pytest.raises(InputError, match="too bad"):
-        all_at_once(pieces())
     work = Preparation(pieces(), lambda _: pytest.fail("asked the worker"))
+    started.set()
     with pytest.raises(InputError, match="too bad"):
         work.result()
     assert work.done
+    with pytest.raises(InputError, match="too bad"):
+        all_at_once(pieces())
 
 
 def test_cancelled_while_it_is_prepared() -> None:
