@@ -22,6 +22,7 @@ from training.baselines.surfaces import (
     contains,
     missing_for,
     spacing,
+    voxel_surface,
 )
 from training.baselines.tune import store, tune
 from training.conditions import Conditions
@@ -106,6 +107,16 @@ def test_inside_of_open_and_inverted_meshes() -> None:
     assert len(open_at_the_top) < len(ball.faces)
     assert not is_closed(Mesh(ball.vertices, open_at_the_top))
     assert iou(Mesh(ball.vertices, open_at_the_top), Sphere(0.4)) > 0.95
+
+
+def test_nothing_is_inside_of_nothing() -> None:
+    empty = Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
+    assert not contains(empty, np.zeros((5, 3))).any()
+    # As after a blur that leaves nothing above the level.
+    speck = np.zeros((32, 32, 32))
+    speck[16, 16, 16] = 1
+    faint = voxel_surface(speck, {"blur": 1.5, "level": 0.8})
+    assert not contains(faint, np.zeros((5, 3))).any()
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.75])

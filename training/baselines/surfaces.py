@@ -51,7 +51,10 @@ def contains(mesh: Mesh, points: Points) -> NDArray[np.bool_]:
 
     Exact for closed meshes. Open ones count as closed along the shortest way (generalised winding
     numbers, Jacobson et al., TOG 2013); a surface turned inside out counts as the right way round.
+    Without faces nothing is inside.
     """
+    if len(mesh.faces) == 0:  # which libigl's tree can't be made of
+        return np.zeros(len(points), dtype=bool)
     tree = igl.FastWindingNumberBVH()
     tree.init(
         np.ascontiguousarray(mesh.vertices, dtype=np.float64),
@@ -186,9 +189,13 @@ SURFACINGS = {
     "blender": Surfacing(
         "points", blender, {"radius": (0.35, 0.5, 0.7, 1.0, 2.0, 4.0), "voxel": (0.5,)}
     ),
-    "marching_cubes": Surfacing("voxels", voxel_surface, {"blur": (0.0,), "level": (0.5,)}),
+    "marching_cubes": Surfacing(
+        "voxels", voxel_surface, {"blur": (0.0,), "level": (0.5, 0.7, 0.9, 0.95, 0.99)}
+    ),
     "smoothed": Surfacing(
-        "voxels", voxel_surface, {"blur": (0.5, 0.75, 1.0, 1.5), "level": (0.5, 0.6, 0.7, 0.8, 0.9)}
+        "voxels",
+        voxel_surface,
+        {"blur": (0.3, 0.4, 0.5, 0.75, 1.0), "level": (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)},
     ),
 }
 
