@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from onet_core.errors import OnetError
+from onet_core.mesh_io import replacing
 from onet_core.models.description import ModelDescription
 
 from .augmentation import AugmentationError, check_augmentations
@@ -200,8 +201,12 @@ class Config:
         return {str(key): value for key, value in values.items()}
 
     def save(self, path: Path) -> None:
-        """Writes every value as YAML, complete: nothing is inherited when it is read again."""
-        path.write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+        """Writes every value as YAML, complete: nothing is inherited when it is read again.
+
+        Whole or not at all; raises OnetError where the folder can't be written.
+        """
+        with replacing(path) as file:
+            file.write(yaml.safe_dump(self.to_dict(), sort_keys=False).encode("utf-8"))
 
 
 def available_configs() -> list[str]:

@@ -10,6 +10,8 @@ output that all of them see:
     torchrun --nnodes=2 --nproc-per-node=G --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
         -m training.train free/points training.devices=G training.nodes=2
 
+Without GPUs the processes share the work through gloo in the same way; the first one writes.
+
 TensorBoard shows losses, validation figures, meshes and throughput: `tensorboard --logdir out`.
 """
 
@@ -32,6 +34,7 @@ from lightning.pytorch.callbacks import (
     WeightAveraging,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -317,7 +320,8 @@ def train(config: Config) -> Path:
     # A resumed run must not see the draws of its beginning again.
     lightning.seed_everything(config.training.seed + done, workers=True, verbose=False)
     directory.mkdir(parents=True, exist_ok=True)
-    config.save(directory / CONFIG_FILE)
+    if trainer.is_global_zero:
+        config.save(directory / CONFIG_FILE)
     try:
         trainer.fit(
             module, training, validation, ckpt_path=last if done else None, weights_only=True
@@ -345,10 +349,12 @@ def main(config: str, overrides: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     quiet_lightning()
     try:
-        click.echo(train(load_config(config, overrides)))
+        weights = train(load_config(config, overrides))
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
+    if getattr(rank_zero_only, "rank", 0) == 0:  # the first of several processes
+        click.echo(weights)
 
 
 if __name__ == "__main__":
