@@ -107,8 +107,8 @@ def read_view(folder: Path, size: int, view: int = 0) -> NDArray[np.float32]:
     try:
         with Image.open(path) as file:
             picture = file.convert("RGB")
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{path} is not a readable picture.") from error
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is not a readable picture: {error}.") from error
     scale = size / min(picture.size)
     picture = picture.resize(
         (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BILINEAR

@@ -377,7 +377,8 @@ def main(
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        click.echo(f"Error: {error.filename}: {error.strerror or error}.", err=True)
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
         sys.exit(2)
     click.echo(f"The dataset and the run are in {folder}.")
     click.echo(f"In Blender's panel the model {name!r} can be chosen now; its weights:")

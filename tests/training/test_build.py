@@ -516,6 +516,29 @@ def test_points_near_the_surface_are_stored(tmp_path: Path) -> None:
     assert "no shapes" in nothing.output
 
 
+def test_damaged_records_are_named(tmp_path: Path) -> None:
+    write_index(
+        tmp_path / "source",
+        [row("a", "ball", "train"), row("b", "ball", "train")],
+        trimesh.creation.icosphere(radius=0.5),
+    )
+    entries = list_indexed_shapes(tmp_path / "source")
+    root = tmp_path / "data"
+    amount = Amount(points=1000, surface=500, views=0)
+    build(entries, root, amount)
+    record = root / "ball" / "a" / "shape.json"
+    record.write_text('{"category": "ba')
+    dropped = build_shape(entries[0], root, amount)
+    assert dropped.status == "dropped"
+    assert str(record) in dropped.reason
+    record.write_text("{}")
+    with pytest.raises(InputError, match=r"shape\.json is damaged: remove the folder"):
+        layout.write_lists(root, [build_shape(entries[1], root, amount)])
+    (root / "metadata.yaml").write_text("[half")
+    with pytest.raises(InputError, match=r"metadata\.yaml is damaged"):
+        layout.write_metadata(root, {"ball": "ball"})
+
+
 def test_the_summary_tells_what_was_dropped_and_why(tmp_path: Path) -> None:
     records = [
         layout.Record("chair", "a", "train", method="winding"),

@@ -19,6 +19,7 @@ from onet_core.errors import InputError
 from training.datasets.files import all_finite
 from training.datasets.sampling import NEAR_DISTANCE
 from training.datasets.shapenet import INPUT_KINDS, Item, ShapeDataset
+from training.observations import read_view
 
 BALL, PLATE = Sphere(0.4), Box((1.0, 0.5, 0.2))
 
@@ -323,6 +324,20 @@ def test_damaged_files_are_named_and_their_shapes_left_out(
     (folder / "points.npz").unlink()
     with pytest.raises(InputError, match=r"points\.npz"):
         ShapeDataset(root, "train", "none", categories=["ball"])
+
+
+def test_a_picture_that_is_far_too_large_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    views = root / "ball" / "a" / "img_choy2016"
+    (views / "000.jpg").unlink()
+    (views / "huge.png").write_bytes(picture([(0, 0, 0)], 400, 400))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
+    dataset = ShapeDataset(root, "train", "image", points=4, image_size=32)
+    dataset[dataset.shapes.index(("ball", "a"))]
+    assert "huge.png is not a readable picture" in caplog.text
+    with pytest.raises(InputError, match=r"huge\.png"):
+        read_view(views.parent, 32)
 
 
 def test_validation_takes_the_same_shape_in_the_place_of_a_damaged_one(root: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from onet_core.errors import OnetError
+from onet_core.errors import InputError, OnetError
 from onet_core.mesh_io import replacing
 
 from ..datasets.sampling import NEAR_FILE
@@ -132,11 +132,19 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_record(folder: Path) -> Record | None:
-    """The record of a finished shape; None where there is none."""
+    """The record of a finished shape; None where there is none.
+
+    Raises InputError where it is damaged.
+    """
     path = folder / RECORD_FILE
     if not path.is_file():
         return None
-    return Record(**json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is damaged: remove the folder {folder} to have the shape built anew."
+        ) from error
 
 
 def write_lists(root: Path, records: Iterable[Record]) -> None:
@@ -162,10 +170,16 @@ def write_lists(root: Path, records: Iterable[Record]) -> None:
 
 
 def write_metadata(root: Path, names: Mapping[str, str]) -> None:
-    """metadata.yaml: category folder -> id and name, merged with what is there."""
+    """metadata.yaml: category folder -> id and name, merged with what is there.
+
+    Raises InputError where that is damaged.
+    """
     path = root / METADATA_FILE
-    known = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    content = dict(known or {})
+    try:
+        known = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+        content = dict(known or {})
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: remove it to have it written anew.") from error
     content.update({folder: {"id": folder, "name": name} for folder, name in names.items()})
     _write_text(path, json.dumps(dict(sorted(content.items())), indent=1) + "\n")
 

@@ -278,19 +278,22 @@ class ShapeDataset(Dataset[Item]):
     def _view(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         folder = self.folders[index] / self.image_folder
 
-        def read() -> list[bytes]:
+        def read() -> list[tuple[str, bytes]]:
             paths = sorted(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
             if not paths:
                 raise InputError(f"There are no pictures in {folder}.")
-            return [path.read_bytes() for path in (paths if self.train else paths[:1])]
+            chosen = paths if self.train else paths[:1]
+            return [(path.name, path.read_bytes()) for path in chosen]
 
-        views: list[bytes] = self._cached("views", index, read, lambda found: sum(map(len, found)))
-        chosen = int(rng.integers(len(views)))
+        views: list[tuple[str, bytes]] = self._cached(
+            "views", index, read, lambda found: sum(len(content) for _, content in found)
+        )
+        name, content = views[int(rng.integers(len(views)))]
         try:
-            with Image.open(io.BytesIO(views[chosen])) as file:
+            with Image.open(io.BytesIO(content)) as file:
                 picture = file.convert("RGB")
-        except (OSError, UnidentifiedImageError) as error:
-            raise InputError(f"View {chosen} in {folder} is not a readable picture.") from error
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise InputError(f"{folder / name} is not a readable picture: {error}.") from error
         edge = min(picture.size)
         if self.train and self.image_augment:
             edge = max(1, round(edge * float(np.sqrt(rng.uniform(*_CROP_AREA)))))
