@@ -178,6 +178,7 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
         asked = {**params, "path": str(path.resolve()), "kind": options.kind}
         asked["up_axis"] = options.up
         asked["crop_outliers"] = options.crop_outliers
+        asked["settings"] = {**params["settings"], "symmetry": not options.no_symmetry}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
         if path.stem in masks:
             asked["mask"] = str(masks[path.stem])
@@ -283,7 +284,9 @@ def what_came_out(answer: Answer) -> list[str]:
     """What the panel tells about a result, in its words."""
     values = answer.values
     fit, background = values.get("fit", -1.0), values.get("background") or ""
-    return reconstruction.sentences("POINTS", fit, values.get("left_out", 0), background)
+    return reconstruction.sentences(
+        "POINTS", fit, values.get("left_out", 0), background, values.get("mirrored", False)
+    )
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

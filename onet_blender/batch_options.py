@@ -42,6 +42,8 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
         add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
         add("--masks", "folder with a mask for each picture, by the same name", type=Path)
         add("--crop-outliers", "leave out points far from all others", action="store_true")
+        add("--no-symmetry", "do not complete symmetric clouds by their mirror image",
+            action="store_true")  # fmt: skip
         add("--no-colours", "leave out the colours of the files (PLY, OBJ)", action="store_true")
         pose = (
             "what pictures become stands on the floor: floor, the front towards the front view; "

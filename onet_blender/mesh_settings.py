@@ -68,6 +68,13 @@ class MeshSettings:
         description="Leave out points that lie far from all others, as scanners make them",
         options={"SKIP_SAVE"},
     )
+    symmetry: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Use Symmetry",
+        description="Where the points to the left are like those to the right, take the mirror "
+        "image of either side for the other too: few points then tell twice as much",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
     pose: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Place",
         description="How the mesh made from a picture is put into the scene",
@@ -83,7 +90,7 @@ SETTINGS = tuple(MeshSettings.__annotations__)
 # Those that concern one kind of input only.
 SETTINGS_OF_KIND = {
     "IMAGE": ("pose",),
-    "POINTS": ("crop_outliers", "colours"),
+    "POINTS": ("crop_outliers", "symmetry", "colours"),
     "VOXELS": ("colours",),
 }
 

@@ -173,6 +173,9 @@ class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
     left_out: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Left Out", description="How many stray points were left out", min=0
     )
+    is_mirrored: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Mirrored", description="Whether the points' mirror image was used too"
+    )
     background: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Background", description="What was removed from the picture"
     )

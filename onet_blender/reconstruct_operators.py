@@ -103,6 +103,7 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             refinement_steps=self.refinement_steps,
             faces=self.faces,
             threshold=self.threshold,
+            symmetry=self.symmetry,
         )
 
     def draw(self, context: bpy.types.Context) -> None:

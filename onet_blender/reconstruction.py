@@ -71,12 +71,14 @@ def options(
     refinement_steps: int = 0,
     faces: int = 0,
     threshold: float = 0.0,
+    symmetry: bool = True,
     device: str = "",
 ) -> dict[str, Any]:
     """The parameters that all requests share.
 
     model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
-    for as many as there are and for the model's own; device: empty for the preferences' choice.
+    for as many as there are and for the model's own; symmetry: whether symmetric clouds may be
+    completed by their mirror image; device: empty for the preferences' choice.
     """
     chosen = runtime()
     # Blender makes its own normals, also after the mesh has been edited.
@@ -84,6 +86,7 @@ def options(
         "resolution": resolution,
         "refinement_steps": refinement_steps,
         "normals": False,
+        "symmetry": symmetry,
     }
     if faces:
         settings["faces"] = faces
@@ -342,6 +345,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.code = code_text(answer.arrays["code"]) if "code" in answer.arrays else ""
     kept.fit = answer.values.get("fit", -1.0)
     kept.left_out = answer.values.get("left_out", 0)
+    kept.is_mirrored = answer.values.get("mirrored", False)
     kept.background = answer.values.get("background") or ""
     if "seen" in answer.arrays:
         show_seen(answer.arrays["seen"])
@@ -359,10 +363,12 @@ def summary(made: bpy.types.Object, answer: Answer) -> str:
 def findings(made: bpy.types.Object) -> list[str]:
     """What came out about an object and its input, one sentence each, without full stops."""
     kept = made.onet
-    return sentences(kept.kind, kept.fit, kept.left_out, kept.background)
+    return sentences(kept.kind, kept.fit, kept.left_out, kept.background, kept.is_mirrored)
 
 
-def sentences(kind: str, fit: float, left_out: int, background: str) -> list[str]:
+def sentences(
+    kind: str, fit: float, left_out: int, background: str, is_mirrored: bool
+) -> list[str]:
     """`findings`, from what the worker has told; fit: -1 where that is not known."""
     found = []
     if kind == "POINTS" and fit >= 0:
@@ -372,6 +378,8 @@ def sentences(kind: str, fit: float, left_out: int, background: str) -> list[str
     if left_out:
         points = "stray point was" if left_out == 1 else "stray points were"
         found.append(f"{left_out:,} {points} left out")
+    if is_mirrored:
+        found.append("left and right are alike: the mirror image was used too")
     if background:
         found.append(BACKGROUNDS[background])
     return found

@@ -463,6 +463,7 @@ def _answer(made: Reconstruction) -> Answer:
         "model": made.model,
         "matrix": made.frame.matrix.tolist(),
         "up_axis": made.frame.up_axis,
+        "mirrored": made.is_mirrored,
     }
     arrays: Arrays = {
         "vertices": made.mesh.vertices,

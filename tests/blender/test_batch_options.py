@@ -37,6 +37,7 @@ PANEL = {
         "smooth": "--flat",
         "colours": "--no-colours",
         "crop_outliers": "--crop-outliers",
+        "symmetry": "--no-symmetry",
         "pose": "--pose",
         "target": NO_FILE,
     },
@@ -55,6 +56,7 @@ PANEL = {
         "smooth": "--flat",
         "colours": "invented shapes have none",
         "crop_outliers": "there are no points",
+        "symmetry": "there are no points",
         "pose": "there is no picture",
     },
     "morph": {

@@ -230,7 +230,7 @@ def test_linked_objects_can_be_a_source(models: Path, tmp_path: Path) -> None:
 
 def test_the_fit_is_told(models: Path) -> None:
     # The models see a cube of 0.6 times the cloud's size: none of its surface is met.
-    made = reconstruct(models, source=add_scan().name)
+    made = reconstruct(models, source=add_scan().name, symmetry=False)
     assert made.onet.fit == 0
     assert reconstruction.findings(made) == ["0 % of the points lie within 1 % of the size"]
     # Most points lie on the cube that the models see, whose edges are a little round.
@@ -238,7 +238,7 @@ def test_the_fit_is_told(models: Path) -> None:
     values = np.array([vertex.co for vertex in scan.data.vertices]) * 0.6
     values[:2] = [[-1, -1, -1], [1, 1, 1]]
     scan.data.vertices.foreach_set("co", values.ravel())
-    made = reconstruct(models, source="inner", resolution=64)
+    made = reconstruct(models, source="inner", resolution=64, symmetry=False)
     # Blender's own search tree as the judge; the size is 2.
     tree = BVHTree.FromObject(made, bpy.context.evaluated_depsgraph_get())
     share = np.mean([tree.find_nearest(point)[3] <= 0.02 for point in values])
@@ -278,3 +278,19 @@ def test_colours_of_points_reach_the_mesh(models: Path) -> None:
         values[vertices[:, 0] > 0.3], [[0, 0, 1, 1]] * sum(vertices[:, 0] > 0.3)
     )
     assert not reconstruct(models, source="scan", colours=False).data.color_attributes
+
+
+def test_a_symmetric_cloud_is_mirrored_unless_that_is_switched_off(models: Path) -> None:
+    rng = np.random.default_rng(4)
+    half = rng.uniform(-1, 1, (70, 3))  # these models read 300 points at most
+    half[np.arange(70), rng.integers(3, size=70)] = rng.choice([-1.0, 1.0], 70)
+    points = np.concatenate([half, half * [-1, 1, 1]])
+    mesh = bpy.data.meshes.new("box")
+    mesh.from_pydata(points.tolist(), [], [])
+    bpy.context.collection.objects.link(bpy.data.objects.new("box", mesh))
+    made = reconstruct(models, source="box")
+    assert made.onet.is_mirrored
+    told = "left and right are alike: the mirror image was used too"
+    assert told in reconstruction.findings(made)
+    again = reconstruct(models, source="box", symmetry=False)
+    assert not again.onet.is_mirrored
