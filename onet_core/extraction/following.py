@@ -47,7 +47,7 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
             wanted = _in_doubt(grid, error)
         if len(wanted):
             before, after = grid.values[wanted], evaluate(grid.keys[wanted])
-            grid.values[wanted] = after
+            grid.set_values(wanted, after)
             grid.is_known[wanted] = True
             turned[wanted] = (before > grid.level) != (after > grid.level)
             error.scatter_reduce_(0, grid.objects(wanted), (after - before).abs(), "amax")

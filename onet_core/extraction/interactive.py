@@ -140,7 +140,7 @@ class InteractiveSurface:
         numbers = at[rest] @ at.new_tensor([(cells - 1) ** 2, cells - 1, 1])
         corner = coarse[numbers]
         turned = (corner > self._level) != grid.is_inside[rest]
-        grid.values[rest[turned]] = corner[turned]
+        grid.set_values(rest[turned], corner[turned])
 
     def _linked_cells(self, grid: SparseGrid, cells: int) -> tuple[Tensor, Tensor]:
         """The coarse cells (m,) that the surface crosses, and pairs (2, k) of neighbours whose

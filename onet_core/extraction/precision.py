@@ -85,7 +85,7 @@ def sharpened(
         wanted = wanted[~torch.isin(grid.keys[wanted], exact_keys)]
         if not len(wanted):
             return grid
-        grid.values[wanted] = rounds.on(grid.resolution)(grid.keys[wanted])
+        grid.set_values(wanted, rounds.on(grid.resolution)(grid.keys[wanted]))
         exact_keys = torch.cat([exact_keys, grid.keys[wanted]])
         grid = follow(grid, rounds.on(grid.resolution, is_rough))
 

@@ -10,7 +10,7 @@ What lies on both sides of that digit's change are outer layers, so no surface l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +39,7 @@ class SparseGrid:
     keys: Tensor
     values: Tensor
     is_known: Tensor
+    _crossings: list[Tensor] | None = field(default=None, init=False)
 
     @classmethod
     def of_cells(
@@ -113,7 +114,13 @@ class SparseGrid:
         The last entry is that of the point `MISSING`, which so is its own neighbour.
         """
         missing = self.keys.new_full((1,), MISSING)
-        return [torch.cat([self.place(self.keys + stride), missing]) for stride in self.strides]
+        tables = [self.place(self.keys + stride) for stride in self.strides[:2]]
+        # Along z the next point is the next key, if it is there.
+        here = torch.arange(1, len(self) + 1, device=self.keys.device)
+        has_next = torch.zeros_like(self.is_known)
+        has_next[:-1] = self.keys[1:] == self.keys[:-1] + 1
+        tables.append(torch.where(has_next, here, MISSING))
+        return [torch.cat([table, missing]) for table in tables]
 
     @cached_property
     def preceding(self) -> list[Tensor]:
@@ -138,9 +145,19 @@ class SparseGrid:
 
     def crossings(self, axis: int) -> Tensor:
         """The points (m,) whose edge to the next one along the axis is crossed by the surface."""
-        following = self.following[axis][:-1]
-        inside = self.is_inside
-        return ((following != MISSING) & (inside != inside[following])).nonzero().squeeze(1)
+        if self._crossings is None:
+            inside = self.is_inside
+            found = []
+            for following in self.following:
+                stop = following[:-1]
+                found.append(((stop != MISSING) & (inside != inside[stop])).nonzero().squeeze(1))
+            self._crossings = found
+        return self._crossings[axis]
+
+    def set_values(self, places: Tensor, values: Tensor) -> None:
+        """Gives the points at these places, (m,) or a mask (n,), other values."""
+        self.values[places] = values
+        self._crossings = None
 
     def mixed_cells(self) -> tuple[Tensor, Tensor]:
         """The cells with corners on both sides, in the order of their keys.
@@ -215,7 +232,7 @@ class SparseGrid:
     def with_border(self) -> SparseGrid:
         """Gives the points around the grid their value; returns this grid."""
         beyond = self.is_beyond(self.indices())
-        self.values[beyond] = OUTSIDE
+        self.set_values(beyond, self.values.new_tensor(OUTSIDE))
         self.is_known |= beyond
         return self
 

@@ -184,7 +184,7 @@ def extract_all(
     report = Report(progress, resolution_0, depth)
     rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance)
     steps = _searched_steps(resolution_0, depth, FOLLOWED_FROM)
-    grid, errors = searched(rounds, resolution_0, steps, level)
+    grid, errors = _begun(rounds, resolution_0, steps, level)
     if all(errors):
         return [error for error in errors if error]
     grid = _refined(grid, rounds, depth - steps, root_steps)
@@ -215,14 +215,20 @@ def search(
     followed_from, root_steps, errors: see `extract`.
     """
     steps = _searched_steps(resolution_0, depth, followed_from)
-    if rounds.device.type == "cpu":
-        # As fast in NumPy there, and the original's search point for point.
-        grid = _searched(rounds, Mise(resolution_0, steps, level), coarse)
-    else:
-        grid, (error,) = searched(rounds, resolution_0, steps, level, coarse)
-        if error is not None:
-            raise error
+    grid, (error,) = _begun(rounds, resolution_0, steps, level, coarse)
+    if error is not None:
+        raise error
     return _refined(grid, rounds, depth - steps, root_steps)
+
+
+def _begun(
+    rounds: Rounds, resolution_0: int, steps: int, level: float, coarse: Tensor | None = None
+) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
+    """The searched grid, see `coarse.searched`."""
+    if rounds.objects == 1 and rounds.device.type == "cpu":
+        # As fast in NumPy there, and the original's search point for point.
+        return _searched(rounds, Mise(resolution_0, steps, level), coarse)
+    return searched(rounds, resolution_0, steps, level, coarse)
 
 
 def _searched_steps(resolution_0: int, depth: int, followed_from: int) -> int:
@@ -301,8 +307,10 @@ def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
     return no_surface(grid.level, float(in_box.min()), float(in_box.max()))
 
 
-def _searched(rounds: Rounds, mise: Mise, coarse: Tensor | None) -> SparseGrid:
-    """The corners of the cells that MISE finds on the surface."""
+def _searched(
+    rounds: Rounds, mise: Mise, coarse: Tensor | None
+) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
+    """The corners of the cells that MISE finds on the surface; see `coarse.searched`."""
     if coarse is not None:
         mise.update(coarse.cpu().double().numpy())
     while len(indices := mise.query()):
@@ -310,10 +318,11 @@ def _searched(rounds: Rounds, mise: Mise, coarse: Tensor | None) -> SparseGrid:
         logits = rounds.at(torch.from_numpy(indices), mise.resolution, mise.level, halvings)
         mise.update(logits.cpu().double().numpy())
     lowest, highest = mise.value_range()
+    error = None
     if highest <= mise.level or lowest > mise.level:
-        raise no_surface(mise.level, lowest, highest)
+        error = no_surface(mise.level, lowest, highest)
     cells, values = mise.active_cells()
-    return SparseGrid.of_cells(
+    grid = SparseGrid.of_cells(
         cells,
         values,
         mise.resolution,
@@ -322,6 +331,7 @@ def _searched(rounds: Rounds, mise: Mise, coarse: Tensor | None) -> SparseGrid:
         dtype=rounds.dtype,
         device=rounds.device,
     )
+    return grid, [error]
 
 
 def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: Rounds, root_steps: int) -> Tensor:

@@ -256,6 +256,34 @@ def test_latents_are_samples_of_the_prior_and_make_shapes():
     np.testing.assert_allclose(centre, expected, atol=2e-3)
 
 
+def test_samples_made_together_are_those_made_one_by_one():
+    reconstructor = with_network(Ball(z_dim=8), "none")
+    settings = Settings(resolution=64, faces=1000, root_steps=1)
+    latents = [3, np.full(8, 0.5), 4]
+    told = []
+    together = reconstructor.generate_all(latents, settings, lambda *now: told.append(now[1]))
+    for latent, made in zip(latents, together, strict=True):
+        alone = reconstructor.generate(latent, settings)
+        np.testing.assert_array_equal(made.mesh.faces, alone.mesh.faces)
+        np.testing.assert_allclose(made.mesh.vertices, alone.mesh.vertices, atol=1e-6)
+        np.testing.assert_array_equal(made.code, alone.code)
+        assert set(made.seconds) == set(alone.seconds)
+        assert made.evaluations == pytest.approx(alone.evaluations, rel=0.02)
+    assert told[-1] == 1
+    assert told == sorted(told)
+    assert reconstructor.generate_all([]) == []
+
+
+def test_a_sample_without_a_surface_does_not_spoil_the_others():
+    reconstructor = with_network(Ball(z_dim=8), "none")
+    far_away = np.full(8, 200.0)
+    empty, made = reconstructor.generate_all([far_away, 3], Settings(resolution=32))
+    assert isinstance(empty, NoSurfaceError)
+    assert len(made.mesh.faces) > 100
+    with pytest.raises(InputError, match="8 finite numbers"):
+        reconstructor.generate_all([3, np.zeros(7)])
+
+
 def test_what_generates_nothing_says_so():
     reconstructor = with_network(Ball(), "points")
     for call in (reconstructor.generate, reconstructor.latent):
