@@ -252,9 +252,14 @@ def train_own(wish: Wish, work: Path, progress: bool = False) -> Path:
         )
     if (wish.steps is not None and wish.steps < 1) or wish.minutes <= 0:
         raise InputError("Training takes at least 1 step, or more than 0 minutes.")
-    initial_model(wish)  # tells of a wrong name before the meshes take their time
+    begun = initial_model(wish)  # tells of a wrong name before the meshes take their time
     work.mkdir(parents=True, exist_ok=True)
     shapes = build_dataset(wish, work / "data", progress)
+    logger.info(
+        "%d meshes are ready; the network %s.",
+        shapes,
+        f"begins as {begun[1].name!r}" if begun else "begins fresh, which takes hours",
+    )
     steps = plan_steps(wish, work, shapes)
     config = make_config(wish, work, shapes, steps)
     weights = train(config)

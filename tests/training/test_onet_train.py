@@ -127,6 +127,7 @@ def test_training_never_makes_it_worse(
         weights = train_own(wish(meshes, tiny, steps=8), tmp_path / "work")
     made, description = load_weights(weights)
     assert (description.title, description.threshold) == ("My things", 0.3)
+    assert "5 meshes are ready; the network begins as 'tiny'." in caplog.text
     assert f"{before:.3f} before, 0.500 after" in caplog.text
     begun = load_weights(tiny)[0].state_dict()
     # Half precision is what the configuration writes.
