@@ -58,7 +58,7 @@ class Settings:
     30 as in the original's demo; worth it after simplification. normals: vertex normals from the
     field. seed: which points are taken of a cloud that is larger than the model reads, and where
     the refinement looks. root_steps: how often the vertices are moved to where the field says the
-    surface is, see `extraction.surface.extract`; one brings the mesh about three times as near.
+    surface is, see `extraction.surface.extract`; one brings the mesh two to three times as near.
     symmetry: a thin cloud that has a left and a right like each other is completed by its mirror
     image, see `inputs.symmetry`; models with one global code do not read more points for it.
     """

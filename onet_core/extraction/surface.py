@@ -120,8 +120,7 @@ def extract(
     the vertex, says the surface is (regula falsi); each step evaluates every vertex once.
     is_balanced: after root steps the vertices are moved off the surface by a hundredth of a cell or
     so, to the side to which it bulges: then it is the triangles that lie on it on average, see
-    `balance`. Together with one root step that brings the mesh to a third of the distance from the
-    field's true surface.
+    `balance`. With one root step the mesh is two to three times as near to the field's surface.
     tolerance: how far half precision may move the surface, in cells, as the root mean square of its
     errors over the field's slope, where a prepared field computes faster so, see `precision`. 0
     gives float32's values at both ends of every crossed edge. Without a prepared field, or on a
