@@ -92,8 +92,8 @@ class TrainingConfig:
     warmup_steps. gradient_clip: largest norm of the gradients of the loss per point, None for no
     limit.
     early_stopping: end after so many validations without a better figure, None to go on; compile:
-    let torch.compile fuse the loss, meant for GPUs: on a processor, pointcloud/onet took 0.98 of the
-    time per step, after minutes of compiling; pictures: so many validation shapes are drawn for
+    let torch.compile fuse the loss, meant for GPUs: on a processor a step of pointcloud/onet took
+    0.98 of the time, after minutes of compiling; pictures: so many validation shapes are drawn for
     TensorBoard.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
