@@ -70,8 +70,8 @@ class MeshSettings:
     )
     symmetry: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Use Symmetry",
-        description="Where the points to the left are like those to the right, take the mirror "
-        "image of either side for the other too: few points then tell twice as much",
+        description="Where up to 1,000 points are the same to the left and to the right, take the "
+        "mirror image of either side for the other too: few points then tell twice as much",
         default=True,
         options={"SKIP_SAVE"},
     )

@@ -130,10 +130,10 @@ GERMAN = {
     "Leave out points that lie far from all others, as scanners make them": "Lässt Punkte weg, die "
     "weit von allen anderen liegen, wie Scanner sie hinterlassen",
     "Use Symmetry": "Symmetrie nutzen",
-    "Where the points to the left are like those to the right, take the mirror image of either "
-    "side for the other too: few points then tell twice as much": "Wo die Punkte links denen "
-    "rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: Wenige Punkte sagen "
-    "dann doppelt so viel",
+    "Where up to 1,000 points are the same to the left and to the right, take the mirror image of "
+    "either side for the other too: few points then tell twice as much": "Wo bis zu 1000 Punkte "
+    "links denen rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: "
+    "Wenige Punkte sagen dann doppelt so viel",
     "Place": "Aufstellen",
     "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
     "Szene gestellt wird",

@@ -112,7 +112,7 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
     "--symmetry/--no-symmetry",
     default=True,
     show_default=True,
-    help="Complete point clouds whose left is like their right by their mirror image.",
+    help="Complete clouds of up to 1,000 points that are symmetric by their mirror image.",
 )
 def reconstruct(
     inputs: tuple[Path, ...],

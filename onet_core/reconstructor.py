@@ -44,6 +44,8 @@ Progress = Callable[[str, float], None]
 # rises up to this many points and falls beyond: those clouds are denser than any trained on.
 MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
+# Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
+MIRRORED_POINTS = 1_000
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
 _SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 0.7, "normals": 2.0}
@@ -59,8 +61,9 @@ class Settings:
     field. seed: which points are taken of a cloud that is larger than the model reads, and where
     the refinement looks. root_steps: how often the vertices are moved to where the field says the
     surface is, see `extraction.surface.extract`; one brings the mesh two to three times as near.
-    symmetry: a thin cloud that has a left and a right like each other is completed by its mirror
-    image, see `inputs.symmetry`; models with one global code do not read more points for it.
+    symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
+    by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
+    for it.
     """
 
     resolution: int = 128
@@ -325,7 +328,7 @@ class Reconstructor:
         data, plane = observation.data, None
         if observation.kind == "points":
             limit = self._point_limit()
-            if settings.symmetry and 2 * len(data) <= limit:
+            if settings.symmetry and len(data) <= min(MIRRORED_POINTS, limit // 2):
                 plane = find_mirror_plane(data)
             if plane is not None:
                 data = np.concatenate([data, plane.mirrored(data).astype(np.float32)])

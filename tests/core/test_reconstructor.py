@@ -457,3 +457,11 @@ def test_a_picture_and_its_mirror_image_are_asked_where_training_mirrored_pictur
     made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
     middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
     np.testing.assert_allclose(middle, [0.1 + bias, 0, 0], atol=0.02)
+
+
+def test_a_cloud_of_more_than_a_thousand_points_is_not_mirrored():
+    skin = Skin()
+    cloud = prepare_points(mirrored_cloud(600), "y")
+    made = with_network(skin, "points").reconstruct(cloud, Settings(resolution=24))
+    assert not made.is_mirrored
+    np.testing.assert_array_equal(skin.seen[0].numpy(), cloud.data)
