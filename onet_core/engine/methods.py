@@ -101,9 +101,10 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
 
     params: kind (image, points, voxels), path (absolute) or arrays (`points` (N, 3); `vertices`
     (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4), first row on
-    top, and a `mask` (H, W)), up_axis, mask (a file), model ("" for the default), folders, device,
-    settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of the
-    first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube;
+    top, and a `mask` (H, W); each may be the bytes of a file instead, `pixels_file` and `mask_file`
+    (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default), folders,
+    device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of
+    the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube;
     crop_outliers: whether stray points are left out; fit: a share of the size.
 
     The array `colours`, (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh
@@ -409,7 +410,7 @@ def _reconstructor(params: Params, kind: str) -> Reconstructor:
 
 def _observe(params: Params, arrays: Arrays) -> Observation:
     from ..inputs.load import load_observation
-    from ..inputs.pictures import prepare_picture
+    from ..inputs.pictures import decode_picture, mask_of_pixels, prepare_picture
     from ..inputs.point_clouds import prepare_points
     from ..inputs.voxelise import voxelise_mesh
     from ..inputs.voxels import VoxelGrid, prepare_voxels
@@ -436,6 +437,11 @@ def _observe(params: Params, arrays: Arrays) -> Observation:
             origin = np.asarray(params["origin"], dtype=np.float64)
             grid = dataclasses.replace(grid, origin=origin, pitch=float(params["pitch"]))
         return prepare_voxels(grid, up_axis, name)
+    if "pixels_file" in arrays:
+        arrays = {**arrays, "pixels": decode_picture(arrays["pixels_file"], name)}
+    if "mask_file" in arrays:
+        content = decode_picture(arrays["mask_file"], f"The mask of {name}")
+        arrays = {**arrays, "mask": mask_of_pixels(content)}
     if "pixels" in arrays:
         return prepare_picture(arrays["pixels"], arrays.get("mask"), name=name)
     raise InputError("Nothing to reconstruct was given: neither a file nor arrays.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -37,24 +38,37 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
+    return _decode(path, path.name, upright=True)
+
+
+def decode_picture(content: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """`read_picture` for the bytes of a file, (N,), as they lie there: not turned by EXIF.
+
+    That is how Blender shows pictures.
+    """
+    return _decode(io.BytesIO(content.tobytes()), name, upright=False)
+
+
+def _decode(file: Path | io.BytesIO, name: str, upright: bool) -> NDArray[np.uint8]:
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(file) as image:
             # Pillow warns of files with odd pieces that it can read; of bombs it makes an error.
             warnings.simplefilter("ignore")
-            upright = ImageOps.exif_transpose(image)
-            return np.array(_as_rgb(upright))
+            return np.array(_as_rgb(ImageOps.exif_transpose(image) if upright else image))
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them raise
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(error, Image.UnidentifiedImageError):
             detail = "its content is of no known kind"
-        raise InputError(
-            f"{path.name} can't be read as a picture: {detail.rstrip('.')}."
-        ) from error
+        raise InputError(f"{name} can't be read as a picture: {detail.rstrip('.')}.") from error
 
 
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
     """A mask (H, W) from a picture: its alpha if it has any, else its brightness; 255 is object."""
-    pixels = read_picture(path)
+    return mask_of_pixels(read_picture(path))
+
+
+def mask_of_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`read_mask` for the pixels of `read_picture`."""
     if pixels.shape[2] == 4 and pixels[..., 3].min() < _OPAQUE:
         return pixels[..., 3]
     return np.array(Image.fromarray(np.ascontiguousarray(pixels[..., :3])).convert("L"))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from onet_core.errors import InputError
-from onet_core.inputs.pictures import FILL, prepare_picture, read_mask, read_picture
+from onet_core.inputs.pictures import (
+    FILL,
+    decode_picture,
+    mask_of_pixels,
+    prepare_picture,
+    read_mask,
+    read_picture,
+)
 
 RED = (200, 30, 40)
 
@@ -283,3 +291,17 @@ def test_files_that_are_no_pictures_are_refused_by_name(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no file"):
         read_picture(tmp_path / "missing.png")
+
+
+def test_a_files_content_is_as_it_lies_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    picture = Image.fromarray(rng.integers(0, 256, (12, 20, 3), dtype=np.uint8))
+    tag = Image.Exif()
+    tag[0x0112] = 6  # held upright
+    picture.save(tmp_path / "a.png", exif=tag)
+    content = np.fromfile(tmp_path / "a.png", dtype=np.uint8)
+    np.testing.assert_array_equal(decode_picture(content, "a"), np.array(picture))
+    assert read_picture(tmp_path / "a.png").shape == (20, 12, 3)
+    with pytest.raises(InputError, match=r"^a can't be read as a picture"):
+        decode_picture(content[:100], "a")
+    np.testing.assert_array_equal(mask_of_pixels(np.array(picture)), np.array(picture.convert("L")))
