@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,9 +78,9 @@ def play_story(
 ) -> dict[str, Any]:
     """Lets `inside.py` use the window; returns its notes."""
     pictures = ROOT / "out" / "gui" / blender.suite / story
-    pictures.mkdir(parents=True, exist_ok=True)
-    for old in pictures.iterdir():
-        old.unlink()
+    if pictures.exists():
+        shutil.rmtree(pictures)
+    pictures.mkdir(parents=True)
     hook = tmp_path / "hook"
     hook.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "outside.py"}"\n')
     hook.chmod(0o755)

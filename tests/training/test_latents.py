@@ -69,6 +69,29 @@ def test_two_balls_are_told_apart_and_found_again() -> None:
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_a_symmetric_network_stays_symmetric_while_it_learns() -> None:
+    torch.manual_seed(0)
+    network = LatentPlanesNetwork(
+        z_dim=4, channels=8, hidden=16, plane_resolution=8, plane_width=32, symmetric=True
+    )
+    optimiser = torch.optim.Adam(network.parameters(), 0.01)
+    z, points = torch.randn(2, 4), torch.rand(2, 200, 3) - 0.5
+    for _ in range(3):
+        optimiser.zero_grad()
+        logits = network.decode(points, z, network.encode_inputs(z))
+        # A target with nothing symmetric about it.
+        functional.binary_cross_entropy_with_logits(logits, (points[..., 0] > 0.1).float()).backward()
+        optimiser.step()
+
+    with torch.no_grad():
+        code = network.encode_inputs(z)
+        logits = network.decode(points, z, code)
+        mirrored = network.decode(points * torch.tensor([-1.0, 1.0, 1.0]), z, code)
+        other_way = network.decode(points * torch.tensor([1.0, -1.0, 1.0]), z, code)
+    torch.testing.assert_close(mirrored, logits, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(other_way, logits, rtol=0.1)
+
+
 @pytest.mark.parametrize("kind", ["points", "index"])
 def test_only_nothing_is_read(kind: str) -> None:
     with pytest.raises(ValueError, match="none"):

@@ -15,7 +15,7 @@ from ..layers import ResnetBlockFC, precisely
 from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeatures
 from .neighbours import NeighbourFeatures, with_cloud_features
 from .patches import PatchFeatures
-from .planes import sample_features
+from .planes import PLANES, sample_features
 
 Code = dict[str, Tensor]
 
@@ -194,7 +194,9 @@ class LatentPlanesNetwork(PlanesNetwork):
 
     `encode_inputs` reads latents, whose prior is a standard normal distribution. There is no
     encoder of shapes: while it learns, each training shape has a posterior of its own, see
-    `training.latents`. z_dim: width of the latent; the rest as in `ImagePlanesNetwork`.
+    `training.latents`. z_dim: width of the latent; symmetric: all its shapes are their own mirror
+    images at x = 0, as aeroplanes are: with few shapes to learn from, half of each need not be
+    learned; the rest as in `ImagePlanesNetwork`.
     """
 
     def __init__(
@@ -208,6 +210,7 @@ class LatentPlanesNetwork(PlanesNetwork):
         plane_width: int = 128,
         blocks: int = 3,
         padding: float = 0.1,
+        symmetric: bool = False,
     ) -> None:
         if input_kind != "none":
             raise ValueError(f"This network reads nothing ('none'), not {input_kind!r}.")
@@ -219,3 +222,17 @@ class LatentPlanesNetwork(PlanesNetwork):
             input_kind,
         )
         self.z_dim = z_dim
+        self.symmetric = symmetric
+        if symmetric:
+            # Only the planes tell left from right, and those are made symmetric.
+            weight = self.decoder.fc_p.weight
+            nn.init.zeros_(weight[:, 0])
+            weight.register_hook(lambda gradient: gradient * gradient.new_tensor([0, 1, 1]))
+
+    def encode_inputs(self, inputs: Tensor) -> Code:
+        code = super().encode_inputs(inputs)
+        if self.symmetric:
+            for name, (width_axis, _) in PLANES.items():
+                if width_axis == 0:
+                    code[name] = (code[name] + code[name].flip(-1)) / 2
+        return code

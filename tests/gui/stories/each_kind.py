@@ -128,6 +128,7 @@ def a_fine_mesh() -> Steps:
 def killed() -> Steps:
     """The worker dies at work: one sentence, nothing changed, and the next try works."""
     bpy.context.scene.onet.quality = "HIGH"
+    bpy.context.scene.onet.resolution = 512  # not done before somebody ends it
     before = scene_state()
     yield from press_button("onet.reconstruct")
     yield lambda: busy() and extension("activity").current().fraction > 0.1
