@@ -79,8 +79,8 @@ def test_a_symmetric_network_stays_symmetric_while_it_learns() -> None:
     for _ in range(3):
         optimiser.zero_grad()
         logits = network.decode(points, z, network.encode_inputs(z))
-        # A target with nothing symmetric about it.
-        functional.binary_cross_entropy_with_logits(logits, (points[..., 0] > 0.1).float()).backward()
+        one_sided = (points[..., 0] > 0.1).float()
+        functional.binary_cross_entropy_with_logits(logits, one_sided).backward()
         optimiser.step()
 
     with torch.no_grad():
