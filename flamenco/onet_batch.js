@@ -19,14 +19,44 @@ const JOB_TYPE = {
           default: "glb", description: "Kind of the results" },
         { key: "kind", type: "string", choices: ["auto", "image", "points", "voxels"],
           default: "auto", description: "What the files are; auto looks at each" },
+        { key: "up", type: "string", choices: ["auto", "y", "z"], default: "auto",
+          description: "The files' vertical; auto goes by format" },
+        { key: "masks", type: "string", subtype: "dir_path", default: "",
+          description: "Folder with a mask for each picture, by the same name; empty for none" },
         { key: "model", type: "string", default: "",
           description: "Name of a model or a weights file; empty for the one that suits" },
-        { key: "resolution", type: "int32", default: 128, propargs: { min: 8, max: 1024 },
-          description: "Cells along an axis" },
+        { key: "quality", type: "string", choices: ["draft", "standard", "high"],
+          default: "standard", description: "How fine the meshes are, and how long they take" },
+        { key: "resolution", type: "int32", default: 0, propargs: { min: 0, max: 1024 },
+          description: "Cells along an axis; 0 goes by quality" },
+        { key: "threshold", type: "float", default: 0.0, propargs: { min: 0, max: 0.99 },
+          description: "Lower gives fatter shapes, higher thinner ones; 0 for the model's own" },
+        { key: "refine", type: "int32", default: -1, propargs: { min: -1, max: 300 },
+          description: "Polishing steps; -1 goes by quality and faces" },
         { key: "faces", type: "int32", default: 0, propargs: { min: 0 },
           description: "Simplify to about this many faces; 0 keeps all" },
+        { key: "smooth", type: "bool", default: true,
+          description: "Shade smooth rather than showing the faces" },
+        { key: "colours", type: "bool", default: true,
+          description: "Give the meshes the colours of the files, where there are any" },
+        { key: "crop_outliers", type: "bool", default: false,
+          description: "Leave out points that lie far from all others" },
+        { key: "symmetry", type: "bool", default: true,
+          description: "Complete symmetric clouds by their mirror image" },
+        { key: "pose", type: "string", choices: ["floor", "camera"], default: "floor",
+          description: "What becomes of pictures looks towards the front view, or towards the " +
+                       "camera of the workers' startup file" },
+        { key: "floor", type: "bool", default: false,
+          description: "Stand the results in the middle of the floor, instead of where their " +
+                       "sources are" },
+        { key: "overwrite", type: "bool", default: false,
+          description: "Make results again that are there already" },
+        { key: "jobs", type: "int32", default: 1, propargs: { min: 1, max: 64 },
+          description: "How many are computed at once by each worker; each takes memory of its own" },
         { key: "device", type: "string", choices: ["auto", "cpu", "cuda", "mps"],
           default: "auto", description: "Where the networks run" },
+        { key: "runtime", type: "string", default: "",
+          description: "The runtime's Python on the workers; empty for what each has set up" },
     ],
 };
 
@@ -56,8 +86,22 @@ function blenderArguments(settings, part) {
         "--output=" + settings.output,
         "--part=" + part + "/" + settings.tasks,
     ];
-    ["format", "kind", "model", "resolution", "faces", "device"].forEach(function (name) {
-        given.push("--" + name + "=" + settings[name]);
-    });
-    return given;
+    function give(names) {
+        names.forEach(function (name) { given.push("--" + name + "=" + settings[name]); });
+    }
+    give(["format", "kind", "up", "model", "quality", "threshold", "faces", "pose", "jobs",
+          "device"]);
+    // What is left to the quality, or not there, is not said.
+    give(["masks", "runtime"].filter(function (name) { return settings[name] !== ""; }));
+    give(["resolution"].filter(function (name) { return settings[name] > 0; }));
+    give(["refine"].filter(function (name) { return settings[name] >= 0; }));
+    const flags = {
+        "--crop-outliers": settings.crop_outliers,
+        "--no-symmetry": !settings.symmetry,
+        "--no-colours": !settings.colours,
+        "--flat": !settings.smooth,
+        "--floor": settings.floor,
+        "--overwrite": settings.overwrite,
+    };
+    return given.concat(Object.keys(flags).filter(function (name) { return flags[name]; }));
 }
