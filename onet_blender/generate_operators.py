@@ -12,7 +12,7 @@ from . import generation, reconstruction
 from .generate_choices import Sampling
 from .generation import SETTINGS_OF_SAMPLES
 from .mesh_settings import MeshSettings
-from .operators import WorkerOperator, fill, is_object_mode
+from .operators import WorkerOperator, fill, is_object_mode, is_own_scene
 from .pieces import Pieces
 from .registration import register_classes, unregister_classes
 
@@ -82,6 +82,10 @@ class ONET_OT_roll_dice(bpy.types.Operator):
     bl_idname = "onet.roll_dice"
     bl_label = "Roll the Dice"
     bl_options = {"UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_own_scene(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         before = context.scene.onet.seed

@@ -12,7 +12,6 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from onet_core.engine.client import Answer, Job
-from onet_core.errors import InputError
 
 from . import engine_session, scene_io
 from .generate_choices import SPACING
@@ -41,9 +40,9 @@ def grid_places(count: int, spacing: float) -> list[Vector]:
 
 def replaceable(item: bpy.types.Object | None) -> bpy.types.Object | None:
     """The object if it was generated and its mesh may be replaced, else None."""
-    if item is None or item.type != "MESH" or item.onet.kind != "NONE" or not item.is_editable:
+    if item is None or item.type != "MESH" or item.onet.kind != "NONE":
         return None
-    return item
+    return item if scene_io.is_ours(item) else None
 
 
 def place_in_pieces(
@@ -60,9 +59,9 @@ def place_in_pieces(
 
     Seeds without a surface leave their place empty. choices: settings that the objects keep.
     replaces: name of a generated object that gets the first shape. Raises InputError where the
-    scene is gone.
+    scene is gone or of another file.
     """
-    scene_of(scene_name)
+    scene_io.scene_of(scene_name)
     shapes = [
         (seed, where, latent, shape)
         for seed, where, latent, shape in zip(
@@ -80,7 +79,7 @@ def place_in_pieces(
         for seed, _, _, shape in shapes:
             compute = partial(standing, *shape)
             meshes.append((yield from mesh_in_pieces(f"ONet {seed}", compute, smooth)))
-        scene = scene_of(scene_name)
+        scene = scene_io.scene_of(scene_name)
     except BaseException:
         discard(meshes)
         raise
@@ -106,14 +105,6 @@ def place_in_pieces(
         item.select_set(True, view_layer=view_layer)
     view_layer.objects.active = made[0]
     return made
-
-
-def scene_of(name: str) -> bpy.types.Scene:
-    """The scene of that name; raises InputError where it is gone."""
-    scene = bpy.data.scenes.get(name)
-    if scene is None:
-        raise InputError(f"The scene {name} is gone, so its shapes have no place.")
-    return scene
 
 
 def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:

@@ -227,9 +227,17 @@ def fill(operator: WorkerOperator, choices: dict[str, Any]) -> None:
 
 def is_object_mode(cls: Any, context: bpy.types.Context) -> bool:
     """For an operator's `poll`: whether an object can be added, else why not."""
-    if context.mode == "OBJECT":
+    if context.mode != "OBJECT":
+        cls.poll_message_set("Go to object mode first")
+        return False
+    return is_own_scene(cls, context)
+
+
+def is_own_scene(cls: Any, context: bpy.types.Context) -> bool:
+    """For an operator's `poll`: whether the scene can be changed, else why not."""
+    if context.scene.is_editable:
         return True
-    cls.poll_message_set("Go to object mode first")
+    cls.poll_message_set("This scene is linked from another file: choose one of this file")
     return False
 
 

@@ -11,7 +11,7 @@ from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError, OnetError
 
 from . import engine_session, pictures
-from .operators import WorkerOperator
+from .operators import WorkerOperator, is_own_scene
 from .preparation import Preparation
 from .properties import choose_kind
 from .registration import register_classes, unregister_classes
@@ -55,6 +55,10 @@ class PictureOperator:
     report: Any
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_own_scene(cls, context)
+
     def picture(self, context: bpy.types.Context) -> bpy.types.Image:
         """The image; raises InputError where there is none."""
         raise AssertionError("each operator has its own")
@@ -81,7 +85,7 @@ class ONET_OT_paste_picture(PictureOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if context.window is not None:
-            return True
+            return super().poll(context)
         cls.poll_message_set("There is no clipboard without a window")
         return False
 

@@ -13,7 +13,7 @@ from onet_core.errors import InputError, OnetError
 from . import activity, reconstruction
 from .mesh_settings import SETTINGS, MeshSettings, settings_of
 from .model_list import AUTOMATIC, model_items
-from .operators import MeshOperator, is_object_mode
+from .operators import MeshOperator, is_object_mode, is_own_scene
 from .pieces import Pieces
 from .properties import INPUT_KINDS
 from .reconstruction import Request, assert_replaceable
@@ -235,6 +235,8 @@ class ONET_OT_take_settings(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        if not is_own_scene(cls, context):
+            return False
         item = context.active_object
         if item is None or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
             cls.poll_message_set("Select an object that was reconstructed")

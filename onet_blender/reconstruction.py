@@ -256,7 +256,7 @@ def assert_replaceable(item: bpy.types.Object) -> None:
     """Raises InputError where an object's mesh is not ours to replace."""
     if item.type != "MESH" or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
         raise InputError(f"{item.name} was not reconstructed: select an object that was.")
-    if not item.is_editable or item.override_library is not None:
+    if not scene_io.is_ours(item):
         raise InputError(f"{item.name} is linked from another file: make it local first.")
 
 
@@ -278,11 +278,11 @@ def place_in_pieces(
     What changed while the worker was at work is respected: the mesh goes to the scene that it was
     made for, and over its source wherever that is by now.
     """
-    scene_of(request)
+    scene_io.scene_of(request.scene)
     smooth = request.choices.get("smooth", True)
     mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
     try:
-        scene = scene_of(request)
+        scene = scene_io.scene_of(request.scene)
     except InputError:
         discard([mesh])
         raise
@@ -305,14 +305,6 @@ def place_in_pieces(
 def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
     """`place_in_pieces` at once."""
     return all_at_once(place_in_pieces(context, request, answer))
-
-
-def scene_of(request: Request) -> bpy.types.Scene:
-    """The scene that its mesh is for; raises InputError where that is gone."""
-    scene = bpy.data.scenes.get(request.scene)
-    if scene is None:
-        raise InputError(f"The scene {request.scene} is gone, so its mesh has no place.")
-    return scene
 
 
 def _arrays(request: Request, answer: Answer) -> MeshArrays:

@@ -301,6 +301,19 @@ def _joined(colours: list[NDArray[np.uint8] | None], counts: list[int]) -> NDArr
     )
 
 
+def scene_of(name: str) -> bpy.types.Scene:
+    """The scene of that name, to put objects into.
+
+    Raises InputError where it is gone or belongs to another file.
+    """
+    scene = bpy.data.scenes.get(name)
+    if scene is None:
+        raise InputError(f"The scene {name} is gone: there is no place for what was made.")
+    if not scene.is_editable:
+        raise InputError(f"The scene {name} is linked from another file: choose one of this file.")
+    return scene
+
+
 def add_object(
     name: str,
     mesh: bpy.types.Mesh,
@@ -344,6 +357,14 @@ def unshear(mesh: bpy.types.Mesh, matrix: Matrix) -> None:
     rest = Matrix.LocRotScale(*matrix.decompose()).inverted_safe() @ matrix
     if np.abs(np.array(rest) - np.eye(4)).max() > SHEAR:
         mesh.transform(rest)
+
+
+def is_ours(item: bpy.types.Object) -> bool:
+    """Whether an object is this file's own: a library override forgets the mesh that it is given.
+
+    It forgets also what is kept in `Object.onet`, when the file is opened the next time.
+    """
+    return bool(item.is_editable) and item.override_library is None
 
 
 def replace_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh) -> None:

@@ -12,9 +12,10 @@ from onet_core.errors import InputError
 from ..operators import WorkerOperator, fill, is_object_mode
 from ..pieces import Pieces
 from ..registration import register_classes, unregister_classes
+from ..scene_io import scene_of
 from . import baking, making
 from .properties import SHAPE_KEYS, BakeChoices
-from .steps import assert_showable, cache, is_morph, shape_of, show, step_of
+from .steps import assert_showable, cache, has_slider, is_morph, linked, shape_of, show, step_of
 
 
 class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
@@ -50,9 +51,7 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
         return self._step.start()
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
-        scene = bpy.data.scenes.get(self._scene)
-        if scene is None:
-            raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
+        scene = scene_of(self._scene)
         shape, model = shape_of(answer), answer.values["model"]
         made = yield from making.place_in_pieces(
             context, scene, self._names, self._step, shape, model, self._smooth
@@ -70,9 +69,13 @@ class MorphOperator(WorkerOperator):
     def poll(cls: Any, context: bpy.types.Context) -> bool:
         if not is_object_mode(cls, context):
             return False
-        if is_morph(context.active_object):
+        item = context.active_object
+        if is_morph(item):
             return True
-        cls.poll_message_set("Make a morph between generated objects, and select it, first")
+        if item is not None and has_slider(item):
+            cls.poll_message_set(linked(item))
+        else:
+            cls.poll_message_set("Make a morph between generated objects, and select it, first")
         return False
 
     def morph(self) -> bpy.types.Object:
@@ -121,9 +124,7 @@ class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
         return baking.start(item, values, self.form == SHAPE_KEYS)
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
-        item, scene = self.morph(), bpy.data.scenes.get(self._scene)
-        if scene is None:
-            raise InputError(f"The scene {self._scene} is gone, so the morph has no place.")
+        item, scene = self.morph(), scene_of(self._scene)
         view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
         place = baking.place_shape_keys if self.form == SHAPE_KEYS else baking.place_meshes
         yield from place(item, scene, view_layer, self._frames, answer)

@@ -10,7 +10,7 @@ from ..registration import register_classes, unregister_classes
 from ..runtime import runtime
 from ..text import draw_text
 from . import live
-from .steps import is_morph
+from .steps import has_slider, is_morph, linked
 
 
 class ONET_PT_morph(OnetPanel, bpy.types.Panel):
@@ -37,6 +37,9 @@ class ONET_PT_morph(OnetPanel, bpy.types.Panel):
             column.prop(kept.morph, "form")
             column.prop(kept.morph, "steps")
             draw_work(layout, context, "onet.bake_morph", "RENDER_ANIMATION")
+            return
+        if item is not None and has_slider(item):
+            draw_text(layout, linked(item), characters(context), "INFO")
             return
         ready = sum(bool(chosen.onet.code) for chosen in context.selected_objects) >= 2
         if not ready:

@@ -20,6 +20,7 @@ from .. import engine_session, reconstruction
 from ..meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
 from ..pieces import in_background
 from ..runtime import runtime
+from ..scene_io import is_ours
 from .cache import MeshCache
 from .codes import code_of
 
@@ -60,13 +61,17 @@ class Step:
 
 def is_morph(item: bpy.types.Object | None) -> bool:
     """Whether an object is a morph whose mesh is ours to change."""
-    return (
-        item is not None
-        and item.type == "MESH"
-        and item.onet.kind == MORPH
-        and item.is_editable
-        and item.override_library is None
-    )
+    return item is not None and has_slider(item) and is_ours(item)
+
+
+def has_slider(item: bpy.types.Object) -> bool:
+    """Whether an object is a morph, of this file or of another one."""
+    return item.type == "MESH" and item.onet.kind == MORPH
+
+
+def linked(item: bpy.types.Object) -> str:
+    """Why a morph of another file can't be changed here."""
+    return f"{item.name} is linked from another file: make it local first."
 
 
 def step_of(item: bpy.types.Object, value: float | None = None, resolution: int = 0) -> Step:
