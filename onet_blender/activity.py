@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface
 
 from onet_core.engine.client import Answer, Task
+
+from .sentences import translated
 
 STAGES = {
     "start": "Starting",
@@ -102,10 +103,10 @@ def message(owner: str) -> str:
 
 def status_text(work: Activity) -> str:
     """One line about the work for the status bar."""
-    stage = pgettext_iface(work.stage)
+    stage = translated(work.stage)
     if work.cancelling:
         return f"ONet: {stage}"
-    return f"ONet: {stage}, {work.fraction:.0%}    Esc: {pgettext_iface('Cancel')}"
+    return f"ONet: {stage}, {work.fraction:.0%}    Esc: {translated('Cancel')}"
 
 
 def _show_in_status_bar(text: str | None) -> None:

@@ -15,6 +15,7 @@ from .operators import WorkerOperator, is_object_mode
 from .properties import choose_kind
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
+from .sentences import translated
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga", ".exr", ".hdr")
 IMPORTERS = {".ply": "ply_import", ".obj": "obj_import", ".stl": "stl_import"}
@@ -54,7 +55,7 @@ class ONET_OT_open_file(bpy.types.Operator):
         try:
             open_file(context, Path(bpy.path.abspath(self.filepath)))
         except OnetError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, translated(str(error)))
             return {"CANCELLED"}
         if self.reconstruct and context.window is not None and not bpy.app.background:
             bpy.ops.onet.reconstruct("INVOKE_DEFAULT")

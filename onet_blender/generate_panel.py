@@ -10,6 +10,7 @@ from .model_list import about_chosen
 from .panel import OnetPanel, characters, draw_work, split_column
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
+from .sentences import translated
 from .text import draw_text
 
 
@@ -38,7 +39,7 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         draw_work(layout, context, "onet.generate", "SHADERFX")
         active = replaceable(context.active_object)
         if activity.current() is None and active is not None and choices.count == 1:
-            text = f"Give the Shape to {active.name}"
+            text = translated(f"Give the Shape to {active.name}")
             layout.operator("onet.generate", text=text, icon="FILE_REFRESH").replace = True
 
 

@@ -24,6 +24,7 @@ from .preparation import Preparation
 from .reconstruction import Request
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, describe, runtime
+from .sentences import translated
 from .trial import Trial
 
 SECONDS_BETWEEN_POLLS = 0.05
@@ -72,7 +73,8 @@ class WorkerOperator:
         if bpy.app.background or context.window is None:
             return self.execute(context)
         if activity.current() is not None:
-            self.report({"WARNING"}, "ONet is still at work: wait, or cancel it first.")
+            told = "ONet is still at work: wait, or cancel it first."
+            self.report({"WARNING"}, translated(told))
             return {"CANCELLED"}
         try:
             job = self.start(context)
@@ -129,12 +131,13 @@ class WorkerOperator:
 
     def _conclude(self, told: str) -> set[str]:
         activity.tell(self.owner(), told)
-        self.report({"INFO"}, told)
+        self.report({"INFO"}, translated(told))
         return {"FINISHED"}
 
     def _refuse(self, error: OnetError) -> set[str]:
         activity.tell(self.owner(), str(error))
-        self.report({"WARNING" if isinstance(error, Cancelled) else "ERROR"}, str(error))
+        level = "WARNING" if isinstance(error, Cancelled) else "ERROR"
+        self.report({level}, translated(str(error)))
         return {"CANCELLED"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import activity, engine_session
+from .sentences import translated
 from .text import draw_text
 
 PIXELS_PER_CHARACTER = 7.0
@@ -46,7 +47,7 @@ def draw_work(
     row = layout.row(align=True)
     row.scale_y = 1.5
     if running is not None and running.owner == operator:
-        row.progress(factor=running.fraction, text=running.stage)
+        row.progress(factor=running.fraction, text=translated(running.stage))
         cell = row.row(align=True)
         cell.enabled = not running.cancelling
         cell.operator("onet.cancel", text="", icon="CANCEL")

@@ -16,6 +16,7 @@ from .preparation import Preparation
 from .properties import choose_kind
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
+from .sentences import translated
 
 
 class ONET_OT_look(WorkerOperator, bpy.types.Operator):
@@ -68,7 +69,7 @@ class PictureOperator:
             image = self.picture(context)
             pictures.assert_readable(image)
         except OnetError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, translated(str(error)))
             return {"CANCELLED"}
         choices = context.scene.onet
         choose_kind(choices, "IMAGE")

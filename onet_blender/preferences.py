@@ -12,6 +12,7 @@ from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, runtime
 from .runtime_folder import find_installed, home
 from .runtime_setup import BUILDS
+from .sentences import translated
 from .text import draw_text
 
 OWNERS = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
@@ -123,7 +124,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "runtime_python")
         row = box.row(align=True)
         if busy is not None and busy.owner in OWNERS:
-            row.progress(factor=busy.fraction, text=busy.stage)
+            row.progress(factor=busy.fraction, text=translated(busy.stage))
             cell = row.row(align=True)
             cell.enabled = not busy.cancelling
             cell.operator("onet.cancel", text="", icon="CANCEL")

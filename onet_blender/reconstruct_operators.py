@@ -18,6 +18,7 @@ from .pieces import Pieces
 from .properties import INPUT_KINDS
 from .reconstruction import Request, assert_replaceable
 from .registration import register_classes, unregister_classes
+from .sentences import translated
 
 SECONDS_TO_SETTLE = 0.3
 SECONDS_BETWEEN_TRIES = 0.1
@@ -204,7 +205,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         try:
             assert_replaceable(item)
         except OnetError as error:
-            cls.poll_message_set(str(error))
+            cls.poll_message_set(translated(str(error)))
             return False
         return True
 

@@ -368,8 +368,8 @@ def sentences(
         percent = math.floor(100 * fit + 1e-6)
         found.append(f"{percent} % of the points lie within {SHARE_OF_SIZE * 100:g} % of the size")
     if left_out:
-        points = "stray point was" if left_out == 1 else "stray points were"
-        found.append(f"{left_out:,} {points} left out")
+        told = f"{left_out:,} stray points were left out"
+        found.append("1 stray point was left out" if left_out == 1 else told)
     if is_mirrored:
         found.append("left and right are alike: the mirror image was used too")
     if background:

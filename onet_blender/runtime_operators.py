@@ -15,6 +15,7 @@ from .registration import register_classes, unregister_classes
 from .runtime import preferences, runtime
 from .runtime_folder import home
 from .runtime_setup import LOG_NAME, SetupJob, start_removal, start_setup
+from .sentences import translated
 
 LONGEST_LOG = 2**20
 
@@ -81,11 +82,11 @@ class ONET_OT_show_log(bpy.types.Operator):
         try:
             title, content = read_log(self.which)
         except OnetError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, translated(str(error)))
             return {"CANCELLED"}
         text = bpy.data.texts.get(title) or bpy.data.texts.new(title)
         text.from_string(content)
-        self.report({"INFO"}, f"The log is the text {title!r}.")
+        self.report({"INFO"}, translated(f"The log is the text {title!r}."))
         if not bpy.app.background and context.window is not None:
             show_text(context, text)
         return {"FINISHED"}

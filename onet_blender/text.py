@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import bpy
-from bpy.app.translations import pgettext_iface
+
+from .sentences import translated
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -25,7 +26,7 @@ def draw_text(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NO
     column = layout.column(align=True)
     column.scale_y = 0.8
     # Sentences are translated whole, before they are broken.
-    for number, line in enumerate(wrapped(pgettext_iface(text), width)):
+    for number, line in enumerate(wrapped(translated(text), width)):
         if icon == "NONE":
             column.label(text=line, translate=False)
         else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bpy
 
+from .german_sentences import SENTENCES
 from .runtime import PACKAGE
 
 # English text as in the sources -> German.
-GERMAN = {
+GERMAN = SENTENCES | {
     # Panels and menus
     "Reconstruct": "Rekonstruieren",
     "Advanced": "Erweitert",

@@ -13,6 +13,7 @@ from ..operators import WorkerOperator, fill, is_object_mode
 from ..pieces import Pieces
 from ..registration import register_classes, unregister_classes
 from ..scene_io import scene_of
+from ..sentences import translated
 from . import baking, making
 from .properties import SHAPE_KEYS, BakeChoices
 from .steps import assert_showable, cache, has_slider, is_morph, linked, shape_of, show, step_of
@@ -73,7 +74,7 @@ class MorphOperator(WorkerOperator):
         if is_morph(item):
             return True
         if item is not None and has_slider(item):
-            cls.poll_message_set(linked(item))
+            cls.poll_message_set(translated(linked(item)))
         else:
             cls.poll_message_set("Make a morph between generated objects, and select it, first")
         return False

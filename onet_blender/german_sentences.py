@@ -1,0 +1,281 @@
+"""The sentences that tell of errors and results, in German. `sentences` finds them.
+
+Names in braces stand for what is filled in; {reason} is translated itself.
+"""
+
+from __future__ import annotations
+
+# As the extension says them.
+OWN = {
+    # Results
+    "{name}: {faces} faces in {seconds} s with the model {model}": "{name}: {faces} Flächen in "
+    "{seconds} s mit dem Modell {model}",
+    "{name}: {faces} faces in {seconds} s with the model {model}. {count} of the seeds have no "
+    "surface and were left out": "{name}: {faces} Flächen in {seconds} s mit dem Modell {model}. "
+    "{count} der Startwerte haben keine Oberfläche und wurden weggelassen",
+    "{count} shapes: {faces} faces in {seconds} s with the model {model}": "{count} Formen: "
+    "{faces} Flächen in {seconds} s mit dem Modell {model}",
+    "{count} shapes: {faces} faces in {seconds} s with the model {model}. {missing} of the seeds "
+    "have no surface and were left out": "{count} Formen: {faces} Flächen in {seconds} s mit dem "
+    "Modell {model}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen",
+    "{percent} % of the points lie within {share} % of the size": "{percent} % der Punkte liegen "
+    "näher als {share} % der Größe",
+    "1 stray point was left out": "1 Ausreißer wurde weggelassen",
+    "{count} stray points were left out": "{count} Ausreißer wurden weggelassen",
+    "left and right are alike: the mirror image was used too": "links und rechts gleichen sich: "
+    "das Spiegelbild wurde mitbenutzt",
+    "{name}, from {source}, by {model}": "{name}, aus {source}, mit {model}",
+    "{name}: a slider through {count} shapes": "{name}: ein Regler durch {count} Formen",
+    "{name}: {count} faces": "{name}: {count} Flächen",
+    "{count} steps of {name} baked; the morph itself is hidden": "{count} Schritte von {name} "
+    "gebacken; der Übergang selbst ist verborgen",
+    "The model {name} is in the model folder.": "Das Modell {name} liegt im Modellordner.",
+    "The log is the text {name}.": "Das Protokoll ist der Text {name}.",
+    "Works: Python {python}, PyTorch {torch}; can compute on {devices}": "Läuft: Python {python}, "
+    "PyTorch {torch}; kann rechnen auf {devices}",
+    "Works: Python {python}, PyTorch {torch}; can compute on {devices}. A coarse shape takes "
+    "{seconds} s, which is {reason}": "Läuft: Python {python}, PyTorch {torch}; kann rechnen auf "
+    "{devices}. Eine grobe Form braucht {seconds} s: {reason}",
+    "A coarse shape takes {seconds} s, which is {reason}": "Eine grobe Form braucht {seconds} s: "
+    "{reason}",
+    "fast: the sliders of morphs follow the hand": "schnell, die Regler der Übergänge folgen der "
+    "Hand",
+    "fine for all but the highest resolutions": "gut für alle außer den höchsten Auflösungen",
+    "slow: choose Draft, or a graphics card": "langsam, besser Entwurf oder eine Grafikkarte "
+    "wählen",
+    "The runtime is ready, but {other} is used, as you have chosen.": "Die Laufzeit ist bereit, "
+    "benutzt wird aber wie gewählt {other}.",
+    "The runtime is ready: press Check to try it.": "Die Laufzeit ist bereit: Prüfen probiert sie "
+    "aus.",
+    "The runtime is removed.": "Die Laufzeit ist entfernt.",
+    "The runtime is in {folder}": "Die Laufzeit liegt in {folder}",
+    "It was made for another version of ONet: press Set Up to renew it": "Sie wurde für eine "
+    "andere Version von ONet angelegt: Einrichten erneuert sie",
+    "Given from outside: {python}": "Von außen vorgegeben: {python}",
+    "Not usable: {reason}": "Nicht benutzbar: {reason}",
+    "Give the Shape to {name}": "Die Form {name} geben",
+    # What is in the way
+    "Cancelled.": "Abgebrochen.",
+    "ONet is still at work: wait, or cancel it first.": "ONet arbeitet noch: warten oder erst "
+    "abbrechen.",
+    "This scene is linked from another file: choose one of this file": "Diese Szene kommt aus "
+    "einer anderen Datei: eine dieser Datei wählen",
+    "The scene {name} is linked from another file: choose one of this file.": "Die Szene {name} "
+    "kommt aus einer anderen Datei: eine dieser Datei wählen.",
+    "The scene {name} is gone: there is no place for what was made.": "Die Szene {name} gibt es "
+    "nicht mehr: für das Ergebnis ist kein Platz.",
+    "{name} is linked from another file: make it local first.": "{name} kommt aus einer anderen "
+    "Datei: erst lokal machen.",
+    "The mesh of {name} is linked from another file: make it local.": "Das Mesh von {name} kommt "
+    "aus einer anderen Datei: lokal machen.",
+    "{name} has nothing to reconstruct: select a mesh": "An {name} ist nichts zu rekonstruieren: "
+    "ein Mesh auswählen",
+    "No object is chosen: select one, or name it in the panel.": "Kein Objekt ist gewählt: eines "
+    "auswählen oder im Bedienfeld nennen.",
+    "There is no object {name}.": "Es gibt kein Objekt {name}.",
+    "There is no image {name}: choose the mask again.": "Es gibt kein Bild {name}: die Maske neu "
+    "wählen.",
+    "{source}, which {name} was made from, is gone.": "{source}, woraus {name} gemacht wurde, gibt "
+    "es nicht mehr.",
+    "{name} is switched off or not in this scene: switch it on first.": "{name} ist abgeschaltet "
+    "oder nicht in dieser Szene: erst einschalten.",
+    "{name} was not reconstructed: select an object that was.": "{name} wurde nicht "
+    "rekonstruiert: ein rekonstruiertes Objekt auswählen.",
+    "A picture was asked for, but an object was given.": "Verlangt war ein Bild, gegeben wurde ein "
+    "Objekt.",
+    "{name} has coordinates that are not finite (NaN or infinite).": "{name} hat Koordinaten, die "
+    "nicht endlich sind (NaN oder unendlich).",
+    "{name} has no points: choose a mesh or a point cloud that has some.": "{name} hat keine "
+    "Punkte: ein Mesh oder eine Punktwolke mit Punkten wählen.",
+    "{name} has no faces: choose a mesh that has some.": "{name} hat keine Flächen: ein Mesh mit "
+    "Flächen wählen.",
+    "The object is scaled to nothing along an axis: reset its scale first.": "Das Objekt ist "
+    "längs einer Achse auf nichts skaliert: erst die Skalierung zurücksetzen.",
+    "The volume {name} is empty: is its file still there, and does it have a grid of densities?": (
+        "Das Volumen {name} ist leer: Gibt es seine Datei noch, und hat es ein Gitter von Dichten?"
+    ),
+    "There is no active camera to face: add one, or stand it on the floor.": "Es gibt keine aktive "
+    "Kamera, zu der es schauen könnte: eine hinzufügen oder es auf den Boden stellen.",
+    # Pictures
+    "No picture is chosen: open one in the panel first.": "Kein Bild ist gewählt: erst eines im "
+    "Bedienfeld öffnen.",
+    "There is no picture in the clipboard that Blender can read here: save it as a file and open "
+    "that.": "In der Zwischenablage ist kein Bild, das Blender hier lesen kann: als Datei "
+    "speichern und die öffnen.",
+    "No image editor shows a picture: open one, or select an image empty.": "Kein Bildeditor zeigt "
+    "ein Bild: einen öffnen oder ein Bild-Empty auswählen.",
+    "A render result can't be read as it is: choose Use the Render.": "Ein Renderergebnis lässt "
+    "sich so nicht lesen: Gerendertes Bild nehmen wählen.",
+    "The picture {name} is animated: save the frame that you want as a picture of its own.": (
+        "Das Bild {name} ist animiert: das gewünschte Einzelbild als eigenes Bild speichern."
+    ),
+    "The picture {name} is made of tiles (UDIM): choose a picture in one piece.": "Das Bild {name} "
+    "besteht aus Kacheln (UDIM): ein Bild aus einem Stück wählen.",
+    "The picture {name} has no pixels: is its file still there?": "Das Bild {name} hat keine "
+    "Pixel: Gibt es seine Datei noch?",
+    "The picture {name} has changed: try again.": "Das Bild {name} hat sich geändert: noch einmal "
+    "versuchen.",
+    "Nothing has been rendered yet: render first (F12).": "Noch ist nichts gerendert: erst rendern "
+    "(F12).",
+    # Files
+    "There is no file {path}.": "Es gibt keine Datei {path}.",
+    "{name} can't be opened: choose one of {kinds}.": "{name} lässt sich nicht öffnen: eines von "
+    "{kinds} wählen.",
+    "{name} can't be imported: {error}": "{name} lässt sich nicht importieren: {error}",
+    "{name} holds no mesh and no points.": "{name} enthält kein Mesh und keine Punkte.",
+    # Morphs
+    "The object's latent code is damaged: generate it again.": "Der Code des Objekts ist "
+    "beschädigt: noch einmal erzeugen.",
+    "{names} was not made by a model with a latent space: select generated objects.": "{names} "
+    "stammt nicht von einem Modell mit Codes: erzeugte Objekte auswählen.",
+    "{names} were not made by a model with a latent space: select generated objects.": "{names} "
+    "stammen nicht von einem Modell mit Codes: erzeugte Objekte auswählen.",
+    "A morph needs two shapes or more: select further generated objects.": "Ein Übergang braucht "
+    "mindestens zwei Formen: weitere erzeugte Objekte auswählen.",
+    "The objects come from different models ({names}): select those of one.": "Die Objekte stammen "
+    "von verschiedenen Modellen ({names}): solche von einem auswählen.",
+    "The morph {name} is gone.": "Den Übergang {name} gibt es nicht mehr.",
+    "{name} has shape keys, which a morph would destroy: bake it.": "{name} hat Shape-Keys, die "
+    "ein Übergang zerstören würde: backen.",
+    # The runtime
+    "The runtime is not set up: press Set Up in the extension's preferences.": "Die Laufzeit ist "
+    "nicht eingerichtet: Einrichten in den Einstellungen der Erweiterung drücken.",
+    "There is no Python at {python}: correct it in the extension's preferences.": "Es gibt kein "
+    "Python unter {python}: in den Einstellungen der Erweiterung berichtigen.",
+    "There is no Python at {python}: choose another one.": "Es gibt kein Python unter {python}: "
+    "ein anderes wählen.",
+    "The runtime ({python}) lacks {names}: install what is missing, or choose another Python.": (
+        "Der Laufzeit ({python}) fehlt {names}: Fehlendes installieren oder ein anderes Python "
+        "wählen."
+    ),
+    "The runtime can't compute on {device}, only on {names}: choose another device.": "Die "
+    "Laufzeit kann nicht auf {device} rechnen, nur auf {names}: ein anderes Gerät wählen.",
+    "There is no log yet.": "Es gibt noch kein Protokoll.",
+    "The extension is not enabled: enable it in Blender's preferences.": "Die Erweiterung ist "
+    "nicht eingeschaltet: in Blenders Einstellungen einschalten.",
+    "{folder} is too long a path for Windows to hold PyTorch: choose a shorter folder for the "
+    "runtime, for example C:\\onet.": "{folder} ist für Windows ein zu langer Pfad für PyTorch: "
+    "einen kürzeren Ordner für die Laufzeit wählen, zum Beispiel C:\\onet.",
+    "The runtime needs {need} GB on the disk of {folder}, where {free} GB are free: make room, or "
+    "choose another folder.": "Die Laufzeit braucht {need} GB auf dem Datenträger von {folder}, wo "
+    "{free} GB frei sind: Platz schaffen oder einen anderen Ordner wählen.",
+    "PyTorch has no such build for {system}: choose another one.": "PyTorch gibt es in dieser "
+    "Fassung nicht für {system}: eine andere wählen.",
+    "The usual package index has no build for NVIDIA cards for Windows: fill in PyTorch's Index, "
+    "with the address that PyTorch's website gives for your card.": "Der übliche Paketindex hat "
+    "keine Fassung für NVIDIA-Karten unter Windows: PyTorchs Index ausfüllen, mit der Adresse, die "
+    "PyTorchs Webseite für die Karte nennt.",
+    "PyTorch's Index has to be an address that begins with https://.": "PyTorchs Index muss eine "
+    "Adresse sein, die mit https:// beginnt.",
+    "Setting up fetches PyTorch from the internet, which Blender's preferences don't allow (System "
+    "> Network): allow online access, or install the full build.": "Das Einrichten holt PyTorch "
+    "aus dem Internet, was Blenders Einstellungen nicht erlauben (System > Netzwerk): Zugriff "
+    "erlauben oder die volle Fassung installieren.",
+    "The runtime can't be set up in {folder}: {error}.": "Die Laufzeit lässt sich in {folder} "
+    "nicht einrichten: {error}.",
+    "Setting up stopped unexpectedly (status {status}): try again.": "Das Einrichten brach "
+    "unerwartet ab (Status {status}): noch einmal versuchen.",
+    "Setting up stopped (status {status}): {error}": "Das Einrichten ist abgebrochen (Status "
+    "{status}): {error}",
+    "{python} comes without pip: choose another Python.": "{python} hat kein pip: ein anderes "
+    "Python wählen.",
+    "Another Blender is setting up the runtime: wait for it.": "Ein anderer Blender richtet die "
+    "Laufzeit gerade ein: auf ihn warten.",
+    "ONet needs Python 3.11 or newer, but {python} is Python {version}.": "ONet braucht Python "
+    "3.11 oder neuer, {python} ist aber Python {version}.",
+    "The disk is full: make room for the runtime, or choose another folder.": "Der Datenträger ist "
+    "voll: Platz für die Laufzeit schaffen oder einen anderen Ordner wählen.",
+    "The package index can't be reached: check the network, then press Set Up again.": "Der "
+    "Paketindex ist nicht zu erreichen: das Netzwerk prüfen und noch einmal Einrichten drücken.",
+    "The package index can't be trusted (its certificate is not accepted): check the network.": (
+        "Dem Paketindex ist nicht zu trauen (sein Zertifikat gilt nicht): das Netzwerk prüfen."
+    ),
+    "There is no {name} for this Python ({python}) and this machine: choose another Python.": (
+        "Für dieses Python ({python}) und diesen Rechner gibt es kein {name}: ein anderes Python "
+        "wählen."
+    ),
+    "The folder can't be written to: choose another folder for the runtime.": "In den Ordner lässt "
+    "sich nicht schreiben: einen anderen Ordner für die Laufzeit wählen.",
+    "A package arrived damaged: press Set Up again.": "Ein Paket kam beschädigt an: noch einmal "
+    "Einrichten drücken.",
+    "Making the environment": "Legt die Umgebung an",
+    "Fetching PyTorch": "Holt PyTorch",
+    "Fetching {name}": "Holt {name}",
+    "Unpacking (a minute or two)": "Packt aus (ein, zwei Minuten)",
+    "Trying it": "Probiert sie aus",
+    "Removing": "Entfernt",
+    "Done": "Fertig",
+}
+
+# As the worker and its client say what happens most; their other sentences stay English.
+OF_THE_WORKER = {
+    "The worker process stopped unexpectedly: {reason}. Its log ({path}) ends with: {log}": "Der "
+    "Arbeitsprozess hielt unerwartet an: {reason}. Sein Protokoll ({path}) endet mit: {log}",
+    "The worker process stopped unexpectedly: {reason}.": "Der Arbeitsprozess hielt unerwartet an: "
+    "{reason}.",
+    "The worker process ({python}) could not be started: {reason}. Its log ({path}) ends with: "
+    "{log}": "Der Arbeitsprozess ({python}) ließ sich nicht starten: {reason}. Sein Protokoll "
+    "({path}) endet mit: {log}",
+    "The worker process ({python}) could not be started: {reason}.": "Der Arbeitsprozess "
+    "({python}) ließ sich nicht starten: {reason}.",
+    "it was killed, perhaps because the memory was full: try a lower resolution": "er wurde "
+    "beendet, vielleicht weil der Speicher voll war; eine niedrigere Auflösung versuchen",
+    "it crashed: try to compute on the processor": "er ist abgestürzt; auf dem Prozessor zu "
+    "rechnen versuchen",
+    "There is no Python at {python}: set the runtime up again.": "Es gibt kein Python unter "
+    "{python}: die Laufzeit neu einrichten.",
+    "The memory of {device} is full: lower the resolution, close other programs.": "Der Speicher "
+    "von {device} ist voll: die Auflösung senken, andere Programme schließen.",
+    "The memory of {device} is full: lower the resolution, close other programs, or choose the "
+    "device 'cpu'.": "Der Speicher von {device} ist voll: die Auflösung senken, andere Programme "
+    "schließen oder auf dem Prozessor rechnen.",
+    "{name} has only {width} x {height} pixels: at least {least} are needed each way, a hundred "
+    "are good.": "{name} hat nur {width} x {height} Pixel: mindestens {least} in jeder Richtung "
+    "sind nötig, hundert sind gut.",
+    "{name} shows no object: all of it is masked out or transparent.": "{name} zeigt kein Objekt: "
+    "alles ist maskiert oder durchsichtig.",
+    "{name} is of one colour: no object stands out from the background.": "{name} ist einfarbig: "
+    "kein Objekt hebt sich vom Hintergrund ab.",
+    "{name} has pixels that are not finite (NaN or infinite).": "{name} hat Pixel, die nicht "
+    "endlich sind (NaN oder unendlich).",
+    "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x {height}: "
+    "they must show the same.": "Die Maske von {name} hat {mask_width} x {mask_height} Pixel, das "
+    "Bild {width} x {height}: beide müssen dasselbe zeigen.",
+    "{name} can't be read as a picture: {error}.": "{name} lässt sich nicht als Bild lesen: "
+    "{error}.",
+    "{name} has no points.": "{name} hat keine Punkte.",
+    "{name} has {count} of {all} points with coordinates that are not finite (NaN or infinite): "
+    "remove them.": "{name} hat {count} von {all} Punkten mit Koordinaten, die nicht endlich sind "
+    "(NaN oder unendlich): entfernen.",
+    "{name} has 1 point: at least {least} are needed, some hundreds are good.": "{name} hat 1 "
+    "Punkt: mindestens {least} sind nötig, einige hundert sind gut.",
+    "{name} has {count} points: at least {least} are needed, some hundreds are good.": "{name} hat "
+    "{count} Punkte: mindestens {least} sind nötig, einige hundert sind gut.",
+    "{name} has all its points on one line: there is no surface to find.": "Bei {name} liegen alle "
+    "Punkte auf einer Geraden: es gibt keine Oberfläche zu finden.",
+    "{name}: {reason}": "{name}: {reason}",
+    "The coordinates are too large to compute with: rescale the input.": "Die Koordinaten sind zu "
+    "groß zum Rechnen: die Vorlage anders skalieren.",
+    "All coordinates are the same: there is no shape in the input.": "Alle Koordinaten sind "
+    "gleich: die Vorlage hat keine Form.",
+    "{name} has no occupied cell.": "{name} hat keine besetzte Zelle.",
+    "No surface at threshold {threshold}: the network takes the whole box for outside; its "
+    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
+    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für außen; seine "
+    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
+    "die Vorlage prüfen.",
+    "No surface at threshold {threshold}: the network takes the whole box for inside; its "
+    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
+    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für innen; seine "
+    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
+    "die Vorlage prüfen.",
+    "There is no model {name}; there are: {names}.": "Es gibt kein Modell {name}; es gibt: "
+    "{names}.",
+    "There is no weights file {path}.": "Es gibt keine Datei {path} mit Gewichten.",
+    "{name} is damaged or cut off; get it again.": "{name} ist beschädigt oder abgeschnitten: neu "
+    "besorgen.",
+    "There is a model {name} already: rename the file first.": "Ein Modell {name} gibt es schon: "
+    "erst die Datei umbenennen.",
+}
+
+SENTENCES = OWN | OF_THE_WORKER
