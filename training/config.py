@@ -38,7 +38,8 @@ class DataConfig:
 
     root: folder with one folder per category; categories: their names, None for all.
     points: query points per shape and step; points_file: the file they are drawn from while
-    training; sampling: how they are drawn, one of `training.datasets.sampling.SAMPLINGS`.
+    training; sampling: how they are drawn, one of `training.datasets.sampling.SAMPLINGS`; softness:
+    of their occupancies, see `training.datasets.sampling.softened`, 0 for none.
     input_points: size of the input cloud; input_noise: standard deviation per coordinate, in every
     split; input_noise_range: lowest and highest, between which it is drawn for each shape while
     training, None for input_noise. image_folder, image_size: views and the edge they are resized
@@ -52,6 +53,7 @@ class DataConfig:
     val_split: str = "val"
     points: int = 2048
     sampling: str = "uniform"
+    softness: float = 0.0
     points_file: str = "points.npz"
     pointcloud_file: str = "pointcloud.npz"
     voxels_file: str = "model.binvox"

@@ -80,6 +80,7 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
             categories=data.categories,
             points=data.points,
             sampling=data.sampling,
+            softness=data.softness,
             points_file=data.points_file if train else test.points_iou_file,
             pointcloud_file=data.pointcloud_file,
             voxels_file=data.voxels_file,

@@ -164,11 +164,11 @@ def test_few_points_are_64(root: Path) -> None:
 
 
 def test_half_of_the_points_near_the_surface(root: Path) -> None:
-    for sampling in ("surface", "near"):
+    for sampling in ("surface", "near", "tempered"):
         item = ShapeDataset(root, "train", "none", points=4000, sampling=sampling)[0]
         assert near(BALL, item["points"]).mean() == pytest.approx(0.5, abs=0.01)
         assert agree(BALL, item) > 0.98
-        assert ("weights" in item) == (sampling == "near")
+        assert ("weights" in item) == (sampling != "surface")
 
 
 def test_weights_keep_the_loss_of_an_even_draw(root: Path) -> None:
@@ -192,6 +192,34 @@ def test_weights_keep_the_loss_of_an_even_draw(root: Path) -> None:
     shares = [(item["weights"] * near(BALL, item["points"])).mean() for item in items]
     even = near(BALL, stored).mean()
     assert np.std(shares) < 0.3 * np.sqrt(even * (1 - even) / 2000)
+
+
+def test_tempered_weights_are_half_way_to_none(root: Path) -> None:
+    full, half = (
+        ShapeDataset(root, "train", "none", points=400, sampling=sampling)[0]["weights"]
+        for sampling in ("near", "tempered")
+    )
+    # Half of the points are of either kind, and each kind has one weight.
+    assert half[-1] / half[0] == pytest.approx(np.sqrt(full[-1] / full[0]), rel=1e-5)
+    assert half.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("softness", [0.01, 0.03])
+def test_soft_occupancies_are_a_function_of_the_distance(root: Path, softness: float) -> None:
+    item = ShapeDataset(root, "train", "none", points=3000, softness=softness)[0]
+    depth = BALL.radius - np.linalg.norm(item["points"].astype(np.float64), axis=1)
+    expected = 1 / (1 + np.exp(-depth / softness))
+    # Distances are to samples, which leave gaps; the slope is at most 1 / (4 softness).
+    samples = np.load(root / "ball" / "a" / "pointcloud.npz")["points"].astype(np.float64)
+    rays = np.random.default_rng(0).normal(size=(5000, 3))
+    on_ball = BALL.radius * rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    gap = cKDTree(samples).query(on_ball)[0].max()
+    off = np.abs(item["occupancies"] - expected)
+    assert off.max() < gap / (4 * softness) + 0.01
+    assert off.mean() < 0.01
+    assert ((item["occupancies"] > 0.5) == (depth > 0)).mean() > 0.99
+    with pytest.raises(InputError, match="softness of -1"):
+        ShapeDataset(root, "train", "none", softness=-1)
 
 
 def test_what_is_near_is_read_where_it_is_stored(

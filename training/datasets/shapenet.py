@@ -26,7 +26,16 @@ from onet_core.inputs.voxels import read_binvox
 
 from ..labelled import JITTER, list_shapes
 from .files import LabelledPoints, all_finite, read_array, read_arrays, read_points
-from .sampling import FEW_POINTS, NEAR_FILE, check_sampling, draw_halves, near_surface
+from .sampling import (
+    BY_DISTANCE,
+    FEW_POINTS,
+    NEAR_FILE,
+    check_sampling,
+    draw_halves,
+    near_surface,
+    softened,
+    surface_distances,
+)
 
 Item = dict[str, NDArray[Any]]
 
@@ -38,15 +47,17 @@ POINTS_FILE = "points.npz"
 # Of the shapes, how many may turn out to be damaged before that is taken for a broken dataset.
 DAMAGED_SHARE = 0.1
 _CROP_AREA = (0.75, 1.0)
+# In units of it. Beyond, an occupancy is within 0.003 of 0 or 1.
+_SOFTNESS_REACH = 6.0
 
 
 class ShapeDataset(Dataset[Item]):
     """The shapes of a split.
 
-    An item holds float32 arrays: `points` (T, 3) and `occupancies` (T,) of 0 and 1, drawn with
-    replacement from the labelled points; with the sampling `near` also `weights` (T,); `inputs`;
-    and, where `points_iou` is given, `points_iou` (N, 3) and `occupancies_iou` (N,). `inputs` is by
-    kind:
+    An item holds float32 arrays: `points` (T, 3) and `occupancies` (T,) of 0 and 1, or between
+    where they are softened, drawn with replacement from the labelled points; with the samplings
+    `near` and `tempered` also `weights` (T,); `inputs`; and, where `points_iou` is given,
+    `points_iou` (N, 3) and `occupancies_iou` (N,). `inputs` is by kind:
 
     points: (input_points, 3), drawn with replacement from the surface samples, with Gaussian noise
     of deviation `input_noise`, in every split, or while training, where it is given, of one drawn
@@ -67,6 +78,7 @@ class ShapeDataset(Dataset[Item]):
         categories: Sequence[str] | None = None,
         points: int = 2048,
         sampling: str = "uniform",
+        softness: float = 0.0,
         points_file: str = POINTS_FILE,
         pointcloud_file: str = "pointcloud.npz",
         voxels_file: str = "model.binvox",
@@ -83,6 +95,7 @@ class ShapeDataset(Dataset[Item]):
         """Lists the shapes; nothing of them is read yet.
 
         sampling: how query points are drawn, one of `training.datasets.sampling.SAMPLINGS`.
+        softness: of the occupancies, see `sampling.softened`, 0 for none.
         image_augment: random square crops of 75 to 100 % of the area, else the central square.
         points_iou: so many labelled points in each item, the same each time. cache_bytes: how much
         all workers together may keep in memory. A listed shape without its points is left out,
@@ -94,9 +107,12 @@ class ShapeDataset(Dataset[Item]):
                 f"The input kind {input_kind!r} is unknown; there are {', '.join(INPUT_KINDS)}."
             )
         check_sampling(sampling, points)
+        if softness < 0:
+            raise InputError(f"Occupancies can't have a softness of {softness:g}; 0 is none.")
         self.input_kind = input_kind
         self.points = FEW_POINTS if sampling == "uniform64" else points
         self.sampling = sampling
+        self.softness = softness
         self.points_file = points_file
         self.pointcloud_file = pointcloud_file
         self.voxels_file = voxels_file
@@ -174,6 +190,9 @@ class ShapeDataset(Dataset[Item]):
             item["weights"] = weights
         item["points"] = _jittered(labelled.points[chosen], rng)
         item["occupancies"] = labelled.labels(chosen)
+        if self.softness:
+            distances = self._distances(index, labelled)[chosen]
+            item["occupancies"] = softened(item["occupancies"], distances, self.softness)
         if self.points_iou is not None:
             fixed = np.random.default_rng(self._seed(index))
             total = len(labelled.points)
@@ -198,10 +217,13 @@ class ShapeDataset(Dataset[Item]):
         if self.sampling == "equal":
             inside = np.unpackbits(labelled.packed, count=total).view(bool)
             return draw_halves(inside, self.points, rng)[0], None
-        if self.sampling in ("surface", "near"):
+        if self.sampling in BY_DISTANCE:
             near = np.unpackbits(self._near(index, labelled), count=total).view(bool)
             chosen, weights = draw_halves(near, self.points, rng)
-            return chosen, weights if self.sampling == "near" else None
+            if self.sampling == "tempered":
+                weights = np.sqrt(weights)
+                weights /= weights.mean()
+            return chosen, None if self.sampling == "surface" else weights
         return rng.integers(total, size=self.points), None
 
     def _input(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -246,6 +268,16 @@ class ShapeDataset(Dataset[Item]):
             return stored
 
         return self._cached("near", index, read, lambda found: found.nbytes)
+
+    def _distances(self, index: int, labelled: LabelledPoints) -> NDArray[np.float16]:
+        """How far each labelled point is from the surface, as far as softness lets it matter."""
+        farthest = _SOFTNESS_REACH * self.softness
+
+        def find() -> NDArray[np.float16]:
+            found = surface_distances(labelled.points, self._surface(index), farthest)
+            return found.astype(np.float16)
+
+        return self._cached("distances", index, find, lambda found: found.nbytes)
 
     def _surface(self, index: int) -> NDArray[np.floating]:
         path = self.folders[index] / self.pointcloud_file
