@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def play_story(
         "-c", blender.root.parent / "shaders" / blender.suite, "-u", blender.home,
         "-e", f"TEST_PYTHON={sys.executable}", "-e", f"TEST_MODELS={models}",
         "-e", f"BASE_PYTHON={Path(sys.base_prefix) / 'bin' / Path(sys.executable).name}",
+        "-e", f"REAL_WHEELS={os.environ.get('ONET_RUNTIME_WHEELS', '')}",
         "-e", f"STORY={story}", "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
         # Two threads would wait for one another where others use the machine too.
         "-e", "OMP_NUM_THREADS=1",
@@ -153,6 +155,10 @@ def test_set_up_from_nothing_without_a_network(
     assert notes["message"] == "The runtime is ready: press Check to try it."
     assert notes["problem"] == ""
     assert notes["python"].startswith(notes["folder"])
+    if os.environ.get("ONET_RUNTIME_WHEELS"):
+        assert notes["check"].startswith("Works: Python")
+        assert notes["made"]["fit"] > 0.5
+        assert notes["made"]["faces"] > 5000
     assert notes["removed"] == "The runtime is removed."
     assert notes["after"] == notes["before"]
     check_stalls(notes)

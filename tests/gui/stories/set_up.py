@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import bpy
 from hands import (
@@ -16,6 +17,7 @@ from hands import (
     notes,
     open_tab,
     picture,
+    sidebar,
     stalls,
     watch_everything,
 )
@@ -54,6 +56,8 @@ def scenario() -> Steps:
     notes["folder"] = bpy.utils.extension_path_user(MODULE)
     yield 0.5
     yield from picture("3-after")
+    if os.environ["REAL_WHEELS"]:
+        yield from used(manager.windows[1])
     with bpy.context.temp_override(window=manager.windows[1]):
         bpy.ops.onet.remove_runtime("INVOKE_DEFAULT")
     yield lambda: not busy()
@@ -61,3 +65,21 @@ def scenario() -> Steps:
     notes["after"] = extension("runtime").runtime().problem
     stalls.note("set up")
     yield from picture("4-removed")
+
+
+def used(window: Any) -> Steps:
+    """What was set up from the real packages is checked, and makes a mesh of an example."""
+    with bpy.context.temp_override(window=window):
+        bpy.ops.onet.check_runtime("INVOKE_DEFAULT")
+    yield lambda: not busy()
+    notes["check"] = message("onet.check_runtime")
+    yield from picture("5-checked")
+    area, region = sidebar()
+    with bpy.context.temp_override(
+        window=bpy.context.window_manager.windows[0], area=area, region=region
+    ):
+        bpy.ops.onet.open_file(filepath=f"{os.environ['EXAMPLES']}/chair_scan.ply")
+    yield lambda: not busy() and message("onet.reconstruct")
+    made = bpy.context.view_layer.objects.active
+    notes["made"] = {"fit": made.onet.fit, "faces": len(made.data.polygons)}
+    yield from picture("6-made")
