@@ -7,7 +7,9 @@ result is written whole or not at all.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +41,8 @@ MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
 SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
 SECONDS_BETWEEN_POLLS = 0.05
 LONGEST_NAME = 40
+# Of OBJ, with normals and colours, each vertex with its two triangles: 98 without colours.
+BYTES_OF_A_VERTEX, BYTES_OF_A_VERTEX_IN_A_KEY, BYTES_OF_A_FILE = 150, 24, 2**18
 AT_SOURCE, ON_FLOOR, MIDDLE_OF_FLOOR = "AT_SOURCE", "ON_FLOOR", "MIDDLE_OF_FLOOR"
 NO_TURN = Matrix()
 # Files whose vertical is y, brought upright the way Blender's importers do.
@@ -154,14 +158,34 @@ def build(task: Task, answer: Answer, options: Any) -> None:
 
 def export(target: Path, form: str) -> None:
     """Writes the scene whole or not at all. Raises OnetError where Blender can't."""
+    meshes = [item.data for item in bpy.context.scene.objects if item.type == "MESH"]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".onet-") as scratch:
+            # On a full disk some of Blender's exporters leave an empty file and say nothing.
+            if shutil.disk_usage(scratch).free < sum(map(most_bytes, meshes)):
+                raise OSError(errno.ENOSPC, "there is not enough space on the disk")
             written = Path(scratch) / target.name
             EXPORTERS[form](written)
             os.replace(written, target)
     except (RuntimeError, OSError) as error:
-        raise OnetError(f"{target} can't be written: {str(error).strip()}") from error
+        raise OnetError(f"{target} can't be written: {reason_of(error)}.") from error
+
+
+def most_bytes(mesh: bpy.types.Mesh) -> int:
+    """How large a file of this mesh can be, in the most wordy format."""
+    keys = len(mesh.shape_keys.key_blocks) if mesh.shape_keys is not None else 0
+    each = BYTES_OF_A_VERTEX + BYTES_OF_A_VERTEX_IN_A_KEY * keys
+    return BYTES_OF_A_FILE + each * len(mesh.vertices)
+
+
+def reason_of(error: RuntimeError | OSError) -> str:
+    """What went wrong, of an error or of the traceback that one of Blender's exporters ends in."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    lines = [line for line in str(error).splitlines() if line and line[0] not in " \t"]
+    told = [line for line in lines if not line.startswith(("Location:", "Error: Python:"))]
+    return told[-1].removeprefix("Error: ").rstrip(".") if told else "no reason given"
 
 
 def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:

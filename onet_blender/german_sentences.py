@@ -117,6 +117,8 @@ OWN = {
     "versuchen.",
     "Nothing has been rendered yet: render first (F12).": "Noch ist nichts gerendert: erst rendern "
     "(F12).",
+    "The picture can't be put among the temporary files: {error}.": "Das Bild lässt sich nicht bei "
+    "den temporären Dateien ablegen: {error}.",
     # Files
     "There is no file {path}.": "Es gibt keine Datei {path}.",
     "{name} can't be opened: choose one of {kinds}.": "{name} lässt sich nicht öffnen: eines von "
@@ -222,6 +224,8 @@ OF_THE_WORKER = {
     "beendet, vielleicht weil der Speicher voll war; eine niedrigere Auflösung versuchen",
     "it crashed: try to compute on the processor": "er ist abgestürzt; auf dem Prozessor zu "
     "rechnen versuchen",
+    "The worker's log can't be made among the temporary files: {error}.": "Das Protokoll des "
+    "Arbeitsprozesses lässt sich nicht bei den temporären Dateien anlegen: {error}.",
     "There is no Python at {python}: set the runtime up again.": "Es gibt kein Python unter "
     "{python}: die Laufzeit neu einrichten.",
     "The memory of {device} is full: lower the resolution, close other programs.": "Der Speicher "

@@ -221,10 +221,22 @@ def _pasted_on_x11() -> bpy.types.Image | None:
     content = x11_clipboard.read_png()
     if content is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="onet-") as folder:
-        path = Path(folder) / "Clipboard.png"
+    with _folder() as folder:
+        path = folder / "Clipboard.png"
         path.write_bytes(content)
         return _packed(path)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for a picture's file; raises InputError where nothing can be written."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="onet-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise InputError(
+            f"The picture can't be put among the temporary files: {error.strerror}."
+        ) from error
 
 
 def _packed(path: Path) -> bpy.types.Image:
@@ -243,8 +255,8 @@ def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
     result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
     if result is None:
         raise InputError("Nothing has been rendered yet: render first (F12).")
-    with tempfile.TemporaryDirectory(prefix="onet-") as folder, _png(scene):
-        path = Path(folder) / "render.png"
+    with _folder() as folder, _png(scene):
+        path = folder / "render.png"
         try:
             result.save_render(str(path), scene=scene)
         except RuntimeError as error:

@@ -279,7 +279,12 @@ class _Process:
             raise EngineError(f"There is no Python at {python}: set the runtime up again.")
         self._keep_log = log is not None
         if log is None:
-            handle, name = tempfile.mkstemp(prefix="onet-worker-", suffix=".log")
+            try:
+                handle, name = tempfile.mkstemp(prefix="onet-worker-", suffix=".log")
+            except OSError as error:
+                raise EngineError(
+                    f"The worker's log can't be made among the temporary files: {error.strerror}."
+                ) from error
             os.close(handle)
             log = Path(name)
         self.log = log

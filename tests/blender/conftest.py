@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +114,29 @@ def fresh_file(registered: None) -> None:
     """An empty scene before each test."""
     # Unlike `read_factory_settings` this leaves the preferences, where the add-on is enabled.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+Disk = Callable[..., Path]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """Makes a file system of so many bytes, for reading only if that is asked for."""
+    made: list[Path] = []
+
+    def make(size: int, readable_only: bool = False) -> Path:
+        place = tmp_path / f"disk{len(made)}"
+        place.mkdir()
+        options = f"size={size}{',ro' if readable_only else ''}"
+        command = ["mount", "-t", "tmpfs", "-o", options, "onet", str(place)]
+        if not sys.platform.startswith("linux") or shutil.which("mount") is None:
+            pytest.skip("SKIPPED: small disks are made by Linux's mount")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"SKIPPED: no right to make small disks: {done.stderr.strip()}")
+        made.append(place)
+        return place
+
+    yield make
+    for place in made:
+        subprocess.run(["umount", str(place)], check=True)

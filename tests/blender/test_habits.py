@@ -13,6 +13,7 @@ import addon_utils
 import bpy
 import numpy as np
 import pytest
+from conftest import Disk
 
 import onet_blender
 from onet_blender import activity, file_operators, menus, model_list, properties, translations
@@ -182,7 +183,7 @@ torch.save({"model": made.state_dict()}, sys.argv[1])
 
 
 def test_an_original_checkpoint_is_imported(
-    runtime_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime_python: str, tmp_path: Path, disk: Disk
 ) -> None:
     source, folder = tmp_path / "mine.pt", tmp_path / "models"
     root = Path(onet_blender.__file__).parents[1]
@@ -197,6 +198,14 @@ def test_an_original_checkpoint_is_imported(
         assert "mine" in [item[0] for item in model_list.model_items("NONE")]
         with pytest.raises(RuntimeError, match="already"):
             bpy.ops.onet.import_model(filepath=str(source))
+        # Folders without space, and those that can't be written to.
+        for size, readable_only in ((4096, False), (65536, True)):
+            other = disk(size, readable_only)
+            preferences.model_folder = str(other)
+            with pytest.raises(RuntimeError, match="can't be written to") as caught:
+                bpy.ops.onet.import_model(filepath=str(source))
+            assert "Traceback" not in str(caught.value)
+            assert list(other.iterdir()) == []
     finally:
         preferences.model_folder = ""
 
