@@ -27,7 +27,6 @@ from onet_core.errors import EngineError, InputError, OnetError
 
 from . import reconstruction, scene_io
 from .batch_options import COMMANDS, expand, parse
-from .coloured_files import has_colours, with_colours
 from .meshes import make_mesh
 from .morph.baking import bake_frames, object_with_keys
 from .pieces import all_at_once
@@ -53,8 +52,7 @@ Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1
 class Task:
     """One call of the worker whose mesh becomes one file.
 
-    coloured: whether Blender reads the file `path` of the params, when its turn comes; frames: of
-    the shapes of a `morph_sequence`.
+    frames: of the shapes of a `morph_sequence`.
     """
 
     name: str
@@ -62,13 +60,10 @@ class Task:
     method: str
     params: dict[str, Any]
     arrays: Arrays = field(default_factory=dict)
-    coloured: bool = False
     frames: tuple[int, ...] = ()
 
     def start(self, client: EngineClient) -> Job:
         """Hands it to a worker; raises OnetError."""
-        if self.coloured:
-            return client.start(self.method, *with_colours(self.params))
         return client.start(self.method, self.params, self.arrays)
 
 
@@ -206,8 +201,8 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
         asked["fit"] = reconstruction.SHARE_OF_SIZE
         if path.stem in masks:
             asked["mask"] = str(masks[path.stem])
-        coloured = not options.no_colours and options.kind != "image" and has_colours(path)
-        tasks.append(Task(path.name, target, "reconstruct", asked, coloured=coloured))
+        asked["colours"] = not options.no_colours
+        tasks.append(Task(path.name, target, "reconstruct", asked))
     return tasks
 
 

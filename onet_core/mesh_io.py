@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import trimesh
@@ -73,8 +73,8 @@ def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
 def read_mesh(path: str | Path) -> Mesh:
     """Reads the triangles of any file trimesh knows, all parts of a scene joined.
 
-    Coordinates are the file's own; colours are read where vertices have them. Raises InputError
-    for files that are missing, damaged, or without faces.
+    Coordinates are the file's own; colours, sRGB, are read where vertices have them. Raises
+    InputError for files that are missing, damaged, or without faces.
     """
     path = Path(path)
     loaded = load_with_trimesh(path, lambda scene: scene.to_mesh())
@@ -88,8 +88,17 @@ def read_mesh(path: str | Path) -> Mesh:
         raise InputError(f"{path.name} has faces that point at vertices it does not have.")
     colours = None
     if loaded.visual.kind == "vertex":
-        colours = np.array(loaded.visual.vertex_colors[:, :3], dtype=np.uint8)
+        colours = srgb_of_file(loaded.visual.vertex_colors[:, :3], path)
     return Mesh(vertices, faces, colours=colours)
+
+
+def srgb_of_file(colours: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Colours (N, 3) of 8 bits as trimesh reads them, as sRGB: those of glTF are linear."""
+    if path.suffix.lower() not in (".glb", ".gltf"):
+        return np.array(colours, dtype=np.uint8)
+    value = np.asarray(colours) / 255
+    curved = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+    return np.round(curved * 255).astype(np.uint8)
 
 
 Result = TypeVar("Result")

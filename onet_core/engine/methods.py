@@ -105,7 +105,8 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default), folders,
     device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of
     the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube;
-    crop_outliers: whether stray points are left out; fit: a share of the size.
+    crop_outliers: whether stray points are left out; colours: whether those of a file are used;
+    fit: a share of the size.
 
     The array `colours`, (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh
     colours. Answers with the mesh and, beside what `_answer` tells: left_out, how many points were
@@ -113,7 +114,7 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     and the array `seen` (S, S, 3), what was removed from a picture and what was left; the array
     `code`, see `Reconstruction`, where the model has one.
     """
-    params, arrays = _with_points_to_crop(params, arrays)
+    params, arrays = _loaded(params, arrays)
     arrays, info = _without_strays(params, arrays)
     observation = _observe(params, arrays)
     reconstructor = _reconstructor(params, observation.kind)
@@ -161,22 +162,36 @@ def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {"name": target.stem, "title": made.title, "input_kind": made.input_kind}, {}
 
 
-def _with_points_to_crop(params: Params, arrays: Arrays) -> tuple[Params, Arrays]:
-    """A point cloud's file as an array where stray points are to be left out of it."""
-    if not params.get("crop_outliers") or "path" not in params:
+def _loaded(params: Params, arrays: Arrays) -> tuple[Params, Arrays]:
+    """A file's points or mesh as arrays, where strays are to be left out or it has colours."""
+    wanted = params.get("crop_outliers") or params.get("colours")
+    if not wanted or "path" not in params or not Path(params["path"]).is_file():
         return params, arrays
-    from ..inputs.load import default_up_axis, guess_kind
-    from ..inputs.point_clouds import read_point_cloud
+    from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
+    from ..inputs.point_clouds import read_point_cloud, read_point_colours
+    from ..mesh_io import read_mesh
 
     path, kind = Path(params["path"]), params.get("kind", "auto")
-    if not path.is_file() or (guess_kind(path) if kind == "auto" else kind) != "points":
+    kind = guess_kind(path) if kind == "auto" else kind
+    found: Arrays = {}
+    colours: NDArray[np.uint8] | None = None
+    if kind == "points":
+        found["points"] = read_point_cloud(path)
+        colours = read_point_colours(path) if params.get("colours") else None
+    elif kind == "voxels" and params.get("colours") and path.suffix.lower() in MESH_SUFFIXES:
+        mesh = read_mesh(path)
+        found = {"vertices": mesh.vertices, "faces": mesh.faces}
+        colours = None if mesh.colours is None else mesh.colours[mesh.faces]
+    if not found or (colours is None and not params.get("crop_outliers")):
         return params, arrays
+    if colours is not None:
+        found["colours"] = colours
     up_axis = params.get("up_axis")
     if up_axis in (None, "auto"):
-        up_axis = default_up_axis(path, "points")
+        up_axis = default_up_axis(path, kind)
     others = {name: value for name, value in params.items() if name != "path"}
-    points = read_point_cloud(path)
-    return {**others, "name": path.name, "up_axis": up_axis}, {**arrays, "points": points}
+    asked = {**others, "kind": kind, "name": path.name, "up_axis": up_axis}
+    return asked, {**arrays, **found}
 
 
 def _without_strays(params: Params, arrays: Arrays) -> tuple[Arrays, dict[str, Any]]:

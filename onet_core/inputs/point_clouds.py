@@ -13,10 +13,11 @@ from ..errors import InputError
 from .arrays import array_from_file
 from .frame import Frame
 from .observation import Observation
-from .pcd import parse_pcd
+from .pcd import parse_pcd, pcd_colours
 
 MINIMUM_POINTS = 4
 ARRAY_NAMES = ("points", "vertices")
+COLOUR_NAMES = ("colors", "colours", "rgb")
 TEXT_SUFFIXES = (".xyz", ".txt", ".csv", ".asc", ".pts")
 
 
@@ -44,6 +45,83 @@ def read_point_cloud(path: str | Path) -> NDArray[np.float64]:
     if points.ndim != 2 or points.shape[1] != 3:
         raise InputError(f"{path.name} holds no rows of x, y, z.")
     return np.asarray(points, dtype=np.float64)
+
+
+def read_point_colours(path: str | Path) -> NDArray[np.uint8] | None:
+    """The colours (N, 3), sRGB, of the points of `read_point_cloud`; None where a file has none.
+
+    Text and .npy: the columns behind the coordinates that hold colours, from 0 to 255 or from 0 to
+    1 (.pts: behind the intensity), see `colour_columns`; .npz: the array "colors", "colours" or
+    "rgb"; .pcd: its field rgb; .obj and the other mesh formats: of their vertices. Raises
+    InputError as `read_point_cloud` does.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in TEXT_SUFFIXES:
+        return colour_columns(_table(path), 1 if suffix == ".pts" else 0)
+    if suffix == ".npy":
+        return colour_columns(array_from_file(path, ()))
+    if suffix == ".npz":
+        return _colours_of_archive(path)
+    if suffix == ".pcd":
+        return pcd_colours(path.read_bytes(), path.name)
+    if suffix == ".obj":
+        return colour_columns(_obj_rows(path))
+    if suffix in _READERS:
+        return _colours_with_trimesh(path)
+    return None
+
+
+def colour_columns(table: NDArray[Any], between: int = 0) -> NDArray[np.uint8] | None:
+    """The colours (N, 3) among the columns behind x, y, z; None where there are none.
+
+    They are three columns in a row behind the coordinates, or behind three more, which are normals;
+    between: how many columns come before. Numbers from 0 to 255 that are whole, or from 0 to 1,
+    are colours; normals have negative ones among them.
+    """
+    if table.ndim != 2 or not len(table):
+        return None
+    starts = [3 + between, 6 + between]
+    if between:
+        starts.insert(1, 3)
+    for start in starts:
+        columns = table[:, start : start + 3]
+        if columns.shape[1] < 3 or not np.isfinite(columns).all() or columns.min() < 0:
+            continue
+        if columns.max() <= 1:
+            return np.round(columns * 255.0).astype(np.uint8)
+        if columns.max() <= 255 and (columns == np.round(columns)).all():
+            return columns.astype(np.uint8)
+    return None
+
+
+def _colours_of_archive(path: Path) -> NDArray[np.uint8] | None:
+    with np.load(path, allow_pickle=False) as archive:
+        name = next((name for name in COLOUR_NAMES if name in archive.files), None)
+        if name is None:
+            return colour_columns(array_from_file(path, ARRAY_NAMES))
+        found = np.asarray(archive[name])
+    if found.ndim != 2 or found.shape[1] < 3:
+        raise InputError(f"{path.name} has {name} that are no rows of red, green and blue.")
+    return colour_columns(np.concatenate([np.zeros((len(found), 3)), found[:, :3]], axis=1))
+
+
+def _colours_with_trimesh(path: Path) -> NDArray[np.uint8] | None:
+    from ..mesh_io import load_with_trimesh, srgb_of_file
+
+    def all_colours(scene: Any) -> NDArray[Any] | None:
+        parts, is_painted = [], False
+        for node in scene.graph.nodes_geometry:
+            geometry = scene.geometry[scene.graph[node][1]]
+            # Parts without colours are white where others have some.
+            colours = np.full((len(geometry.vertices), 4), 255, dtype=np.uint8)
+            if geometry.visual.kind == "vertex" and len(geometry.visual.vertex_colors):
+                colours, is_painted = np.asarray(geometry.visual.vertex_colors), True
+            parts.append(colours[:, :3])
+        return np.concatenate(parts) if is_painted else None
+
+    found = load_with_trimesh(path, all_colours)
+    return None if found is None else srgb_of_file(found, path)
 
 
 def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Observation:
@@ -95,6 +173,28 @@ def _read_array(path: Path) -> NDArray[np.float64]:
 
 
 def _read_text(path: Path) -> NDArray[np.float64]:
+    rows = _rows(path)
+    if not rows:
+        return np.zeros((0, 3))
+    try:
+        return np.loadtxt(rows, usecols=(0, 1, 2), ndmin=2, comments="#").reshape(-1, 3)
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path.name} is not a list of points: {error}.") from error
+
+
+def _table(path: Path) -> NDArray[np.float64]:
+    """All columns of a text file's points (N, C); of uneven rows only the coordinates."""
+    rows = _rows(path)
+    if len({len(row.split()) for row in rows}) != 1:
+        return _read_text(path)
+    try:
+        return np.loadtxt(rows, ndmin=2, comments="#")
+    except ValueError:  # further columns are not all numbers
+        return _read_text(path)
+
+
+def _rows(path: Path) -> list[str]:
+    """The lines of a text file that hold points, blanks between the numbers."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,13 +202,7 @@ def _read_text(path: Path) -> NDArray[np.float64]:
     lines = text.translate(str.maketrans(",;\t", "   ")).splitlines()
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith(("#", "//"))]
     # A line of column names, or the number of points that a .pts file begins with.
-    rows = lines[1:] if lines and not _is_point(lines[0]) else lines
-    if not rows:
-        return np.zeros((0, 3))
-    try:
-        return np.loadtxt(rows, usecols=(0, 1, 2), ndmin=2, comments="#").reshape(-1, 3)
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path.name} is not a list of points: {error}.") from error
+    return lines[1:] if lines and not _is_point(lines[0]) else lines
 
 
 def _is_point(line: str) -> bool:
@@ -119,11 +213,17 @@ def _is_point(line: str) -> bool:
 
 
 def _read_obj(path: Path) -> NDArray[np.float64]:
+    return _obj_rows(path)[:, :3]
+
+
+def _obj_rows(path: Path) -> NDArray[np.float64]:
+    """The coordinates and, where each vertex has them, colours of an OBJ file, (N, 3 or 6)."""
     # By hand, since mesh readers drop the vertices that no face uses.
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            rows = [line.split()[1:4] for line in file if line.startswith(("v ", "v\t"))]
-        return np.array(rows, dtype=np.float64).reshape(-1, 3)
+            rows = [line.split()[1:7] for line in file if line.startswith(("v ", "v\t"))]
+        width = 6 if rows and all(len(row) == 6 for row in rows) else 3
+        return np.array([row[:width] for row in rows], dtype=np.float64).reshape(-1, width)
     except ValueError as error:
         raise InputError(f"{path.name} has a damaged vertex: {error}.") from error
 

@@ -12,8 +12,7 @@ import pytest
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from onet_blender import batch_options, coloured_files, command_line, scene_io
-from onet_core.errors import InputError
+from onet_blender import batch_options, command_line, scene_io
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
@@ -195,25 +194,34 @@ def test_files_of_results_keep_their_colours(models: Path, tmp_path: Path, form:
     assert_red_is_right(seen_of(opened(reconstruct(box, models, "points", form=form))))
 
 
-def test_which_files_have_colours(tmp_path: Path) -> None:
-    for suffix in (".ply", ".obj"):
-        box = tmp_path / f"box{suffix}"
-        write_box(box)
-        assert coloured_files.has_colours(box)
-    plain = tmp_path / "plain.obj"
-    plain.write_text("v 0 0 0\n")
-    assert not coloured_files.has_colours(plain)
-    assert not coloured_files.has_colours(tmp_path / "nothing.ply")
-    assert not coloured_files.has_colours(tmp_path / "scan.xyz")
+@pytest.mark.parametrize("kind", ["points", "voxels"])
+def test_colours_of_gltf_are_those_of_results(models: Path, tmp_path: Path, kind: str) -> None:
+    """As Blender writes them, linear."""
+    box = tmp_path / "box.ply"
+    write_box(box)
+    opened(box)
+    bpy.ops.export_scene.gltf(
+        filepath=str(tmp_path / "box.glb"),
+        **({"export_vertex_color": "ACTIVE"} if bpy.app.version >= (4, 3) else {}),
+    )
+    assert_red_is_right(seen_of(opened(reconstruct(tmp_path / "box.glb", models, kind))))
 
 
-def test_damaged_files_with_colours_are_one_sentence(tmp_path: Path) -> None:
-    bad = tmp_path / "bad.ply"
-    bad.write_text("ply\nformat ascii 1.0\nelement vertex 5\nproperty uchar red\nend_header\n")
-    before = bpy.data.objects.keys(), bpy.data.meshes.keys()
-    with pytest.raises(InputError, match=r"bad\.ply"):
-        coloured_files.with_colours({"path": str(bad)})
-    assert (bpy.data.objects.keys(), bpy.data.meshes.keys()) == before
+@pytest.mark.parametrize("suffix", [".xyz", ".npy"])
+def test_colours_of_lists_of_points_are_those_of_results(
+    models: Path, tmp_path: Path, suffix: str
+) -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (300, 3))
+    colours = np.where(points[:, :1] > 0, [[255, 0, 0]], [[0, 0, 255]])
+    path = tmp_path / f"scan{suffix}"
+    rows = np.concatenate([points, colours], axis=1)
+    if suffix == ".npy":
+        np.save(path, rows)
+    else:
+        np.savetxt(path, rows)
+    made = seen_of(opened(reconstruct(path, models, "points", "--crop-outliers")))
+    assert_red_is_right(made)
+    assert seen_of(opened(reconstruct(path, models, "points", "--no-colours"))).colours is None
 
 
 # Places

@@ -20,7 +20,7 @@ from onet_core.engine.client import FATES
 
 SOURCES = Path(onet_blender.__file__).parent
 # Work without a window speaks English, like the command line.
-CONSOLE = {"batch.py", "batch_job.py", "batch_options.py", "coloured_files.py", "command_line.py"}
+CONSOLE = {"batch.py", "batch_job.py", "batch_options.py", "command_line.py"}
 ERRORS = {"InputError", "EngineError", "OnetError", "ModelError", "SetupError"}
 SAYING = {"report", "poll_message_set", "tell", "refuse", "draw_text"}
 # What these functions make is told as it is.
