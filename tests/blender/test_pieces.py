@@ -139,6 +139,20 @@ def test_a_large_blocky_mesh_does_not_stall(fine: Triangles) -> None:
     assert longest(lambda: prepare(item, "VOXELS", depsgraph, {})) < SECONDS_OF_STALL
 
 
+def test_a_large_mesh_of_quads_does_not_stall() -> None:
+    count = 501
+    row, column = np.mgrid[0:count, 0:count]
+    vertices = np.stack([column, row, np.sin(column / 9)], axis=-1).reshape(-1, 3)
+    first = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
+    quads = np.stack([first, first + 1, first + count + 1, first + count], axis=1)
+    mesh = bpy.data.meshes.new("quads")
+    mesh.from_pydata(vertices, [], quads)
+    item = add("quads", mesh)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    prepare = reconstruction.prepare_object
+    assert longest(lambda: prepare(item, "VOXELS", depsgraph, {})) < SECONDS_OF_STALL
+
+
 def test_a_photo_does_not_stall() -> None:
     photo = bpy.data.images.new("photo", 3000, 2000)
     assert longest(lambda: pictures.pixels_in_pieces(photo)) < SECONDS_OF_STALL
@@ -171,7 +185,15 @@ def test_edges_are_blenders_own(closed: bool) -> None:
     assert not any(edge.is_loose for edge in mesh.edges)
 
 
-@pytest.mark.parametrize("faces", [[[0, 1, 2], [0, 2, 3]], [[0, 1, 2, 3], [0, 3, 4]]])
+@pytest.mark.parametrize(
+    "faces",
+    [
+        [[0, 1, 2], [0, 2, 3]],
+        [[0, 1, 2, 3], [0, 3, 4]],
+        [[1, 2, 3, 0], [0, 3, 4], [4, 3, 2, 1]],
+        [[0, 1, 2, 3, 4]],
+    ],
+)
 def test_triangles_are_blenders_own(faces: list[list[int]]) -> None:
     mesh = bpy.data.meshes.new("faces")
     # The quad is bent inwards: only one of its diagonals will do.
