@@ -23,7 +23,7 @@ from onet_core.models.convolutional.network import LatentPlanesNetwork
 LATENT_PACE = 10.0
 # The Gaussian that samples are drawn from is this much tighter than that of the shapes' latents:
 # between few shapes, its outskirts hold nothing that was ever seen.
-TIGHTNESS = 0.8
+TIGHTNESS = 0.7
 
 
 class ShapeLatents(nn.Module):
