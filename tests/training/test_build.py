@@ -452,12 +452,13 @@ def test_building_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
     build(entries[1:], root, amount)
     assert (root / "ball" / "train.lst").read_text() == "a\nb"
     assert len((root / "report.csv").read_text().splitlines()) == 3
-    # Nor is what a killed run left behind taken for a shape.
+    # Nor is what a killed run left behind taken for a shape; it goes.
     remains = root / "ball" / ".gone.1234.part"
     remains.mkdir()
     layout.write_record(remains, layout.Record("ball", "gone", "train"))
     build(entries[1:], root, amount)
     assert (root / "ball" / "train.lst").read_text() == "a\nb"
+    assert not remains.exists()
     # Pictures may follow later.
     build(entries, root, Amount(views=1), labels=False)
     assert (root / "ball" / "b" / "img_choy2016" / "000.jpg").is_file()

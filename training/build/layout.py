@@ -78,6 +78,15 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def remove_remains(root: Path) -> None:
+    """Removes the folders that a run left behind that was killed too hard to do it itself.
+
+    One run at a time is meant: those of another one that still goes on would go too.
+    """
+    for scratch in root.glob("*/.*.part"):
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def write_labels(
     folder: Path,
     points: NDArray[np.float16],

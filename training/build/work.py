@@ -65,6 +65,7 @@ def build(
         if other is not entry:
             raise InputError(f"There are two shapes {entry.category}/{entry.name}.")
     root.mkdir(parents=True, exist_ok=True)
+    layout.remove_remains(root)
     records: dict[tuple[str, str], Record] = {}
 
     def write_lists() -> None:
