@@ -60,19 +60,36 @@ class LocalDecoder(nn.Module):
 
 
 class PlanesNetwork(nn.Module):
-    """An encoder that gives feature planes, and the local decoder that reads them."""
+    """An encoder that gives feature planes, and the local decoder that reads them.
+
+    symmetric: all shapes are their own mirror images at x = 0, as most things that people make
+    are: half of each need not be learned, and no observation can spoil it.
+    """
 
     z_dim = 0
 
-    def __init__(self, encoder: nn.Module, decoder: LocalDecoder, input_kind: str) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: LocalDecoder, input_kind: str, symmetric: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.input_kind = input_kind
+        self.symmetric = symmetric
+        if symmetric:
+            # Only the planes tell left from right, and those are made symmetric.
+            weight = decoder.fc_p.weight
+            nn.init.zeros_(weight[:, 0])
+            weight.register_hook(lambda gradient: gradient * gradient.new_tensor([0, 1, 1]))
 
     def encode_inputs(self, inputs: Tensor) -> Code:
         """The observation's features: plane name -> (B, C, R, R), "grid" -> (B, C, D, D, D)."""
-        return self.encoder(inputs)
+        code: Code = self.encoder(inputs)
+        if self.symmetric:
+            for name, (width_axis, _) in PLANES.items():
+                if width_axis == 0:
+                    code[name] = (code[name] + code[name].flip(-1)) / 2
+        return code
 
     def decode(self, points: Tensor, z: Tensor, code: Code) -> Tensor:
         """Logits (B, T) at points (B, T, 3) in the network frame; z is empty and ignored."""
@@ -160,7 +177,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
 class ImagePlanesNetwork(PlanesNetwork):
     """A picture (B, 3, S, S) in [0, 1] -> a ResNet-18 code -> feature planes -> logits.
 
-    c_dim: width of the code; the rest as in `ConvolutionalOccupancyNetwork` and `PlaneGenerator`.
+    c_dim: width of the code; symmetric: see `PlanesNetwork`; the rest as in
+    `ConvolutionalOccupancyNetwork` and `PlaneGenerator`.
     """
 
     def __init__(
@@ -174,6 +192,7 @@ class ImagePlanesNetwork(PlanesNetwork):
         plane_width: int = 128,
         blocks: int = 5,
         padding: float = 0.1,
+        symmetric: bool = False,
     ) -> None:
         if input_kind != "image":
             raise ValueError(f"This network reads an 'image', not {input_kind!r}.")
@@ -186,6 +205,7 @@ class ImagePlanesNetwork(PlanesNetwork):
             ),
             LocalDecoder(channels=channels, hidden=hidden, blocks=blocks, padding=padding),
             input_kind,
+            symmetric,
         )
 
 
@@ -194,9 +214,7 @@ class LatentPlanesNetwork(PlanesNetwork):
 
     `encode_inputs` reads latents, whose prior is a standard normal distribution. There is no
     encoder of shapes: while it learns, each training shape has a posterior of its own, see
-    `training.latents`. z_dim: width of the latent; symmetric: all its shapes are their own mirror
-    images at x = 0, as aeroplanes are: with few shapes to learn from, half of each need not be
-    learned; the rest as in `ImagePlanesNetwork`.
+    `training.latents`. z_dim: width of the latent; the rest as in `ImagePlanesNetwork`.
     """
 
     def __init__(
@@ -220,19 +238,6 @@ class LatentPlanesNetwork(PlanesNetwork):
             ),
             LocalDecoder(channels=channels, hidden=hidden, blocks=blocks, padding=padding),
             input_kind,
+            symmetric,
         )
         self.z_dim = z_dim
-        self.symmetric = symmetric
-        if symmetric:
-            # Only the planes tell left from right, and those are made symmetric.
-            weight = self.decoder.fc_p.weight
-            nn.init.zeros_(weight[:, 0])
-            weight.register_hook(lambda gradient: gradient * gradient.new_tensor([0, 1, 1]))
-
-    def encode_inputs(self, inputs: Tensor) -> Code:
-        code = super().encode_inputs(inputs)
-        if self.symmetric:
-            for name, (width_axis, _) in PLANES.items():
-                if width_axis == 0:
-                    code[name] = (code[name] + code[name].flip(-1)) / 2
-        return code
