@@ -32,6 +32,10 @@ MAIN = Path(__file__).resolve().with_name("__main__.py")
 SECONDS_TO_START = 60.0
 SECONDS_TO_CANCEL = 10.0
 SECONDS_TO_END = 2.0
+# How often a thread of torch looks for the others before it sleeps. With the default a machine that
+# is busy otherwise, for instance rendering, took over 5 s for a coarse shape, with this 0.65 s; an
+# idle one 0.072 s, with this 0.077.
+SPINS = 1000
 UNSUITABLE = 78  # __main__.py's status for an interpreter that can't be used
 LOG_TAIL_LINES = 6
 LOG_TAIL_BYTES = 16_384
@@ -305,6 +309,7 @@ class _Process:
             for key, value in os.environ.items()
             if not key.upper().startswith(("PYTHON", "__PYVENV"))
         }
+        environment.setdefault("GOMP_SPINCOUNT", str(SPINS))
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows has it, and needs it
         try:
             with log.open("ab") as log_file:
