@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from .devices import choose_device, fast_products, memory_errors
 from .errors import InputError, ModelError, NoSurfaceError
-from .extraction.field import Field
+from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
 from .extraction.refine import refine
@@ -46,6 +46,11 @@ MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
 # Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
 MIRRORED_POINTS = 1_000
+
+# Points along each axis at which the highest probability of an object is looked for, and the
+# threshold below which a network is not unsure of an object but sees none.
+PROBED = 25
+LEAST_THRESHOLD = 0.02
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
 _SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 0.7, "normals": 2.0}
@@ -354,9 +359,8 @@ class Reconstructor:
         run: _Run,
         vector: NDArray[np.float32] | None,
     ) -> Reconstruction:
-        settings = run.settings
-        threshold = settings.threshold or self.description.threshold
         with run.stage("surface"):
+            threshold = run.settings.threshold or self._own_threshold(field)
             update = self._surface(field, threshold, run)
         extraction = update.extraction
         del run.seconds["surface"]
@@ -383,6 +387,16 @@ class Reconstructor:
             vector,
             is_followed,
         )
+
+    def _own_threshold(self, field: PreparedField) -> float:
+        """The model's threshold, or less where the network is unsure of the whole object."""
+        threshold, share = self.description.threshold, self.description.share_of_highest
+        if not share:
+            return threshold
+        half = (1 + self.description.padding) / 2
+        axis = torch.linspace(-half, half, PROBED, device=self.device)
+        highest = evaluate(field, torch.cartesian_prod(axis, axis, axis)).max().sigmoid()
+        return min(threshold, max(share * float(highest), LEAST_THRESHOLD))
 
     def _surface(self, field: Field, threshold: float, run: _Run) -> Update:
         resolution, padding = run.settings.resolution, self.description.padding

@@ -58,6 +58,12 @@ class Evaluation:
         """The probability at the surface."""
         return self.protocol.threshold or self.description.threshold
 
+    def _surface_text(self) -> str:
+        share = self.description.share_of_highest
+        if share and self.protocol.threshold is None:
+            return f"{self.threshold:g}, or at {share:g} of the highest value where that is less"
+        return f"{self.threshold:g}"
+
     def metrics(self) -> dict[str, object]:
         """What the weights' description records: JSON values, no places on this machine."""
         values: dict[str, object] = {
@@ -99,7 +105,7 @@ class Evaluation:
         lines += [f"- {title}: {value}" for title, value in self.provenance.items()]
         lines += [
             f"- Model `{description.name}` ({description.architecture}), "
-            f"input {self._input_text()}, surface at {self.threshold:g}, "
+            f"input {self._input_text()}, surface at {self._surface_text()}, "
             f"grid {protocol.resolution}.",
             f"- {self.shapes} shapes of the split `{protocol.split}`"
             + (f" (limited to {protocol.limit})" if protocol.limit else "")

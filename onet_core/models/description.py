@@ -23,7 +23,10 @@ class ModelDescription:
     input_kind: one of `INPUT_KINDS`; inputs: how an observation is brought to the network, for
     example {"image_size": 224} or {"points": 300, "noise": 0.005}; {"mirror": true} for pictures
     that were mirrored in training together with their shapes.
-    threshold: probability at the surface; padding: the box of queries has edge 1 + padding.
+    threshold: probability at the surface; share_of_highest: the surface lies at no more than this
+    share of the highest probability that the network gives anywhere, so that an object that it is
+    unsure of is drawn all the same, 0: it may lie higher; padding: the box of queries has edge
+    1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """
@@ -34,6 +37,7 @@ class ModelDescription:
     input_kind: str
     network: dict[str, Any] = field(default_factory=dict)
     threshold: float = 0.2
+    share_of_highest: float = 0.0
     padding: float = 0.1
     categories: list[str] = field(default_factory=list)
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -51,6 +55,12 @@ class ModelDescription:
                 )
         if not 0 < self.threshold < 1:
             raise ModelError(f"The model's threshold is {self.threshold}, not between 0 and 1.")
+        if not 0 <= self.share_of_highest < 1:
+            raise ModelError(
+                f"The model's share_of_highest is {self.share_of_highest}, not from 0 to below 1."
+            )
+        if self.share_of_highest and self.input_kind == "none":
+            raise ModelError("The model's share_of_highest is for networks that read something.")
         if not 0 <= self.padding <= 1:
             raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
         if not all(isinstance(category, str) for category in self.categories):
