@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
 # More than rounding leaves, less than can be seen.
@@ -264,10 +265,7 @@ def _read_colours(attribute: Any) -> Callable[[], NDArray[np.float32]]:
 def srgb(linear: NDArray[Any]) -> NDArray[Any]:
     """Scene linear colours as sRGB; alpha, a fourth channel, stays."""
     curved = linear.copy()
-    colour = np.clip(linear[..., :3], 0, 1)
-    curved[..., :3] = np.where(
-        colour <= 0.0031308, colour * 12.92, 1.055 * colour ** (1 / 2.4) - 0.055
-    )
+    curved[..., :3] = to_srgb(np.clip(linear[..., :3], 0, 1))
     return curved
 
 

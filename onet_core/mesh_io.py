@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.stl import export_stl
 
+from .colours import to_linear, to_srgb
 from .errors import InputError, OnetError
 from .inputs.frame import network_to_up
 from .mesh import Mesh
@@ -96,9 +97,7 @@ def srgb_of_file(colours: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     """Colours (N, 3) of 8 bits as trimesh reads them, as sRGB: those of glTF are linear."""
     if path.suffix.lower() not in (".glb", ".gltf"):
         return np.array(colours, dtype=np.uint8)
-    value = np.asarray(colours) / 255
-    curved = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
-    return np.round(curved * 255).astype(np.uint8)
+    return np.round(to_srgb(np.asarray(colours) / 255) * 255).astype(np.uint8)
 
 
 Result = TypeVar("Result")
@@ -201,9 +200,7 @@ def _as_trimesh(mesh: Mesh, *, linear_colours: bool = False) -> trimesh.Trimesh:
     colours = mesh.colours
     if colours is not None and linear_colours:
         # glTF's vertex colours are linear, ours are sRGB.
-        value = colours / 255
-        linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-        colours = np.round(linear * 255).astype(np.uint8)
+        colours = np.round(to_linear(colours / 255) * 255).astype(np.uint8)
     return trimesh.Trimesh(
         mesh.vertices,
         mesh.faces,
