@@ -250,14 +250,15 @@ def _packed(path: Path) -> bpy.types.Image:
 def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
     """A copy of the last render, transparent where that is, as an image in this file.
 
-    Only Blender's own saving reaches a render's pixels, at once: 0.15 s for 1920 x 1080.
-    Raises InputError where nothing has been rendered.
+    Only Blender's own saving reaches a render's pixels, and at once: 65 ms for 1920 x 1080 with the
+    view transform Standard, 110 with AgX (as PNG 190 and 220). Raises InputError where nothing has
+    been rendered.
     """
     result = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
     if result is None:
         raise InputError("Nothing has been rendered yet: render first (F12).")
-    with _folder() as folder, _png(scene):
-        path = folder / "render.png"
+    with _folder() as folder, _saved_quickly(scene):
+        path = folder / "render.tif"
         try:
             result.save_render(str(path), scene=scene)
         except RuntimeError as error:
@@ -268,11 +269,19 @@ def kept_render(scene: bpy.types.Scene) -> bpy.types.Image:
 
 
 @contextmanager
-def _png(scene: bpy.types.Scene) -> Iterator[None]:
-    """Has a scene save its renders as PNG with transparency, for a moment."""
+def _saved_quickly(scene: bpy.types.Scene) -> Iterator[None]:
+    """Has a scene save its renders with transparency and without compressing them, for a moment.
+
+    Of all formats with 8 bits and transparency TIFF takes the least time; the worker reads it.
+    """
     settings = scene.render.image_settings
-    # Blender 5 has kinds of media, which the formats depend on.
-    wanted = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGBA", "color_depth": "8"}
+    wanted = {
+        "media_type": "IMAGE",  # Blender 5 has kinds of media, which the formats depend on
+        "file_format": "TIFF",
+        "color_mode": "RGBA",
+        "color_depth": "8",
+        "tiff_codec": "NONE",
+    }
     wanted = {name: value for name, value in wanted.items() if hasattr(settings, name)}
     before = {name: getattr(settings, name) for name in wanted}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from test_pieces import SECONDS_OF_STALL, longest
 
-from onet_blender import engine_session, picture_files, pictures
+from onet_blender import engine_session, picture_kinds, pictures
 from onet_blender.pieces import all_at_once
 from onet_blender.runtime import runtime
 from onet_core.errors import InputError
@@ -24,7 +25,13 @@ PHOTO = (4000, 3000)
 
 
 def save(
-    path: Path, form: str, mode: str = "RGB", depth: str = "8", size: tuple[int, int] = (83, 61)
+    path: Path,
+    form: str,
+    mode: str = "RGB",
+    depth: str = "8",
+    size: tuple[int, int] = (83, 61),
+    codec: str = "DEFLATE",
+    is_float: bool = False,
 ) -> Path:
     """A file that Blender writes: waves before a grey that is partly transparent."""
     width, height = size
@@ -39,8 +46,9 @@ def save(
     if hasattr(settings, "media_type"):  # Blender 5
         settings.media_type = "IMAGE"
     settings.file_format, settings.color_mode, settings.color_depth = form, mode, depth
+    settings.tiff_codec = codec
     scene.view_settings.view_transform = "Standard"
-    image = bpy.data.images.new("made", width, height, alpha=True)
+    image = bpy.data.images.new("made", width, height, alpha=True, float_buffer=is_float)
     image.pixels.foreach_set(pixels.ravel())
     image.save_render(str(path), scene=scene)
     bpy.data.images.remove(image)
@@ -64,6 +72,25 @@ def linear(path: Path) -> Path:
     return path
 
 
+def palette(path: Path) -> Path:
+    """A BMP of 8 x 9 pixels, each of a colour of its own."""
+    colours = np.random.default_rng(0).integers(0, 256, (256, 4), dtype=np.uint8)
+    content = colours.tobytes() + bytes(range(8 * 9))
+    header = struct.pack("<IiiHHIIiiII", 40, 8, 9, 1, 8, 0, 8 * 9, 0, 0, 256, 0)
+    path.write_bytes(
+        struct.pack("<2sIII", b"BM", 54 + len(content), 0, 54 + 1024) + header + content
+    )
+    return path
+
+
+def from_top(path: Path) -> Path:
+    """The TGA as if its first row were the highest."""
+    content = bytearray(path.read_bytes())
+    content[17] ^= picture_kinds.FIRST_ROW_ON_TOP
+    path.write_bytes(content)
+    return path
+
+
 FILES: dict[str, Callable[[Path], Path]] = {
     "transparent.png": lambda path: save(path, "PNG", "RGBA"),
     "opaque.png": lambda path: save(path, "PNG"),
@@ -74,6 +101,18 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "turned.jpg": lambda path: turned(save(path, "JPEG")),
     "photo.webp": lambda path: save(path, "WEBP"),
     "transparent.webp": lambda path: save(path, "WEBP", "RGBA"),
+    "photo.bmp": lambda path: save(path, "BMP"),
+    "grey.bmp": lambda path: save(path, "BMP", "BW"),
+    "photo.tga": lambda path: save(path, "TARGA"),
+    "grey.tga": lambda path: save(path, "TARGA_RAW", "BW"),
+    "transparent.tga": lambda path: save(path, "TARGA", "RGBA"),
+    "raw.tga": lambda path: save(path, "TARGA_RAW", "RGBA"),
+    "photo.tif": lambda path: save(path, "TIFF", codec="NONE"),
+    "grey.tif": lambda path: save(path, "TIFF", "BW", codec="PACKBITS"),
+    "lzw.tif": lambda path: save(path, "TIFF", codec="LZW"),
+    "transparent.tif": lambda path: save(path, "TIFF", "RGBA", codec="DEFLATE"),
+    "palette.bmp": lambda path: palette(path),
+    "on_top.tga": lambda path: from_top(save(path, "TARGA_RAW", "RGBA")),
 }
 
 
@@ -145,11 +184,16 @@ def test_what_blender_shows_otherwise_is_read_by_blender(
 
 @pytest.mark.parametrize(
     ("name", "form", "depth"),
-    [("deep.png", "PNG", "16"), ("a.tif", "TIFF", "8"), ("a.exr", "OPEN_EXR", "16")],
+    [
+        ("deep.png", "PNG", "16"),
+        ("deep.tif", "TIFF", "16"),
+        ("a.exr", "OPEN_EXR", "16"),
+        ("a.hdr", "HDR", "32"),
+    ],
 )
 def test_other_kinds_are_read_by_blender(tmp_path: Path, name: str, form: str, depth: str) -> None:
-    image = bpy.data.images.load(str(save(tmp_path / name, form, depth=depth)))
-    assert list(given(image)) == ["pixels"]
+    path = save(tmp_path / name, form, depth=depth, is_float=True)
+    assert list(given(bpy.data.images.load(str(path)))) == ["pixels"]
 
 
 def test_painted_and_packed_is_as_painted(runtime_python: str) -> None:
@@ -211,14 +255,84 @@ def test_large_photos_do_not_stall(photo: Path, packed: bool) -> None:
     assert not image.has_data, "Blender has decoded it"
 
 
+def like(content: bytes) -> bool:
+    return picture_kinds.is_like_blenders(io.BytesIO(content))
+
+
 def test_heads_of_files() -> None:
-    like = picture_files.is_like_blenders
-    png = picture_files.PNG + struct.pack(">I4sIIBB", 13, b"IHDR", 8, 8, 8, 2)
+    png = picture_kinds.PNG + struct.pack(">I4sIIBB", 13, b"IHDR", 8, 8, 8, 2)
     assert like(png)
     assert not like(png[:24] + b"\x10\x02")
-    assert not like(picture_files.PNG)
+    assert not like(picture_kinds.PNG)
     webp = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0"
     assert like(webp + b"\x10\0\0\0")
     assert not like(webp + b"\x12\0\0\0")  # it moves
     assert not like(b"")
-    assert not like(b"GIF89a")
+    assert not like(b"GIF89a" + bytes(40))
+    assert not like(bytes(40))
+
+
+@pytest.mark.parametrize(
+    ("bits", "height", "compression", "is_like"),
+    [(24, 9, 0, True), (8, 9, 0, True), (32, 9, 0, False), (24, -9, 0, False), (8, 9, 1, False)],
+)
+def test_heads_of_bmp(bits: int, height: int, compression: int, is_like: bool) -> None:
+    header = struct.pack("<IiiHHI", 40, 9, height, 1, bits, compression)
+    assert like(b"BM" + bytes(12) + header) == is_like
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "flags", "is_like"),
+    [
+        (2, 24, 0, True),
+        (10, 32, 8, True),
+        (3, 8, 0x20, True),
+        (2, 32, 0, False),  # nobody knows whether the fourth byte is alpha
+        (2, 24, 0x10, False),  # rows from the right
+        (1, 8, 0, False),
+        (2, 16, 1, False),
+    ],
+)
+def test_heads_of_tga(kind: int, bits: int, flags: int, is_like: bool) -> None:
+    head = bytes([0, 0, kind, *bytes(9), 9, 0, 9, 0, bits, flags])
+    assert like(head + bytes(40)) == is_like
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_like"),
+    [
+        ({}, True),
+        ({picture_kinds.BITS: (16, 16, 16)}, False),
+        ({picture_kinds.COMPRESSION: (7,)}, False),  # JPEG
+        ({picture_kinds.PHOTOMETRIC: (6,)}, False),  # YCbCr
+        ({picture_kinds.ORIENTATION: (6,)}, False),
+        (
+            {picture_kinds.SAMPLES: (4,), picture_kinds.BITS: (8,) * 4},
+            False,
+        ),  # of what is left open
+        ({picture_kinds.SAMPLES: (4,), picture_kinds.EXTRA_SAMPLES: (2,)}, True),
+        ({picture_kinds.SAMPLES: (4,), picture_kinds.EXTRA_SAMPLES: (1,)}, False),  # premultiplied
+        ({picture_kinds.PLANES: (2,)}, False),
+        ({picture_kinds.FORMATS: (2, 2, 2)}, False),  # with signs
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_heads_of_tiff(order: str, changed: dict[int, tuple[int, ...]], is_like: bool) -> None:
+    tags = {
+        picture_kinds.BITS: (8, 8, 8),
+        picture_kinds.COMPRESSION: (5,),
+        picture_kinds.PHOTOMETRIC: (2,),
+        picture_kinds.SAMPLES: (3,),
+        **changed,
+    }
+    entries, elsewhere, start = b"", b"", 8 + 2 + 12 * len(tags) + 4
+    for tag, values in sorted(tags.items()):
+        packed = struct.pack(f"{order}{len(values)}H", *values)
+        if len(packed) > 4:
+            place = struct.pack(order + "I", start + len(elsewhere))
+            elsewhere, packed = elsewhere + packed, place
+        entries += struct.pack(order + "HHI", tag, 3, len(values)) + packed.ljust(4, b"\0")
+    magic = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    content = magic + struct.pack(order + "H", len(tags)) + entries + bytes(4) + elsewhere
+    assert like(content) == is_like
+    assert not like(content[:40])

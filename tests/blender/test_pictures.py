@@ -12,6 +12,7 @@ import pytest
 from mathutils import Matrix, Vector
 
 from onet_blender import activity, pictures, reconstruction
+from onet_blender.pieces import all_at_once
 from onet_blender.viewpoint import camera_turn
 from onet_core.errors import InputError
 
@@ -171,6 +172,12 @@ def test_the_render_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert pixels.shape == (32, 32, 4)
     assert pixels[16, 16, 3] == 255
     assert pixels[0, 0, 3] == 0
+    # Exactly what Blender itself saves, and not decoded by Blender.
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
+    bpy.data.images["Render Result"].save_render(str(tmp_path / "saved.png"), scene=scene)
+    saved = bpy.data.images.load(str(tmp_path / "saved.png"))
+    np.testing.assert_array_equal(pixels, pictures.picture_pixels(saved))
+    assert list(all_at_once(pictures.arrays_in_pieces(image, None))) == ["pixels_file"]
 
 
 def test_the_picture_of_an_empty_is_found() -> None:
