@@ -17,8 +17,6 @@ from onet_core.errors import InputError
 
 # More than rounding leaves, less than can be seen.
 SHEAR = 1e-5
-# Along the longest side; the networks see 32.
-VOXELS_OF_A_VOLUME = 64
 MAKES_INSTANCES = ("NODES", "PARTICLE_SYSTEM")
 # Types of objects that have a mesh when evaluated.
 HAS_MESH = ("MESH", "CURVE", "SURFACE", "FONT", "META")
@@ -121,7 +119,8 @@ def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Calla
     """`volume_surface`, of which what is left to do needs no Blender.
 
     Blender's own modifier makes the triangles, on an object that lives as long as this call, and
-    at once: that takes 25 ms, and 65 for a volume of 256 cells along its longest side.
+    at once: of a full ball of 128 cells along each side in 13 ms, of 256 in 55, of 400 in 190. With
+    other cells than the volume's own it would take four times as long.
     """
     mesh = bpy.data.meshes.new("ONet")
     helper = bpy.data.objects.new("ONet", mesh)
@@ -130,8 +129,7 @@ def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Calla
         # A world transform of its own would be undone: the modifier lays the mesh over the volume.
         modifier = helper.modifiers.new("ONet", "VOLUME_TO_MESH")
         modifier.object = item
-        modifier.resolution_mode = "VOXEL_AMOUNT"
-        modifier.voxel_amount = VOXELS_OF_A_VOLUME
+        modifier.resolution_mode = "GRID"
         depsgraph.update()
         return read_surface(helper, depsgraph)
     except InputError as error:
