@@ -1,4 +1,4 @@
-"""Flamenco's job type, compiled as Flamenco Manager does it: a JavaScript engine and `author`."""
+"""Flamenco's job types, compiled as Flamenco Manager does it: a JavaScript engine and `author`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import pytest
 
 dukpy = pytest.importorskip("dukpy", reason="SKIPPED: dukpy, a JavaScript engine, is missing")
 
-SCRIPT = Path(__file__).resolve().parents[2] / "flamenco" / "onet_batch.js"
+FOLDER = Path(__file__).resolve().parents[2] / "flamenco"
+SCRIPTS = {
+    "reconstruct": "onet_batch.js",
+    "generate": "onet_generate.js",
+    "morph": "onet_morph.js",
+}
 # What the Manager gives a script, reduced to what can be looked at afterwards.
 MANAGER = """
 var author = {
@@ -30,39 +35,81 @@ JSON.stringify(job.tasks);
 """
 
 
-def evaluate(code: str, **values: Any) -> Any:
-    return dukpy.evaljs([MANAGER, SCRIPT.read_text(encoding="utf-8"), code], **values)
+def evaluate(command: str, code: str, **values: Any) -> Any:
+    script = (FOLDER / SCRIPTS[command]).read_text(encoding="utf-8")
+    return dukpy.evaljs([MANAGER, script, code], **values)
 
 
-def job_type() -> dict[str, Any]:
-    return dict(json.loads(evaluate("JSON.stringify(JOB_TYPE)")))
+def job_type(command: str) -> dict[str, Any]:
+    return dict(json.loads(evaluate(command, "JSON.stringify(JOB_TYPE)")))
 
 
-def compiled(**chosen: Any) -> list[dict[str, Any]]:
+def compiled(command: str, **chosen: Any) -> list[dict[str, Any]]:
     """The tasks; what is not chosen has the job type's default."""
-    settings = {item["key"]: item.get("default") for item in job_type()["settings"]}
-    return list(json.loads(evaluate(COMPILE, settings={**settings, **chosen})))
+    settings = {item["key"]: item.get("default") for item in job_type(command)["settings"]}
+    return list(json.loads(evaluate(command, COMPILE, settings={**settings, **chosen})))
 
 
-def test_tasks_divide_the_files() -> None:
-    tasks = compiled(input="shared/in put", output="shared/out", tasks=3, resolution=64)
-    assert [task["name"] for task in tasks] == [f"meshes-{k}-of-3" for k in (1, 2, 3)]
-    assert {task["type"] for task in tasks} == {"blender"}
-    for number, task in enumerate(tasks, start=1):
+def arguments(tasks: list[dict[str, Any]]) -> list[list[str]]:
+    """What the tasks call Blender with."""
+    for task in tasks:
+        assert task["type"] == "blender"
         (command,) = task["commands"]
         assert command["name"] == "exec"
         assert command["parameters"]["exe"] == "{blender}"
-        assert command["parameters"]["args"] == [
-            "--command", "onet", "reconstruct", "--input=shared/in put", "--output=shared/out",
+    return [task["commands"][0]["parameters"]["args"] for task in tasks]
+
+
+def test_tasks_divide_the_files() -> None:
+    tasks = compiled("reconstruct", input="shared/in put", output="out", tasks=3, resolution=64)
+    assert [task["name"] for task in tasks] == [f"meshes-{k}-of-3" for k in (1, 2, 3)]
+    assert arguments(tasks) == [
+        [
+            "--command", "onet", "reconstruct", "--input=shared/in put", "--output=out",
             f"--part={number}/3", "--format=glb", "--kind=auto", "--up=auto", "--model=",
             "--quality=standard", "--threshold=0", "--faces=0", "--pose=floor", "--jobs=1",
             "--device=auto", "--resolution=64",
-        ]  # fmt: skip
+        ]
+        for number in (1, 2, 3)
+    ]  # fmt: skip
 
 
-def test_settings_are_of_flamencos_kinds() -> None:
+def test_tasks_divide_the_seeds() -> None:
+    tasks = compiled("generate", output="shared/out put", tasks=2, seed=7, count=30, smooth=False)
+    assert [task["name"] for task in tasks] == ["shapes-1-of-2", "shapes-2-of-2"]
+    assert arguments(tasks) == [
+        [
+            "--command", "onet", "generate", "--output=shared/out put", f"--part={number}/2",
+            "--seed=7", "--count=30", "--format=glb", "--model=", "--quality=standard",
+            "--threshold=0", "--faces=0", "--jobs=1", "--device=auto", "--flat",
+        ]
+        for number in (1, 2)
+    ]  # fmt: skip
+
+
+def test_tasks_divide_the_steps() -> None:
+    tasks = compiled("morph", output="out", tasks=2, seeds=" 3  14 1 ", steps=30)
+    assert [task["name"] for task in tasks] == ["morph-1-of-2", "morph-2-of-2"]
+    assert arguments(tasks) == [
+        [
+            "--command", "onet", "morph", "--seeds", "3", "14", "1", "--output=out",
+            f"--part={number}/2", "--steps=30", "--form=meshes", "--format=glb", "--model=",
+            "--quality=standard", "--threshold=0", "--faces=0", "--jobs=1", "--device=auto",
+        ]
+        for number in (1, 2)
+    ]  # fmt: skip
+
+
+def test_no_task_has_nothing_to_do() -> None:
+    assert len(compiled("generate", output="a", tasks=10, count=3)) == 3
+    assert len(compiled("morph", output="a", tasks=10, seeds="1 2", steps=3)) == 3
+    assert len(compiled("morph", output="a", tasks=10, seeds="1 2", form="shape-keys")) == 1
+
+
+@pytest.mark.parametrize("command", SCRIPTS)
+def test_settings_are_of_flamencos_kinds(command: str) -> None:
     known = {"string", "int32", "float", "bool"}
-    for item in job_type()["settings"]:
+    for item in job_type(command)["settings"]:
         assert item["type"] in known
         assert item["description"]
         assert item.get("required") or "default" in item
@@ -70,6 +117,34 @@ def test_settings_are_of_flamencos_kinds() -> None:
             assert item["default"] in item["choices"]
 
 
-def test_no_tasks_is_refused() -> None:
-    with pytest.raises(dukpy.JSRuntimeError, match="1 or more"):
-        compiled(input="a", output="b", tasks=0)
+def test_what_is_the_same_is_told_the_same() -> None:
+    """Flamenco's scripts can't share anything: one file is one job type."""
+    ours, others = (
+        {item["key"]: item for item in job_type(command)["settings"]}
+        for command in ("generate", "morph")
+    )
+    reconstruct = {item["key"]: item for item in job_type("reconstruct")["settings"]}
+    shared = set(ours) & set(others) - {"tasks"}
+    assert {key: ours[key] for key in shared} == {key: others[key] for key in shared}
+    assert shared - {"floor"} <= set(reconstruct)
+    for key in shared - {"floor"}:  # only what is reconstructed has a source with a place
+        assert ours[key] == reconstruct[key]
+
+
+@pytest.mark.parametrize(
+    ("command", "chosen", "message"),
+    [
+        ("reconstruct", {"input": "a", "tasks": 0}, "1 or more"),
+        ("generate", {"tasks": 0}, "1 or more"),
+        ("generate", {"count": 0}, "1 or more"),
+        ("morph", {"seeds": "1 2", "tasks": 0}, "1 or more"),
+        ("morph", {"seeds": "1"}, "two or more whole numbers"),
+        ("morph", {"seeds": "1 --overwrite"}, "two or more whole numbers"),
+        ("morph", {"seeds": "1 -2"}, "two or more whole numbers"),
+        ("morph", {"seeds": "1 2", "steps": 1}, "2 steps or more"),
+        ("morph", {"seeds": "1 2", "form": "shape-keys", "format": "obj"}, "shape keys"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(command: str, chosen: dict[str, Any], message: str) -> None:
+    with pytest.raises(dukpy.JSRuntimeError, match=message):
+        compiled(command, output="b", **chosen)
