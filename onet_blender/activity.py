@@ -96,6 +96,11 @@ def tell(owner: str, message: str) -> None:
     redraw()
 
 
+def forget(owner: str) -> None:
+    """What came out of an operator is of no interest any more: its choices are about another."""
+    _messages.pop(owner, None)
+
+
 def message(owner: str) -> str:
     """What came out of an operator last, empty where nothing did."""
     return _messages.get(owner, "")

@@ -7,7 +7,7 @@ import bpy
 from . import activity
 from .generation import replaceable
 from .model_list import about_chosen
-from .panel import OnetPanel, characters, draw_work, split_column
+from .panel import OnetPanel, draw_work, room, split_column
 from .registration import register_classes, unregister_classes
 from .runtime import runtime
 from .sentences import translated
@@ -25,9 +25,9 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         choices = context.scene.onet
-        column = split_column(layout)
+        column = split_column(layout, context)
         column.prop(choices, "generator")
-        draw_text(column, about_chosen("NONE", choices.generator), characters(context))
+        draw_text(column, about_chosen("NONE", choices.generator), room(context))
         row = column.row(align=True)
         row.prop(choices, "seed")
         # Blender has no dice among its icons.

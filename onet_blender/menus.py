@@ -31,7 +31,7 @@ class ONET_MT_object(bpy.types.Menu):
         draw_for_object(layout, context)
         layout.separator()
         layout.operator("onet.generate", icon="SHADERFX")
-        layout.operator("onet.roll_dice")
+        layout.operator("onet.roll_dice", icon="FILE_REFRESH")
         layout.operator("onet.morph", icon="CON_FOLLOWPATH")
         layout.operator("onet.update_morph", icon="FILE_REFRESH")
         layout.operator("onet.bake_morph", icon="RENDER_ANIMATION")
@@ -44,8 +44,8 @@ class ONET_MT_object(bpy.types.Menu):
         layout.operator("onet.free_memory", icon="TRASH")
         layout.operator("onet.check_runtime", icon="CHECKMARK")
         layout.operator("onet.import_model", icon="IMPORT")
-        layout.operator("onet.open_preferences", icon="PREFERENCES")
-        layout.operator("onet.set_up_runtime", icon="IMPORT")
+        layout.operator("onet.open_preferences", text="Preferences of ONet", icon="PREFERENCES")
+        layout.operator("onet.set_up_runtime", text="Set Up the Runtime", icon="IMPORT")
         layout.operator("onet.remove_runtime", text="Remove the Runtime", icon="TRASH")
         layout.operator("onet.show_log", icon="TEXT").which = "WORKER"
 

@@ -83,7 +83,7 @@ def about_chosen(kind: str, chosen: str) -> str:
     )
     if chosen == AUTOMATIC:
         title = described.title or found.name
-        told = f"{pgettext_iface('Takes {model}').format(model=title)}. {told}"
+        told = f"{pgettext_iface('Uses the model {model}').format(model=title)}. {told}"
     return told
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from . import activity
 from .model_list import forget_listing, listed_models
+from .panel import room
 from .registration import register_classes, unregister_classes
 from .runtime import PACKAGE, runtime
 from .runtime_folder import find_installed, home
@@ -16,7 +17,7 @@ from .sentences import translated
 from .text import draw_text
 
 OWNERS = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
-CHARACTERS = 80
+PIXELS_OF_BOXES = 40
 
 DEVICES = (
     ("auto", "Automatic", "The graphics card where there is a usable one, else the processor"),
@@ -40,19 +41,19 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     runtime_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Folder",
+        name="Runtime Folder",
         description="Where Set Up puts the runtime; empty for the extension's own folder among "
         "your files",
         subtype="DIR_PATH",
     )
     setup_python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Made from Python",
+        name="Set Up with Python",
         description="The Python program (3.11 or newer) that Set Up makes the runtime from; empty "
         "for the one that comes with Blender",
         subtype="FILE_PATH",
     )
     build: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Set Up For",
+        name="Build of PyTorch",
         description="Which build of PyTorch Set Up fetches",
         items=BUILDS,
         default="MPS" if sys.platform == "darwin" else "CPU",
@@ -65,7 +66,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         "on PyTorch's website",
     )
     idle_minutes: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Rest After",
+        name="Rest After (Minutes)",
         description="After how many minutes without work the process that holds the networks ends "
         "and gives its memory back; it starts again when it is needed",
         min=1,
@@ -83,7 +84,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         name="Compute on", description="Where the networks run", items=DEVICES, default="auto"
     )
     model_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model folder",
+        name="Model Folder",
         description="A folder with further models (.safetensors); they appear beside those that "
         "come with the extension",
         subtype="DIR_PATH",
@@ -93,36 +94,31 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        self._draw_runtime(layout.box())
+        width = room(context) - PIXELS_OF_BOXES * context.preferences.system.ui_scale
+        self._draw_runtime(layout.box(), width)
         layout.prop(self, "device")
         layout.prop(self, "idle_minutes")
         layout.prop(self, "start_ahead")
         layout.prop(self, "model_folder")
         for entry in listed_models():
             if entry.error:
-                draw_text(layout, f"Not usable: {entry.error}", CHARACTERS, icon="ERROR")
+                draw_text(layout, f"Not usable: {entry.error}", width, icon="ERROR")
 
-    def _draw_runtime(self, box: bpy.types.UILayout) -> None:
+    def _draw_runtime(self, box: bpy.types.UILayout, width: float) -> None:
         """What runs the networks: whether it is there, and the buttons that change that."""
         chosen, installed = runtime(), find_installed(home(self.runtime_folder))
         busy = activity.current()
         if chosen.problem and busy is None:
-            draw_text(box, chosen.problem, CHARACTERS, icon="ERROR")
+            draw_text(box, chosen.problem, width, icon="ERROR")
         elif installed is not None and chosen.python == installed.python:
-            draw_text(box, f"The runtime is in {installed.folder}", CHARACTERS, icon="CHECKMARK")
+            draw_text(box, f"The runtime is in {installed.folder}", width, icon="CHECKMARK")
             if not installed.current:
                 older = "It was made for another version of ONet: press Set Up to renew it"
-                draw_text(box, older, CHARACTERS, icon="INFO")
+                draw_text(box, older, width, icon="INFO")
         elif not chosen.problem and not self.runtime_python:
-            draw_text(box, f"Given from outside: {chosen.python}", CHARACTERS, icon="INFO")
-        column = box.column()
-        column.enabled = busy is None
-        column.prop(self, "build")
-        column.prop(self, "torch_index")
-        column.prop(self, "setup_python")
-        column.prop(self, "runtime_folder")
-        column.prop(self, "runtime_python")
+            draw_text(box, f"Given from outside: {chosen.python}", width, icon="INFO")
         row = box.row(align=True)
+        row.scale_y = 1.3
         if busy is not None and busy.owner in OWNERS:
             row.progress(factor=busy.fraction, text=translated(busy.stage))
             cell = row.row(align=True)
@@ -134,14 +130,21 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
             cell = row.row(align=True)
             cell.enabled = installed is not None
             cell.operator("onet.remove_runtime", icon="TRASH")
-        row = box.row(align=True)
-        row.operator("onet.show_log", text="Log of Set Up", icon="TEXT").which = "SETUP"
-        row.operator("onet.show_log", text="Log of the Worker", icon="TEXT").which = "WORKER"
         # As in the panel: Blender 4 may take what follows a progress bar for the bar.
         box.separator(factor=0.01)
         for owner in OWNERS:
             if activity.message(owner):
-                draw_text(box, activity.message(owner), CHARACTERS)
+                draw_text(box, activity.message(owner), width)
+        column = box.column()
+        column.enabled = busy is None
+        column.prop(self, "build")
+        column.prop(self, "torch_index")
+        column.prop(self, "setup_python")
+        column.prop(self, "runtime_folder")
+        column.prop(self, "runtime_python")
+        row = box.row(align=True)
+        row.operator("onet.show_log", text="Log of Set Up", icon="TEXT").which = "SETUP"
+        row.operator("onet.show_log", text="Log of the Worker", icon="TEXT").which = "WORKER"
 
 
 CLASSES = (ONET_AP_preferences,)

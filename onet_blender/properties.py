@@ -6,10 +6,12 @@ from typing import Any
 
 import bpy
 
+from . import activity
 from .generate_choices import GenerateChoices
 from .mesh_settings import MeshSettings
 from .model_list import AUTOMATIC, Item, model_items
 from .morph.properties import MorphProperties
+from .pictures import forget_seen
 from .registration import register_classes, unregister_classes
 
 INPUT_KINDS = (
@@ -60,6 +62,18 @@ def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:
 def _kind_changed(self: SceneProperties, context: bpy.types.Context) -> None:
     # Another kind of input has other models.
     self.model = AUTOMATIC
+    _source_changed(self, context)
+
+
+def _source_changed(self: SceneProperties, context: bpy.types.Context) -> None:
+    # What is told below the button is about the one before.
+    activity.forget("onet.reconstruct")
+
+
+def _picture_changed(self: SceneProperties, context: bpy.types.Context) -> None:
+    _source_changed(self, context)
+    activity.forget("onet.look")
+    forget_seen()
 
 
 def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) -> list[Item]:
@@ -95,13 +109,17 @@ class SceneProperties(GenerateChoices, MeshSettings, bpy.types.PropertyGroup):
         update=_kind_changed,
     )
     picture: bpy.props.PointerProperty(  # type: ignore[valid-type]
-        name="Picture", description="The picture of one object", type=bpy.types.Image
+        name="Picture",
+        description="The picture of one object",
+        type=bpy.types.Image,
+        update=_picture_changed,
     )
     source: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Object",
         description="The object to make a mesh from; empty for the active object",
         type=bpy.types.Object,
         poll=can_be_source,
+        update=_source_changed,
     )
     model: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Model", description="The trained network that is used", items=_models_for_input

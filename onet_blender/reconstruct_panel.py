@@ -7,7 +7,7 @@ import bpy
 from . import activity, pictures
 from .mesh_settings import SETTINGS_OF_KIND, settings_of
 from .model_list import about_chosen
-from .panel import OnetPanel, characters, draw_missing_runtime, draw_work, split_column
+from .panel import OnetPanel, draw_missing_runtime, draw_work, is_narrow, room, split_column
 from .properties import SOURCE_TYPES
 from .reconstruction import chosen_object, findings
 from .registration import register_classes, unregister_classes
@@ -23,13 +23,16 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         if runtime().problem:
-            draw_missing_runtime(layout, characters(context))
+            draw_missing_runtime(layout, context)
             return
         choices = context.scene.onet
-        layout.row().prop(choices, "input_kind", expand=True)
+        if is_narrow(context):
+            layout.prop(choices, "input_kind", text="")
+        else:
+            layout.row().prop(choices, "input_kind", expand=True)
         if choices.input_kind == "IMAGE":
             draw_picture(layout, context)
-        column = split_column(layout)
+        column = split_column(layout, context)
         if choices.input_kind != "IMAGE":
             active = chosen_object(context)
             column.prop(choices, "source", placeholder=active.name if active is not None else "")
@@ -38,11 +41,11 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
                 column.prop(choices, name)
         column.prop(choices, "model")
         about = about_chosen(choices.input_kind, choices.model)
-        draw_text(column, about, characters(context))
+        draw_text(column, about, room(context))
         column.prop(choices, "quality")
         obstacle = what_is_missing(context)
         if obstacle:
-            draw_text(layout, obstacle, characters(context), icon="INFO")
+            draw_text(layout, obstacle, room(context), icon="INFO")
         draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY", enabled=not obstacle)
 
 
@@ -57,7 +60,7 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         choices = context.scene.onet
-        column = split_column(self.layout)
+        column = split_column(self.layout, context)
         for name in settings_of(choices.input_kind):
             if name not in ("pose", "crop_outliers"):
                 column.prop(choices, name)
@@ -76,7 +79,7 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, item = self.layout, context.active_object
-        kept, width = item.onet, characters(context)
+        kept, width = item.onet, room(context)
         draw_text(layout, f"{item.name}, from {kept.source}, by {kept.model}", width)
         for sentence in findings(item):
             draw_text(layout, sentence, width, icon="INFO")
@@ -90,12 +93,12 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     layout.template_ID_preview(choices, "picture", open="image.open", rows=3, cols=6)
     layout.menu("ONET_MT_pictures", icon="IMAGE_DATA")
     if choices.picture is not None:
-        column = split_column(layout)
+        column = split_column(layout, context)
         column.prop(choices, "mask")
         row = layout.row()
         row.enabled = activity.current() is None
         row.operator("onet.look", icon="HIDE_OFF")
-        draw_text(layout, activity.message("onet.look"), characters(context))
+        draw_text(layout, activity.message("onet.look"), room(context))
         if pictures.seen_icon():
             layout.template_icon(pictures.seen_icon(), scale=SCALE_OF_SEEN)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import activity
-from ..panel import OnetPanel, characters, draw_work, split_column
+from ..panel import OnetPanel, draw_work, room, split_column
 from ..registration import register_classes, unregister_classes
 from ..runtime import runtime
 from ..text import draw_text
@@ -27,23 +27,23 @@ class ONET_PT_morph(OnetPanel, bpy.types.Panel):
             kept = item.onet
             layout.prop(kept.morph, "value", slider=True)
             names = " - ".join(stop.name for stop in kept.morph.stops)
-            draw_text(layout, names, characters(context))
-            column = split_column(layout)
+            draw_text(layout, names, room(context))
+            column = split_column(layout, context)
             column.prop(kept.morph, "preview")
             column.prop(kept, "resolution")
             layout.operator("onet.update_morph", icon="FILE_REFRESH")
-            draw_text(layout, activity.message(live.OPERATOR), characters(context))
-            column = split_column(layout)
+            draw_text(layout, activity.message(live.OPERATOR), room(context))
+            column = split_column(layout, context)
             column.prop(kept.morph, "form")
             column.prop(kept.morph, "steps")
             draw_work(layout, context, "onet.bake_morph", "RENDER_ANIMATION")
             return
         if item is not None and has_slider(item):
-            draw_text(layout, linked(item), characters(context), "INFO")
+            draw_text(layout, linked(item), room(context), "INFO")
             return
         ready = sum(bool(chosen.onet.code) for chosen in context.selected_objects) >= 2
         if not ready:
-            draw_text(layout, "Select two generated shapes or more", characters(context), "INFO")
+            draw_text(layout, "Select two generated shapes or more", room(context), "INFO")
         draw_work(layout, context, "onet.morph", "CON_FOLLOWPATH", enabled=ready)
 
 

@@ -417,3 +417,6 @@ def test_long_messages_are_wrapped() -> None:
     assert max(map(len, lines)) <= 38
     assert text.wrapped("", 38) == []
     assert text.wrapped("within 1 % of the size", 8) == ["within", "1 % of", "the size"]
+    assert text.wrapped("in 0.3 s, fast (9 GB)", 6) == ["in", "0.3 s,", "fast", "(9 GB)"]
+    wide = text.wrapped("wide ill ill ill", 9, lambda line: len(line) + line.count("w"))
+    assert wide == ["wide ill", "ill ill"]

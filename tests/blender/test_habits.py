@@ -226,12 +226,12 @@ def test_the_model_that_would_be_chosen_tells_its_licence(kind: str, runtime_pyt
     assert model_list.taken_automatically(kind) == taken.name
     assert taken.description is not None
     told = model_list.about_chosen(kind, model_list.AUTOMATIC)
-    assert told.startswith(f"Takes {taken.description.title}. Learned from: ")
+    assert told.startswith(f"Uses the model {taken.description.title}. Learned from: ")
     licence = taken.description.licence
     assert licence.startswith(told.partition("Licence: ")[2])
     assert licence in dict((item[0], item[2]) for item in model_list.model_items(kind))[taken.name]
     named = model_list.about_chosen(kind, taken.name)
-    assert told == f"Takes {taken.description.title}. {named}"
+    assert told == f"Uses the model {taken.description.title}. {named}"
 
 
 # Other languages

@@ -86,6 +86,18 @@ def test_what_the_network_sees_is_shown(runtime_python: str) -> None:
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
     assert np.ptp(columns) == pytest.approx(0.8 * 224, abs=3)
     assert np.ptp(rows) == pytest.approx(0.4 * 224, abs=3)
+    # All of that is about this picture.
+    choices.picture = add_picture("another")
+    assert pictures.seen_icon() == 0
+    assert activity.message("onet.look") == ""
+
+
+@pytest.mark.parametrize("changed", ["picture", "source", "input_kind"])
+def test_what_came_out_is_not_told_of_another_input(changed: str) -> None:
+    activity.tell("onet.reconstruct", "photo (ONet): 100 faces")
+    values = {"picture": add_picture(), "source": None, "input_kind": "VOXELS"}
+    setattr(bpy.context.scene.onet, changed, values[changed])
+    assert activity.message("onet.reconstruct") == ""
 
 
 def test_a_mask_is_read_by_alpha_or_brightness() -> None:
