@@ -15,6 +15,7 @@ from .field import EXACT_BAND
 from .following import Evaluate, follow
 from .messages import no_surface
 from .mise import OUTSIDE
+from .root import coarse_values
 from .rounds import Rounds
 from .sparse_grid import MISSING, SparseGrid, keys_of
 
@@ -25,26 +26,27 @@ def searched(
     steps: int,
     level: float,
     coarse: Tensor | None = None,
+    may_skip: bool = False,
 ) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The points of the cells that the surfaces cross on the grid of resolution_0 * 2 ** steps.
 
     coarse: logits of the only object's coarse grid, ordered by x, y, z, where they are known.
+    may_skip: see `root.coarse_values`.
     Returns also, of each object, the error where the coarse grid sees no surface: then the grid has
     none either.
     """
     if coarse is None:
-        axis = torch.arange(resolution_0 + 1, device=rounds.device)
-        indices = torch.cartesian_prod(axis, axis, axis)
-        objects = torch.arange(rounds.objects, device=rounds.device).repeat_interleave(len(indices))
-        coarse = rounds.at(indices.repeat(rounds.objects, 1), resolution_0, level, 0, objects)
-    values = coarse.view(rounds.objects, -1).clone()
+        values, is_known = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
+    else:
+        values = coarse.view(1, *[resolution_0 + 1] * 3).clone()
+        is_known = torch.ones_like(values, dtype=torch.bool)
     errors: list[NoSurfaceError | None] = [None] * rounds.objects
-    lowest, highest = (part.tolist() for part in values.aminmax(dim=1))
+    lowest, highest = (part.tolist() for part in values.flatten(1).aminmax(dim=1))
     for number, (low, high) in enumerate(zip(lowest, highest, strict=True)):
         if high <= level or low > level:
             errors[number] = no_surface(level, low, high)
             values[number] = OUTSIDE
-    grid = SparseGrid.of_coarse(values, resolution_0, level)
+    grid = SparseGrid.of_coarse(values, is_known, resolution_0, level)
     for _ in range(steps):
         grid = grid.halved()
         grid = _completed(grid, rounds.sides(grid.resolution, level))
@@ -63,7 +65,7 @@ def _completed(grid: SparseGrid, evaluate: Evaluate) -> SparseGrid:
         missing = keys[grid.place(keys) == MISSING]
         if len(missing):
             known = torch.ones_like(missing, dtype=torch.bool)
-            grid, _ = grid.joined(missing, evaluate(missing), known)
+            grid, _, _ = grid.joined(missing, evaluate(missing), known)
         places = grid.place(keys)
         unknown = places[~grid.is_known[places]]
         if not len(missing) and not len(unknown):

@@ -14,7 +14,7 @@ doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -26,33 +26,49 @@ Evaluate = Callable[[Tensor], Tensor]
 """Keys (n,) of points in the box, see `sparse_grid.keys_of` -> logits (n,)."""
 
 
-def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) -> SparseGrid:
+def follow(
+    grid: SparseGrid,
+    evaluate: Evaluate,
+    doubted: Tensor | None = None,
+    changed: Tensor | None = None,
+) -> SparseGrid:
     """The grid with values of the field at both ends of all edges that the surface crosses.
 
     grid: its sides are the estimate, and the points that are not in it are on the side of those
-    beside them. It is used up. doubted: places (m,) of points to evaluate in any case.
+    beside them. It is used up. doubted: places (m,) of points to evaluate in any case. changed:
+    of a grid that was followed already, the places (m,) of the points that are on the other side
+    since; only there is anything looked for.
     Returns a grid that also has every cell that the surface crosses.
     """
     # The side that each point was estimated to be on, however it turns out.
     estimate = grid.is_inside
-    turned = torch.zeros_like(estimate)
-    # The largest error of each object's estimates.
+    # The largest error of each object's estimates, and what it was when doubts were last settled.
     objects = int(grid.objects(grid.keys.new_tensor([-1]))) + 1 if len(grid) else 1
     error = grid.values.new_zeros(objects)
-    if doubted is None:
-        doubted = grid.keys.new_empty(0)
+    settled = error.clone()
+    wanted = _unknown_at_crossings(grid) if changed is None else _unknown_beside(grid, changed)
+    if doubted is not None:
+        wanted = torch.cat([doubted, wanted]).unique()
+    # Where a crossed edge may be new since cells were last looked for: None for everywhere.
+    unsearched = changed
+    turned = grid.keys.new_empty(0) if changed is None else changed
     while True:
-        wanted, doubted = torch.cat([doubted, _unknown_at_crossings(grid)]).unique(), doubted[:0]
-        if not len(wanted):
-            wanted = _in_doubt(grid, error)
-        if len(wanted):
+        while len(wanted):
             before, after = grid.values[wanted], evaluate(grid.keys[wanted])
             grid.set_values(wanted, after)
             grid.is_known[wanted] = True
-            turned[wanted] = (before > grid.level) != (after > grid.level)
             error.scatter_reduce_(0, grid.objects(wanted), (after - before).abs(), "amax")
-            continue
-        keys, sides = _missing_points(grid, estimate, turned)
+            has_turned = wanted[(before > grid.level) != (after > grid.level)]
+            turned = torch.cat([turned, has_turned])
+            wanted = _unknown_beside(grid, has_turned)
+            if not len(wanted) and (error > settled).any():
+                settled = error.clone()
+                wanted = _in_doubt(grid, error)
+        if unsearched is None:
+            crossed = [grid.crossings(axis) for axis in range(3)]
+        else:
+            crossed = _crossed_beside(grid, torch.cat([unsearched, turned]))
+        keys, sides = _missing_points(grid, estimate, turned, crossed)
         if not len(keys):
             return grid
         indices = indices_of(keys, grid.resolution)
@@ -60,10 +76,10 @@ def follow(grid: SparseGrid, evaluate: Evaluate, doubted: Tensor | None = None) 
         values = grid.values.new_full((len(keys),), OUTSIDE)
         values[~beyond] = evaluate(keys[~beyond])
         sides &= ~beyond
-        grid, order = grid.joined(keys, values, torch.ones_like(beyond))
-        estimate = torch.cat([estimate, sides])[order]
-        new_turned = (values > grid.level) != sides
-        turned = torch.cat([torch.zeros_like(turned), new_turned])[order]
+        grid, old, unsearched = grid.joined(keys, values, torch.ones_like(beyond))
+        estimate = _merged(estimate, old, sides, unsearched)
+        turned = unsearched[(values > grid.level) != sides]
+        wanted = _unknown_beside(grid, unsearched)
 
 
 def _in_doubt(grid: SparseGrid, error: Tensor) -> Tensor:
@@ -88,9 +104,44 @@ def _unknown_at_crossings(grid: SparseGrid) -> Tensor:
     return (unknown & ~grid.is_known).nonzero().squeeze(1)
 
 
-def _missing_points(grid: SparseGrid, estimate: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
+def _unknown_beside(grid: SparseGrid, places: Tensor) -> Tensor:
+    """The points (m,) in the box whose values are estimates, at the other ends of the crossed edges
+    of points whose values are known."""
+    places = places[grid.values[places] != OUTSIDE]
+    found = []
+    for table in (*grid.following, *grid.preceding):
+        beside = table[places]
+        is_there = beside != MISSING
+        found.append(beside[is_there & (grid.is_inside_at(places) != grid.is_inside_at(beside))])
+    ends = torch.cat(found).unique()
+    return ends[~grid.is_known[ends] & (grid.values[ends] != OUTSIDE)]
+
+
+def _crossed_beside(grid: SparseGrid, places: Tensor) -> list[Tensor]:
+    """Of each axis, the points (m,) whose edge to the next one is crossed, and ends at a place."""
+    crossed = []
+    for following, preceding in zip(grid.following, grid.preceding, strict=True):
+        start = torch.cat([places, preceding[places]]).unique()
+        stop = following[start]
+        is_edge = (start != MISSING) & (stop != MISSING)
+        start, stop = start[is_edge], stop[is_edge]
+        crossed.append(start[grid.is_inside_at(start) != grid.is_inside_at(stop)])
+    return crossed
+
+
+def _merged(one: Tensor, places: Tensor, other: Tensor, other_places: Tensor) -> Tensor:
+    """What two sets of points have, where they are in the grid of both."""
+    both = torch.cat([one, other])
+    both[places], both[other_places] = one, other
+    return both
+
+
+def _missing_points(
+    grid: SparseGrid, estimate: Tensor, turned: Tensor, crossed: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
     """Points that are needed and not there: neighbours of points that turned, and corners of the
-    cells around crossed edges. Returns their keys (m,), sorted, and the sides they are taken for.
+    cells around crossed edges, of which the starts are given for each axis. Returns their keys
+    (m,), sorted, and the sides they are taken for.
     """
     keys, sides = [grid.keys[:0]], [estimate[:0]]
     padded = torch.cat([estimate, estimate.new_zeros(1)])
@@ -111,13 +162,13 @@ def _missing_points(grid: SparseGrid, estimate: Tensor, turned: Tensor) -> tuple
             keys.append(key[is_missing])
             sides.append(side[is_missing])
 
-    at_rim = _at_rim(grid, turned.nonzero().squeeze(1))
+    at_rim = _at_rim(grid, turned)
     for stride in grid.strides:
         for step in (-stride, stride):
             want(at_rim, [step])
     for axis in range(3):
         across = [grid.strides[other] for other in range(3) if other != axis]
-        start = _with_missing_cells(grid, axis)
+        start = _with_missing_cells(grid, axis, crossed[axis])
         for end in (start, grid.following[axis][start]):
             for one in (-across[0], across[0]):
                 for other in (-across[1], across[1]):
@@ -139,9 +190,8 @@ def _at_rim(grid: SparseGrid, places: Tensor) -> Tensor:
     return places[lacks]
 
 
-def _with_missing_cells(grid: SparseGrid, axis: int) -> Tensor:
-    """The points whose crossed edge along the axis lacks one of the four cells around it."""
-    start = grid.crossings(axis)
+def _with_missing_cells(grid: SparseGrid, axis: int, start: Tensor) -> Tensor:
+    """Those points (m,) whose edge along the axis lacks one of the four cells around it."""
     one, other = (grid.preceding[a] for a in range(3) if a != axis)
     around = (start, one[start], other[start], one[other[start]])
     complete = torch.ones_like(start, dtype=torch.bool)

@@ -102,7 +102,7 @@ class InteractiveSurface:
         keys = keys_of(self._coarse[turned], grid.resolution)
         missing = grid.place(keys) < 0
         values = self._last_coarse[turned][missing]
-        grid, _ = grid.joined(keys[missing], values, torch.zeros_like(missing[missing]))
+        grid, _, _ = grid.joined(keys[missing], values, torch.zeros_like(missing[missing]))
         is_rough = rounds.tolerance > 0
         grid = follow(grid, rounds.on(grid.resolution, [is_rough]), grid.place(keys))
         if is_rough:

@@ -85,9 +85,11 @@ def sharpened(
         wanted = wanted[~torch.isin(grid.keys[wanted], exact_keys)]
         if not len(wanted):
             return grid
+        was_inside = grid.is_inside_at(wanted)
         grid.set_values(wanted, rounds.on(grid.resolution)(grid.keys[wanted]))
         exact_keys = torch.cat([exact_keys, grid.keys[wanted]])
-        grid = follow(grid, rounds.on(grid.resolution, is_rough))
+        changed = wanted[grid.is_inside_at(wanted) != was_inside]
+        grid = follow(grid, rounds.on(grid.resolution, is_rough), changed=changed)
 
 
 def _doubted(

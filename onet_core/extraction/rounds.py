@@ -18,8 +18,8 @@ class Rounds:
     """Evaluates fields at grid points; counts, times and reports it.
 
     evaluations: of each object, how many points each round asked for; seconds: by stage;
-    are_rough: whether the fields have a faster way in half precision; tolerance: see
-    `surface.extract`, 0 where they have none.
+    are_networks: whether all fields are prepared networks; are_rough: whether they have a faster
+    way in half precision; tolerance: see `surface.extract`, 0 where they have none.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class Rounds:
         tolerance: float,
     ) -> None:
         self.device, self.dtype, self.report = torch.device(device), dtype, report
-        self.are_rough = all(
-            isinstance(field, PreparedField) and field.is_rough_faster for field in fields
-        )
+        prepared = [field for field in fields if isinstance(field, PreparedField)]
+        self.are_networks = len(prepared) == len(fields)
+        self.are_rough = self.are_networks and all(field.is_rough_faster for field in prepared)
         self.tolerance = tolerance if self.are_rough else 0.0
         self.evaluations: list[list[int]] = [[] for _ in fields]
         self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .cube_cases import CORNERS
 from .mise import OUTSIDE
@@ -66,16 +67,15 @@ class SparseGrid:
         return grid
 
     @classmethod
-    def of_coarse(cls, values: Tensor, resolution: int, level: float) -> SparseGrid:
-        """All points of each object's grid; values: (objects, (resolution + 1) ** 3), ordered by
-        x, y, z."""
-        objects, size = len(values), resolution + 3
-        all_values = values.new_full((objects, size, size, size), OUTSIDE)
-        box = values.view(objects, *[resolution + 1] * 3)
-        all_values[:, 1:-1, 1:-1, 1:-1] = box
-        keys = torch.arange(all_values.numel(), device=values.device)
-        is_known = torch.ones_like(keys, dtype=torch.bool)
-        return cls(resolution, level, keys, all_values.flatten(), is_known)
+    def of_coarse(
+        cls, values: Tensor, is_known: Tensor, resolution: int, level: float
+    ) -> SparseGrid:
+        """All points of each object's grid, (objects, n, n, n) with n = resolution + 1."""
+        border = (1,) * 6
+        all_values = pad(values, border, value=OUTSIDE).flatten()
+        all_known = pad(is_known, border, value=True).flatten()
+        keys = torch.arange(len(all_values), device=values.device)
+        return cls(resolution, level, keys, all_values, all_known)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -101,6 +101,10 @@ class SparseGrid:
     def is_inside(self) -> Tensor:
         """(n,) whether a point is inside, as its value says."""
         return self.values > self.level
+
+    def is_inside_at(self, places: Tensor) -> Tensor:
+        """(m,) whether the points at these places are inside."""
+        return self.values[places] > self.level
 
     def place(self, keys: Tensor) -> Tensor:
         """Where points of these keys are, (m,) int64, `MISSING` for those that are not there."""
@@ -156,8 +160,10 @@ class SparseGrid:
 
     def set_values(self, places: Tensor, values: Tensor) -> None:
         """Gives the points at these places, (m,) or a mask (n,), other values."""
+        before = self.is_inside_at(places)
         self.values[places] = values
-        self._crossings = None
+        if (self.is_inside_at(places) != before).any():
+            self._crossings = None
 
     def mixed_cells(self) -> tuple[Tensor, Tensor]:
         """The cells with corners on both sides, in the order of their keys.
@@ -236,18 +242,44 @@ class SparseGrid:
         self.is_known |= beyond
         return self
 
-    def joined(self, keys: Tensor, values: Tensor, is_known: Tensor) -> tuple[SparseGrid, Tensor]:
-        """A grid with further points (m,), none of which is there, and the order (n + m,) of it:
-        where in these points, followed by the new ones, each of its points was."""
-        all_keys, order = torch.sort(torch.cat([self.keys, keys]))
+    def joined(
+        self, keys: Tensor, values: Tensor, is_known: Tensor
+    ) -> tuple[SparseGrid, Tensor, Tensor]:
+        """A grid with further points (m,), sorted, none of which is there; this one is used up.
+
+        Returns it and where these points (n,) and the new ones (m,) are in it.
+        """
+        count = torch.arange(len(keys), device=keys.device)
+        new = torch.searchsorted(self.keys, keys) + count
+        is_old = torch.ones(len(self) + len(keys), dtype=torch.bool, device=keys.device)
+        is_old[new] = False
+        old = is_old.nonzero().squeeze(1)
+
+        def merged(one: Tensor, other: Tensor) -> Tensor:
+            both = one.new_empty(len(is_old))
+            both[old], both[new] = one, other
+            return both
+
         grid = SparseGrid(
             self.resolution,
             self.level,
-            all_keys,
-            torch.cat([self.values, values])[order],
-            torch.cat([self.is_known, is_known])[order],
+            merged(self.keys, keys),
+            merged(self.values, values),
+            merged(self.is_known, is_known),
         )
-        return grid, order
+        # The tables go along: only the new points' neighbours have to be looked for.
+        moved = torch.cat([old, old.new_tensor([MISSING])])
+        tables = []
+        for axis, stride in enumerate(self.strides):
+            after, before = grid.place(keys + stride), grid.place(keys - stride)
+            table = torch.full((len(grid) + 1,), MISSING, device=keys.device)
+            table[old] = moved[self.following[axis][:-1]]
+            table[new] = after
+            has_before = before != MISSING
+            table[before[has_before]] = new[has_before]
+            tables.append(table)
+        grid.following = tables
+        return grid, old, new
 
 
 def keys_of(indices: Tensor, resolution: int, objects: Tensor | int = 0) -> Tensor:

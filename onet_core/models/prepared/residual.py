@@ -122,22 +122,20 @@ class ResidualField(PreparedField):
     def _rough(self, points: Tensor) -> Tensor:
         """Only products are in half precision: sums in x lose what is added to them there.
 
-        The first block stays in float32. It reads the positions themselves, and eight bits of them
-        make two thirds of the error that half precision would have in all blocks.
+        The first layer stays in float32. It reads the positions themselves, and eight bits of them
+        make half of the error that half precision would have in all layers.
         """
         if self._rough_dtype is None:
             return self._logits(points)
         x = map_points(points, *self._first)
         active = torch.empty_like(x)
         half = torch.empty_like(x, dtype=self._rough_dtype)
-        for number, block in enumerate(self._blocks):
-            torch.addcmul(block.shift, x, block.scale, out=active)
-            if number == 0:
-                fc_0, fc_1 = self._layers[0]
-                x += fc_1(fc_0(active.relu_()).relu_())
+        for block, (fc_0, fc_1) in zip(self._blocks, self._rough_layers, strict=True):
+            torch.addcmul(block.shift, x, block.scale, out=active).relu_()
+            if fc_0 is self._layers[0][0]:
+                x += fc_1(half.copy_(fc_0(active)).relu_())
             else:
-                fc_0, fc_1 = self._rough_layers[number - 1]
-                x += fc_1(fc_0(half.copy_(active).relu_()).relu_())
+                x += fc_1(fc_0(half.copy_(active)).relu_())
         return self._last(self._end_activation(x))
 
     @torch.no_grad()
@@ -168,15 +166,17 @@ class ResidualField(PreparedField):
 
     @cached_property
     def _rough_layers(self) -> list[tuple[Layer, Layer]]:
-        """Of all blocks but the first."""
+        """All in half precision but the first, which is float32's."""
         dtype = self._rough_dtype
-        return [
+        layers = [
             (
                 Layer(block.weight_0.to(dtype), block.bias_0.to(dtype)),
                 Layer(block.weight_1.to(dtype)),
             )
-            for block in self._blocks[1:]
+            for block in self._blocks
         ]
+        layers[0] = (self._layers[0][0], layers[0][1])
+        return layers
 
     @cached_property
     def _transposed(self) -> list[tuple[Layer, Layer]]:

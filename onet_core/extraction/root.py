@@ -1,0 +1,94 @@
+"""The coarse grid's values, of which those are skipped that plainly lie far from the surface.
+
+Every second point along each axis and the middles of the cubes between them are evaluated: a
+quarter of the points, but so spread that none of the others is further than a cell's diagonal from
+six of them. Where these six are on one side, and further from the level than half of what they
+differ by, the point between them is taken to be on that side too. Then the points of all cells
+that the surface crosses are evaluated, and those of the cells that it turns out to cross.
+
+A network's logit falls on for many cells around a shape, so this tells where the surface can't be.
+Fields in general do nothing of the kind: theirs are evaluated at every point.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from .rounds import Rounds
+
+# Shares of what neighbours differ by that a value has to be away from the level. On 28 clouds and
+# the shipped network half of it leaves 10 of a million points on the wrong side, none 28, all 6.
+_MARGIN = 0.5
+# The six nearest evaluated points of any other: two at one step, four at a step along two axes.
+_STEPS = [step for step in product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, step)) < 3]
+_CORNERS = list(product((0, 1), repeat=3))
+
+
+def coarse_values(
+    rounds: Rounds, resolution: int, level: float, *, may_skip: bool
+) -> tuple[Tensor, Tensor]:
+    """Logits of each object's coarse grid and which are the field's own, (objects, n, n, n) with
+    n = resolution + 1, along x, y and z.
+
+    may_skip: whether points may be skipped that plainly lie far from the surface. They have the
+    value of the neighbour that is nearest to the level. An object of which nothing is seen so is
+    evaluated at every point.
+    """
+    size = (rounds.objects, *[resolution + 1] * 3)
+    values = torch.zeros(size, dtype=rounds.dtype, device=rounds.device)
+    is_known = torch.zeros(size, dtype=torch.bool, device=rounds.device)
+
+    def ask(wanted: Tensor) -> None:
+        objects, *axes = wanted.nonzero(as_tuple=True)
+        if len(objects):
+            indices = torch.stack(axes, dim=1)
+            values[wanted] = rounds.at(indices, resolution, level, 0, objects)
+            is_known.logical_or_(wanted)
+
+    if not may_skip or resolution % 2:
+        ask(~is_known)
+        return values, is_known
+    is_known[:, ::2, ::2, ::2] = True
+    is_known[:, 1::2, 1::2, 1::2] = True
+    ask(is_known.clone())
+    low, high = _range_around(values - level, is_known)
+    nearest = torch.where(low > 0, low, high)
+    is_far = ((low > 0) | (high < 0)) & (nearest.abs() > _MARGIN * (high - low))
+    values = torch.where(is_known, values, level + nearest)
+    ask(~(is_known | is_far))
+    while (wanted := _corners_of_crossed(values > level) & ~is_known).any():
+        ask(wanted)
+    inside = (values > level).flatten(1)
+    is_empty = inside.all(dim=1) | ~inside.any(dim=1)
+    ask(~is_known & is_empty[:, None, None, None])
+    return values, is_known
+
+
+def _range_around(values: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest known value among the neighbours of each point."""
+    padding, size = (1,) * 6, values.shape[1]
+    infinite = torch.full_like(values, torch.inf)
+    low, high = infinite, -infinite
+    above = pad(torch.where(is_known, values, infinite), padding, value=torch.inf)
+    below = pad(torch.where(is_known, values, -infinite), padding, value=-torch.inf)
+    for step in _STEPS:
+        window = (slice(None), *(slice(1 + along, 1 + along + size) for along in step))
+        low = torch.minimum(low, above[window])
+        high = torch.maximum(high, below[window])
+    return low, high
+
+
+def _corners_of_crossed(inside: Tensor) -> Tensor:
+    """Which points are corners of cells with corners on both sides."""
+    cells = inside.shape[1] - 1
+    windows = [(slice(None), *(slice(c, c + cells) for c in corner)) for corner in _CORNERS]
+    count = torch.stack([inside[window] for window in windows]).sum(dim=0)
+    is_crossed = (count > 0) & (count < len(_CORNERS))
+    corners = torch.zeros_like(inside)
+    for window in windows:
+        corners[window] |= is_crossed
+    return corners
