@@ -15,7 +15,7 @@ from .field import EXACT_BAND
 from .following import Evaluate, follow
 from .messages import no_surface
 from .mise import OUTSIDE
-from .root import coarse_values
+from .root import CoarseValues, coarse_values
 from .rounds import Rounds
 from .sparse_grid import MISSING, SparseGrid, keys_of
 
@@ -25,28 +25,24 @@ def searched(
     resolution_0: int,
     steps: int,
     level: float,
-    coarse: Tensor | None = None,
-    may_skip: bool = False,
+    coarse: CoarseValues | None = None,
 ) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The points of the cells that the surfaces cross on the grid of resolution_0 * 2 ** steps.
 
-    coarse: logits of the only object's coarse grid, ordered by x, y, z, where they are known.
-    may_skip: see `root.coarse_values`.
+    coarse: see `root.coarse_values`; by default every point is evaluated.
     Returns also, of each object, the error where the coarse grid sees no surface: then the grid has
     none either.
     """
     if coarse is None:
-        values, is_known = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
-    else:
-        values = coarse.view(1, *[resolution_0 + 1] * 3).clone()
-        is_known = torch.ones_like(values, dtype=torch.bool)
+        coarse = coarse_values(rounds, resolution_0, level, may_skip=False)
+    values = coarse.values.clone()
     errors: list[NoSurfaceError | None] = [None] * rounds.objects
     lowest, highest = (part.tolist() for part in values.flatten(1).aminmax(dim=1))
     for number, (low, high) in enumerate(zip(lowest, highest, strict=True)):
         if high <= level or low > level:
             errors[number] = no_surface(level, low, high)
             values[number] = OUTSIDE
-    grid = SparseGrid.of_coarse(values, is_known, resolution_0, level)
+    grid = SparseGrid.of_coarse(values, coarse.is_known, resolution_0, level)
     for _ in range(steps):
         grid = grid.halved()
         grid = _completed(grid, rounds.sides(grid.resolution, level))

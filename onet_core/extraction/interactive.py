@@ -14,9 +14,10 @@ from torch.nn import functional
 from .field import Field, Progress, logit
 from .following import follow
 from .precision import TOLERANCE, rough_errors, sharpened
+from .root import coarse_values
 from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid, keys_of
-from .surface import Extraction, meshed, only, search, split_resolution
+from .surface import Extraction, meshed, only, search, skips_points, split_resolution
 
 # Where more of the coarse grid's points than this share have changed sides, walking from point to
 # point through all that lies between costs more than searching anew.
@@ -45,14 +46,14 @@ class InteractiveSurface:
 
     All arguments: see `surface.extract`.
 
-    Each update evaluates the whole coarse grid, so that no part that a search would see at its
-    start is missed, be it new or gone; then the ends of the edges that the last surface crossed.
-    From those, and from the points of the coarse grid that changed sides, the surface is followed
-    to wherever it is now. Parts that have become too small for the coarse grid are left out, as a
-    search would not see them. So this is the search's own surface, but for one case: a detail
-    smaller than a cell of the coarse grid that appears apart from the surface, in a cell that a
-    search would look into. Where more than 2 % of the coarse grid changed sides, or there is no
-    last surface, an update searches the whole box and says so.
+    Each update looks at the whole coarse grid, as a search does, so that no part that a search
+    would see at its start is missed, be it new or gone; then come the ends of the edges that the
+    last surface crossed. From those, and from the points of the coarse grid that changed sides, the
+    surface is followed to wherever it is now. Parts that have become too small for the coarse grid
+    are left out, as a search would not see them. So this is the search's own surface, but for one
+    case: a detail smaller than a cell of the coarse grid that appears apart from the surface, in a
+    cell that a search would look into. Where more than 2 % of the coarse grid changed sides, or
+    there is no last surface, an update searches the whole box and says so.
     """
 
     def __init__(
@@ -81,15 +82,16 @@ class InteractiveSurface:
             [field], self._padding, self._device, self._dtype, None, report, self._tolerance
         )
         last, self._last = self._last, None
-        resolution = self._resolution_0 << self._depth
-        coarse = rounds.at(self._coarse, resolution, self._level, 0)
+        may_skip = skips_points(rounds, self._resolution_0)
+        values = coarse_values(rounds, self._resolution_0, self._level, may_skip=may_skip)
+        coarse = values.values.flatten()
         turned = (coarse > self._level) != (self._last_coarse > self._level) if last else None
         grid = None
         if last is not None and turned is not None and turned.sum() <= _MOST_TURNED * len(turned):
             grid = self._followed(last, turned.nonzero().squeeze(1), coarse, rounds)
         is_followed = grid is not None
         if grid is None:
-            grid = search(rounds, self._resolution_0, self._depth, self._level, coarse=coarse)
+            grid = search(rounds, self._resolution_0, self._depth, self._level, coarse=values)
         extraction = only(meshed(grid, rounds))
         self._last, self._last_coarse = grid, coarse
         return Update(extraction, is_followed)

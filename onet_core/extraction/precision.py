@@ -18,7 +18,6 @@ from .following import follow
 from .mise import OUTSIDE
 from .rounds import Rounds
 from .sparse_grid import MISSING, SparseGrid
-from .sparse_marching_cubes import CrossedEdges, crossed_edges
 
 TOLERANCE = 0.1
 """How far, in cells, half precision may move the surface by default (root mean square)."""
@@ -33,7 +32,7 @@ _MOST_AGAIN = 0.4
 
 def rough_errors(grid: SparseGrid, rounds: Rounds) -> Tensor:
     """The root mean square of rough logits' errors next to each object's surface, (objects,)."""
-    ends = _ends(grid, crossed_edges(grid))
+    ends = _ends(grid, *_edges(grid))
     objects = grid.objects(ends)
     sample = []
     for number in range(rounds.objects):
@@ -55,11 +54,10 @@ def stays_rough(grid: SparseGrid, rounds: Rounds, errors: Tensor, root_steps: in
     There the logits of neighbours differ by half as much. Where most values would have to be
     evaluated again, all are better exact from the start.
     """
-    edges = crossed_edges(grid)
-    doubted = _doubted(grid, edges, 2 * errors, rounds.tolerance, root_steps)
+    doubted = _doubted(grid, 2 * errors, rounds.tolerance, root_steps)
     again, ends = (
         torch.bincount(grid.objects(places), minlength=rounds.objects)
-        for places in (doubted, _ends(grid, edges))
+        for places in (doubted, _ends(grid, *_edges(grid)))
     )
     return (again <= _MOST_AGAIN * ends).tolist()
 
@@ -80,8 +78,7 @@ def sharpened(
     errors = errors * torch.tensor(is_rough, device=errors.device)
     exact_keys = grid.keys[:0]
     while True:
-        edges = crossed_edges(grid)
-        wanted = _doubted(grid, edges, errors, rounds.tolerance, root_steps)
+        wanted = _doubted(grid, errors, rounds.tolerance, root_steps)
         wanted = wanted[~torch.isin(grid.keys[wanted], exact_keys)]
         if not len(wanted):
             return grid
@@ -92,38 +89,44 @@ def sharpened(
         grid = follow(grid, rounds.on(grid.resolution, is_rough), changed=changed)
 
 
-def _doubted(
-    grid: SparseGrid, edges: CrossedEdges, errors: Tensor, tolerance: float, root_steps: int
-) -> Tensor:
+def _doubted(grid: SparseGrid, errors: Tensor, tolerance: float, root_steps: int) -> Tensor:
     """The places (m,) of crossed edges' ends whose values have to be float32's.
 
     errors: of each object, 0 where nothing is rough.
     """
+    start, stop = _edges(grid)
     if root_steps:
         # Each vertex is evaluated itself: of the ends, only the sides have to be right.
-        ends = _ends(grid, edges)
+        ends = _ends(grid, start, stop)
         error = errors[grid.objects(ends)]
         is_near = (grid.values[ends] - grid.level).abs() <= _CERTAIN * error
         return ends[is_near & (error > 0)]
-    moved = errors[grid.objects(edges.start)] > tolerance * _slopes(grid, edges)
-    return _ends(grid, CrossedEdges(*(part[moved] for part in edges)))
+    moved = errors[grid.objects(start)] > tolerance * _slopes(grid, start)
+    return _ends(grid, start[moved], stop[moved])
 
 
-def _ends(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
+def _edges(grid: SparseGrid) -> tuple[Tensor, Tensor]:
+    """The places (m,) of all crossed edges' ends."""
+    starts = [grid.crossings(axis) for axis in range(3)]
+    stops = [grid.following[axis][start] for axis, start in enumerate(starts)]
+    return torch.cat(starts), torch.cat(stops)
+
+
+def _ends(grid: SparseGrid, start: Tensor, stop: Tensor) -> Tensor:
     """The places (m,) of the edges' ends in the box, each once."""
     is_end = torch.zeros(len(grid), dtype=torch.bool, device=grid.keys.device)
-    is_end[edges.start] = True
-    is_end[edges.stop] = True
+    is_end[start] = True
+    is_end[stop] = True
     return (is_end & (grid.values != OUTSIDE)).nonzero().squeeze(1)
 
 
-def _slopes(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
-    """How much the value changes from each edge's start to the next point along the axis along
-    which it changes most, (V,)."""
-    before = grid.values[edges.start]
+def _slopes(grid: SparseGrid, start: Tensor) -> Tensor:
+    """How much the value changes from each point (m,) to the next one along the axis along which
+    it changes most, (m,)."""
+    before = grid.values[start]
     slopes = torch.zeros_like(before)
     for following in grid.following:
-        stop = following[edges.start]
+        stop = following[start]
         after = grid.values[stop]
         in_box = (stop != MISSING) & (after != OUTSIDE) & (before != OUTSIDE)
         slopes = torch.where(in_box, torch.maximum(slopes, (after - before).abs()), slopes)

@@ -13,6 +13,7 @@ Fields in general do nothing of the kind: theirs are evaluated at every point.
 from __future__ import annotations
 
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,15 +29,22 @@ _STEPS = [step for step in product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, ste
 _CORNERS = list(product((0, 1), repeat=3))
 
 
-def coarse_values(
-    rounds: Rounds, resolution: int, level: float, *, may_skip: bool
-) -> tuple[Tensor, Tensor]:
-    """Logits of each object's coarse grid and which are the field's own, (objects, n, n, n) with
-    n = resolution + 1, along x, y and z.
+class CoarseValues(NamedTuple):
+    """Logits of each object's coarse grid of n points an axis, (objects, n, n, n), along x, y, z.
 
-    may_skip: whether points may be skipped that plainly lie far from the surface. They have the
-    value of the neighbour that is nearest to the level. An object of which nothing is seen so is
-    evaluated at every point.
+    is_known: which are the field's own. Others have the value of the neighbour that is nearest to
+    the level.
+    """
+
+    values: Tensor
+    is_known: Tensor
+
+
+def coarse_values(rounds: Rounds, resolution: int, level: float, *, may_skip: bool) -> CoarseValues:
+    """Logits of each object's coarse grid, of `resolution` cells an axis.
+
+    may_skip: whether points may be skipped that plainly lie far from the surface; at an odd
+    resolution none are. An object of which nothing is seen so is evaluated at every point.
     """
     size = (rounds.objects, *[resolution + 1] * 3)
     values = torch.zeros(size, dtype=rounds.dtype, device=rounds.device)
@@ -51,7 +59,7 @@ def coarse_values(
 
     if not may_skip or resolution % 2:
         ask(~is_known)
-        return values, is_known
+        return CoarseValues(values, is_known)
     is_known[:, ::2, ::2, ::2] = True
     is_known[:, 1::2, 1::2, 1::2] = True
     ask(is_known.clone())
@@ -65,7 +73,7 @@ def coarse_values(
     inside = (values > level).flatten(1)
     is_empty = inside.all(dim=1) | ~inside.any(dim=1)
     ask(~is_known & is_empty[:, None, None, None])
-    return values, is_known
+    return CoarseValues(values, is_known)
 
 
 def _range_around(values: Tensor, is_known: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from .marching_cubes import MINIMUM_FRACTION
 from .messages import no_surface
 from .mise import OUTSIDE, Mise
 from .precision import TOLERANCE, rough_errors, sharpened, stays_rough
+from .root import CoarseValues, coarse_values
 from .rounds import Report, Rounds
 from .sparse_grid import SparseGrid
 from .sparse_marching_cubes import CrossedEdges, crossed_edges, faces_of
@@ -186,8 +187,9 @@ def extract_all(
     rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance)
     followed_from = _followed_from(rounds)
     steps = _searched_steps(resolution_0, depth, followed_from)
-    may_skip = _may_skip(rounds, resolution_0, followed_from)
-    grid, errors = _begun(rounds, resolution_0, steps, level, may_skip=may_skip)
+    may_skip = skips_points(rounds, resolution_0, followed_from)
+    coarse = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
+    grid, errors = searched(rounds, resolution_0, steps, level, coarse)
     if all(errors):
         return [error for error in errors if error]
     grid = _refined(grid, rounds, depth - steps, root_steps)
@@ -210,43 +212,32 @@ def search(
     *,
     followed_from: int | None = None,
     root_steps: int = 0,
-    coarse: Tensor | None = None,
+    coarse: CoarseValues | None = None,
 ) -> SparseGrid:
     """The cells of the grid of resolution_0 * 2 ** depth that the surface crosses.
 
-    coarse: logits of the coarse grid, ordered by x, y, z, where they are known already.
+    coarse: see `root.coarse_values`, where they are known already.
     followed_from, root_steps, errors: see `extract`.
     """
     followed_from = followed_from or _followed_from(rounds)
     steps = _searched_steps(resolution_0, depth, followed_from)
-    may_skip = _may_skip(rounds, resolution_0, followed_from)
-    grid, (error,) = _begun(rounds, resolution_0, steps, level, coarse, may_skip=may_skip)
+    if coarse is None and skips_points(rounds, resolution_0, followed_from):
+        coarse = coarse_values(rounds, resolution_0, level, may_skip=True)
+    if coarse is None and rounds.device.type == "cpu":
+        # As fast in NumPy there, and the original's search point for point.
+        grid, (error,) = _searched(rounds, Mise(resolution_0, steps, level))
+    else:
+        grid, (error,) = searched(rounds, resolution_0, steps, level, coarse)
     if error is not None:
         raise error
     return _refined(grid, rounds, depth - steps, root_steps)
-
-
-def _begun(
-    rounds: Rounds,
-    resolution_0: int,
-    steps: int,
-    level: float,
-    coarse: Tensor | None = None,
-    *,
-    may_skip: bool,
-) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
-    """The searched grid, see `coarse.searched`."""
-    if rounds.objects == 1 and rounds.device.type == "cpu" and not may_skip:
-        # As fast in NumPy there, and the original's search point for point.
-        return _searched(rounds, Mise(resolution_0, steps, level), coarse)
-    return searched(rounds, resolution_0, steps, level, coarse, may_skip)
 
 
 def _followed_from(rounds: Rounds) -> int:
     return RESOLUTION_0 if rounds.are_networks else FOLLOWED_FROM
 
 
-def _may_skip(rounds: Rounds, resolution_0: int, followed_from: int) -> bool:
+def skips_points(rounds: Rounds, resolution_0: int, followed_from: int = RESOLUTION_0) -> bool:
     """Whether points of the coarse grid may be skipped, see `root`.
 
     On a GPU more rounds cost more than fewer points save.
@@ -331,12 +322,8 @@ def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
     return no_surface(grid.level, float(in_box.min()), float(in_box.max()))
 
 
-def _searched(
-    rounds: Rounds, mise: Mise, coarse: Tensor | None
-) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
+def _searched(rounds: Rounds, mise: Mise) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The corners of the cells that MISE finds on the surface; see `coarse.searched`."""
-    if coarse is not None:
-        mise.update(coarse.cpu().double().numpy())
     while len(indices := mise.query()):
         halvings = min(len(mise.evaluations), mise.depth)
         logits = rounds.at(torch.from_numpy(indices), mise.resolution, mise.level, halvings)
