@@ -152,23 +152,10 @@ def prepare_object(
         raise InputError("A picture was asked for, but an object was given.")
     name, scene = item.name, depsgraph.scene.name
 
-    def arrays_and_turn() -> tuple[Arrays, NDArray[np.float64]]:
-        found = read()
-        points = found.points if isinstance(found, Cloud) else found.vertices
-        if not np.isfinite(points).all():
-            raise InputError(f"{name} has coordinates that are not finite (NaN or infinite).")
-        seen = without_extremes(points) if choices.get("crop_outliers") else points
-        turn = straight_turn(matrix, seen)
-        turned_back = scene_io.transformed(points, turn.T)  # its inverse
-        if isinstance(found, Cloud):
-            arrays: Arrays = {"points": turned_back}
-        else:
-            arrays = {"vertices": turned_back, "faces": found.triangles}
-        if found.colours is not None and choices.get("colours"):
-            arrays["colours"] = found.colours
-        return arrays, turn
+    def upright() -> tuple[Arrays, NDArray[np.float64]]:
+        return _upright(name, read(), matrix, choices)
 
-    prepared = in_background(arrays_and_turn)
+    prepared = in_background(upright)
     yield prepared
     arrays, turn = prepared.result()
     return Request(
@@ -185,6 +172,29 @@ def prepare_object(
         replaces=replaces,
         choices=choices,
     )
+
+
+def _upright(
+    name: str, found: Cloud | Surface, matrix: Matrix, choices: Mapping[str, Any]
+) -> tuple[Arrays, NDArray[np.float64]]:
+    """What the worker gets of an object in the world, and the turn that takes it back there.
+
+    matrix: the object's world transform; needs no Blender. Raises InputError for coordinates that
+    are no numbers.
+    """
+    points = found.points if isinstance(found, Cloud) else found.vertices
+    if not np.isfinite(points).all():
+        raise InputError(f"{name} has coordinates that are not finite (NaN or infinite).")
+    seen = without_extremes(points) if choices.get("crop_outliers") else points
+    turn = straight_turn(matrix, seen)
+    turned_back = scene_io.transformed(points, turn.T)  # its inverse
+    if isinstance(found, Cloud):
+        arrays: Arrays = {"points": turned_back}
+    else:
+        arrays = {"vertices": turned_back, "faces": found.triangles}
+    if found.colours is not None and choices.get("colours"):
+        arrays["colours"] = found.colours
+    return arrays, turn
 
 
 def prepare_picture(
@@ -218,18 +228,6 @@ def prepare_picture(
         replaces=replaces,
         choices={**choices, "mask": mask_name},
     )
-
-
-def request_from_object(
-    item: bpy.types.Object,
-    kind: str,
-    depsgraph: bpy.types.Depsgraph,
-    params: Mapping[str, Any],
-    choices: Mapping[str, Any] | None = None,
-    replaces: str = "",
-) -> Request:
-    """`prepare_object` at once."""
-    return all_at_once(prepare_object(item, kind, depsgraph, params, choices, replaces))
 
 
 def prepare_again(

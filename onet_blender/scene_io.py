@@ -150,19 +150,6 @@ def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Su
     return read_volume(item, depsgraph)()
 
 
-def world_points(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> NDArray[np.float64]:
-    """The points (N, 3) of `world_cloud`."""
-    return world_cloud(item, depsgraph).points
-
-
-def world_triangles(
-    item: bpy.types.Object, depsgraph: bpy.types.Depsgraph
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """The vertices (V, 3) and triangles (F, 3) of `world_surface`."""
-    surface = world_surface(item, depsgraph)
-    return surface.vertices, surface.triangles
-
-
 def _parts(
     item: bpy.types.Object, depsgraph: bpy.types.Depsgraph
 ) -> Iterator[tuple[bpy.types.Object, Matrix]]:

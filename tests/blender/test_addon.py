@@ -50,7 +50,7 @@ def scan(seed: int = 0) -> np.ndarray:
 
 
 def world_vertices(item: bpy.types.Object) -> np.ndarray:
-    return scene_io.world_points(item, bpy.context.evaluated_depsgraph_get())
+    return scene_io.world_cloud(item, bpy.context.evaluated_depsgraph_get()).points
 
 
 def assert_seen_as_cube(source: np.ndarray, made: np.ndarray, angle: float) -> None:
@@ -160,7 +160,8 @@ def test_faces_look_outwards(models: Path, place: str) -> None:
         kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
     )
     made = bpy.context.active_object
-    vertices, triangles = scene_io.world_triangles(made, bpy.context.evaluated_depsgraph_get())
+    surface = scene_io.world_surface(made, bpy.context.evaluated_depsgraph_get())
+    vertices, triangles = surface.vertices, surface.triangles
     if made.matrix_world.determinant() < 0:
         triangles = triangles[:, ::-1]  # what Blender itself does when it draws a mirrored object
     corners = vertices[triangles]

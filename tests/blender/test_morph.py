@@ -314,11 +314,11 @@ def test_baked_shape_keys_play_without_the_extension(morph: bpy.types.Object) ->
     bpy.data.objects.remove(morph)
     for frame, value in ((1, 0.0), (6, 0.5), (11, 1.0)):
         scene.frame_set(frame)
-        points = scene_io.world_points(baked, bpy.context.evaluated_depsgraph_get())
+        points = scene_io.world_cloud(baked, bpy.context.evaluated_depsgraph_get()).points
         assert_is_cube(points - np.array(baked.location), half_at(value))
     # Halfway between two frames that were baked lies the mean of both.
     scene.frame_set(3, subframe=0.5)
-    points = scene_io.world_points(baked, bpy.context.evaluated_depsgraph_get())
+    points = scene_io.world_cloud(baked, bpy.context.evaluated_depsgraph_get()).points
     mean = (half_at(0) + half_at(0.5)) / 2
     np.testing.assert_allclose(np.ptp(points[:, 0]) / 2, mean, atol=TOLERANCE)
 

@@ -11,6 +11,7 @@ import pytest
 from mathutils import Matrix
 
 from onet_blender import reconstruction, scene_io
+from onet_blender.pieces import all_at_once
 from onet_core.errors import InputError
 
 
@@ -50,7 +51,7 @@ def test_instances_of_a_collection_are_seen() -> None:
     empty.instance_type, empty.instance_collection = "COLLECTION", collection
     empty.location = (10, 0, 0)
     bpy.context.view_layer.update()
-    assert bounds(scene_io.world_points(empty, depsgraph())) == [[9, -1, -1], [11, 1, 1]]
+    assert bounds(scene_io.world_cloud(empty, depsgraph()).points) == [[9, -1, -1], [11, 1, 1]]
     surface = scene_io.world_surface(empty, depsgraph())
     assert len(surface.triangles) == 12
 
@@ -115,7 +116,7 @@ def test_volumes_are_seen_where_they_are(models: Path) -> None:
         kind="VOXELS", source="fog", model=str(models / "cube_voxels.safetensors"), resolution=32
     ) == {"FINISHED"}
     made = bpy.context.active_object
-    points = scene_io.world_points(made, depsgraph())
+    points = scene_io.world_cloud(made, depsgraph()).points
     np.testing.assert_allclose(points.mean(0), [3, 0, 0], atol=0.2)
     np.testing.assert_allclose(np.ptp(points, axis=0), 0.6 * 4, atol=0.3)
 
@@ -222,9 +223,10 @@ def test_negative_scale_is_fine(models: Path) -> None:
     box.scale = (-1, 2, 1)
     bpy.context.view_layer.update()
     params = reconstruction.options(str(models / "cube_voxels.safetensors"), resolution=16)
-    request = reconstruction.request_from_object(box, "VOXELS", depsgraph(), params)
+    request = all_at_once(reconstruction.prepare_object(box, "VOXELS", depsgraph(), params))
     made = reconstruction.place(bpy.context, request, reconstruction.compute(request))
-    vertices, triangles = scene_io.world_triangles(made, depsgraph())
+    surface = scene_io.world_surface(made, depsgraph())
+    vertices, triangles = surface.vertices, surface.triangles
     corners = vertices[triangles[:, ::-1]]  # as Blender draws a mirrored object
     assert np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() > 0
 
@@ -234,4 +236,4 @@ def test_a_source_of_another_scene_is_refused() -> None:
     lone = bpy.data.objects.new("lone", bpy.data.meshes.new("lone"))
     elsewhere.collection.objects.link(lone)
     with pytest.raises(InputError, match="not in this scene"):
-        reconstruction.request_from_object(lone, "POINTS", depsgraph(), {})
+        all_at_once(reconstruction.prepare_object(lone, "POINTS", depsgraph(), {}))

@@ -16,6 +16,7 @@ import pytest
 
 from onet_blender import activity, engine_session, model_list, pictures, properties, reconstruction
 from onet_blender.activity import Activity
+from onet_blender.pieces import all_at_once
 from onet_blender.reconstruction import Request
 from onet_blender.runtime import Runtime, describe, runtime
 from onet_core.errors import Cancelled, EngineError, InputError
@@ -41,7 +42,7 @@ def request_of(item: bpy.types.Object, models: Path, resolution: int = 32) -> Re
         str(models / "cube_points.safetensors"), resolution=resolution, device="cpu"
     )
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    return reconstruction.request_from_object(item, "POINTS", depsgraph, params)
+    return all_at_once(reconstruction.prepare_object(item, "POINTS", depsgraph, params))
 
 
 def reconstruct(models: Path, **arguments: object) -> bpy.types.Object:
