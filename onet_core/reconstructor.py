@@ -53,7 +53,7 @@ PROBED = 25
 LEAST_THRESHOLD = 0.02
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
-_SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 0.7, "normals": 2.0}
+_SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 10.0, "normals": 2.0}
 
 
 @dataclass(frozen=True)
