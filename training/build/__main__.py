@@ -23,6 +23,7 @@ from .render import RENDERERS, VIEWS, Style
 from .shapenet_core import list_shapenet
 from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry
+from .variants import with_variants
 from .work import Amount, build
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -101,6 +102,15 @@ _thickness = click.option(
 )
 
 
+_variants = click.option(
+    "--variants",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Further shapes made of each one to train with, by stretching its parts.",
+)
+
+
 @click.group()
 def main() -> None:
     """Builds training data in the layout of the original's ShapeNet files.
@@ -116,6 +126,7 @@ def main() -> None:
 @_points
 @_surface
 @_views
+@_variants
 @_method
 @_thickness
 def shapes(
@@ -127,6 +138,7 @@ def shapes(
     points: int,
     surface: int,
     views: int,
+    variants: int,
     method: str | None,
     thickness: str,
     renderer: str,
@@ -139,6 +151,7 @@ def shapes(
         output,
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
+        variants,
     )
 
 
@@ -149,6 +162,7 @@ def shapes(
 @_points
 @_surface
 @_views
+@_variants
 @_method
 @_thickness
 @_up_axis
@@ -169,6 +183,7 @@ def folder(
     points: int,
     surface: int,
     views: int,
+    variants: int,
     method: str | None,
     thickness: str,
     up_axis: str,
@@ -183,6 +198,7 @@ def folder(
         output,
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
+        variants,
     )
 
 
@@ -193,6 +209,7 @@ def folder(
 @_points
 @_surface
 @_views
+@_variants
 @_method
 @click.option(
     "--thickness",
@@ -215,6 +232,7 @@ def shapenet(
     points: int,
     surface: int,
     views: int,
+    variants: int,
     method: str | None,
     thickness: str,
     lists: Path | None,
@@ -228,6 +246,7 @@ def shapenet(
         output,
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
+        variants,
     )
 
 
@@ -288,11 +307,13 @@ def _build(
     output: Path,
     amount: Amount,
     workers: int,
+    variants: int = 0,
     **options: Any,
 ) -> None:
     try:
+        wanted = with_variants(entries(), variants)
         records = build(
-            entries(), output, amount, workers=workers, progress=sys.stderr.isatty(), **options
+            wanted, output, amount, workers=workers, progress=sys.stderr.isatty(), **options
         )
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
