@@ -91,13 +91,13 @@ def test_curves_and_text_have_faces() -> None:
     assert len(scene_io.world_surface(text, depsgraph()).triangles) > 20
 
 
-def add_volume() -> bpy.types.Object:
+def add_volume(cells: int = 40) -> bpy.types.Object:
     """A Volume object: a ball of radius 1 at (3, 0, 0), twice as large along z."""
     bpy.ops.mesh.primitive_uv_sphere_add(radius=1)
     ball = bpy.context.active_object
     item = link(bpy.data.objects.new("fog", bpy.data.volumes.new("fog")))
     filled = item.modifiers.new("fill", "MESH_TO_VOLUME")
-    filled.object, filled.voxel_amount = ball, 40
+    filled.object, filled.voxel_amount = ball, cells
     item.matrix_world = Matrix.LocRotScale((3, 0, 0), None, (1, 1, 2))
     ball.matrix_world = item.matrix_world
     bpy.context.view_layer.update()
@@ -119,6 +119,14 @@ def test_volumes_are_seen_where_they_are(models: Path) -> None:
     points = scene_io.world_cloud(made, depsgraph()).points
     np.testing.assert_allclose(points.mean(0), [3, 0, 0], atol=0.2)
     np.testing.assert_allclose(np.ptp(points, axis=0), 0.6 * 4, atol=0.3)
+
+
+def test_volumes_are_meshed_in_their_own_cells() -> None:
+    """Blender's resampling to others would take most of the time, in its main thread."""
+    counts = [
+        len(scene_io.volume_surface(add_volume(cells), depsgraph()).triangles) for cells in (40, 80)
+    ]
+    assert counts[1] / counts[0] == pytest.approx(4, rel=0.15)
 
 
 def test_an_empty_volume_is_one_sentence() -> None:
