@@ -21,8 +21,9 @@ from torch.nn.functional import pad
 
 from .rounds import Rounds
 
-# Shares of what neighbours differ by that a value has to be away from the level. On 28 clouds and
-# the shipped network half of it leaves 10 of a million points on the wrong side, none 28, all 6.
+# By how much of what its neighbours differ by a point has to be away from the level to be skipped.
+# On 28 clouds and the shipped network a quarter leaves 28 of a million points on the wrong side, a
+# half 10, the whole 6; it skips 67, 66 and 60 % of the points.
 _MARGIN = 0.5
 # The six nearest evaluated points of any other: two at one step, four at a step along two axes.
 _STEPS = [step for step in product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, step)) < 3]
