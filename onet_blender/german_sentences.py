@@ -22,7 +22,7 @@ OWN = {
     "näher als {share} % der Größe",
     "1 stray point was left out": "1 Ausreißer wurde weggelassen",
     "{count} stray points were left out": "{count} Ausreißer wurden weggelassen",
-    "left and right are alike: the mirror image was used too": "links und rechts gleichen sich: "
+    "Left and right are alike: the mirror image was used too": "Links und rechts gleichen sich: "
     "das Spiegelbild wurde mitbenutzt",
     "{name}, from {source}, by {model}": "{name}, aus {source}, mit {model}",
     "{name}: a slider through {count} shapes": "{name}: ein Regler durch {count} Formen",

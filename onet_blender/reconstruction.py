@@ -369,7 +369,7 @@ def sentences(
         told = f"{left_out:,} stray points were left out"
         found.append("1 stray point was left out" if left_out == 1 else told)
     if is_mirrored:
-        found.append("left and right are alike: the mirror image was used too")
+        found.append("Left and right are alike: the mirror image was used too")
     if background:
         found.append(BACKGROUNDS[background])
     return found

@@ -290,7 +290,7 @@ def test_a_symmetric_cloud_is_mirrored_unless_that_is_switched_off(models: Path)
     bpy.context.collection.objects.link(bpy.data.objects.new("box", mesh))
     made = reconstruct(models, source="box")
     assert made.onet.is_mirrored
-    told = "left and right are alike: the mirror image was used too"
+    told = "Left and right are alike: the mirror image was used too"
     assert told in reconstruction.findings(made)
     again = reconstruct(models, source="box", symmetry=False)
     assert not again.onet.is_mirrored
