@@ -25,6 +25,10 @@ from .field import PreparedField
 from .folding import LEAK, Affine, Matrix, activate, matrix, norm, slopes
 from .products import Layer, map_points
 
+# Where half precision's layers are balanced: points of the box that is searched.
+_SAMPLE = 512
+_HALF_BOX = 0.55
+
 
 class Block(NamedTuple):
     """A folded block: x += weight_1 relu(weight_0 relu(scale x + shift) + bias_0)."""
@@ -166,17 +170,37 @@ class ResidualField(PreparedField):
 
     @cached_property
     def _rough_layers(self) -> list[tuple[Layer, Layer]]:
-        """All in half precision but the first, which is float32's."""
+        """All in half precision but the first, which is float32's.
+
+        What rounding the weights changes on average is made up for by the biases.
+        """
         dtype = self._rough_dtype
+
+        def rough(weight: Tensor, bias: Tensor | None, mean: Tensor) -> Layer:
+            rounded = weight.to(dtype)
+            lost = (weight - rounded.float()) @ mean
+            return Layer(rounded, (lost if bias is None else bias + lost).to(dtype))
+
         layers = [
-            (
-                Layer(block.weight_0.to(dtype), block.bias_0.to(dtype)),
-                Layer(block.weight_1.to(dtype)),
-            )
-            for block in self._blocks
+            (rough(block.weight_0, block.bias_0, before), rough(block.weight_1, None, between))
+            for block, (before, between) in zip(self._blocks, self._mean_inputs(), strict=True)
         ]
         layers[0] = (self._layers[0][0], layers[0][1])
         return layers
+
+    @torch.no_grad()
+    def _mean_inputs(self) -> list[tuple[Tensor, Tensor]]:
+        """What each block's layers are given, on average over points of the box: (size,) each."""
+        generator = torch.Generator().manual_seed(0)
+        points = _HALF_BOX * (2 * torch.rand(_SAMPLE, 3, generator=generator) - 1)
+        x = map_points(points.to(self._first.weight.device), *self._first)
+        means = []
+        for block, (fc_0, fc_1) in zip(self._blocks, self._layers, strict=True):
+            before = torch.addcmul(block.shift, x, block.scale).relu_()
+            between = fc_0(before).relu_()
+            x += fc_1(between)
+            means.append((before.mean(dim=0), between.mean(dim=0)))
+        return means
 
     @cached_property
     def _transposed(self) -> list[tuple[Layer, Layer]]:
