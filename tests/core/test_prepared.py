@@ -213,6 +213,26 @@ def test_networks_in_training_or_in_double_are_evaluated_as_they_are() -> None:
     assert isinstance(prepare(network.double(), latent, code), PlainField)
 
 
+def test_half_precision_is_off_by_little_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounded weights would shift the logits of all points together, and so the whole surface."""
+    monkeypatch.setattr(prepared.residual, "rough_dtype", lambda device: torch.bfloat16)
+    shifts, plain_shifts = [], []
+    for seed in range(8):
+        torch.manual_seed(seed)
+        field = prepare(*global_object("cbatchnorm", hidden_size=64))
+        assert isinstance(field, ResidualField)
+        points = some_points(6000)
+        exact = field(points)
+        error = field.rough(points) - exact
+        shifts.append(float(error.mean().abs() / error.square().mean().sqrt()))
+        zero = [(torch.zeros_like(a), torch.zeros_like(b)) for a, b in field._mean_inputs()]
+        monkeypatch.setattr(field, "_mean_inputs", lambda means=zero: means)
+        del field.__dict__["_rough_layers"]
+        error = field.rough(points) - exact
+        plain_shifts.append(float(error.mean().abs() / error.square().mean().sqrt()))
+    assert sum(shifts) < 0.5 * sum(plain_shifts), (shifts, plain_shifts)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("decoder", ["cbatchnorm", "simple", "cbatchnorm_noresnet"])
 def test_rough_logits_are_close_and_exact_near_the_level(
