@@ -30,6 +30,7 @@ OWN = {
     "{count} steps of {name} baked; the morph itself is hidden": "{count} Schritte von {name} "
     "gebacken; der Übergang selbst ist verborgen",
     "The model {name} is in the model folder.": "Das Modell {name} liegt im Modellordner.",
+    "The picture is {name}.": "Das Bild ist {name}.",
     "The log is the text {name}.": "Das Protokoll ist der Text {name}.",
     "Works: Python {python}, PyTorch {torch}; can compute on {devices}": "Läuft: Python {python}, "
     "PyTorch {torch}; kann rechnen auf {devices}",

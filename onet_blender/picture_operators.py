@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from onet_core.engine.client import Answer, Job
 from onet_core.engine.protocol import Arrays
-from onet_core.errors import InputError, OnetError
+from onet_core.errors import InputError
 
 from . import engine_session, pictures
 from .operators import WorkerOperator, is_own_scene
-from .preparation import Preparation
+from .pieces import Pieces
+from .preparation import Finished, Preparation
 from .properties import choose_kind
 from .registration import register_classes, unregister_classes
+from .render_copy import render_in_pieces
 from .runtime import runtime
-from .sentences import translated
 
 
 class ONET_OT_look(WorkerOperator, bpy.types.Operator):
@@ -50,31 +49,31 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
         return pictures.BACKGROUNDS[answer.values["background"]]
 
 
-class PictureOperator:
-    """What brings a picture into the panel."""
+class PictureOperator(WorkerOperator):
+    """What brings a picture into the panel; without the worker, but in pieces."""
 
-    report: Any
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+    adds_object = False
+    _preparation: Preparation[bpy.types.Image]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return is_own_scene(cls, context)
 
-    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+    def picture(self, context: bpy.types.Context) -> Pieces[bpy.types.Image]:
         """The image; raises InputError where there is none."""
         raise AssertionError("each operator has its own")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            image = self.picture(context)
-            pictures.assert_readable(image)
-        except OnetError as error:
-            self.report({"ERROR"}, translated(str(error)))
-            return {"CANCELLED"}
-        choices = context.scene.onet
+    def start(self, context: bpy.types.Context) -> Preparation[bpy.types.Image]:
+        self._preparation = Preparation(self.picture(context), lambda image: Finished())
+        return self._preparation
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+        image, choices = self._preparation.prepared, context.scene.onet
+        pictures.assert_readable(image)
         choose_kind(choices, "IMAGE")
         choices.picture, choices.mask = image, None
-        return {"FINISHED"}
+        return f"The picture is {image.name}."
 
 
 class ONET_OT_paste_picture(PictureOperator, bpy.types.Operator):
@@ -90,7 +89,8 @@ class ONET_OT_paste_picture(PictureOperator, bpy.types.Operator):
         cls.poll_message_set("There is no clipboard without a window")
         return False
 
-    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+    def picture(self, context: bpy.types.Context) -> Pieces[bpy.types.Image]:
+        yield None
         image = pictures.pasted(context)
         if image is None:
             raise InputError(
@@ -106,8 +106,8 @@ class ONET_OT_use_render(PictureOperator, bpy.types.Operator):
     bl_idname = "onet.use_render"
     bl_label = "Use the Render"
 
-    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
-        return pictures.kept_render(context.scene)
+    def picture(self, context: bpy.types.Context) -> Pieces[bpy.types.Image]:
+        return render_in_pieces(context.scene)
 
 
 class ONET_OT_use_shown_picture(PictureOperator, bpy.types.Operator):
@@ -116,12 +116,13 @@ class ONET_OT_use_shown_picture(PictureOperator, bpy.types.Operator):
     bl_idname = "onet.use_shown_picture"
     bl_label = "Use the Shown Picture"
 
-    def picture(self, context: bpy.types.Context) -> bpy.types.Image:
+    def picture(self, context: bpy.types.Context) -> Pieces[bpy.types.Image]:
+        yield None
         image = pictures.shown_picture(context)
         if image is None:
             raise InputError("No image editor shows a picture: open one, or select an image empty.")
         if image.type == "RENDER_RESULT":
-            return pictures.kept_render(context.scene)
+            image = yield from render_in_pieces(context.scene)
         return image
 
 

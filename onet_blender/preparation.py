@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from onet_core.engine.client import Answer, Event, Job, Progress
+from onet_core.engine.client import Answer, Event, Progress, Task
 from onet_core.errors import Cancelled, OnetError
 
 from .pieces import Gradual, Pieces
@@ -14,16 +14,34 @@ from .pieces import Gradual, Pieces
 T = TypeVar("T")
 
 
+class Finished:
+    """A `Task` with nothing left to do."""
+
+    done = True
+
+    def poll(self, wait: float = 0.0) -> list[Event]:
+        """See `Job.poll`."""
+        return []
+
+    def cancel(self) -> None:
+        """It is too late for that."""
+
+    def result(self, on_progress: Progress | None = None, timeout: float | None = None) -> Answer:
+        """See `Job.result`."""
+        return Answer({})
+
+
 class Preparation(Generic[T]):
     """First pieces in Blender's main thread, then the worker's job for what they make: one `Task`.
 
-    start: hands that to the worker. What can be done at once is done; raises what that raises.
+    start: hands that to the worker, or gives `Finished` where that is all. What can be done at once
+    is done; raises what that raises.
     """
 
-    def __init__(self, pieces: Pieces[T], start: Callable[[T], Job]) -> None:
+    def __init__(self, pieces: Pieces[T], start: Callable[[T], Task]) -> None:
         self._gradual = Gradual(pieces)
         self._start = start
-        self._job: Job | None = None
+        self._job: Task | None = None
         self._error: OnetError | None = None
         self._go_on()
 

@@ -10,8 +10,9 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Matrix, Vector
+from test_pieces import SECONDS_OF_STALL, longest
 
-from onet_blender import activity, pictures, reconstruction
+from onet_blender import activity, pictures, reconstruction, render_copy
 from onet_blender.pieces import all_at_once
 from onet_blender.viewpoint import camera_turn
 from onet_core.errors import InputError
@@ -158,38 +159,102 @@ def test_facing_the_camera_needs_one(models: Path) -> None:
 # Where it comes from
 
 
-def test_the_render_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RuntimeError, match="Nothing has been rendered"):
-        bpy.ops.onet.use_render()
+def render(width: int, height: int) -> bpy.types.Scene:
+    """A shaded cube in front of nothing, seen through the view transform AgX."""
     scene = bpy.context.scene
-    bpy.ops.mesh.primitive_cube_add(size=1)
+    bpy.ops.mesh.primitive_cube_add(size=1, rotation=(0.3, 0.4, 0.5))
+    bpy.ops.object.light_add(type="SUN", rotation=(0.5, 0.3, 0))
     camera = add_camera()
     camera.location, camera.rotation_euler = (0, -5, 0), (math.pi / 2, 0, 0)
     scene.render.engine = "CYCLES"
-    scene.cycles.samples = 1
-    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.cycles.samples, scene.cycles.use_denoising = 1, False
+    scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.film_transparent = True
-    scene.render.image_settings.file_format = "JPEG"
-    before = scene.render.image_settings.file_format, scene.render.image_settings.color_mode
+    scene.view_settings.view_transform = "AgX"
     bpy.ops.render.render()
-    assert bpy.ops.onet.use_render() == {"FINISHED"}
+    return scene
+
+
+def saved_by_blender(scene: bpy.types.Scene, path: Path) -> np.ndarray:
     settings = scene.render.image_settings
-    assert (settings.file_format, settings.color_mode) == before
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
+    bpy.data.images["Render Result"].save_render(str(path), scene=scene)
+    return pictures.picture_pixels(bpy.data.images.load(str(path)))
+
+
+@pytest.mark.parametrize("dither", [0.0, 1.0])
+def test_the_render_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dither: float
+) -> None:
+    monkeypatch.setattr(render_copy, "PIXELS_OF_A_BAND", 1000)  # bands of 12 rows and a rest
+    scene = render(80, 61)
+    scene.render.dither_intensity = dither
+    settings = scene.render.image_settings
+    settings.file_format = "JPEG"
+    settings.color_management = "OVERRIDE"
+    settings.view_settings.view_transform = "AgX"
+    names = ("file_format", "color_mode", "color_depth", "color_management", "exr_codec")
+    before, images = [getattr(settings, name) for name in names], len(bpy.data.images)
+    assert bpy.ops.onet.use_render() == {"FINISHED"}
+    assert [getattr(settings, name) for name in names] == before
+    assert len(bpy.data.images) == images + 1
     with pytest.raises(InputError, match="Use the Render"):
         pictures.picture_pixels(bpy.data.images["Render Result"])
     image = scene.onet.picture
     assert scene.onet.input_kind == "IMAGE"
     assert image.packed_file is not None
     pixels = pictures.picture_pixels(image)
-    assert pixels.shape == (32, 32, 4)
-    assert pixels[16, 16, 3] == 255
+    assert pixels.shape == (61, 80, 4)
+    assert pixels[30, 40, 3] == 255
     assert pixels[0, 0, 3] == 0
-    # Exactly what Blender itself saves, and not decoded by Blender.
-    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
-    bpy.data.images["Render Result"].save_render(str(tmp_path / "saved.png"), scene=scene)
-    saved = bpy.data.images.load(str(tmp_path / "saved.png"))
-    np.testing.assert_array_equal(pixels, pictures.picture_pixels(saved))
+    assert len(np.unique(pixels[..., 0])) > 3, "it is shaded"
+    saved = saved_by_blender(scene, tmp_path / "saved.png")
+    difference = np.abs(pixels.astype(int) - saved)
+    # Blender's noise, where it rounds, is a level at most.
+    assert difference.max() <= (1 if dither else 0)
+    # The worker reads it.
     assert list(all_at_once(pictures.arrays_in_pieces(image, None))) == ["pixels_file"]
+
+
+def test_a_render_of_strips_is_copied(tmp_path: Path) -> None:
+    scene = bpy.context.scene
+    strips = scene.sequence_editor_create()
+    strips = strips.strips if hasattr(strips, "strips") else strips.sequences
+    made = add_picture("strip")
+    made.filepath_raw, made.file_format = str(tmp_path / "strip.png"), "PNG"
+    made.save()
+    strips.new_image("strip", str(tmp_path / "strip.png"), channel=1, frame_start=1)
+    scene.render.resolution_x, scene.render.resolution_y = 64, 48
+    scene.render.dither_intensity = 0
+    bpy.ops.render.render()
+    assert bpy.ops.onet.use_render() == {"FINISHED"}
+    pixels = pictures.picture_pixels(scene.onet.picture)
+    np.testing.assert_array_equal(pixels, saved_by_blender(scene, tmp_path / "saved.png"))
+
+
+def test_without_a_render_there_is_nothing_to_copy() -> None:
+    with pytest.raises(RuntimeError, match="Nothing has been rendered"):
+        bpy.ops.onet.use_render()
+    assert not bpy.data.images
+
+
+def test_a_copy_that_is_cancelled_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render_copy, "PIXELS_OF_A_BAND", 1000)
+    scene = render(80, 61)
+    before = bpy.data.images.keys()
+    for count in range(1, 5):
+        pieces = render_copy.render_in_pieces(scene)
+        for _ in range(count):
+            waited = next(pieces)
+            if waited is not None:
+                waited.exception()  # waits
+        pieces.close()
+        assert bpy.data.images.keys() == before
+
+
+def test_copying_a_large_render_does_not_stall() -> None:
+    scene = render(1920, 1080)
+    assert longest(lambda: render_copy.render_in_pieces(scene)) < SECONDS_OF_STALL
 
 
 def test_the_picture_of_an_empty_is_found() -> None:

@@ -189,6 +189,8 @@ def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
 def test_what_other_programs_give(sitting: Callable[[str], dict[str, Any]]) -> None:
     notes = sitting("other_programs")
 
+    check_stalls(notes)
+    assert notes["render"] == {"size": [1920, 1080], "kind": "IMAGE"}
     assert notes["pasted"] == ["FINISHED"]
     assert notes["window as before"]
     assert notes["copy"]["size"] == [64, 48]

@@ -1,4 +1,4 @@
-"""What comes from elsewhere: a picture that was copied, a file that is dropped, a checkpoint."""
+"""What comes from elsewhere: a render, a copied picture, a dropped file, a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from hands import (
     picture,
     press_button,
     sidebar,
+    stalls,
     use_runtime,
+    watch_everything,
 )
 
 SIZE = (64, 48)
@@ -32,10 +34,39 @@ def scenario() -> Steps:
     for item in list(bpy.data.objects):
         bpy.data.objects.remove(item)
     yield from open_tab()
+    watch_everything()
+    yield from rendered()
     yield from pasted()
     yield from dropped()
     yield from converted()
     notes["worker"] = extension("engine_session").process_id()
+
+
+def rendered() -> Steps:
+    """What Blender has rendered, in the size of a film."""
+    scene = bpy.context.scene
+    window = bpy.context.window_manager.windows[0]
+    area, region = sidebar()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.object.camera_add(location=(0, -5, 0), rotation=(1.57, 0, 0))
+        scene.camera = bpy.context.object
+        scene.render.engine, scene.render.film_transparent = "CYCLES", True
+        scene.cycles.samples, scene.cycles.use_denoising = 1, False
+        scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+        bpy.ops.render.render()
+    for _ in range(2):
+        # The first time in a session Blender reads the view transform, which takes 0.1 s.
+        stalls.longest.clear()
+        scene.onet.picture = None
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            bpy.ops.onet.use_render("INVOKE_DEFAULT")
+        yield lambda: not busy() and scene.onet.picture is not None
+    stalls.note("use the render")
+    kept = scene.onet.picture
+    notes["render"] = {"size": list(kept.size), "kind": scene.onet.input_kind}
+    yield from picture("0-render")
+    scene.onet.picture = None
+    bpy.data.objects.remove(scene.camera)
 
 
 def pasted() -> Steps:
