@@ -64,8 +64,11 @@ def fail(params: Params, arrays: Arrays, report: Report) -> Answer:
     if params["what"] == "recursion":
         return fail(params, arrays, report)
     raise {
-        "surface": NoSurfaceError("No surface."), "value": ValueError("first line.\nsecond"),
-        "memory": MemoryError(), "long": ValueError("x" * 10**7), "interrupt": KeyboardInterrupt(),
+        "surface": NoSurfaceError("No surface."),
+        "value": ValueError("first line.\nsecond"),
+        "memory": MemoryError(),
+        "long": ValueError("x" * 10**7),
+        "interrupt": KeyboardInterrupt(),
         "module": ModuleNotFoundError("No module named 'torch'", name="torch"),
     }[params["what"]]
 

@@ -63,7 +63,9 @@ def exists(process: int | None) -> bool:
 def test_arrays_survive_the_way(client: EngineClient) -> None:
     rng = np.random.default_rng(0)
     arrays = {
-        "large": rng.normal(size=(400_000, 3)), "empty": np.zeros((0, 3)), "flag": np.array(True)
+        "large": rng.normal(size=(400_000, 3)),
+        "empty": np.zeros((0, 3)),
+        "flag": np.array(True),
     }
     answer = client.call("echo", {"text": "ä", "list": [1, 2.5, None]}, arrays)
     assert answer.values["params"] == {"text": "ä", "list": [1, 2.5, None]}

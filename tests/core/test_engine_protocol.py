@@ -56,8 +56,16 @@ def header_line(**entry: object) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"not json\n", b"[]\n", b"{}\n", b"7\n", b"null\n", b"\xff\xfe\n", b"\n",
-        b'{"arrays": []}', b'{"arrays": 3}\n', b'{"arrays": [1]}\n',
+        b"not json\n",
+        b"[]\n",
+        b"{}\n",
+        b"7\n",
+        b"null\n",
+        b"\xff\xfe\n",
+        b"\n",
+        b'{"arrays": []}',
+        b'{"arrays": 3}\n',
+        b'{"arrays": [1]}\n',
         b"[" * 100_000 + b"\n",
         b"x" * (protocol.LONGEST_HEADER + 5),
         header_line(name="a", dtype="|O", shape=[1]),
