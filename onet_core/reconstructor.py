@@ -23,6 +23,7 @@ from .errors import InputError, ModelError, NoSurfaceError
 from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
+from .extraction.parts import count_parts
 from .extraction.refine import refine
 from .extraction.simplify import simplify
 from .extraction.surface import extract, extract_all
@@ -51,6 +52,8 @@ MIRRORED_POINTS = 1_000
 # threshold below which a network is not unsure of an object but sees none.
 PROBED = 25
 LEAST_THRESHOLD = 0.02
+# By how much the threshold is lowered at a time where that may join parts.
+JOINING_STEP = 0.1
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
 _SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 10.0, "normals": 2.0}
@@ -362,6 +365,9 @@ class Reconstructor:
         with run.stage("surface"):
             threshold = run.settings.threshold or self._own_threshold(field)
             update = self._surface(field, threshold, run)
+            is_free = run.settings.threshold is None and not run.is_interactive
+            if is_free and self.description.joined_from:
+                threshold, update = self._joined(field, threshold, update, run)
         extraction = update.extraction
         del run.seconds["surface"]
         run.seconds.update(extraction.seconds)
@@ -397,6 +403,27 @@ class Reconstructor:
         axis = torch.linspace(-half, half, PROBED, device=self.device)
         highest = evaluate(field, torch.cartesian_prod(axis, axis, axis)).max().sigmoid()
         return min(threshold, max(share * float(highest), LEAST_THRESHOLD))
+
+    def _joined(
+        self, field: PreparedField, threshold: float, update: Update, run: _Run
+    ) -> tuple[float, Update]:
+        """The surface at the highest threshold at which it is in the fewest parts, and that.
+
+        update: the surface at the model's threshold.
+        """
+        seconds = dict(update.extraction.seconds)
+        lower, parts = threshold, count_parts(update.extraction.mesh)
+        while parts > 1:
+            lower = round(lower - JOINING_STEP, 6)
+            if lower < self.description.joined_from:
+                break
+            other = self._surface(field, lower, run)
+            for name, passed in other.extraction.seconds.items():
+                seconds[name] += passed
+            found = count_parts(other.extraction.mesh)
+            if found < parts:
+                parts, threshold, update = found, lower, other
+        return threshold, replace(update, extraction=replace(update.extraction, seconds=seconds))
 
     def _surface(self, field: Field, threshold: float, run: _Run) -> Update:
         resolution, padding = run.settings.resolution, self.description.padding
@@ -503,6 +530,7 @@ class _Run:
         self._shares = {name: share / total for name, share in shares.items()}
         self._done = 0.0
         self._current = 0.0
+        self._reached = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -516,8 +544,10 @@ class _Run:
 
     def report(self, name: str, fraction: float) -> None:
         """Passes on that a fraction of the current stage is done."""
+        # A surface may be looked for more than once.
+        self._reached = max(self._reached, min(1.0, self._done + self._current * fraction))
         if self._progress is not None:
-            self._progress(name, min(1.0, self._done + self._current * fraction))
+            self._progress(name, self._reached)
 
     def finish(self) -> None:
         """Reports the end."""

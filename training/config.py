@@ -133,9 +133,9 @@ class TrainingConfig:
 class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
-    threshold: probability from which a point counts as inside; share_of_highest: see
-    `ModelDescription`, for meshes only; points_iou: how many labelled points
-    per shape the validation reads (the file holds 100,000); points_iou_file: from where.
+    threshold: probability from which a point counts as inside; share_of_highest,
+    joined_from: see `ModelDescription`, for meshes only; points_iou: how many labelled points per
+    shape the validation reads (the file holds 100,000); points_iou_file: from where.
     batch_size: shapes per validation batch.
     """
 
@@ -143,6 +143,7 @@ class TestConfig:
 
     threshold: float = 0.2
     share_of_highest: float = 0.0
+    joined_from: float = 0.0
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
@@ -186,6 +187,7 @@ class Config:
             network=dict(self.model.network),
             threshold=self.test.threshold,
             share_of_highest=self.test.share_of_highest,
+            joined_from=self.test.joined_from,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
             inputs=inputs,
@@ -369,6 +371,8 @@ def _check(config: Config, where: str) -> None:
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
     share = test.share_of_highest
     require(0 <= share < 1, "test.share_of_highest", share, "from 0 to below 1")
+    joined = test.joined_from
+    require(0 <= joined <= test.threshold, "test.joined_from", joined, "from 0 to the threshold")
     require(0 <= training.ema < 1, "training.ema", training.ema, "at least 0 and below 1")
     one_of("data.sampling", data.sampling, tuple(SAMPLINGS))
     require(

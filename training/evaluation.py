@@ -62,6 +62,9 @@ class Evaluation:
         share = self.description.share_of_highest
         if share and self.protocol.threshold is None:
             return f"{self.threshold:g}, or at {share:g} of the highest value where that is less"
+        joined = self.description.joined_from
+        if joined and self.protocol.threshold is None:
+            return f"{self.threshold:g}, or lower, from {joined:g} on, where that joins parts"
         return f"{self.threshold:g}"
 
     def metrics(self) -> dict[str, object]:

@@ -25,8 +25,9 @@ class ModelDescription:
     that were mirrored in training together with their shapes.
     threshold: probability at the surface; share_of_highest: the surface lies at no more than this
     share of the highest probability that the network gives anywhere, so that an object that it is
-    unsure of is drawn all the same, 0: it may lie higher; padding: the box of queries has edge
-    1 + padding.
+    unsure of is drawn all the same, 0: it may lie higher; joined_from: the least probability at
+    the surface to which it may be lowered where that joins the mesh's parts, as thin ones tear
+    first, 0: it is not lowered; padding: the box of queries has edge 1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """
@@ -38,6 +39,7 @@ class ModelDescription:
     network: dict[str, Any] = field(default_factory=dict)
     threshold: float = 0.2
     share_of_highest: float = 0.0
+    joined_from: float = 0.0
     padding: float = 0.1
     categories: list[str] = field(default_factory=list)
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -61,6 +63,10 @@ class ModelDescription:
             )
         if self.share_of_highest and self.input_kind == "none":
             raise ModelError("The model's share_of_highest is for networks that read something.")
+        if not 0 <= self.joined_from <= self.threshold:
+            raise ModelError(
+                f"The model's joined_from is {self.joined_from}, not from 0 to its threshold."
+            )
         if not 0 <= self.padding <= 1:
             raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
         if not all(isinstance(category, str) for category in self.categories):

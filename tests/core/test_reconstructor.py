@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,11 +23,13 @@ from onet_core.errors import (
     ModelError,
     NoSurfaceError,
 )
+from onet_core.extraction.parts import count_parts
 from onet_core.inputs.frame import UP_AXES, Frame
 from onet_core.inputs.observation import Observation
 from onet_core.inputs.pictures import prepare_picture
 from onet_core.inputs.point_clouds import prepare_points
 from onet_core.inputs.voxels import VoxelGrid, prepare_voxels
+from onet_core.mesh import Mesh
 from onet_core.metrics import sample_surface
 from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
@@ -80,8 +83,8 @@ class Ball(nn.Module):
         return self.scale * 20 * (0.4 - (points - centre).norm(dim=-1))
 
 
-def described(kind, **more) -> ModelDescription:
-    return ModelDescription("test", "Test", "convolutional", kind, threshold=0.5, **more)
+def described(kind, threshold=0.5, **more) -> ModelDescription:
+    return ModelDescription("test", "Test", "convolutional", kind, threshold=threshold, **more)
 
 
 def with_network(network, kind, **more) -> Reconstructor:
@@ -410,6 +413,61 @@ def test_what_a_network_is_unsure_of_is_drawn_where_it_is_least_unsure():
         for share in (0.0, 0.6)
     )
     np.testing.assert_array_equal(plain.mesh.vertices, shared.mesh.vertices)
+
+
+class Torn(Ball):
+    """Two balls, and between them a bar whose probability is 0.15; elsewhere it is nearly 0."""
+
+    bar = 0.15
+
+    def decode(self, points, z, code):
+        x, y, _ = points.unbind(-1)
+        ends = points.new_tensor([0.25, 0.0, 0.0])
+        ball = torch.minimum((points - ends).norm(dim=-1), (points + ends).norm(dim=-1))
+        bar = (x.abs() < 0.2) & (torch.hypot(y, points[..., 2]) < 0.06)
+        sharp = torch.sigmoid(80 * (0.2 - ball)).clamp(1e-4, 1 - 1e-4)
+        return torch.logit(torch.where(bar, sharp.clamp_min(self.bar), sharp)) * self.scale
+
+
+def test_a_surface_is_lowered_where_that_joins_its_parts():
+    settings = Settings(resolution=64, normals=False)
+    reports: list[float] = []
+    torn, joined, too_high = (
+        with_network(Torn(), "points", threshold=0.4, joined_from=least).reconstruct(
+            ball_observation(), settings, lambda stage, fraction: reports.append(fraction)
+        )
+        for least in (0.0, 0.1, 0.2)
+    )
+    assert count_parts(torn.mesh) == count_parts(too_high.mesh) == 2
+    assert count_parts(joined.mesh) == 1
+    assert joined.evaluations > 2 * torn.evaluations
+    for one in (torn, joined, too_high):
+        assert sum(one.seconds.values()) > 0
+    # Three runs, each of which only goes forward.
+    assert sum(after < before for before, after in pairwise(reports)) == 2
+    # Who names a threshold gets that one, and what is whole stays as it is.
+    network = with_network(Torn(), "points", threshold=0.4, joined_from=0.1)
+    named = network.reconstruct(ball_observation(), replace(settings, threshold=0.4))
+    np.testing.assert_array_equal(named.mesh.vertices, torn.mesh.vertices)
+    plain, free = (
+        with_network(Ball(), "points", threshold=0.4, joined_from=least).reconstruct(
+            ball_observation(), settings
+        )
+        for least in (0.0, 0.1)
+    )
+    np.testing.assert_array_equal(plain.mesh.vertices, free.mesh.vertices)
+    assert free.evaluations == plain.evaluations
+
+
+def test_parts_are_counted_without_crumbs():
+    balls = [
+        trimesh.creation.icosphere(radius=radius).apply_translation((place, 0, 0))
+        for radius, place in ((0.3, 0.0), (0.2, 1.0), (0.01, 2.0))
+    ]
+    together = trimesh.util.concatenate(balls)
+    assert count_parts(Mesh(together.vertices, together.faces.astype(np.int32))) == 2
+    assert count_parts(Mesh(balls[0].vertices, balls[0].faces.astype(np.int32))) == 1
+    assert count_parts(Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32))) == 0
 
 
 @pytest.mark.parametrize("interactive", [False, True])
