@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import click
 
 from . import __version__
 from .errors import InputError, NoSurfaceError, OnetError
+from .threads import spin_little
 
 if TYPE_CHECKING:
     from .reconstructor import Reconstruction, Reconstructor, Settings
@@ -34,6 +36,7 @@ _TOGETHER = 8
 @click.version_option(__version__, prog_name="onet")
 def main() -> None:
     """Turns pictures, point clouds and coarse voxels into clean meshes (Occupancy Networks)."""
+    spin_little(os.environ)
 
 
 def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:

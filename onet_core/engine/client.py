@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Protocol
 
 from .. import errors
 from ..errors import Cancelled, EngineError, OnetError
+from ..threads import spin_little
 from .protocol import Arrays, Header, ProtocolError, encode_message, read_message
 
 Progress = Callable[[str, float], None]
@@ -32,10 +33,6 @@ MAIN = Path(__file__).resolve().with_name("__main__.py")
 SECONDS_TO_START = 60.0
 SECONDS_TO_CANCEL = 10.0
 SECONDS_TO_END = 2.0
-# How often a thread of torch looks for the others before it sleeps. With the default a machine that
-# is busy otherwise, for instance rendering, took over 5 s for a coarse shape, with this 0.65 s; an
-# idle one 0.072 s, with this 0.077.
-SPINS = 1000
 UNSUITABLE = 78  # __main__.py's status for an interpreter that can't be used
 LOG_TAIL_LINES = 6
 LOG_TAIL_BYTES = 16_384
@@ -309,7 +306,7 @@ class _Process:
             for key, value in os.environ.items()
             if not key.upper().startswith(("PYTHON", "__PYVENV"))
         }
-        environment.setdefault("GOMP_SPINCOUNT", str(SPINS))
+        spin_little(environment)
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows has it, and needs it
         try:
             with log.open("ab") as log_file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -308,3 +309,15 @@ def test_refinement_follows_simplification(folder, monkeypatch, arguments, steps
     )
     run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, *arguments)
     assert taken == ([steps] if steps else [])
+
+
+def test_threads_spin_little_so_that_a_busy_machine_does_not_stall_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for given, expected in ((None, "1000"), ("7", "7")):
+        monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+        if given is not None:
+            monkeypatch.setenv("GOMP_SPINCOUNT", given)
+        assert CliRunner().invoke(main, ["models"]).exit_code == 0
+        assert os.environ["GOMP_SPINCOUNT"] == expected
+    monkeypatch.delenv("GOMP_SPINCOUNT")
