@@ -1,10 +1,10 @@
 """The coarse grid's values, of which those are skipped that plainly lie far from the surface.
 
 Every second point along each axis and the middles of the cubes between them are evaluated: a
-quarter of the points, but so spread that none of the others is further than a cell's diagonal from
-six of them. Where these six are on one side, and further from the level than half of what they
-differ by, the point between them is taken to be on that side too. Then the points of all cells
-that the surface crosses are evaluated, and those of the cells that it turns out to cross.
+quarter of the points, but so spread that each of the others has six of them no further away than
+the diagonal of a cell's face. Where these six are on one side, and further from the level than half
+of what they differ by, the point between them is taken to be on that side too. Then the points of
+all cells that the surface crosses are evaluated, and those of the cells that it turns out to cross.
 
 A network's logit falls on for many cells around a shape, so this tells where the surface can't be.
 Fields in general do nothing of the kind: theirs are evaluated at every point.

@@ -32,7 +32,7 @@ LARGEST_RESOLUTION = 4096
 
 FOLLOWED_FROM = 64
 """Cells per axis, at least, of the grid that MISE searches. On finer ones it is followed. Networks
-are followed from `RESOLUTION_0` on: theirs on 32 test shapes are the same surfaces."""
+are followed from `RESOLUTION_0` on: on 28 test shapes IoU and Chamfer distance are the same."""
 
 
 @dataclass(frozen=True)
