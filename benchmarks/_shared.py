@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onet_core.models.occupancy_network import OccupancyNetwork
+from onet_core.models.prepared.products import Layer
 from onet_core.models.weights import load_weights
 
 Action = Callable[[], object]
@@ -91,8 +92,9 @@ def in_turn(repeat: int, actions: Sequence[Action], clock: str = "wall") -> list
 def matrix_products(dtype: torch.dtype) -> list[Action]:
     """Ways to multiply (4096, 256) by (256, 256), a decoder's layer: `PRODUCT_GFLOP` each.
 
-    As a linear layer (in float32 on x86 that is MKL) and as oneDNN's 1x1 convolution of a
-    channels-last image. What the faster of them reaches is the machine's own rate.
+    As a linear layer (in float32 on x86 that is MKL), and where torch has oneDNN also as its 1x1
+    convolution of a channels-last image and as the prepared decoders do. What the fastest of them
+    reaches is the machine's own rate.
     """
     rows, size_in, size_out = PRODUCT_SHAPE
     generator = torch.Generator().manual_seed(0)
@@ -101,18 +103,23 @@ def matrix_products(dtype: torch.dtype) -> list[Action]:
     bias = torch.zeros(size_out, dtype=dtype)
     image = points.view(1, 1, rows, size_in).permute(0, 3, 1, 2)
     kernel = weight[:, :, None, None].to(memory_format=torch.channels_last)
+    layer = Layer(weight, bias)
 
-    def linear() -> None:
-        with torch.no_grad():
-            for _ in range(_PRODUCTS):
-                functional.linear(points, weight, bias)
+    def repeated(product: Callable[[], object]) -> Action:
+        def action() -> None:
+            with torch.no_grad():
+                for _ in range(_PRODUCTS):
+                    product()
 
-    def convolution() -> None:
-        with torch.no_grad():
-            for _ in range(_PRODUCTS):
-                torch.mkldnn_convolution(image, kernel, bias, (0, 0), (1, 1), (1, 1), 1)
+        return action
 
-    return [linear, convolution] if torch.backends.mkldnn.is_available() else [linear, linear]
+    products: list[Callable[[], object]] = [lambda: functional.linear(points, weight, bias)]
+    if torch.backends.mkldnn.is_available():
+        products += [
+            lambda: torch.mkldnn_convolution(image, kernel, bias, (0, 0), (1, 1), (1, 1), 1),
+            lambda: layer(points),
+        ]
+    return [repeated(product) for product in products]
 
 
 def best_of(times: Sequence[Sequence[float]]) -> list[float]:

@@ -111,10 +111,14 @@ def rate_table(one: tuple[nn.Module, Tensor, Tensor], chosen: argparse.Namespace
                 torch.bfloat16,
             ),
         ]
-    products = [*matrix_products(torch.float32), *matrix_products(torch.bfloat16)]
-    times = in_turn(repetitions(chosen), [*(way.action for way in ways), *products], chosen.clock)
+    exact, half = matrix_products(torch.float32), matrix_products(torch.bfloat16)
+    actions = [*(way.action for way in ways), *exact, *half]
+    times = in_turn(repetitions(chosen), actions, chosen.clock)
     times, of_products = times[: len(ways)], times[len(ways) :]
-    machine = {torch.float32: best_of(of_products[:2]), torch.bfloat16: best_of(of_products[2:])}
+    machine = {
+        torch.float32: best_of(of_products[: len(exact)]),
+        torch.bfloat16: best_of(of_products[len(exact) :]),
+    }
     rows: list[list[object]] = []
     for dtype, taken in machine.items():
         name = f"the machine's matrix rate, {str(dtype).removeprefix('torch.')}"

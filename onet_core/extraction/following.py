@@ -14,7 +14,7 @@ doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -67,7 +67,7 @@ def follow(
         if unsearched is None:
             crossed = [grid.crossings(axis) for axis in range(3)]
         else:
-            crossed = _crossed_beside(grid, torch.cat([unsearched, turned]))
+            crossed = crossed_beside(grid, torch.cat([unsearched, turned]))
         keys, sides = _missing_points(grid, estimate, turned, crossed)
         if not len(keys):
             return grid
@@ -109,20 +109,19 @@ def _unknown_beside(grid: SparseGrid, places: Tensor) -> Tensor:
     of points whose values are known."""
     places = places[grid.values[places] != OUTSIDE]
     found = []
-    for table in (*grid.following, *grid.preceding):
-        beside = table[places]
+    for beside in _neighbours(grid, places):
         is_there = beside != MISSING
         found.append(beside[is_there & (grid.is_inside_at(places) != grid.is_inside_at(beside))])
     ends = torch.cat(found).unique()
     return ends[~grid.is_known[ends] & (grid.values[ends] != OUTSIDE)]
 
 
-def _crossed_beside(grid: SparseGrid, places: Tensor) -> list[Tensor]:
+def crossed_beside(grid: SparseGrid, places: Tensor) -> list[Tensor]:
     """Of each axis, the points (m,) whose edge to the next one is crossed, and ends at a place."""
     crossed = []
-    for following, preceding in zip(grid.following, grid.preceding, strict=True):
-        start = torch.cat([places, preceding[places]]).unique()
-        stop = following[start]
+    for axis in range(3):
+        start = torch.cat([places, grid.before(axis, places)]).unique()
+        stop = grid.following[axis][start]
         is_edge = (start != MISSING) & (stop != MISSING)
         start, stop = start[is_edge], stop[is_edge]
         crossed.append(start[grid.is_inside_at(start) != grid.is_inside_at(stop)])
@@ -185,15 +184,23 @@ def _at_rim(grid: SparseGrid, places: Tensor) -> Tensor:
     """Those of the places (m,) in the box that lack a neighbour."""
     places = places[grid.values[places] != OUTSIDE]
     lacks = torch.zeros_like(places, dtype=torch.bool)
-    for table in (*grid.following, *grid.preceding):
-        lacks |= table[places] == MISSING
+    for beside in _neighbours(grid, places):
+        lacks |= beside == MISSING
     return places[lacks]
+
+
+def _neighbours(grid: SparseGrid, places: Tensor) -> Iterator[Tensor]:
+    """Of each of the six directions, the places (m,) of the points beside those places."""
+    for axis in range(3):
+        yield grid.following[axis][places]
+        yield grid.before(axis, places)
 
 
 def _with_missing_cells(grid: SparseGrid, axis: int, start: Tensor) -> Tensor:
     """Those points (m,) whose edge along the axis lacks one of the four cells around it."""
-    one, other = (grid.preceding[a] for a in range(3) if a != axis)
-    around = (start, one[start], other[start], one[other[start]])
+    one, other = (a for a in range(3) if a != axis)
+    beside = grid.before(other, start)
+    around = (start, grid.before(one, start), beside, grid.before(one, beside))
     complete = torch.ones_like(start, dtype=torch.bool)
     for cells in around:
         complete &= grid.is_cell[cells]

@@ -108,7 +108,7 @@ class InteractiveSurface:
         is_rough = rounds.tolerance > 0
         grid = follow(grid, rounds.on(grid.resolution, [is_rough]), grid.place(keys))
         if is_rough:
-            grid = sharpened(grid, rounds, rough_errors(grid, rounds), root_steps=0)
+            grid = sharpened(grid, rounds, rough_errors(grid, rounds))
         self._drop_unseen(grid, coarse)
         return grid
 

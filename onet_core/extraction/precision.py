@@ -2,9 +2,8 @@
 
 A rough logit that is off by e moves the surface by e divided by the logit's slope. With the root
 mean square of e, taken from a sample of points at the surface, and the slope between neighbours in
-the grid, that is a length in cells. Where it is longer than the tolerance, or where a root step
-needs to know a point's side for certain, float32 takes over. All faces come from one set of values,
-whatever their precision, so the mesh is closed all the same.
+the grid, that is a length in cells. Where it is longer than the tolerance, float32 takes over. All
+faces come from one set of values, whatever their precision, so the mesh is closed all the same.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .following import follow
+from .following import crossed_beside, follow
 from .mise import OUTSIDE
 from .rounds import Rounds
 from .sparse_grid import MISSING, SparseGrid
@@ -24,8 +23,6 @@ TOLERANCE = 0.1
 
 # A root mean square of 200 values is within a tenth of that of all.
 _SAMPLE = 256
-# Errors are spread like a bell: one in 16,000 is beyond four times their root mean square.
-_CERTAIN = 4.0
 # Where more of the points than this would be evaluated again, all of them are at once.
 _MOST_AGAIN = 0.4
 
@@ -48,13 +45,13 @@ def rough_errors(grid: SparseGrid, rounds: Rounds) -> Tensor:
     return torch.stack([part.sum() / max(1, len(part)) for part in squares]).sqrt()
 
 
-def stays_rough(grid: SparseGrid, rounds: Rounds, errors: Tensor, root_steps: int) -> list[bool]:
+def stays_rough(grid: SparseGrid, rounds: Rounds, errors: Tensor) -> list[bool]:
     """Which objects' values on the grid of half the cells' size may be rough at first.
 
     There the logits of neighbours differ by half as much. Where most values would have to be
     evaluated again, all are better exact from the start.
     """
-    doubted = _doubted(grid, 2 * errors, rounds.tolerance, root_steps)
+    doubted = _doubted(grid, 2 * errors, rounds.tolerance)
     again, ends = (
         torch.bincount(grid.objects(places), minlength=rounds.objects)
         for places in (doubted, _ends(grid, *_edges(grid)))
@@ -66,7 +63,6 @@ def sharpened(
     grid: SparseGrid,
     rounds: Rounds,
     errors: Tensor,
-    root_steps: int,
     is_rough: Sequence[bool] | None = None,
 ) -> SparseGrid:
     """The grid with float32's values wherever rough ones are not good enough; it is used up.
@@ -76,38 +72,46 @@ def sharpened(
     if is_rough is None:
         is_rough = [True] * rounds.objects
     errors = errors * torch.tensor(is_rough, device=errors.device)
+    exact, rough = (rounds.on(grid.resolution, halves) for halves in (None, is_rough))
     exact_keys = grid.keys[:0]
-    while True:
-        wanted = _doubted(grid, errors, rounds.tolerance, root_steps)
+    wanted = _doubted(grid, errors, rounds.tolerance)
+    while len(wanted):
+        keys, was_inside = grid.keys[wanted], grid.is_inside_at(wanted)
+        exact_keys = torch.cat([exact_keys, keys])
+        grid.set_values(wanted, exact(keys))
+        has_turned = grid.is_inside_at(wanted) != was_inside
+        new = [keys[has_turned]]
+
+        def evaluate(keys: Tensor, new: list[Tensor] = new) -> Tensor:
+            new.append(keys)
+            return rough(keys)
+
+        grid = follow(grid, evaluate, changed=wanted[has_turned])
+        # Elsewhere slopes have changed by less than the tolerance's part of them.
+        places = grid.place(torch.cat(new))
+        beside = torch.cat([places, *(grid.before(axis, places) for axis in range(3))])
+        wanted = _doubted(grid, errors, rounds.tolerance, crossed_beside(grid, beside))
         wanted = wanted[~torch.isin(grid.keys[wanted], exact_keys)]
-        if not len(wanted):
-            return grid
-        was_inside = grid.is_inside_at(wanted)
-        grid.set_values(wanted, rounds.on(grid.resolution)(grid.keys[wanted]))
-        exact_keys = torch.cat([exact_keys, grid.keys[wanted]])
-        changed = wanted[grid.is_inside_at(wanted) != was_inside]
-        grid = follow(grid, rounds.on(grid.resolution, is_rough), changed=changed)
+    return grid
 
 
-def _doubted(grid: SparseGrid, errors: Tensor, tolerance: float, root_steps: int) -> Tensor:
+def _doubted(
+    grid: SparseGrid, errors: Tensor, tolerance: float, starts: list[Tensor] | None = None
+) -> Tensor:
     """The places (m,) of crossed edges' ends whose values have to be float32's.
 
-    errors: of each object, 0 where nothing is rough.
+    errors: of each object, 0 where nothing is rough; starts: of each axis, the points (m,) where
+    the edges begin that are asked about, by default all.
     """
-    start, stop = _edges(grid)
-    if root_steps:
-        # Each vertex is evaluated itself: of the ends, only the sides have to be right.
-        ends = _ends(grid, start, stop)
-        error = errors[grid.objects(ends)]
-        is_near = (grid.values[ends] - grid.level).abs() <= _CERTAIN * error
-        return ends[is_near & (error > 0)]
+    start, stop = _edges(grid, starts)
     moved = errors[grid.objects(start)] > tolerance * _slopes(grid, start)
     return _ends(grid, start[moved], stop[moved])
 
 
-def _edges(grid: SparseGrid) -> tuple[Tensor, Tensor]:
-    """The places (m,) of all crossed edges' ends."""
-    starts = [grid.crossings(axis) for axis in range(3)]
+def _edges(grid: SparseGrid, starts: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """The places (m,) of the ends of all crossed edges, or of those that start there."""
+    if starts is None:
+        starts = [grid.crossings(axis) for axis in range(3)]
     stops = [grid.following[axis][start] for axis, start in enumerate(starts)]
     return torch.cat(starts), torch.cat(stops)
 

@@ -25,6 +25,9 @@ from .mise import OUTSIDE
 MISSING = -1
 """In a table of neighbours: there is none."""
 
+# Of all points; for so many it takes less to look for their neighbours than to make a table.
+_FEW = 0.05
+
 
 @dataclass(eq=False)
 class SparseGrid:
@@ -126,8 +129,15 @@ class SparseGrid:
         tables.append(torch.where(has_next, here, MISSING))
         return [torch.cat([table, missing]) for table in tables]
 
+    def before(self, axis: int, places: Tensor) -> Tensor:
+        """Where the neighbours before the points at these places (m,) are, along an axis, (m,)."""
+        if "_preceding" in vars(self) or len(places) > _FEW * len(self):
+            return self._preceding[axis][places]
+        found = self.place(self.keys[places] - self.strides[axis])
+        return torch.where(places == MISSING, MISSING, found)
+
     @cached_property
-    def preceding(self) -> list[Tensor]:
+    def _preceding(self) -> list[Tensor]:
         """As `following`, for the neighbours before."""
         tables = []
         for following in self.following:

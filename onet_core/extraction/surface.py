@@ -255,8 +255,13 @@ def _searched_steps(resolution_0: int, depth: int, followed_from: int) -> int:
 
 
 def _refined(grid: SparseGrid, rounds: Rounds, halvings: int, root_steps: int) -> SparseGrid:
-    """The surface followed from the searched grid to the one that is halved as often as that."""
-    is_rough = [rounds.tolerance > 0] * rounds.objects
+    """The surface followed from the searched grid to the one that is halved as often as that.
+
+    A root step leaves little of its edge's own error, but most of what half precision adds to it:
+    where there are root steps the last grid is float32's.
+    """
+    last = [rounds.tolerance > 0 and not root_steps] * rounds.objects
+    is_rough = [rounds.tolerance > 0] * rounds.objects if halvings else last
     grid = follow(grid, rounds.on(grid.resolution, is_rough))
     if not rounds.tolerance:
         for _ in range(halvings):
@@ -266,12 +271,12 @@ def _refined(grid: SparseGrid, rounds: Rounds, halvings: int, root_steps: int) -
     errors = rough_errors(grid, rounds)
     for left in range(halvings, 0, -1):
         if left == 1:
-            is_rough = stays_rough(grid, rounds, errors, root_steps)
+            is_rough = last if root_steps else stays_rough(grid, rounds, errors)
         grid = grid.halved()
         if not all(is_rough):
             grid.forget_values(torch.tensor(is_rough, device=rounds.device))
         grid = follow(grid, rounds.on(grid.resolution, is_rough))
-    return sharpened(grid, rounds, errors, root_steps, is_rough)
+    return sharpened(grid, rounds, errors, is_rough)
 
 
 def meshed(

@@ -119,7 +119,7 @@ class ResidualField(PreparedField):
         active = torch.empty_like(x)
         for block, (fc_0, fc_1) in zip(self._blocks, self._layers, strict=True):
             torch.addcmul(block.shift, x, block.scale, out=active).relu_()
-            x += fc_1(fc_0(active).relu_())
+            x += fc_1(fc_0.rectified(active))
         return self._last(self._end_activation(x))
 
     @torch.no_grad()
@@ -137,9 +137,9 @@ class ResidualField(PreparedField):
         for block, (fc_0, fc_1) in zip(self._blocks, self._rough_layers, strict=True):
             torch.addcmul(block.shift, x, block.scale, out=active).relu_()
             if fc_0 is self._layers[0][0]:
-                x += fc_1(half.copy_(fc_0(active)).relu_())
+                x += fc_1(half.copy_(fc_0.rectified(active)))
             else:
-                x += fc_1(fc_0(half.copy_(active)).relu_())
+                x += fc_1(fc_0.rectified(half.copy_(active)))
         return self._last(self._end_activation(x))
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ class ResidualField(PreparedField):
         passed = []
         for block, (fc_0, fc_1) in zip(self._blocks, self._layers, strict=True):
             before = torch.addcmul(block.shift, x, block.scale).relu_()
-            between = fc_0(before).relu_()
+            between = fc_0.rectified(before)
             x += fc_1(between)
             passed.append((before.sign_(), between.sign_()))
         top = self._end_activation(x)
@@ -197,7 +197,7 @@ class ResidualField(PreparedField):
         means = []
         for block, (fc_0, fc_1) in zip(self._blocks, self._layers, strict=True):
             before = torch.addcmul(block.shift, x, block.scale).relu_()
-            between = fc_0(before).relu_()
+            between = fc_0.rectified(before)
             x += fc_1(between)
             means.append((before.mean(dim=0), between.mean(dim=0)))
         return means
