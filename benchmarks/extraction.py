@@ -226,7 +226,7 @@ def _peak_mib() -> float:
     """The most memory that this process has had at once."""
     status = Path("/proc/self/status")
     if status.exists():
-        # What the process' user is told below begins with its parent's peak on Linux.
+        # On Linux `ru_maxrss` begins with the parent's peak.
         (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
