@@ -6,6 +6,7 @@ Everything that makes meshes calls this: command line, worker, tests, benchmarks
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,11 @@ PROBED = 25
 LEAST_THRESHOLD = 0.02
 # By how much the threshold is lowered at a time where that may join parts.
 JOINING_STEP = 0.1
+
+# Cells per axis of the grid on which a new shape's parts are counted, and the share of its area
+# from which a part counts: even loose crumbs are a reason to draw again.
+JUDGED_CELLS = 64
+LEAST_PART = 0.001
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
 _SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 10.0, "normals": 2.0}
@@ -306,11 +312,37 @@ class Reconstructor:
         return values
 
     def latent(self, seed: int) -> NDArray[np.float32]:
-        """A sample (z_dim,) of the prior; the same for a seed on every machine and device."""
+        """A sample (z_dim,) of the prior; the same for a seed on every machine and device.
+
+        Models may ask for several draws (`ModelDescription.draws`): then it is the first one of the
+        seed whose shape is in one part, or else that in the fewest.
+        """
         self._assert_generative()
         if seed < 0:
             raise InputError(f"A seed can't be negative; {seed} is.")
-        return np.random.default_rng(seed).standard_normal(self.z_dim).astype(np.float32)
+        rng = np.random.default_rng(seed)
+        drawn = [
+            rng.standard_normal(self.z_dim).astype(np.float32)
+            for _ in range(self.description.draws)
+        ]
+        if len(drawn) == 1:
+            return drawn[0]
+        fewest, best = math.inf, drawn[0]
+        for latent in drawn:
+            parts = self._parts(latent)
+            if parts < fewest:
+                fewest, best = parts, latent
+            if parts == 1:
+                break
+        return best
+
+    def _parts(self, latent: NDArray[np.float32]) -> float:
+        """In how many parts the shape of a latent is; infinitely many where it has no surface."""
+        try:
+            made = self.decode(latent, Settings(resolution=JUDGED_CELLS, normals=False))
+        except NoSurfaceError:
+            return math.inf
+        return count_parts(made.mesh, LEAST_PART)
 
     def assert_has_code(self) -> None:
         """Raises ModelError where no vector describes a shape as a whole."""

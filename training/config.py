@@ -134,8 +134,8 @@ class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
     threshold: probability from which a point counts as inside; share_of_highest,
-    joined_from: see `ModelDescription`, for meshes only; points_iou: how many labelled points per
-    shape the validation reads (the file holds 100,000); points_iou_file: from where.
+    joined_from, draws: see `ModelDescription`, for meshes only; points_iou: how many labelled
+    points per shape the validation reads (the file holds 100,000); points_iou_file: from where.
     batch_size: shapes per validation batch.
     """
 
@@ -144,6 +144,7 @@ class TestConfig:
     threshold: float = 0.2
     share_of_highest: float = 0.0
     joined_from: float = 0.0
+    draws: int = 1
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
@@ -188,6 +189,7 @@ class Config:
             threshold=self.test.threshold,
             share_of_highest=self.test.share_of_highest,
             joined_from=self.test.joined_from,
+            draws=self.test.draws,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
             inputs=inputs,
@@ -356,6 +358,7 @@ def _check(config: Config, where: str) -> None:
         "training.nodes": training.nodes,
         "test.points_iou": test.points_iou,
         "test.batch_size": test.batch_size,
+        "test.draws": test.draws,
     }
     for key, number in positive.items():
         require(number > 0, key, number, "above 0")

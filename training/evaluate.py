@@ -20,6 +20,7 @@ from torch import nn
 from tqdm import tqdm
 
 from onet_core.errors import InputError, NoSurfaceError, OnetError
+from onet_core.extraction.parts import count_parts
 from onet_core.inputs.observation import Observation
 from onet_core.metrics import SURFACE_SAMPLES
 from onet_core.models.catalogue import find_model
@@ -36,6 +37,7 @@ from .generation import (
     compare_sets,
     in_network_frame,
     infer_latent,
+    mean_of_sets,
     mesh_cloud,
     nearest_clouds,
     sample_meshes,
@@ -51,6 +53,8 @@ from .sheet import SheetRow, draw_mesh, draw_points, voxel_surface
 
 SHEET_ROWS = 26
 SHEET_SAMPLES = 24
+# Sets of samples, and of real shapes beside them.
+SETS = 10
 
 
 def evaluate(
@@ -218,22 +222,33 @@ def _measure_samples(
     shapes: Sequence[tuple[str, str]],
     clouds: Sequence[NDArray[np.floating]],
 ) -> None:
-    """As many samples as test shapes against these, beside as many real training shapes.
+    """Sets of as many samples as test shapes against these, beside sets of real training shapes.
 
     A second sheet shows some samples and the training shape nearest to each, among all of the
     categories: what was learned by heart would look the same.
     """
     protocol = evaluation.protocol
-    samples, empty = sample_meshes(reconstructor, len(clouds), settings, protocol.seed)
+    count = len(clouds)
+    sampled = sample_meshes(reconstructor, SETS * count, settings, protocol.seed)
+    samples = [mesh for mesh in sampled if mesh is not None]
     made = [mesh_cloud(mesh, protocol.seed) for mesh in samples]
+    rest = iter(made)
+    sets = []
+    for first in range(0, len(sampled), count):
+        found = [next(rest) for mesh in sampled[first : first + count] if mesh is not None]
+        sets.append(compare_sets(found, clouds, empty=count - len(found)))
     categories = list(dict.fromkeys(category for category, _ in shapes))
     training = list_shapes(root, protocol.train_split, categories)
     known = [surface_cloud(read_shape(root, *entry), protocol.seed) for entry in training]
-    some = [known[index] for index in spread(len(known), len(clouds))]
+    rng = np.random.default_rng(protocol.seed)
+    chosen = [rng.permutation(len(known))[:count] for _ in range(SETS)]
     evaluation.sets = {
-        "samples": compare_sets(made, clouds, empty),
-        "training shapes": compare_sets(some, clouds),
+        "samples": mean_of_sets(sets),
+        "training shapes": mean_of_sets(
+            [compare_sets([known[index] for index in some], clouds) for some in chosen]
+        ),
     }
+    evaluation.torn = sum(count_parts(mesh) > 1 for mesh in samples) / max(1, len(samples))
     drawn = samples[:SHEET_SAMPLES]
     for number, (mesh, (nearest, distance)) in enumerate(
         zip(drawn, nearest_clouds(made[: len(drawn)], known), strict=True)

@@ -30,9 +30,10 @@ class Evaluation:
     """All that was measured.
 
     rows, headings: of the sheet of test shapes; sample_rows: of that of samples beside the nearest
-    training shapes. provenance: title -> value of the report's first lines (command, commit, data);
-    notes: further sentences about the methods; skipped: one sentence for each shape that could not
-    be read.
+    training shapes. sets, torn: the samples and training shapes as sets, and the share of samples
+    that are in several parts. provenance: title -> value of the report's first lines (command,
+    commit, data); notes: further sentences about the methods; skipped: one sentence for each shape
+    that could not be read.
     """
 
     description: ModelDescription
@@ -43,6 +44,7 @@ class Evaluation:
     headings: list[str] = field(default_factory=list)
     sample_rows: list[SheetRow] = field(default_factory=list)
     sets: dict[str, SampleSet] = field(default_factory=dict)
+    torn: float = 0.0
     provenance: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -66,6 +68,10 @@ class Evaluation:
         if joined and self.protocol.threshold is None:
             return f"{self.threshold:g}, or lower, from {joined:g} on, where that joins parts"
         return f"{self.threshold:g}"
+
+    def _drawn_text(self) -> str:
+        draws = self.description.draws
+        return f", each the best of up to {draws} draws" if draws > 1 else ""
 
     def metrics(self) -> dict[str, object]:
         """What the weights' description records: JSON values, no places on this machine."""
@@ -92,6 +98,7 @@ class Evaluation:
                 name: {"coverage": _rounded(found.coverage), "mmd": _rounded(found.mmd)}
                 for name, found in self.sets.items()
             }
+            values["torn"] = _rounded(self.torn)
         return values
 
     def _means(self, method: str, category: str | None = None) -> dict[str, float]:
@@ -135,6 +142,8 @@ class Evaluation:
         text += times_table(self.results)
         if self.sets:
             text += _sets_table(self.sets)
+            share = f"{100 * self.torn:.0f} %"
+            text += f"\nOf the samples, {share} are in several parts{self._drawn_text()}.\n"
         return text
 
     def _input_text(self) -> str:
@@ -175,14 +184,16 @@ def _sets_table(sets: Mapping[str, SampleSet]) -> str:
         "## Generation",
         "",
         "Coverage: share of the test shapes that are nearest to some shape of the set (higher is "
-        "better). MMD: mean Chamfer-L1 from a test shape to the set's nearest (lower is better). "
-        "As many real training shapes show what is reachable.",
+        "better), with its deviation between sets. MMD: mean Chamfer-L1 from a test shape to the "
+        "set's nearest (lower is better). Means of sets as large as the test set; those of real "
+        "training shapes, chosen at random, show what is reachable.",
         "",
-        "| set | shapes | without surface | coverage | MMD |",
-        "|---|---|---|---|---|",
+        "| set of | sets | shapes | without surface | coverage | MMD |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {found.size} | {found.empty} | {found.coverage:.3f} | {found.mmd:.4f} |"
+        f"| {name} | {found.sets} | {found.size} | {found.empty} | "
+        f"{found.coverage:.3f} ± {found.deviation:.3f} | {found.mmd:.4f} |"
         for name, found in sets.items()
     ]
     return "\n".join(lines) + "\n"

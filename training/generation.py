@@ -32,13 +32,16 @@ class SampleSet:
 
     coverage: share of the test shapes that are the nearest one to some shape of the set;
     mmd: mean over the test shapes of the Chamfer-L1 distance to the set's nearest shape;
-    size: shapes in the set; empty: how many of them had no surface.
+    size: shapes in the set; empty: how many of them had no surface. Of several sets these are means
+    and sums, see `mean_of_sets`, and deviation is the standard deviation of their coverage.
     """
 
     coverage: float
     mmd: float
     size: int
     empty: int = 0
+    sets: int = 1
+    deviation: float = 0.0
 
 
 def in_network_frame(reconstruction: Reconstruction) -> Mesh:
@@ -67,18 +70,15 @@ def infer_latent(network: nn.Module, shape: LabelledShape, seed: int = 0) -> NDA
 
 def sample_meshes(
     reconstructor: Reconstructor, count: int, settings: Settings, seed: int = 0
-) -> tuple[list[Mesh], int]:
-    """Samples of the prior in the labels' frame, and how many had no surface."""
-    meshes: list[Mesh] = []
-    empty = 0
+) -> list[Mesh | None]:
+    """Samples of the prior in the labels' frame, None where one has no surface."""
+    meshes: list[Mesh | None] = []
     for index in range(count):
         try:
-            made = reconstructor.generate(seed + index, settings)
+            meshes.append(in_network_frame(reconstructor.generate(seed + index, settings)))
         except NoSurfaceError:
-            empty += 1
-            continue
-        meshes.append(in_network_frame(made))
-    return meshes, empty
+            meshes.append(None)
+    return meshes
 
 
 def mesh_cloud(mesh: Mesh, seed: int = 0) -> Cloud:
@@ -110,6 +110,19 @@ def compare_sets(clouds: Sequence[Cloud], test: Sequence[Cloud], empty: int = 0)
     covered = len(set(distance.argmin(axis=1).tolist()))
     return SampleSet(
         covered / len(test), float(distance.min(axis=0).mean()), len(clouds) + empty, empty
+    )
+
+
+def mean_of_sets(sets: Sequence[SampleSet]) -> SampleSet:
+    """What sets of the same kind show on average: one of few shapes is much a matter of luck."""
+    coverage = [one.coverage for one in sets]
+    return SampleSet(
+        float(np.mean(coverage)),
+        float(np.mean([one.mmd for one in sets])),
+        sum(one.size for one in sets),
+        sum(one.empty for one in sets),
+        len(sets),
+        float(np.std(coverage)),
     )
 
 

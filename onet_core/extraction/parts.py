@@ -9,11 +9,14 @@ from scipy.sparse.csgraph import connected_components
 from ..mesh import Mesh
 
 # Smaller pieces, by their share of the whole area, are crumbs.
-_LEAST_SHARE = 0.01
+LEAST_SHARE = 0.01
 
 
-def count_parts(mesh: Mesh) -> int:
-    """The number of pieces that hang together by shared vertices, without crumbs."""
+def count_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> int:
+    """The number of pieces that hang together by shared vertices.
+
+    Without crumbs: pieces that have less than that share of the whole area.
+    """
     if mesh.is_empty:
         return 0
     first, second, third = mesh.faces.astype(np.int64).T
@@ -24,4 +27,4 @@ def count_parts(mesh: Mesh) -> int:
     corners = mesh.vertices[mesh.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     areas = np.bincount(part[first], np.linalg.norm(normals, axis=1))
-    return int((areas >= _LEAST_SHARE * areas.sum()).sum())
+    return int((areas >= least_share * areas.sum()).sum())

@@ -12,6 +12,7 @@ from ..errors import ModelError
 ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_planes")
 INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 LARGEST_INPUT = 10_000_000
+MOST_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class ModelDescription:
     share of the highest probability that the network gives anywhere, so that an object that it is
     unsure of is drawn all the same, 0: it may lie higher; joined_from: the least probability at
     the surface to which it may be lowered where that joins the mesh's parts, as thin ones tear
-    first, 0: it is not lowered; padding: the box of queries has edge 1 + padding.
+    first, 0: it is not lowered; draws: up to so many latents are drawn for a new shape until one is
+    in one part; padding: the box of queries has edge 1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """
@@ -40,6 +42,7 @@ class ModelDescription:
     threshold: float = 0.2
     share_of_highest: float = 0.0
     joined_from: float = 0.0
+    draws: int = 1
     padding: float = 0.1
     categories: list[str] = field(default_factory=list)
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +69,10 @@ class ModelDescription:
         if not 0 <= self.joined_from <= self.threshold:
             raise ModelError(
                 f"The model's joined_from is {self.joined_from}, not from 0 to its threshold."
+            )
+        if not 1 <= self.draws <= MOST_DRAWS or (self.draws > 1 and self.input_kind != "none"):
+            raise ModelError(
+                f"The model's draws are {self.draws}, not 1 to {MOST_DRAWS} for one that generates."
             )
         if not 0 <= self.padding <= 1:
             raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
@@ -102,7 +109,7 @@ class ModelDescription:
                     f"The model's description has an unknown field {name!r}; "
                     "it may have been made by a newer version."
                 )
-            wanted = {"float": (float, int), "str": str}.get(
+            wanted = {"float": (float, int), "int": int, "str": str}.get(
                 str(known[name].type), list if "list" in str(known[name].type) else dict
             )
             if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]

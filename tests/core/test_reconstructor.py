@@ -288,6 +288,55 @@ def test_a_sample_without_a_surface_does_not_spoil_the_others():
         reconstructor.generate_all([3, np.zeros(7)])
 
 
+def test_crumbs_are_counted_by_their_share_of_the_area():
+    large, small = trimesh.creation.icosphere(radius=1.0), trimesh.creation.icosphere(radius=0.05)
+    small.apply_translation((2, 0, 0))
+    both = trimesh.util.concatenate([large, small])
+    mesh = Mesh(both.vertices, both.faces)  # the small one has 1/401 of the area
+    assert count_parts(mesh) == 1
+    assert count_parts(mesh, 1 / 400) == 1
+    assert count_parts(mesh, 1 / 402) == 2
+
+
+class Wilful(Ball):
+    """A ball, or two where the latent's first number is positive; none where it is above 2."""
+
+    def decode(self, points, z, code):
+        apart = 0.25 * (z[..., None, :1] > 0).float() * points.new_tensor([1.0, 0.0, 0.0])
+        ball = torch.minimum((points - apart).norm(dim=-1), (points + apart).norm(dim=-1))
+        return self.scale * 80 * (0.2 - ball) - 1e4 * (z[:, :1] > 2).float()
+
+
+def test_latents_are_drawn_again_until_a_shape_is_whole_where_the_model_asks_for_it():
+    settings = Settings(resolution=32, normals=False)
+    plain, careful, half = (
+        with_network(Wilful(z_dim=8), "none", draws=draws) for draws in (1, 6, 2)
+    )
+    torn = 0
+    for seed in range(40):
+        draws = np.random.default_rng(seed).standard_normal((6, 8)).astype("f4")
+        np.testing.assert_array_equal(plain.latent(seed), draws[0])
+        whole = draws[draws[:, 0] <= 0]
+        np.testing.assert_array_equal(careful.latent(seed), whole[0] if len(whole) else draws[0])
+        if len(whole):
+            assert count_parts(careful.generate(seed, settings).mesh) == 1
+        if (draws[:2, 0] > 0).all() and (draws[:2, 0] < 2).all():
+            torn += 1
+            assert count_parts(half.generate(seed, settings).mesh) == 2
+    assert torn > 5
+
+
+def test_two_parts_are_better_than_no_surface():
+    seed = next(
+        seed
+        for seed in range(1000)
+        if (draws := np.random.default_rng(seed).standard_normal((2, 8)))[0, 0] > 2
+        and 0 < draws[1, 0] < 2
+    )
+    generator = with_network(Wilful(z_dim=8), "none", draws=2)
+    assert count_parts(generator.generate(seed, Settings(resolution=32, normals=False)).mesh) == 2
+
+
 def test_what_generates_nothing_says_so():
     reconstructor = with_network(Ball(), "points")
     for call in (reconstructor.generate, reconstructor.latent):

@@ -30,7 +30,7 @@ from training.baselines.tune import store
 from training.conditions import Conditions, with_holes
 from training.evaluate import evaluate_network, main
 from training.evaluation import Evaluation
-from training.generation import compare_sets, infer_latent, nearest_clouds
+from training.generation import compare_sets, infer_latent, mean_of_sets, nearest_clouds
 from training.labelled import list_shapes, read_shape, thinned
 from training.observations import observe
 from training.protocol import Protocol
@@ -395,11 +395,13 @@ def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> 
     assert evaluation.shapes == 4
     assert set(evaluation.sets) == {"samples", "training shapes"}
     assert evaluation.sets["training shapes"].coverage > 0.5
-    assert evaluation.sets["samples"].size == 4
+    samples = evaluation.sets["samples"]
+    assert (samples.size, samples.sets) == (40, 10)
     assert "Coverage" in evaluation.markdown()
+    assert "in several parts" in evaluation.markdown()
     assert "generation" in evaluation.metrics()
     assert [len(row.pictures) for row in evaluation.sample_rows] == [2] * (
-        4 - evaluation.sets["samples"].empty
+        min(24, samples.size - samples.empty)
     )
 
 
@@ -446,6 +448,11 @@ def test_sets_of_shapes() -> None:
     assert one.coverage == pytest.approx(1 / 3)
     assert one.mmd == pytest.approx((0.0 + 0.1 + 0.2) / 3, abs=0.01)
     assert (one.size, one.empty) == (3, 2)
+    mean = mean_of_sets([same, one, one])
+    assert mean.coverage == pytest.approx(5 / 9)
+    assert mean.deviation == pytest.approx(np.sqrt(2) * 2 / 9)  # of 1, 1/3, 1/3
+    assert mean.mmd == pytest.approx(2 * one.mmd / 3)
+    assert (mean.size, mean.empty, mean.sets) == (9, 4, 3)
 
 
 @pytest.fixture
