@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from training.augmentation import AUGMENTATIONS, AugmentationError, augment, check_augmentations
-from training.augmentation.clouds import missing, outliers, vary_count
-from training.augmentation.maps import Linear, Waves, fitted, follow
+from training.augmentation.clouds import mirrored_halves, missing, outliers, vary_count
+from training.augmentation.maps import Curves, Linear, Waves, fitted, follow
 from training.augmentation.pictures import background, colour, light, reframe
 from training.augmentation.shapes import (
     deform,
@@ -20,12 +20,14 @@ from training.augmentation.shapes import (
     stretch,
     tilt,
     turn,
+    uneven_stretch,
 )
 from training.augmentation.voxels import voxel_holes, voxel_noise
 from training.config import ConfigError, load_config
+from training.stretching import Stretch
 
 RADII = torch.tensor([0.5, 0.3, 0.2])
-MAPS = [stretch, turn, tilt, deform, fit_cloud]
+MAPS = [stretch, uneven_stretch, turn, tilt, deform, fit_cloud]
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -99,7 +101,7 @@ def test_points_keep_their_place_in_the_shape(change) -> None:
     torch.testing.assert_close(changed["points"][kept], changed["inputs"][:, :500][kept])
 
 
-@pytest.mark.parametrize("change", [stretch, turn, tilt, deform])
+@pytest.mark.parametrize("change", [stretch, uneven_stretch, turn, tilt, deform])
 def test_the_shape_fills_its_cube_again(change) -> None:
     changed = change(ellipsoids(), "points", seeded(1))["inputs"]
     low, high = changed.amin(1), changed.amax(1)
@@ -176,6 +178,66 @@ def test_deformations_can_be_undone_and_know_their_volume() -> None:
     there = waves.forward(corners.double().reshape(2, -1, 3).float()).reshape(2, 200, 4, 3)
     volume = torch.linalg.det((there[:, :, 1:] - there[:, :, :1]) / 1e-3).abs()
     torch.testing.assert_close(volume, waves.volume(points), atol=5e-3, rtol=0)
+
+
+def test_uneven_stretching_can_be_undone_and_knows_its_volume() -> None:
+    rng = np.random.default_rng(0)
+    mapped = torch.from_numpy(np.stack([Stretch.drawn(rng).mapped for _ in range(2)]))
+    curves = Curves(mapped)
+    # Beyond the unit cube too, where the box of the queries ends.
+    points = 1.1 * (torch.rand(2, 300, 3, generator=seeded(), dtype=torch.float64) - 0.5)
+    there = curves.forward(points)
+    for row in range(2):
+        for axis in range(3):
+            x, y = points[row, :, axis], there[row, :, axis]
+            inner = x.abs() <= 0.5
+            places = np.linspace(-0.5, 0.5, mapped.shape[2])
+            expected = np.interp(x[inner], places, mapped[row, axis])
+            np.testing.assert_allclose(y[inner], expected, atol=1e-12)
+            assert (torch.diff(y[x.argsort()]) > 0).all()
+    torch.testing.assert_close(curves.inverse(there), points, atol=1e-9, rtol=0)
+    step = 1e-7
+    lengths = (curves.forward(points + step) - curves.forward(points - step)) / (2 * step)
+    volume = curves.volume(points)
+    crossing = (volume / lengths.prod(-1) - 1).abs() > 1e-6  # from one straight piece to the next
+    assert crossing.float().mean() < 0.01
+
+
+def test_unevenly_stretched_labels_are_carried_and_left_and_right_stay_alike() -> None:
+    batch = ellipsoids(8)
+    batch["inputs"] = torch.cat([batch["inputs"], batch["points"][:, :1000]], dim=1)
+    changed = uneven_stretch(batch, "points", seeded(6), share=1.0)
+    moved = changed["inputs"][:, 3000:]
+    kept = (changed["weights"][:, :1000] > 0) & (changed["points"][:, :1000] == moved).all(-1)
+    assert kept.float().mean() > 0.4
+    before, after = batch["occupancies"][:, :1000], changed["occupancies"][:, :1000]
+    assert torch.equal(before[kept], after[kept])
+    flipped = batch["inputs"] * torch.tensor([-1.0, 1.0, 1.0])
+    both = {**batch, "inputs": torch.cat([batch["inputs"], flipped], dim=1)}
+    left, right = uneven_stretch(both, "points", seeded(6), share=1.0)["inputs"].chunk(2, 1)
+    torch.testing.assert_close(left * torch.tensor([-1.0, 1.0, 1.0]), right, atol=1e-5, rtol=0)
+    some = uneven_stretch(batch, "points", seeded(3), share=0.5)["inputs"]
+    same = (some - batch["inputs"]).abs().flatten(1).amax(1) < 1e-5
+    assert 0 < same.sum() < 8
+
+
+def test_symmetric_clouds_are_mirrored_halves_and_others_as_they_were() -> None:
+    batch = ellipsoids(6, cloud=600)
+    lopsided_cloud = batch_of("points", 2)["inputs"][0]
+    batch["inputs"][0] = lopsided_cloud
+    changed = mirrored_halves(batch, "points", seeded(), share=1.0)["inputs"]
+    assert torch.equal(changed[0], lopsided_cloud)
+    assert torch.equal(changed[:, :300], batch["inputs"][:, :300])
+    for row in range(1, 6):
+        here, there = changed[row, :300].double(), changed[row, 300:].double()
+        # All pairs are the same way apart, and have their middles in one plane.
+        ways = torch.nn.functional.normalize(there - here, dim=-1)
+        normal = ways[(there - here).norm(dim=-1).argmax()]
+        assert (ways @ normal).abs().min() > 0.99
+        assert float(((here + there) / 2 @ normal).std()) < 1e-6
+    assert torch.equal(
+        mirrored_halves(batch, "points", seeded(), share=0.0)["inputs"], batch["inputs"]
+    )
 
 
 def test_deformed_labels_are_those_of_the_undone_points() -> None:

@@ -16,8 +16,9 @@ from onet_core.nearest import nearest_on_mesh
 from training.build.__main__ import main
 from training.build.normalise import make_triangles
 from training.build.source import Entry, NormalisedShape
-from training.build.variants import Stretch, Variant, with_variants
+from training.build.variants import Variant, with_variants
 from training.labelled import read_shape
+from training.stretching import Stretch
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from onet_core.inputs.symmetry import find_mirror_plane
+
 from .batch import Batch, normal, uniform
 
 # Edge of the cells within which only the points nearest to the viewer are seen.
@@ -27,6 +29,31 @@ def vary_count(
     least = min(round(fewest), total)
     share = float(uniform((1,), inputs, generator))
     return {**batch, "inputs": inputs[:, : round(least * (total / least) ** share)]}
+
+
+def mirrored_halves(
+    batch: Batch,
+    input_kind: str,
+    generator: torch.Generator | None = None,
+    *,
+    share: float = 0.75,
+) -> Batch:
+    """Half of the points and their mirror image, in that share of the clouds that are symmetric.
+
+    So they look as those that are completed by their mirror image before they are reconstructed,
+    see `onet_core.inputs.symmetry`. Put it last: their noise is mirrored too.
+    """
+    inputs = batch["inputs"]
+    chosen = uniform((len(inputs),), inputs, generator) < share
+    half = inputs.shape[1] // 2
+    changed = inputs.clone()
+    for row in chosen.nonzero()[:, 0].tolist():
+        points = inputs[row, :half].cpu().numpy()
+        plane = find_mirror_plane(points)
+        if plane is not None:
+            mirrored = torch.from_numpy(plane.mirrored(points)).to(inputs)
+            changed[row, half : 2 * half] = mirrored
+    return {**batch, "inputs": changed}
 
 
 def missing(

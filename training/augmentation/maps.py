@@ -89,6 +89,48 @@ class Waves:
 
 
 @dataclass(frozen=True, eq=False)
+class Curves:
+    """Each coordinate by a growing function of its own, straight between places and beyond them.
+
+    mapped: (B, 3, S), where the S places go that lie evenly from -0.5 to 0.5.
+    """
+
+    mapped: Tensor
+
+    @property
+    def _step(self) -> float:
+        return 1 / (self.mapped.shape[2] - 1)
+
+    def _pieces(self, lower: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the piece that starts at place number `lower` (B, 3, N): where it starts, where that
+        goes, and its slope."""
+        start = self.mapped.gather(2, lower)
+        slope = (self.mapped.gather(2, lower + 1) - start) / self._step
+        return lower.to(start.dtype) * self._step - 0.5, start, slope
+
+    def _below(self, points: Tensor) -> Tensor:
+        last = self.mapped.shape[2] - 2
+        return ((points.mT + 0.5) / self._step).floor().long().clamp(0, last)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Where points go."""
+        place, start, slope = self._pieces(self._below(points))
+        return (start + slope * (points.mT - place)).mT
+
+    def inverse(self, points: Tensor) -> Tensor:
+        """Where points came from."""
+        wanted = points.mT.contiguous()
+        last = self.mapped.shape[2] - 2
+        lower = (torch.searchsorted(self.mapped, wanted, right=True) - 1).clamp(0, last)
+        place, start, slope = self._pieces(lower)
+        return (place + (wanted - start) / slope).mT
+
+    def volume(self, points: Tensor) -> Tensor:
+        """The product of the slopes."""
+        return self._pieces(self._below(points))[2].prod(1)
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """Another map, then x -> scale x + shift; scale: (B, 1, 1), shift: (B, 1, 3)."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..stretching import Stretch
 from .batch import Batch, normal, uniform
-from .maps import Fitted, Linear, Waves, bounds, fitted, follow
+from .maps import Curves, Fitted, Linear, Waves, bounds, fitted, follow
 
 
 def mirror(batch: Batch, input_kind: str, generator: torch.Generator | None = None) -> Batch:
@@ -57,6 +59,30 @@ def stretch(
     inputs = batch["inputs"]
     factors = least + (most - least) * uniform((len(inputs), 3), inputs, generator)
     return follow(batch, fitted(Linear(torch.diag_embed(factors)), inputs), generator)
+
+
+def uneven_stretch(
+    batch: Batch,
+    input_kind: str,
+    generator: torch.Generator | None = None,
+    *,
+    share: float = 0.6,
+) -> Batch:
+    """Stretches that share of the shapes along each axis, one part more than another.
+
+    See `training.stretching`; each is fitted into the cube again. Only for point clouds, as
+    `stretch`.
+    """
+    inputs = batch["inputs"]
+    size = (len(inputs),)
+    seed = int(uniform((1,), inputs, generator) * 2**24)
+    rng = np.random.default_rng(seed)
+    curves = np.stack([Stretch.drawn(rng).mapped for _ in range(len(inputs))])
+    mapped = torch.from_numpy(curves).to(inputs)
+    same = torch.linspace(-0.5, 0.5, mapped.shape[2], device=inputs.device)
+    kept = uniform(size, inputs, generator) >= share
+    mapped = torch.where(kept[:, None, None], same.expand_as(mapped), mapped)
+    return follow(batch, fitted(Curves(mapped), inputs), generator)
 
 
 def turn(batch: Batch, input_kind: str, generator: torch.Generator | None = None) -> Batch:
