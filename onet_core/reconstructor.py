@@ -36,7 +36,7 @@ from .models.catalogue import find_model
 from .models.description import ModelDescription
 from .models.occupancy_network import OccupancyNetwork
 from .models.prepared import PreparedField, prepare
-from .models.prepared.mirrored import MeanOfMirrored
+from .models.prepared.averaged import MeanOfTwo
 from .models.weights import load_weights
 
 Progress = Callable[[str, float], None]
@@ -53,6 +53,9 @@ MIRRORED_POINTS = 1_000
 # threshold below which a network is not unsure of an object but sees none.
 PROBED = 25
 LEAST_THRESHOLD = 0.02
+# Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
+MIRRORED = (-1.0, 1.0, 1.0)
+HALF_TURN = (-1.0, 1.0, -1.0)
 # By how much the threshold is lowered at a time where that may join parts.
 JOINING_STEP = 0.1
 
@@ -195,10 +198,8 @@ class Reconstructor:
                 latent = torch.zeros(1, self.z_dim, device=self.device)
                 field = prepare(self._network, latent, code)
                 # A shape that has a code is the one that the code alone decodes to.
-                if self.description.inputs.get("mirror", False) and not self.code_width:
-                    with torch.no_grad():
-                        other = self._network.encode_inputs(inputs.flip(-1))  # type: ignore[operator]
-                    field = MeanOfMirrored(field, prepare(self._network, latent, other))
+                if not self.code_width:
+                    field = self._mean_with_moved(field, inputs, latent)
             vector = code[0].float().cpu().numpy() if self.code_width else None
             made = self._mesh(field, observation.frame, run, vector)
             return replace(made, is_mirrored=is_mirrored)
@@ -381,6 +382,20 @@ class Reconstructor:
                     inputs, (size, size), mode="bilinear", antialias=True
                 )
         return inputs, plane is not None
+
+    def _mean_with_moved(
+        self, field: PreparedField, inputs: Tensor, latent: Tensor
+    ) -> PreparedField:
+        """The field, or where the model asks for it its mean with that of the moved inputs."""
+        if self.description.inputs.get("mirror", False):
+            moved, signs = inputs.flip(-1), MIRRORED
+        elif self.description.inputs.get("half_turn", False):
+            moved, signs = inputs * inputs.new_tensor(HALF_TURN), HALF_TURN
+        else:
+            return field
+        with torch.no_grad():
+            code = self._network.encode_inputs(moved)  # type: ignore[operator]
+        return MeanOfTwo(field, prepare(self._network, latent, code), signs)
 
     def _point_limit(self) -> int:
         if self.description.architecture == "occupancy_network":

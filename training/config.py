@@ -134,9 +134,9 @@ class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
     threshold: probability from which a point counts as inside; share_of_highest,
-    joined_from, draws: see `ModelDescription`, for meshes only; points_iou: how many labelled
-    points per shape the validation reads (the file holds 100,000); points_iou_file: from where.
-    batch_size: shapes per validation batch.
+    joined_from, draws, half_turn: see `ModelDescription`, for meshes only; points_iou: how many
+    labelled points per shape the validation reads (the file holds 100,000); points_iou_file: from
+    where. batch_size: shapes per validation batch.
     """
 
     __test__ = False  # not a test case, in spite of its name
@@ -145,6 +145,7 @@ class TestConfig:
     share_of_highest: float = 0.0
     joined_from: float = 0.0
     draws: int = 1
+    half_turn: bool = False
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
@@ -180,6 +181,8 @@ class Config:
                 inputs["mirror"] = True
         elif self.data.input_kind == "points":
             inputs = {"points": self.data.input_points, "noise": self.data.input_noise}
+            if self.test.half_turn:
+                inputs["half_turn"] = True
         return ModelDescription(
             name=self.model.name,
             title=self.model.title,

@@ -15,9 +15,9 @@ from onet_core.models.convolutional.network import (
 from onet_core.models.layers import CBatchNorm1d
 from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.models.prepared import PlainField, prepare
+from onet_core.models.prepared.averaged import MeanOfTwo
 from onet_core.models.prepared.layered import LayeredField
 from onet_core.models.prepared.local import LocalField
-from onet_core.models.prepared.mirrored import MeanOfMirrored
 from onet_core.models.prepared.products import Layer
 from onet_core.models.prepared.residual import ResidualField
 from tests.reference import reference, reference_state
@@ -364,18 +364,19 @@ def test_a_layer_is_a_matrix_product(size: int, dtype: torch.dtype) -> None:
         assert (result.double() - target).abs().max() < tolerance * target.abs().max()
 
 
-def test_the_mean_of_mirrored_fields_is_symmetric_where_both_are_of_the_same_object():
+@pytest.mark.parametrize("signs", [(-1.0, 1.0, 1.0), (-1.0, 1.0, -1.0)])
+def test_the_mean_of_moved_fields_is_symmetric_where_both_are_of_the_same_object(signs):
     network, latent, code = local_object("points")
     one = prepare(network, latent, code)
-    both = MeanOfMirrored(one, one)
+    both = MeanOfTwo(one, one, signs)
     points = torch.rand(200, 3, generator=torch.Generator().manual_seed(7)) - 0.5
-    opposite = points * torch.tensor([-1.0, 1, 1])
+    opposite = points * torch.tensor(signs)
     torch.testing.assert_close(both(points), (one(points) + one(opposite)) / 2)
     torch.testing.assert_close(both(points), both(opposite))
     logits, gradients = both.with_gradient(points)
     leaf = points.clone().requires_grad_(True)
     plain = PlainField(network, latent, code)
-    mean = (plain(leaf) + plain(leaf * torch.tensor([-1.0, 1, 1]))) / 2
+    mean = (plain(leaf) + plain(leaf * torch.tensor(signs))) / 2
     (expected,) = torch.autograd.grad(mean.sum(), leaf)
     torch.testing.assert_close(logits, mean.detach(), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradients, expected, rtol=1e-3, atol=1e-4)

@@ -596,6 +596,29 @@ def test_a_picture_and_its_mirror_image_are_asked_where_training_mirrored_pictur
     np.testing.assert_allclose(middle, [0.1 + bias, 0, 0], atol=0.02)
 
 
+class Drifting(nn.Module):
+    """Finds a cloud's middle, but always 0.1 too far to the right and 0.05 too far back and up."""
+
+    def encode_inputs(self, inputs: Tensor) -> Tensor:
+        return inputs.mean(1) + inputs.new_tensor([0.1, 0.05, 0.05])
+
+    def decode(self, points: Tensor, latent: Tensor, code: Tensor) -> Tensor:
+        return 40 * (0.2 - (points - code[:, None]).norm(dim=-1))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "away"), [({}, [0.1, 0.05, 0.05]), ({"half_turn": True}, [0, 0.05, 0])]
+)
+def test_a_cloud_and_the_turned_one_are_asked_where_training_turned_clouds(inputs, away):
+    directions = np.random.default_rng(0).normal(size=(2000, 3))
+    ball = directions / np.linalg.norm(directions, axis=1, keepdims=True) * [0.5, 0.3, 0.2]
+    seen = Observation("points", ball.astype(np.float32), Frame.unit("y"))
+    reconstructor = with_network(Drifting(), "points", inputs={"points": 2000, **inputs})
+    made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
+    middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
+    np.testing.assert_allclose(middle, away, atol=0.02)
+
+
 def test_a_cloud_of_more_than_a_thousand_points_is_not_mirrored():
     skin = Skin()
     cloud = prepare_points(mirrored_cloud(600), "y")
