@@ -24,9 +24,16 @@ from training.build.__main__ import main
 from training.build.cameras import SIZE
 from training.build.folder import choose_split, list_meshes, read_triangles
 from training.build.normalise import Triangles, make_triangles, normalise
-from training.build.occupancy import THICKENINGS, THICKNESS, FloodFill, make_solid, turned_outwards
+from training.build.occupancy import (
+    THICKENINGS,
+    THICKNESS,
+    FloodFill,
+    Solid,
+    make_solid,
+    turned_outwards,
+)
 from training.build.render import Renderer, count_views, view_generator, write_views
-from training.build.sampling import sample_box, sample_surface
+from training.build.sampling import SurfaceSamples, sample_box, sample_surface
 from training.build.shapenet_core import list_shapenet
 from training.build.shapes import list_indexed_shapes
 from training.build.source import Entry
@@ -232,7 +239,9 @@ def test_shapenet_core(tmp_path: Path) -> None:
     assert "model.obj" in rows["gone"]["reason"]
     assert "model.obj" in rows["broken"]["reason"]
     cloud = np.load(root / "03001627" / "two" / "pointcloud.npz")["points"]
-    np.testing.assert_allclose(np.ptp(cloud, axis=0), [0.2, 1, 0.4], atol=2e-3)
+    # As in the original, the surface lies 1.5/256 outside of the faces.
+    edges = np.array([0.2, 1, 0.4]) + 2 * THICKNESS
+    np.testing.assert_allclose(np.ptp(cloud, axis=0), edges, atol=2e-3)
     # The fusion's rule: the box is 1.5/256 larger all around.
     thicker = np.array([0.2, 1, 0.4]) + 2 * THICKNESS
     assert float(rows["one"]["inside"]) == pytest.approx(thicker.prod() / 1.1**3, rel=0.25)
@@ -268,6 +277,52 @@ def test_thick_parts_stay_as_they_are_beside_sheets() -> None:
     surface = solid.surface(20_000, rng())
     assert len(surface) == 20_000
     assert not (np.abs(surface.points - aside) < 0.199).all(axis=1).any()
+    # Both sides of the sheet count, and those of the block where the sheet does not end.
+    on_block = (np.abs(surface.points - aside) < 0.2 + 1e-9).all(axis=1)
+    assert on_block.mean() == pytest.approx(6 * 0.16 / (6 * 0.16 + 2 * 0.9 * 0.3), rel=0.05)
+
+
+def is_on_surface(solid: Solid, samples: SurfaceSamples, step: float) -> np.ndarray:
+    """Where a step outwards is outside and a step inwards inside, by the labels alone."""
+    outside = ~solid.inside(samples.points + step * samples.normals)
+    return outside & solid.inside(samples.points - step * samples.normals)
+
+
+@pytest.mark.parametrize("rule", ["thin", "fusion"])
+def test_the_surface_is_that_of_the_labels(rule: str) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.4)
+    shape = triangles(ball)
+    solid = make_solid(shape, "winding", rng(), rule)
+    surface = solid.surface(20_000, rng())
+    radius = np.linalg.norm(surface.points, axis=1)
+    expected = 0.4 + (THICKNESS if rule == "fusion" else 0)
+    np.testing.assert_allclose(radius, expected, atol=0.002)  # an icosphere's faces lie within
+    assert is_on_surface(solid, surface, 4e-4).mean() > 0.99
+    outwards = (surface.points * surface.normals).sum(1) / radius
+    assert outwards.min() > 0.98
+
+
+def test_a_sheet_has_two_sides_its_thickness_apart() -> None:
+    solid = make_solid(plate(1.0, 0.8), "winding", rng())
+    surface = solid.surface(20_000, rng())
+    height, up = surface.points[:, 1], surface.normals[:, 1]
+    np.testing.assert_allclose(height, np.sign(up) * THICKNESS, atol=2e-4)
+    assert (height > 0).mean() == pytest.approx(0.5, abs=0.02)
+    # More than the first samples of the faces give, and as evenly spread.
+    more = solid.surface(300_000, rng())
+    assert len(more) == 300_000
+    assert np.abs(more.points[:, 0]).mean() == pytest.approx(0.25, rel=0.02)
+
+
+def test_a_flood_s_surface_is_that_of_its_cells() -> None:
+    """A hollow box with thin walls: filled, up to a cell fat, and nothing of it is within."""
+    walls = trimesh.util.concatenate([box(0.8, 0.6, 0.4), box(0.76, 0.56, 0.36)])
+    solid = make_solid(triangles(walls), "floodfill", rng())
+    surface = solid.surface(20_000, rng())
+    assert is_on_surface(solid, surface, 4e-4).mean() > 0.95
+    beyond = (np.abs(surface.points) - [0.4, 0.3, 0.2]).max(axis=1)
+    assert beyond.min() > -1e-9
+    assert beyond.max() < 1 / 128
 
 
 def test_surface_samples_are_even() -> None:
