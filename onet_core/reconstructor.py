@@ -316,7 +316,8 @@ class Reconstructor:
         """A sample (z_dim,) of the prior; the same for a seed on every machine and device.
 
         Models may ask for several draws (`ModelDescription.draws`): then it is the first one of the
-        seed whose shape is in one part, or else that in the fewest.
+        seed whose shape is in one part, or else that in the fewest. Where a shape hangs by a
+        thread, devices may disagree about it.
         """
         self._assert_generative()
         if seed < 0:
