@@ -186,34 +186,35 @@ class Solid:
         on the sides where there is no solid, so that what is buried gives nothing.
         Raises InputError where next to nothing of the faces is outside.
         """
-        found = [self._outwards(self.samples, self.front, self.back, rng)]
-        share = len(found[0]) / len(self.samples)
+        free = int((~self.front).sum()) + int((~self.back).sum())
+        share = free / len(self.samples)
         if share < 0.01:
             raise InputError("Nearly all of the surface lies inside the solid.")
+        found = [self._outwards(self.samples, self.front, self.back, count, rng)]
         while (missing := count - sum(map(len, found))) > 0:
             # A few more than needed on average, so that one round mostly does.
             more = sample_surface(self.triangles, int(1.05 * missing / share) + 100, rng)
             sides = _solid_sides(self.base, more, _PROBES[self.method])
-            found.append(self._outwards(more, *sides, rng))
+            found.append(self._outwards(more, *sides, missing, rng))
         points = np.concatenate([part.points for part in found])
         normals = np.concatenate([part.normals for part in found])
-        # Each part is in random order, and the first ones come first: no need to shuffle.
-        return SurfaceSamples(points[:count], normals[:count])
+        return SurfaceSamples(points, normals)
 
     def _outwards(
         self,
         samples: SurfaceSamples,
         front: NDArray[np.bool_],
         back: NDArray[np.bool_],
+        most: int,
         rng: np.random.Generator,
     ) -> SurfaceSamples:
         """The solid's surface beside samples of the faces, where a side is free, in random order.
 
-        Evenly spread: what has two free sides gives two samples.
+        Evenly spread: what has two free sides gives two samples. At most so many, to spare time.
         """
         turned = SurfaceSamples(samples.points, -samples.normals)
         sides = [samples[~front], turned[~back]]
-        order = rng.permutation(sum(map(len, sides)))
+        order = rng.permutation(sum(map(len, sides)))[:most]
         points = np.concatenate([side.points for side in sides])[order]
         normals = np.concatenate([side.normals for side in sides])[order]
         within = np.flatnonzero(self.inside(points + _NEXT * normals))
