@@ -27,13 +27,18 @@ def test_spacing_of_a_lattice_is_its_step() -> None:
     assert spacing(lattice[:, :1], 4) > 0
 
 
-def test_attention_equals_a_plain_loop() -> None:
+@pytest.mark.parametrize("planes", [0, 2])
+def test_attention_equals_a_plain_loop(planes: int) -> None:
     torch.manual_seed(0)
-    module = NeighbourFeatures(channels=6, hidden=8, neighbours=3)
+    module = NeighbourFeatures(channels=6, hidden=8, neighbours=3, planes=planes)
+    if module.fc_to_planes is not None:
+        torch.nn.init.normal_(module.fc_to_planes.weight)
     queries, cloud = points(5, batch=1), points(20, seed=1, batch=1)
     seen, known = torch.randn(1, 5, 6), torch.randn(1, 20, 6)
     space = torch.tensor([0.04])
-    code = {"cloud": cloud, "cloud_features": known, "spacing": space}
+    normals = torch.nn.functional.normalize(torch.randn(1, 20, planes, 3), dim=-1)
+    fitted = torch.cat([normals, 0.01 * torch.randn(1, 20, planes, 1)], dim=-1)
+    code = {"cloud": cloud, "cloud_features": known, "spacing": space, "cloud_planes": fitted}
     got = module(queries, code, seen)
     for t in range(5):
         near = (queries[0, t] - cloud[0]).norm(dim=-1).argsort()[:3]
@@ -50,6 +55,10 @@ def test_attention_equals_a_plain_loop() -> None:
                 + module.fc_neighbour(known[0, n])
                 + module.fc_plane(seen[0, t])
             )
+            if module.fc_to_planes is not None:
+                away = [abs(plane[:3] @ offset - plane[3]) for plane in fitted[0, n]]
+                told = [min(float(d / unit), 5.0) for unit in (0.03, 0.006) for d in away]
+                net = net + module.fc_to_planes(torch.tensor(told))
             nets.append(module.fc_1(net.relu()).relu())
         net = torch.stack(nets)
         shares = module.fc_weight(net).softmax(0)

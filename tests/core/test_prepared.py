@@ -64,7 +64,11 @@ def local_object(kind: str) -> Object:
         network = ImagePlanesNetwork(c_dim=16, channels=8, plane_resolution=16, plane_width=16)
         inputs = torch.rand(1, 3, 64, 64, generator=generator)
     else:
-        more = {"neighbours": {"neighbours": 4}, "patches": {"patch": 3, "patch_width": 16}}
+        more = {
+            "neighbours": {"neighbours": 4},
+            "surroundings": {"neighbours": 4, "surroundings": [4, 12]},
+            "patches": {"patch": 3, "patch_width": 16},
+        }
         is_voxels = kind in ("voxels", "patches")
         network = ConvolutionalOccupancyNetwork(
             input_kind="voxels" if is_voxels else "points",
@@ -96,7 +100,7 @@ OBJECTS = {
     },
     **{
         kind: (lambda kind=kind: local_object(kind))
-        for kind in ("points", "voxels", "image", "neighbours", "patches")
+        for kind in ("points", "voxels", "image", "neighbours", "surroundings", "patches")
     },
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from ..layers import ResnetBlockFC, precisely
 from .planes import PLANES, cell_index, plane_coordinates, pool_max, scatter_mean
+from .surroundings import Surroundings
 from .unet import UNet
 
 
@@ -19,7 +21,8 @@ class LocalPointNet(nn.Module):
     Peng et al. 2020, section 3.1: after each block a point sees the maximum over the points that
     share its cell, summed over the three planes. Points (B, N, 3) -> planes name -> (B, C, R, R),
     and, with keep_points, the points as "cloud" and what is known of them as "cloud_features",
-    (B, N, C).
+    (B, N, C). surroundings: the counts of `Surroundings`, whose features are added to the points',
+    and whose planes are kept with them as "cloud_planes"; none for none, as in the paper.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class LocalPointNet(nn.Module):
         padding: float,
         blocks: int = 5,
         keep_points: bool = False,
+        surroundings: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.keep_points = keep_points
@@ -39,6 +43,9 @@ class LocalPointNet(nn.Module):
         self.fc_pos = nn.Linear(3, 2 * hidden)
         self.blocks = nn.ModuleList(ResnetBlockFC(2 * hidden, hidden) for _ in range(blocks))
         self.fc_c = nn.Linear(hidden, channels)
+        self.surroundings = (
+            Surroundings(surroundings, channels=channels) if len(surroundings) else None
+        )
 
     def forward(self, points: Tensor) -> dict[str, Tensor]:
         index = {
@@ -53,11 +60,17 @@ class LocalPointNet(nn.Module):
             ).sum(0)
             features = block(torch.cat([features, pooled], dim=-1))
         features = self.fc_c(features)
+        fitted: Tensor | None = None
+        if self.surroundings is not None:
+            told, fitted = self.surroundings(points)
+            features = features + told
         code = {
             name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()
         }
         if self.keep_points:
             code.update(cloud=points, cloud_features=features)
+            if fitted is not None:
+                code["cloud_planes"] = fitted
         return code
 
 

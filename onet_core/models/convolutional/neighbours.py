@@ -22,6 +22,9 @@ Code = dict[str, Tensor]
 # so many of them.
 UNIT = 0.03
 REACH = 5.0
+# Distances from the planes around a cloud's points are seen in units of the second length, half a
+# thin wall, too.
+UNITS_TO_PLANES = (UNIT, 0.006)
 # So many points tell a cloud's spacing.
 SPACING_POINTS = 500
 
@@ -70,12 +73,14 @@ class NeighbourFeatures(nn.Module):
     """Attention of query points to the nearest points of the input cloud.
 
     channels: width of the features that are read and given; hidden: width in between, divisible by
-    the heads; neighbours: how many points a query attends to.
+    the heads; neighbours: how many points a query attends to; planes: how many were fitted around
+    each point, see `Surroundings`. A query sees how far it is from those of its neighbours; that
+    has no effect before it has learned, so that it can join a trained network.
     """
 
     HEADS = 4
 
-    def __init__(self, *, channels: int, hidden: int, neighbours: int) -> None:
+    def __init__(self, *, channels: int, hidden: int, neighbours: int, planes: int = 0) -> None:
         super().__init__()
         if neighbours < 1 or hidden % self.HEADS:
             raise ValueError(
@@ -89,6 +94,10 @@ class NeighbourFeatures(nn.Module):
         self.fc_1 = nn.Linear(hidden, hidden)
         self.fc_weight = nn.Linear(hidden, self.HEADS)
         self.fc_out = nn.Linear(hidden, channels)
+        self.fc_to_planes = None
+        if planes:
+            self.fc_to_planes = nn.Linear(len(UNITS_TO_PLANES) * planes, hidden, bias=False)
+            nn.init.zeros_(self.fc_to_planes.weight)
 
     def forward(self, points: Tensor, code: Code, features: Tensor) -> Tensor:
         """Features (B, T, C) at points (B, T, 3); features: what the planes say there, (B, T, C).
@@ -97,10 +106,15 @@ class NeighbourFeatures(nn.Module):
         """
         cloud = code["cloud"]
         index = nearest(points, cloud, min(self.neighbours, cloud.shape[1]))
-        offsets = self._offsets(points, _gather(cloud, index), code["spacing"])
+        near = _gather(cloud, index)
+        offsets = self._offsets(points, near, code["spacing"])
         # The linear map comes before the copies: N rows instead of T * neighbours.
         known = _gather(self.fc_neighbour(code["cloud_features"]), index)
         net = precisely(self.fc_offset, offsets) + known + self.fc_plane(features).unsqueeze(2)
+        if self.fc_to_planes is not None:
+            planes = _gather(code["cloud_planes"].flatten(2), index).unflatten(-1, (-1, 4))
+            seen = distances_to_planes(points.unsqueeze(2) - near, planes)
+            net = net + precisely(self.fc_to_planes, seen)
         net = functional.relu(self.fc_1(functional.relu(net)))
         share = self.fc_weight(net).softmax(2)
         heads = net.unflatten(-1, (self.HEADS, -1)) * share.unsqueeze(-1)
@@ -122,6 +136,15 @@ class NeighbourFeatures(nn.Module):
             ],
             dim=-1,
         )
+
+
+def distances_to_planes(offsets: Tensor, planes: Tensor) -> Tensor:
+    """How far queries are from the planes at points, in each unit: (..., 2 S).
+
+    offsets: (..., 3), from the point to the query; planes: (..., S, 4), see `fit_planes`.
+    """
+    along = (planes[..., :3] * offsets.unsqueeze(-2)).sum(-1) - planes[..., 3]
+    return torch.cat([along.abs() / unit for unit in UNITS_TO_PLANES], dim=-1).clamp_max(REACH)
 
 
 def _gather(values: Tensor, index: Tensor) -> Tensor:

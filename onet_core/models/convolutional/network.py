@@ -7,6 +7,8 @@ here have the interface of `OccupancyNetwork`: `encode_inputs`, `decode`, `z_dim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,9 +107,10 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
     channels: width of a plane's features; hidden: width of PointNet and decoder;
     plane_resolution: cells along a plane's edge; unet_depth, unet_width: see `UNet`;
     padding: the planes cover the box of edge 1 + padding, as the queries do; neighbours: how many
-    of the input points a query attends to, see `NeighbourFeatures`; patch, patch_width: edge of the
-    cube of voxels that a query sees and the width of what reads it, see `PatchFeatures` (0: none,
-    as in the paper).
+    of the input points a query attends to, see `NeighbourFeatures`; surroundings: in which numbers
+    of points around it each input point is described, see `Surroundings`; patch, patch_width: edge
+    of the cube of voxels that a query sees and the width of what reads it, see `PatchFeatures`
+    (0: none, as in the paper).
     Raises ValueError where these do not fit together.
     """
 
@@ -123,12 +126,15 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         blocks: int = 5,
         padding: float = 0.1,
         neighbours: int = 0,
+        surroundings: Sequence[int] = (),
         patch: int = 0,
         patch_width: int = 192,
     ) -> None:
         encoder: nn.Module
         if neighbours and input_kind != "points":
             raise ValueError(f"Only points have neighbours, {input_kind!r} has none.")
+        if len(surroundings) and input_kind != "points":
+            raise ValueError(f"Only points have surroundings, {input_kind!r} has none.")
         if patch and input_kind != "voxels":
             raise ValueError(f"Only voxels have patches, {input_kind!r} has none.")
         if input_kind == "points":
@@ -138,6 +144,7 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
                 resolution=plane_resolution,
                 padding=padding,
                 keep_points=neighbours > 0,
+                surroundings=surroundings,
             )
         elif input_kind == "voxels":
             encoder = VoxelFeatures(channels=channels, resolution=plane_resolution, padding=padding)
@@ -153,7 +160,10 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
                 blocks=blocks,
                 padding=padding,
                 neighbours=NeighbourFeatures(
-                    channels=channels, hidden=hidden, neighbours=neighbours
+                    channels=channels,
+                    hidden=hidden,
+                    neighbours=neighbours,
+                    planes=len(surroundings),
                 )
                 if neighbours
                 else None,
@@ -165,7 +175,7 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         )
 
     def encode_inputs(self, inputs: Tensor) -> Code:
-        """Planes, grid, "voxels" for patches, "cloud", its features and "spacing" for attention."""
+        """Planes, grid, "voxels" for patches, "cloud" with what belongs to it for attention."""
         code = super().encode_inputs(inputs)
         if self.decoder.patches is not None:
             code["voxels"] = inputs

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...devices import exact_products
-from ..convolutional.neighbours import REACH, UNIT, NeighbourFeatures
+from ..convolutional.neighbours import REACH, UNIT, NeighbourFeatures, distances_to_planes
 from .folding import matrix
 
 Code = dict[str, Tensor]
@@ -21,7 +21,8 @@ class PreparedNeighbours:
     The search tree and what does not depend on the query are made once. The neighbours come first
     in all arrays, so that softmax and sums run over whole rows.
 
-    code: "cloud" (1, N, 3), "cloud_features" (1, N, C) and "spacing" (1,).
+    code: "cloud" (1, N, 3), "cloud_features" (1, N, C), "spacing" (1,), and "cloud_planes"
+    (1, N, S, 4) where the module reads them.
     """
 
     def __init__(self, neighbours: NeighbourFeatures, code: Code) -> None:
@@ -34,6 +35,9 @@ class PreparedNeighbours:
         weight, bias = matrix(neighbours.fc_offset)
         constant = bias + weight[:, 8] * (20 * self._space)
         self._offset = weight[:, :8].float().contiguous(), constant.float()
+        self._planes: Tensor | None = None
+        if neighbours.fc_to_planes is not None:
+            self._planes = code["cloud_planes"][0]
         with torch.no_grad():
             self._known = neighbours.fc_neighbour(code["cloud_features"][0])
 
@@ -48,6 +52,9 @@ class PreparedNeighbours:
         seen = torch.cat([both / UNIT, both / self._space], dim=-1).clamp(-REACH, REACH)
         with exact_products(points.device):
             net = functional.linear(seen, *self._offset)
+            if self._planes is not None and module.fc_to_planes is not None:
+                planes = self._planes.index_select(0, index).view(*offset.shape[:2], -1, 4)
+                net = net + module.fc_to_planes(distances_to_planes(offset, planes))
         net = net + self._known.index_select(0, index).view(shape) + module.fc_plane(features)
         net = functional.relu(module.fc_1(functional.relu(net)))
         share = module.fc_weight(net).softmax(0)
