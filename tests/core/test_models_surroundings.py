@@ -1,4 +1,4 @@
-"""What the points around a point tell, against planes and scipy's principal axes."""
+"""What the points around a point tell, against planes and singular values."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ import torch
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from onet_core.models.convolutional.neighbours import distances_to_planes
+from onet_core.models.convolutional.neighbours import REACH, UNIT, distances_to_planes
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
-from onet_core.models.convolutional.surroundings import (
-    ACROSS,
-    LIMIT,
-    NUMBERS,
-    UNIT,
-    fit_planes,
-)
+from onet_core.models.convolutional.surroundings import ACROSS, NUMBERS, fit_planes
 
 COUNTS = (8, 24, 64)
 
@@ -92,7 +86,7 @@ def test_any_number_of_points_gives_finite_numbers_within_the_limit(count: int) 
     told = fit_planes(cloud, COUNTS)[0]
     assert told.shape == (count, NUMBERS * 3)
     assert np.isfinite(told).all()
-    assert np.abs(told).max() <= LIMIT
+    assert np.abs(told).max() <= REACH
 
 
 def network(**options: object) -> ConvolutionalOccupancyNetwork:

@@ -18,12 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import precisely
+from .neighbours import REACH, UNIT
 
-# Lengths (in the unit cube) are seen in units of a cell of the planes, those across a surface in
-# units of a thin wall; both up to a limit.
-UNIT = 0.03
+# Lengths across a surface (in the unit cube) are seen in units of about a thin wall.
 ACROSS = 0.01
-LIMIT = 5.0
 # So many numbers describe the surroundings in one size.
 NUMBERS = 16
 
@@ -63,7 +61,7 @@ def fit_planes(
             deviations[:, :1] / ACROSS,
         ]
         planes.append(np.concatenate([normal, away], axis=1))
-    described = np.concatenate(told, axis=1).clip(-LIMIT, LIMIT)
+    described = np.concatenate(told, axis=1).clip(-REACH, REACH)
     return described.astype(np.float32), np.stack(planes, axis=1).astype(np.float32)
 
 
