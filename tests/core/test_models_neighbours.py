@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import mul
+
 import pytest
 import torch
 
@@ -27,18 +29,19 @@ def test_spacing_of_a_lattice_is_its_step() -> None:
     assert spacing(lattice[:, :1], 4) > 0
 
 
-@pytest.mark.parametrize("planes", [0, 2])
-def test_attention_equals_a_plain_loop(planes: int) -> None:
+@pytest.mark.parametrize("sizes", [0, 2])
+def test_attention_equals_a_plain_loop(sizes: int) -> None:
     torch.manual_seed(0)
-    module = NeighbourFeatures(channels=6, hidden=8, neighbours=3, planes=planes)
-    if module.fc_to_planes is not None:
-        torch.nn.init.normal_(module.fc_to_planes.weight)
-    queries, cloud = points(5, batch=1), points(20, seed=1, batch=1)
-    seen, known = torch.randn(1, 5, 6), torch.randn(1, 20, 6)
-    space = torch.tensor([0.04])
-    normals = torch.nn.functional.normalize(torch.randn(1, 20, planes, 3), dim=-1)
-    fitted = torch.cat([normals, 0.01 * torch.randn(1, 20, planes, 1)], dim=-1)
-    code = {"cloud": cloud, "cloud_features": known, "spacing": space, "cloud_planes": fitted}
+    module = NeighbourFeatures(channels=6, hidden=8, neighbours=3, surroundings=sizes).double()
+    if module.fc_to_forms is not None:
+        torch.nn.init.normal_(module.fc_to_forms.weight)
+    queries, cloud = points(5, batch=1).double(), points(20, seed=1, batch=1).double()
+    seen, known = torch.randn(1, 5, 6).double(), torch.randn(1, 20, 6).double()
+    space = torch.tensor([0.04]).double()
+    normals = torch.nn.functional.normalize(torch.randn(1, 20, sizes, 3), dim=-1).double()
+    forms = 0.1 * torch.randn(1, 20, 3 * sizes, 10).double()
+    code = {"cloud": cloud, "cloud_features": known, "spacing": space}
+    code |= {"cloud_forms": forms, "cloud_normals": normals}
     got = module(queries, code, seen)
     for t in range(5):
         near = (queries[0, t] - cloud[0]).norm(dim=-1).argsort()[:3]
@@ -55,10 +58,17 @@ def test_attention_equals_a_plain_loop(planes: int) -> None:
                 + module.fc_neighbour(known[0, n])
                 + module.fc_plane(seen[0, t])
             )
-            if module.fc_to_planes is not None:
-                away = [abs(plane[:3] @ offset - plane[3]) for plane in fitted[0, n]]
-                told = [min(float(d / unit), 5.0) for unit in (0.03, 0.006) for d in away]
-                net = net + module.fc_to_planes(torch.tensor(told))
+            if module.fc_to_forms is not None:
+                x, y, z = offset
+                powers = [1, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z]
+                values = [sum(map(mul, form, powers)) for form in forms[0, n]]
+                outwards = module.fc_outwards(known[0, n])
+                sides = [torch.tanh(normal @ outwards.detach()) for normal in normals[0, n]]
+                far = [abs(height) for height in values[:4]]
+                far += [max(float(square), 1e-12) ** 0.5 for square in values[4:]]
+                far += [height * side for height, side in zip(values, 2 * sides, strict=False)]
+                told = [min(max(float(d / u), -5.0), 5.0) for u in (0.03, 0.006) for d in far]
+                net = net + module.fc_to_forms(torch.tensor(told).double())
             nets.append(module.fc_1(net.relu()).relu())
         net = torch.stack(nets)
         shares = module.fc_weight(net).softmax(0)

@@ -22,7 +22,8 @@ class LocalPointNet(nn.Module):
     share its cell, summed over the three planes. Points (B, N, 3) -> planes name -> (B, C, R, R),
     and, with keep_points, the points as "cloud" and what is known of them as "cloud_features",
     (B, N, C). surroundings: the counts of `Surroundings`, whose features are added to the points',
-    and whose planes are kept with them as "cloud_planes"; none for none, as in the paper.
+    and whose shapes are kept with them as "cloud_forms" and "cloud_normals"; none for none, as in
+    the paper.
     """
 
     def __init__(
@@ -60,17 +61,16 @@ class LocalPointNet(nn.Module):
             ).sum(0)
             features = block(torch.cat([features, pooled], dim=-1))
         features = self.fc_c(features)
-        fitted: Tensor | None = None
+        fitted: dict[str, Tensor] = {}
         if self.surroundings is not None:
-            told, fitted = self.surroundings(points)
+            told, forms, normals = self.surroundings(points)
             features = features + told
+            fitted = {"cloud_forms": forms, "cloud_normals": normals}
         code = {
             name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()
         }
         if self.keep_points:
-            code.update(cloud=points, cloud_features=features)
-            if fitted is not None:
-                code["cloud_planes"] = fitted
+            code.update(cloud=points, cloud_features=features, **fitted)
         return code
 
 

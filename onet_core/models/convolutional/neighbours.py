@@ -22,9 +22,13 @@ Code = dict[str, Tensor]
 # so many of them.
 UNIT = 0.03
 REACH = 5.0
-# Distances from the planes around a cloud's points are seen in units of the second length, half a
-# thin wall, too.
-UNITS_TO_PLANES = (UNIT, 0.006)
+# Distances from what is fitted around a cloud's points are seen in units of the second length, half
+# a thin wall, too.
+UNITS_TO_FORMS = (UNIT, 0.006)
+# So many numbers tell, in one unit, how far a query is from what was fitted in one size.
+NUMBERS_TO_FORMS = 5
+# Of an offset: 1, x, y, z, xx, xy, xz, yy, yz, zz.
+MONOMIALS = 10
 # So many points tell a cloud's spacing.
 SPACING_POINTS = 500
 
@@ -73,14 +77,17 @@ class NeighbourFeatures(nn.Module):
     """Attention of query points to the nearest points of the input cloud.
 
     channels: width of the features that are read and given; hidden: width in between, divisible by
-    the heads; neighbours: how many points a query attends to; planes: how many were fitted around
-    each point, see `Surroundings`. A query sees how far it is from those of its neighbours; that
-    has no effect before it has learned, so that it can join a trained network.
+    the heads; neighbours: how many points a query attends to; surroundings: in how many sizes
+    shapes are fitted around each point, see `fit_surroundings`. A query sees how far it is from
+    those of its neighbours, and on which side of their sheets: what is known of a point says where
+    outwards is. That has no effect before it has learned, so that it can join a trained network.
     """
 
     HEADS = 4
 
-    def __init__(self, *, channels: int, hidden: int, neighbours: int, planes: int = 0) -> None:
+    def __init__(
+        self, *, channels: int, hidden: int, neighbours: int, surroundings: int = 0
+    ) -> None:
         super().__init__()
         if neighbours < 1 or hidden % self.HEADS:
             raise ValueError(
@@ -94,10 +101,12 @@ class NeighbourFeatures(nn.Module):
         self.fc_1 = nn.Linear(hidden, hidden)
         self.fc_weight = nn.Linear(hidden, self.HEADS)
         self.fc_out = nn.Linear(hidden, channels)
-        self.fc_to_planes = None
-        if planes:
-            self.fc_to_planes = nn.Linear(len(UNITS_TO_PLANES) * planes, hidden, bias=False)
-            nn.init.zeros_(self.fc_to_planes.weight)
+        self.fc_to_forms = None
+        if surroundings:
+            self.fc_outwards = nn.Linear(channels, 3)
+            numbers = len(UNITS_TO_FORMS) * surroundings * NUMBERS_TO_FORMS
+            self.fc_to_forms = nn.Linear(numbers, hidden, bias=False)
+            nn.init.zeros_(self.fc_to_forms.weight)
 
     def forward(self, points: Tensor, code: Code, features: Tensor) -> Tensor:
         """Features (B, T, C) at points (B, T, 3); features: what the planes say there, (B, T, C).
@@ -111,14 +120,24 @@ class NeighbourFeatures(nn.Module):
         # The linear map comes before the copies: N rows instead of T * neighbours.
         known = _gather(self.fc_neighbour(code["cloud_features"]), index)
         net = precisely(self.fc_offset, offsets) + known + self.fc_plane(features).unsqueeze(2)
-        if self.fc_to_planes is not None:
-            planes = _gather(code["cloud_planes"].flatten(2), index).unflatten(-1, (-1, 4))
-            seen = distances_to_planes(points.unsqueeze(2) - near, planes)
-            net = net + precisely(self.fc_to_planes, seen)
+        if self.fc_to_forms is not None:
+            forms = _gather(code["cloud_forms"].flatten(2), index).unflatten(-1, (-1, MONOMIALS))
+            sides = _gather(self.sides(code), index)
+            seen = distances_to_forms(points.unsqueeze(2) - near, forms, sides)
+            net = net + precisely(self.fc_to_forms, seen)
         net = functional.relu(self.fc_1(functional.relu(net)))
         share = self.fc_weight(net).softmax(2)
         heads = net.unflatten(-1, (self.HEADS, -1)) * share.unsqueeze(-1)
         return self.fc_out(heads.sum(2).flatten(-2))
+
+    def sides(self, code: Code) -> Tensor:
+        """Which way the normals around each point look: (B, N, S), from -1, inwards, to 1.
+
+        Normals are of either sign, and these numbers with them. Their product with heights over
+        sheets has one sign outside and the other inside.
+        """
+        outwards = precisely(self.fc_outwards, code["cloud_features"])
+        return (code["cloud_normals"] * outwards.unsqueeze(-2)).sum(-1).tanh()
 
     @staticmethod
     def _offsets(points: Tensor, near: Tensor, spaces: Tensor) -> Tensor:
@@ -138,13 +157,23 @@ class NeighbourFeatures(nn.Module):
         )
 
 
-def distances_to_planes(offsets: Tensor, planes: Tensor) -> Tensor:
-    """How far queries are from the planes at points, in each unit: (..., 2 S).
+def distances_to_forms(offsets: Tensor, forms: Tensor, sides: Tensor) -> Tensor:
+    """How far queries are from the shapes fitted around points, in each unit: (..., 10 S).
 
-    offsets: (..., 3), from the point to the query; planes: (..., S, 4), see `fit_planes`.
+    offsets: (..., 3), from the point to the query; forms: (..., 3 S, 10), see `fit_surroundings`;
+    sides: (..., S). For each unit the distances from planes, curved sheets and lines, then those
+    from planes and curved sheets times the sides.
     """
-    along = (planes[..., :3] * offsets.unsqueeze(-2)).sum(-1) - planes[..., 3]
-    return torch.cat([along.abs() / unit for unit in UNITS_TO_PLANES], dim=-1).clamp_max(REACH)
+    x, y, z = offsets.unbind(-1)
+    one = torch.ones_like(x)
+    powers = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=-1)
+    values = (forms @ powers.unsqueeze(-1)).squeeze(-1)
+    sizes = sides.shape[-1]
+    heights, squares = values[..., : 2 * sizes], values[..., 2 * sizes :]
+    from_lines = squares.clamp_min(1e-12).sqrt()
+    sided = heights * torch.cat([sides, sides], dim=-1)
+    distances = torch.cat([heights.abs(), from_lines, sided], dim=-1)
+    return torch.cat([distances / unit for unit in UNITS_TO_FORMS], dim=-1).clamp(-REACH, REACH)
 
 
 def _gather(values: Tensor, index: Tensor) -> Tensor:

@@ -104,8 +104,9 @@ class PlanesNetwork(nn.Module):
 class ConvolutionalOccupancyNetwork(PlanesNetwork):
     """Point clouds of any size (B, N, 3) or voxels (B, 32, 32, 32) -> logits at any point.
 
-    channels: width of a plane's features; hidden: width of PointNet and decoder;
-    plane_resolution: cells along a plane's edge; unet_depth, unet_width: see `UNet`;
+    channels: width of a plane's features; hidden: width of PointNet and, unless decoder_hidden
+    says another, of decoder and attention; plane_resolution: cells along a plane's edge;
+    unet_depth, unet_width: see `UNet`;
     padding: the planes cover the box of edge 1 + padding, as the queries do; neighbours: how many
     of the input points a query attends to, see `NeighbourFeatures`; surroundings: in which numbers
     of points around it each input point is described, see `Surroundings`; patch, patch_width: edge
@@ -120,6 +121,7 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         input_kind: str,
         channels: int = 32,
         hidden: int = 32,
+        decoder_hidden: int | None = None,
         plane_resolution: int = 64,
         unet_depth: int = 4,
         unet_width: int = 32,
@@ -131,6 +133,7 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         patch_width: int = 192,
     ) -> None:
         encoder: nn.Module
+        decoder_hidden = decoder_hidden or hidden
         if neighbours and input_kind != "points":
             raise ValueError(f"Only points have neighbours, {input_kind!r} has none.")
         if len(surroundings) and input_kind != "points":
@@ -156,14 +159,14 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             RefinedPlanes(encoder, channels=channels, depth=unet_depth, width=unet_width),
             LocalDecoder(
                 channels=channels,
-                hidden=hidden,
+                hidden=decoder_hidden,
                 blocks=blocks,
                 padding=padding,
                 neighbours=NeighbourFeatures(
                     channels=channels,
-                    hidden=hidden,
+                    hidden=decoder_hidden,
                     neighbours=neighbours,
-                    planes=len(surroundings),
+                    surroundings=len(surroundings),
                 )
                 if neighbours
                 else None,

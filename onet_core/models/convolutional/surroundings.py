@@ -1,14 +1,18 @@
 """What the points around each point of a cloud tell about the surface there.
 
 A few noisy points can't tell which side of a thin wall they lie on; many can. Around each point, in
-several sizes, a plane is fitted: how far the point lies off it, how it is inclined, and how much
-its neighbours scatter off it. That is the start of classical surface reconstruction (Hoppe et al.
-1992), here told to a network that makes up its own mind.
+several sizes, three simple shapes are fitted: a plane (walls), a curved sheet (bodies) and a line
+(rods). That is the start of classical surface reconstruction (Hoppe et al. 1992; Levin's moving
+least squares, 2003), here told to a network that makes up its own mind.
+
+All are kept as polynomials of the offset from the point, so that a query's distances from them are
+one product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,26 +27,46 @@ from .neighbours import REACH, UNIT
 # Lengths across a surface (in the unit cube) are seen in units of about a thin wall.
 ACROSS = 0.01
 # So many numbers describe the surroundings in one size.
-NUMBERS = 16
+NUMBERS = 17
+# What a curved sheet is taken to be before its points are seen: how far it lies off the point,
+# how inclined to the plane and how curved it is (deviations), and how noisy the points are.
+_SHEET = np.array([0.05, 0.5, 0.5, 2.0, 2.0, 2.0])
+_NOISE = 0.005
+
+_ROWS, _COLUMNS = np.triu_indices(3)
+_TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
 
 
-def fit_planes(
-    cloud: NDArray[np.floating], counts: Sequence[int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Planes through the nearest points of each point of a cloud (N, 3), for each of S counts.
+class Fitted(NamedTuple):
+    """Shapes fitted around N points, in S sizes; all float32.
+
+    told: a description of each point's surroundings, (N, 17 S). For each size the way to the mean
+    of the points, the way to their plane (3 numbers each), the plane's normal as n n' (6: xx, xy,
+    xz, yy, yz, zz), the points' deviations along the principal axes (3, the least first), the least
+    once more in smaller units, and their deviation from the curved sheet in those units.
+
+    forms: polynomials, (N, 3 S, 10), of the offset from the point (see `neighbours.MONOMIALS`): for
+    each size the height over the plane, for each the height over the curved sheet along the same
+    normal, and for each the squared distance from the line. normals: the planes', (N, S, 3), of
+    either sign; the heights have the same sign.
+    """
+
+    told: NDArray[np.float32]
+    forms: NDArray[np.float32]
+    normals: NDArray[np.float32]
+
+
+def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitted:
+    """Fits shapes to the nearest points of each point of a cloud (N, 3), for each of S counts.
 
     counts: how many points, itself included, are looked at; as many as there are where there are
-    fewer. Returns a description (N, 16 S): for each count the way to their mean, the way to their
-    plane (3 numbers each), the plane's normal as n n' (6: xx, xy, xz, yy, yz, zz), their deviations
-    along the principal axes (3, the least first), and the least once more in smaller units; and
-    the planes (N, S, 4): a unit normal, of either sign, and how far along it the plane lies from
-    the point.
+    fewer.
     """
     points = np.asarray(cloud, dtype=np.float64)
     most = min(max(counts), len(points))
     index = cKDTree(points).query(points, k=range(1, most + 1))[1]
     offsets = points[index] - points[:, None]
-    told, planes = [], []
+    told, planes, sheets, lines, normals = [], [], [], [], []
     for count in counts:
         some = offsets[:, :count]
         mean = some.mean(axis=1)
@@ -52,24 +76,81 @@ def fit_planes(
         deviations = np.sqrt(variances.clip(0))
         normal = axes[..., 0]
         away = (mean * normal).sum(axis=1, keepdims=True)
-        rows, columns = np.triu_indices(3)
+        sheet, scatter = _curved_sheets(some, axes)
         told += [
             mean / UNIT,
             away * normal / ACROSS,
-            normal[:, rows] * normal[:, columns],
+            normal[:, _ROWS] * normal[:, _COLUMNS],
             deviations / UNIT,
             deviations[:, :1] / ACROSS,
+            scatter / ACROSS,
         ]
-        planes.append(np.concatenate([normal, away], axis=1))
+        planes.append(np.concatenate([-away, normal, np.zeros((len(points), 6))], axis=1))
+        sheets.append(sheet)
+        lines.append(_squared_distances_from_lines(mean, axes[..., 2]))
+        normals.append(normal)
     described = np.concatenate(told, axis=1).clip(-REACH, REACH)
-    return described.astype(np.float32), np.stack(planes, axis=1).astype(np.float32)
+    forms = np.stack([*planes, *sheets, *lines], axis=1)
+    return Fitted(
+        described.astype(np.float32),
+        forms.astype(np.float32),
+        np.stack(normals, axis=1).astype(np.float32),
+    )
+
+
+def _curved_sheets(
+    offsets: NDArray[np.float64], axes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Heights over quadratic sheets, (N, 10), and the points' deviation from them, (N, 1).
+
+    offsets: (N, K, 3), axes: (N, 3, 3), columns, the normal first. A sheet is the likeliest one
+    (least squares with `_SHEET` as what is known before), so that few points make it no wilder than
+    their plane.
+    """
+    height, u, v = np.moveaxis(offsets @ axes, -1, 0)
+    design = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=-1)
+    across = design.transpose(0, 2, 1)
+    normal_equations = across @ design + np.diag((_NOISE / _SHEET) ** 2)
+    fitted = np.linalg.solve(normal_equations, across @ height[..., None])
+    left = height - (design @ fitted)[..., 0]
+    scatter = np.sqrt((left**2).mean(axis=1, keepdims=True))
+    constant, slope_u, slope_v, uu, uv, vv = np.moveaxis(fitted, 1, 0)
+    normal, axis_u, axis_v = np.moveaxis(axes, -1, 0)
+    linear = normal - slope_u * axis_u - slope_v * axis_v
+
+    def products(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        both = one[:, _ROWS] * other[:, _COLUMNS] + one[:, _COLUMNS] * other[:, _ROWS]
+        return both / 2 * _TWICE
+
+    curved = (
+        uu * products(axis_u, axis_u)
+        + uv * products(axis_u, axis_v)
+        + vv * products(axis_v, axis_v)
+    )
+    return np.concatenate([-constant, linear, -curved], axis=1), scatter
+
+
+def _squared_distances_from_lines(
+    mean: NDArray[np.float64], direction: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Polynomials (N, 10) for lines through points (N, 3) along unit vectors (N, 3)."""
+    across = np.eye(3) - direction[:, :, None] * direction[:, None]
+    towards = (across @ mean[..., None])[..., 0]
+    return np.concatenate(
+        [
+            (towards * mean).sum(axis=1, keepdims=True),
+            -2 * towards,
+            across[:, _ROWS, _COLUMNS] * _TWICE,
+        ],
+        axis=1,
+    )
 
 
 class Surroundings(nn.Module):
-    """Features of the points of clouds, from the planes around each.
+    """Features of the points of clouds, from what is fitted around each.
 
-    counts: see `fit_planes`. The features are zeros before they have learned, so that they can join
-    a trained network. No gradients reach the points.
+    counts: see `fit_surroundings`. The features are zeros before they have learned, so that they
+    can join a trained network. No gradients reach the points.
     """
 
     def __init__(self, counts: Sequence[int], *, channels: int, hidden: int = 64) -> None:
@@ -82,10 +163,12 @@ class Surroundings(nn.Module):
         nn.init.zeros_(self.fc_1.weight)
         nn.init.zeros_(self.fc_1.bias)
 
-    def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Clouds (B, N, 3) -> features (B, N, C) and the fitted planes (B, N, S, 4)."""
+    def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Clouds (B, N, 3) -> features (B, N, C), forms (B, N, 3 S, 10), normals (B, N, S, 3)."""
         clouds = points.detach().cpu().float().numpy()
-        told, planes = zip(*(fit_planes(cloud, self.counts) for cloud in clouds), strict=True)
-        seen = torch.from_numpy(np.stack(told)).to(points.device)
-        fitted = torch.from_numpy(np.stack(planes)).to(points.device)
-        return self.fc_1(functional.relu(precisely(self.fc_0, seen))), fitted
+        fitted = zip(*(fit_surroundings(cloud, self.counts) for cloud in clouds), strict=True)
+        told, forms, normals = (
+            torch.from_numpy(np.stack(some)).to(points.device) for some in fitted
+        )
+        features = self.fc_1(functional.relu(precisely(self.fc_0, told)))
+        return features, forms, normals

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...devices import exact_products
-from ..convolutional.neighbours import REACH, UNIT, NeighbourFeatures, distances_to_planes
+from ..convolutional.neighbours import MONOMIALS, REACH, UNIT, NeighbourFeatures, distances_to_forms
 from .folding import matrix
 
 Code = dict[str, Tensor]
@@ -21,8 +21,8 @@ class PreparedNeighbours:
     The search tree and what does not depend on the query are made once. The neighbours come first
     in all arrays, so that softmax and sums run over whole rows.
 
-    code: "cloud" (1, N, 3), "cloud_features" (1, N, C), "spacing" (1,), and "cloud_planes"
-    (1, N, S, 4) where the module reads them.
+    code: "cloud" (1, N, 3), "cloud_features" (1, N, C), "spacing" (1,), and where the module
+    reads them "cloud_forms" (1, N, 3 S, 10) and "cloud_normals" (1, N, S, 3).
     """
 
     def __init__(self, neighbours: NeighbourFeatures, code: Code) -> None:
@@ -35,10 +35,12 @@ class PreparedNeighbours:
         weight, bias = matrix(neighbours.fc_offset)
         constant = bias + weight[:, 8] * (20 * self._space)
         self._offset = weight[:, :8].float().contiguous(), constant.float()
-        self._planes: Tensor | None = None
-        if neighbours.fc_to_planes is not None:
-            self._planes = code["cloud_planes"][0]
+        self._forms: Tensor | None = None
+        self._sides: Tensor | None = None
         with torch.no_grad():
+            if neighbours.fc_to_forms is not None:
+                self._forms = code["cloud_forms"][0].flatten(1)
+                self._sides = neighbours.sides(code)[0]
             self._known = neighbours.fc_neighbour(code["cloud_features"][0])
 
     def __call__(self, points: Tensor, features: Tensor) -> Tensor:
@@ -52,9 +54,14 @@ class PreparedNeighbours:
         seen = torch.cat([both / UNIT, both / self._space], dim=-1).clamp(-REACH, REACH)
         with exact_products(points.device):
             net = functional.linear(seen, *self._offset)
-            if self._planes is not None and module.fc_to_planes is not None:
-                planes = self._planes.index_select(0, index).view(*offset.shape[:2], -1, 4)
-                net = net + module.fc_to_planes(distances_to_planes(offset, planes))
+            if (
+                self._forms is not None
+                and self._sides is not None
+                and module.fc_to_forms is not None
+            ):
+                forms = self._forms.index_select(0, index).view(*offset.shape[:2], -1, MONOMIALS)
+                sides = self._sides.index_select(0, index).view(shape)
+                net = net + module.fc_to_forms(distances_to_forms(offset, forms, sides))
         net = net + self._known.index_select(0, index).view(shape) + module.fc_plane(features)
         net = functional.relu(module.fc_1(functional.relu(net)))
         share = module.fc_weight(net).softmax(0)
