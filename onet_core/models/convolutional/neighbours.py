@@ -173,7 +173,8 @@ def distances_to_forms(offsets: Tensor, forms: Tensor, sides: Tensor) -> Tensor:
     from_lines = squares.clamp_min(1e-12).sqrt()
     sided = heights * torch.cat([sides, sides], dim=-1)
     distances = torch.cat([heights.abs(), from_lines, sided], dim=-1)
-    return torch.cat([distances / unit for unit in UNITS_TO_FORMS], dim=-1).clamp(-REACH, REACH)
+    units = distances.new_tensor(UNITS_TO_FORMS).unsqueeze(-1)
+    return (distances.unsqueeze(-2) / units).clamp(-REACH, REACH).flatten(-2)
 
 
 def _gather(values: Tensor, index: Tensor) -> Tensor:
