@@ -130,6 +130,16 @@ def test_sides_tell_inside_from_outside_whatever_the_normals_sign() -> None:
     np.testing.assert_array_equal(again, sided)
 
 
+def test_distances_are_exact_under_autocast_too() -> None:
+    cloud, _ = inclined_sheet(0.005)
+    forms = torch.from_numpy(fit_surroundings(cloud, COUNTS).forms)
+    offsets = 0.01 * torch.randn(len(cloud), 3, generator=torch.Generator().manual_seed(0))
+    sides = torch.ones(len(cloud), len(COUNTS))
+    expected = distances_to_forms(offsets, forms, sides)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(distances_to_forms(offsets, forms, sides), expected)
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 200])
 def test_any_number_of_points_gives_finite_numbers_within_the_limit(count: int) -> None:
     cloud = np.random.default_rng(0).random((count, 3)) - 0.5

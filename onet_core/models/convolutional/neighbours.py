@@ -162,12 +162,14 @@ def distances_to_forms(offsets: Tensor, forms: Tensor, sides: Tensor) -> Tensor:
 
     offsets: (..., 3), from the point to the query; forms: (..., 3 S, 10), see `fit_surroundings`;
     sides: (..., S). For each unit the distances from planes, curved sheets and lines, then those
-    from planes and curved sheets times the sides.
+    from planes and curved sheets times the sides. Exact under autocast too: heights are small
+    differences of large terms.
     """
     x, y, z = offsets.unbind(-1)
     one = torch.ones_like(x)
     powers = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=-1)
-    values = (forms @ powers.unsqueeze(-1)).squeeze(-1)
+    with torch.autocast(offsets.device.type, enabled=False):
+        values = (forms @ powers.unsqueeze(-1)).squeeze(-1)
     sizes = sides.shape[-1]
     heights, squares = values[..., : 2 * sizes], values[..., 2 * sizes :]
     from_lines = squares.clamp_min(1e-12).sqrt()

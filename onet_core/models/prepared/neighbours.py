@@ -67,11 +67,11 @@ class PreparedNeighbours:
         distance = offset.square().sum(-1, keepdim=True).clamp_min(1e-12).sqrt()
         both = torch.cat([offset, distance], dim=-1)
         seen = (both.unsqueeze(1) * self._units).clamp(-REACH, REACH).flatten(1)
-        if self._forms is not None and self._sides is not None:
-            forms = self._forms.index_select(0, index).unflatten(1, (-1, MONOMIALS))
-            sides = self._sides.index_select(0, index)
-            seen = torch.cat([seen, distances_to_forms(offset, forms, sides)], dim=-1)
         with exact_products(points.device):
+            if self._forms is not None and self._sides is not None:
+                forms = self._forms.index_select(0, index).unflatten(1, (-1, MONOMIALS))
+                sides = self._sides.index_select(0, index)
+                seen = torch.cat([seen, distances_to_forms(offset, forms, sides)], dim=-1)
             net = torch.addmm(self._known.index_select(0, index), seen, self._seen_weight)
         net = net.view(self._count, len(points), -1).add_(features @ self._plane_weight)
         net = module.fc_1(net.relu_()).relu_()
