@@ -61,6 +61,12 @@ def test_deviations_are_those_of_the_principal_axes() -> None:
         np.testing.assert_allclose(told[point, :3], (near.mean(0) - cloud[point]) / UNIT, rtol=1e-5)
 
 
+def directions(rng: np.random.Generator) -> np.ndarray:
+    """Points of a ball's surface of radius 1, (1500, 3)."""
+    unit = rng.normal(size=(1500, 3))
+    return unit / np.linalg.norm(unit, axis=1, keepdims=True)
+
+
 def seen_by_queries(
     cloud: np.ndarray, fitted: Fitted, queries: np.ndarray, sides: torch.Tensor | None = None
 ) -> np.ndarray:
@@ -88,8 +94,7 @@ def test_queries_see_how_far_they_are_from_a_wall() -> None:
 
 def test_queries_see_how_far_they_are_from_a_ball() -> None:
     rng = np.random.default_rng(0)
-    unit = rng.normal(size=(1500, 3))
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = directions(rng)
     cloud = 0.25 * unit + rng.normal(0, 0.002, (1500, 3))
     queries = 0.25 * unit[:300] + rng.normal(0, 0.005, (300, 3))
     truth = np.abs(np.linalg.norm(queries, axis=1) - 0.25)
@@ -113,8 +118,7 @@ def test_queries_see_how_far_they_are_from_the_middle_of_a_rod() -> None:
 
 def test_sides_tell_inside_from_outside_whatever_the_normals_sign() -> None:
     rng = np.random.default_rng(0)
-    unit = rng.normal(size=(1500, 3))
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = directions(rng)
     cloud = 0.25 * unit
     fitted = fit_surroundings(cloud, COUNTS)
     queries = np.concatenate([0.24 * unit[:100], 0.26 * unit[:100]])
