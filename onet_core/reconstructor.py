@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from .devices import choose_device, fast_products, memory_errors
 from .errors import InputError, ModelError, NoSurfaceError
+from .extraction.faint import faint_lift
 from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
@@ -37,6 +38,7 @@ from .models.description import ModelDescription
 from .models.occupancy_network import OccupancyNetwork
 from .models.prepared import PreparedField, prepare
 from .models.prepared.averaged import MeanOfTwo
+from .models.prepared.lifted import Lifted
 from .models.weights import load_weights
 
 Progress = Callable[[str, float], None]
@@ -49,9 +51,9 @@ GLOBAL_POINTS = 300
 # Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
 MIRRORED_POINTS = 1_000
 
-# Points along each axis at which the highest probability of an object is looked for, and the
-# threshold below which a network is not unsure of an object but sees none.
-PROBED = 25
+# Points along each axis at which is looked for what a network is unsure of, and the threshold below
+# which it is not unsure of an object but sees none.
+PROBED = 33
 LEAST_THRESHOLD = 0.02
 # Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
 MIRRORED = (-1.0, 1.0, 1.0)
@@ -411,9 +413,11 @@ class Reconstructor:
         vector: NDArray[np.float32] | None,
     ) -> Reconstruction:
         with run.stage("surface"):
-            threshold = run.settings.threshold or self._own_threshold(field)
-            update = self._surface(field, threshold, run)
             is_free = run.settings.threshold is None and not run.is_interactive
+            threshold = run.settings.threshold or self.description.threshold
+            if run.settings.threshold is None:
+                field, threshold = self._with_the_unsure(field, is_free)
+            update = self._surface(field, threshold, run)
             if is_free and self.description.joined_from:
                 threshold, update = self._joined(field, threshold, update, run)
         extraction = update.extraction
@@ -442,15 +446,28 @@ class Reconstructor:
             is_followed,
         )
 
-    def _own_threshold(self, field: PreparedField) -> float:
-        """The model's threshold, or less where the network is unsure of the whole object."""
+    def _with_the_unsure(
+        self, field: PreparedField, with_faint: bool
+    ) -> tuple[PreparedField, float]:
+        """The field and the threshold at which to draw it where the network may be unsure.
+
+        Of the whole object: then the threshold is lower; with_faint: of parts of it, then the field
+        is lifted there. See `ModelDescription.share_of_highest` and `faint_from`.
+        """
         threshold, share = self.description.threshold, self.description.share_of_highest
-        if not share:
-            return threshold
+        least = self.description.faint_from if with_faint else 0.0
+        if not share and not least:
+            return field, threshold
         half = (1 + self.description.padding) / 2
         axis = torch.linspace(-half, half, PROBED, device=self.device)
-        highest = evaluate(field, torch.cartesian_prod(axis, axis, axis)).max().sigmoid()
-        return min(threshold, max(share * float(highest), LEAST_THRESHOLD))
+        probed = evaluate(field, torch.cartesian_prod(axis, axis, axis)).sigmoid()
+        if share:
+            threshold = min(threshold, max(share * float(probed.max()), LEAST_THRESHOLD))
+        if not least:
+            return field, threshold
+        cube = probed.view(PROBED, PROBED, PROBED)
+        lift = faint_lift(cube, threshold, least, spacing=2 * half / (PROBED - 1))
+        return Lifted(field, lift, half), threshold
 
     def _joined(
         self, field: PreparedField, threshold: float, update: Update, run: _Run

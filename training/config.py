@@ -133,7 +133,7 @@ class TrainingConfig:
 class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
-    threshold: probability from which a point counts as inside; share_of_highest,
+    threshold: probability from which a point counts as inside; share_of_highest, faint_from,
     joined_from, draws, half_turn: see `ModelDescription`, for meshes only; points_iou: how many
     labelled points per shape the validation reads (the file holds 100,000); points_iou_file: from
     where. batch_size: shapes per validation batch.
@@ -143,6 +143,7 @@ class TestConfig:
 
     threshold: float = 0.2
     share_of_highest: float = 0.0
+    faint_from: float = 0.0
     joined_from: float = 0.0
     draws: int = 1
     half_turn: bool = False
@@ -191,6 +192,7 @@ class Config:
             network=dict(self.model.network),
             threshold=self.test.threshold,
             share_of_highest=self.test.share_of_highest,
+            faint_from=self.test.faint_from,
             joined_from=self.test.joined_from,
             draws=self.test.draws,
             padding=self.model.padding,
@@ -377,8 +379,8 @@ def _check(config: Config, where: str) -> None:
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
     share = test.share_of_highest
     require(0 <= share < 1, "test.share_of_highest", share, "from 0 to below 1")
-    joined = test.joined_from
-    require(0 <= joined <= test.threshold, "test.joined_from", joined, "from 0 to the threshold")
+    for key, number in {"faint_from": test.faint_from, "joined_from": test.joined_from}.items():
+        require(0 <= number <= test.threshold, f"test.{key}", number, "from 0 to the threshold")
     require(0 <= training.ema < 1, "training.ema", training.ema, "at least 0 and below 1")
     one_of("data.sampling", data.sampling, tuple(SAMPLINGS))
     require(

@@ -61,13 +61,18 @@ class Evaluation:
         return self.protocol.threshold or self.description.threshold
 
     def _surface_text(self) -> str:
-        share = self.description.share_of_highest
-        if share and self.protocol.threshold is None:
-            return f"{self.threshold:g}, or at {share:g} of the highest value where that is less"
-        joined = self.description.joined_from
-        if joined and self.protocol.threshold is None:
-            return f"{self.threshold:g}, or lower, from {joined:g} on, where that joins parts"
-        return f"{self.threshold:g}"
+        text, description = f"{self.threshold:g}", self.description
+        if self.protocol.threshold is not None:
+            return text
+        if description.share_of_highest:
+            text += (
+                f", or at {description.share_of_highest:g} of the highest value where that is less"
+            )
+        if description.faint_from:
+            text += f", around faint parts lower, from {description.faint_from:g} on"
+        if description.joined_from:
+            text += f", or lower, from {description.joined_from:g} on, where that joins parts"
+        return text
 
     def _drawn_text(self) -> str:
         draws = self.description.draws

@@ -27,7 +27,9 @@ class ModelDescription:
     were turned about the vertical: the field is then the mean of both.
     threshold: probability at the surface; share_of_highest: the surface lies at no more than this
     share of the highest probability that the network gives anywhere, so that an object that it is
-    unsure of is drawn all the same, 0: it may lie higher; joined_from: the least probability at
+    unsure of is drawn all the same, 0: it may lie higher; faint_from: the least probability at the
+    surface of a part that the network is unsure of, see `extraction.faint`, 0: such parts may be
+    missing; joined_from: the least probability at
     the surface to which it may be lowered where that joins the mesh's parts, as thin ones tear
     first, 0: it is not lowered; draws: up to so many latents are drawn for a new shape until one is
     in one part; padding: the box of queries has edge 1 + padding.
@@ -42,6 +44,7 @@ class ModelDescription:
     network: dict[str, Any] = field(default_factory=dict)
     threshold: float = 0.2
     share_of_highest: float = 0.0
+    faint_from: float = 0.0
     joined_from: float = 0.0
     draws: int = 1
     padding: float = 0.1
@@ -67,10 +70,10 @@ class ModelDescription:
             )
         if self.share_of_highest and self.input_kind == "none":
             raise ModelError("The model's share_of_highest is for networks that read something.")
-        if not 0 <= self.joined_from <= self.threshold:
-            raise ModelError(
-                f"The model's joined_from is {self.joined_from}, not from 0 to its threshold."
-            )
+        for name in ("faint_from", "joined_from"):
+            least = getattr(self, name)
+            if not 0 <= least <= self.threshold:
+                raise ModelError(f"The model's {name} is {least}, not from 0 to its threshold.")
         if not 1 <= self.draws <= MOST_DRAWS or (self.draws > 1 and self.input_kind != "none"):
             raise ModelError(
                 f"The model's draws are {self.draws}, not 1 to {MOST_DRAWS} for one that generates."

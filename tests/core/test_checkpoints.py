@@ -420,6 +420,8 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"threshold": float("nan")},
         {"padding": -0.1},
         {"share_of_highest": 1.0},
+        {"faint_from": -0.1},
+        {"faint_from": 0.99},
         {"joined_from": -0.1},
         {"joined_from": 0.99},
         {"draws": 0},

@@ -17,6 +17,7 @@ from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.models.prepared import PlainField, prepare
 from onet_core.models.prepared.averaged import MeanOfTwo
 from onet_core.models.prepared.layered import LayeredField
+from onet_core.models.prepared.lifted import Lifted
 from onet_core.models.prepared.local import LocalField
 from onet_core.models.prepared.products import Layer
 from onet_core.models.prepared.residual import ResidualField
@@ -384,3 +385,25 @@ def test_the_mean_of_moved_fields_is_symmetric_where_both_are_of_the_same_object
     (expected,) = torch.autograd.grad(mean.sum(), leaf)
     torch.testing.assert_close(logits, mean.detach(), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradients, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_lift_is_added_where_it_is_and_is_part_of_the_gradient():
+    network, latent, code = local_object("points")
+    field, half, nodes = prepare(network, latent, code), 0.55, 9
+    axis = torch.linspace(-half, half, nodes)
+    x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
+    lifted = Lifted(field, 1 + x * y - 3 * z, half)
+    points = 1.1 * (torch.rand(200, 3, generator=torch.Generator().manual_seed(8)) - 0.5)
+    x, y, z = points.T
+    added = 1 + x * y - 3 * z
+    plain, slopes = field.with_gradient(points)
+    logits, gradients = lifted.with_gradient(points)
+    # Interpolation along each axis gives a function that is linear along each axis back exactly.
+    torch.testing.assert_close(logits, plain + added, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(lifted(points), logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(lifted.rough(points), logits, rtol=0, atol=0.1)
+    expected = slopes + torch.stack([y, x, torch.full_like(z, -3.0)], dim=1)
+    torch.testing.assert_close(gradients, expected, rtol=1e-3, atol=1e-4)
+    # Outside it goes on as at the sides.
+    outside = torch.tensor([[0.0, 0.0, 2.0]])
+    torch.testing.assert_close(lifted(outside), field(outside) + 1 - 3 * half)

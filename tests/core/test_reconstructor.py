@@ -464,6 +464,52 @@ def test_what_a_network_is_unsure_of_is_drawn_where_it_is_least_unsure():
     np.testing.assert_array_equal(plain.mesh.vertices, shared.mesh.vertices)
 
 
+class Faint(Ball):
+    """A ball that is sure, and away from it a ball whose probability is nowhere above 0.25.
+
+    Both fall by the distance from their middles, to half of that at a radius of 0.1.
+    """
+
+    def decode(self, points, z, code):
+        sure, faint = points.new_tensor([[-0.2, 0.0, 0.0], [0.25, 0.0, 0.0]])
+        slope = 0.5 / 0.1
+        first = 0.99 * (1 - slope * (points - sure).norm(dim=-1))
+        second = 0.25 * (1 - slope * (points - faint).norm(dim=-1))
+        probability = torch.maximum(first, second).clamp(1e-4, 1 - 1e-4)
+        return torch.logit(probability) * self.scale
+
+
+def test_faint_parts_are_drawn_at_their_share_of_what_is_highest_around_them():
+    settings = Settings(resolution=64)
+    plain, faint, too_faint = (
+        with_network(Faint(), "points", threshold=0.36, faint_from=least).reconstruct(
+            ball_observation(), settings
+        )
+        for least in (0.0, 0.1, 0.3)
+    )
+    assert count_parts(plain.mesh) == count_parts(too_faint.mesh) == 1
+    assert count_parts(faint.mesh) == 2
+    assert faint.evaluations > plain.evaluations
+    vertices = faint.frame.to_network(faint.mesh.vertices)
+    is_new = vertices[:, 0] > 0.05
+    # At 0.7 of the highest, 0.3 of the way out to a radius of 0.2; the grid may miss the tip.
+    radius = np.linalg.norm(vertices[is_new] - [0.25, 0, 0], axis=1)
+    assert radius.min() > 0.055
+    assert radius.max() < 0.085
+    # The sure ball is where it was, and so are the normals: outwards.
+    before = plain.frame.to_network(plain.mesh.vertices)
+    np.testing.assert_allclose(
+        np.sort(vertices[~is_new], axis=0), np.sort(before, axis=0), atol=2e-3
+    )
+    outwards = vertices[is_new] - [0.25, 0, 0]
+    turned = faint.mesh.normals[is_new] @ faint.frame.matrix[:3, :3]
+    assert (np.einsum("ij,ij->i", outwards, turned) > 0).mean() > 0.99
+    # Who names a threshold gets that one.
+    network = with_network(Faint(), "points", threshold=0.36, faint_from=0.1)
+    named = network.reconstruct(ball_observation(), replace(settings, threshold=0.36))
+    np.testing.assert_array_equal(named.mesh.vertices, plain.mesh.vertices)
+
+
 class Torn(Ball):
     """Two balls, and between them a bar whose probability is 0.15; elsewhere it is nearly 0."""
 

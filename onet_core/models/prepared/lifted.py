@@ -1,0 +1,49 @@
+"""A field with something added to its logits that differs from place to place."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .field import PreparedField
+
+
+class Lifted(PreparedField):
+    """Logits field(p) + lift(p).
+
+    lift: (G, G, G) numbers at the nodes of a grid, indexed x, y, z, from one side to the other of
+    the cube of edge 2 * half around the origin; interpolated linearly, outside as at its sides.
+    """
+
+    def __init__(self, field: PreparedField, lift: Tensor, half: float) -> None:
+        super().__init__()
+        self.evaluations = field.evaluations  # What the lift was made of went through it too.
+        self._field, self._half = field, half
+        # Where grid_sample looks for x, y, z: in the last, the middle and the first axis.
+        self._lift = lift.permute(2, 1, 0)[None, None].contiguous()
+
+    @property
+    def is_rough_faster(self) -> bool:
+        return self._field.is_rough_faster
+
+    def _logits(self, points: Tensor) -> Tensor:
+        return self._field(points) + self._added(points)
+
+    def _rough(self, points: Tensor) -> Tensor:
+        return self._field.rough(points) + self._added(points)
+
+    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        logits, gradients = self._field.with_gradient(points)
+        with torch.enable_grad():
+            leaf = points.detach().requires_grad_(True)
+            added = self._added(leaf)
+            (gradient,) = torch.autograd.grad(added.sum(), leaf)
+        return logits + added.detach(), gradients + gradient
+
+    def _added(self, points: Tensor) -> Tensor:
+        places = (points / self._half).to(self._lift.dtype)[None, None, None]
+        added = functional.grid_sample(
+            self._lift, places, padding_mode="border", align_corners=True
+        )
+        return added.flatten().to(points.dtype)
