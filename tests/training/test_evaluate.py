@@ -23,10 +23,8 @@ from onet_core.models.catalogue import read_description
 from onet_core.models.description import ModelDescription
 from onet_core.models.encoders import ImageEncoder
 from onet_core.models.weights import save_weights
-from training.baselines import surfaces
 from training.baselines.methods import choose_baselines
 from training.baselines.pictures import PictureIndex, code_features, pixel_features
-from training.baselines.tune import store
 from training.conditions import Conditions, with_holes
 from training.evaluate import evaluate_network, main
 from training.evaluation import Evaluation
@@ -273,18 +271,15 @@ def test_all_stands_for_what_can_be_had(root: Path, monkeypatch: pytest.MonkeyPa
         choose_baselines(["poisson"], "voxels")
 
 
-def test_marching_cubes_of_the_input_are_closed(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_marching_cubes_of_the_input_are_closed(root: Path) -> None:
     # The level for these voxels, whose centres are inside; a dataset's are all that shapes touch.
-    halfway = {"marching_cubes": ({"blur": 0.0, "level": 0.5}, 0.0)}
-    store(halfway, Conditions(), "these", tmp_path / "parameters.json")
-    monkeypatch.setattr(surfaces, "PARAMETERS_FILE", tmp_path / "parameters.json")
+    method = "marching_cubes_halfway"
     evaluation = evaluate_network(
-        ExactBalls(), VOXELS, root, QUICK, baselines=["marching_cubes"], device="cpu"
+        ExactBalls(), VOXELS, root, QUICK, baselines=[method], device="cpu"
     )
-    assert 0.9 < summary(evaluation.results, "marching_cubes")["iou"] < 0.99
-    assert "marching_cubes 4 of 4" in evaluation.markdown()
+    assert 0.9 < summary(evaluation.results, method)["iou"] < 0.99
+    assert f"{method} 4 of 4" in evaluation.markdown()
+    assert "blur 0.0, level 0.5 (has no choice)" in evaluation.markdown()
 
 
 def test_pictures_are_read_as_in_training(root: Path) -> None:

@@ -32,7 +32,15 @@ from .training_shapes import summarise_category
 
 BASELINES = {
     "points": ("mean", "nearest", "oracle", "poisson", "ball_pivoting", "alpha", "blender"),
-    "voxels": ("mean", "nearest", "oracle", "marching_cubes", "smoothed"),
+    "voxels": (
+        "mean",
+        "nearest",
+        "oracle",
+        "marching_cubes",
+        "smoothed",
+        "marching_cubes_halfway",
+        "smoothed_halfway",
+    ),
     "image": ("mean", "nearest_pixels", "nearest_code", "oracle"),
     "none": ("mean", "oracle"),
 }

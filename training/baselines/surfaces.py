@@ -2,9 +2,10 @@
 
 Points: screened Poisson reconstruction (Kazhdan and Hoppe, TOG 2013), ball pivoting (Bernardini et
 al., TVCG 1999), alpha shapes (Edelsbrunner and Muecke, TOG 1994), and Blender's own way by a volume
-(`blender_volume`). Voxels: marching cubes, plain and smoothed. Lengths are in units of the cloud's
-spacing, so that parameters carry over to other clouds. `parameters.json` holds what the validation
-split chose, see `training.baselines.tune`.
+(`blender_volume`). Voxels: marching cubes, plain and smoothed, at the level that is best for them
+and at the usual one. Lengths are in units of the cloud's spacing, so that parameters carry over to
+other clouds. `parameters.json` holds what the validation split chose, see
+`training.baselines.tune`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ Parameters = dict[str, Any]
 PARAMETERS_FILE = Path(__file__).with_name("parameters.json")
 NEIGHBOURS = 10
 WINDING_ACCURACY = 2.0
+BLURS = (0.3, 0.4, 0.5, 0.75, 1.0)
 
 
 def spacing(points: Points) -> float:
@@ -195,8 +197,11 @@ SURFACINGS = {
     "smoothed": Surfacing(
         "voxels",
         voxel_surface,
-        {"blur": (0.3, 0.4, 0.5, 0.75, 1.0), "level": (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)},
+        {"blur": BLURS, "level": (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)},
     ),
+    # As it is usually done: halfway between empty and full.
+    "marching_cubes_halfway": Surfacing("voxels", voxel_surface, {"blur": (0.0,), "level": (0.5,)}),
+    "smoothed_halfway": Surfacing("voxels", voxel_surface, {"blur": BLURS, "level": (0.5,)}),
 }
 
 
