@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from .devices import choose_device, fast_products, memory_errors
 from .errors import InputError, ModelError, NoSurfaceError
-from .extraction.faint import faint_lift
+from .extraction.faint import faint_lift, joining_lift
 from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
 from .extraction.normals import vertex_normals
@@ -460,14 +460,15 @@ class Reconstructor:
             return field, threshold
         half = (1 + self.description.padding) / 2
         axis = torch.linspace(-half, half, PROBED, device=self.device)
-        probed = evaluate(field, torch.cartesian_prod(axis, axis, axis)).sigmoid()
+        logits = evaluate(field, torch.cartesian_prod(axis, axis, axis))
         if share:
-            threshold = min(threshold, max(share * float(probed.max()), LEAST_THRESHOLD))
+            highest = float(logits.max().sigmoid())
+            threshold = min(threshold, max(share * highest, LEAST_THRESHOLD))
         if not least:
             return field, threshold
-        cube = probed.view(PROBED, PROBED, PROBED)
-        lift = faint_lift(cube, threshold, least, spacing=2 * half / (PROBED - 1))
-        return Lifted(field, lift, half), threshold
+        logits = logits.view(PROBED, PROBED, PROBED)
+        lift = faint_lift(logits, threshold, least, spacing=2 * half / (PROBED - 1))
+        return Lifted(field, joining_lift(logits, lift, threshold), half), threshold
 
     def _joined(
         self, field: PreparedField, threshold: float, update: Update, run: _Run
