@@ -466,9 +466,10 @@ class Reconstructor:
             threshold = min(threshold, max(share * highest, LEAST_THRESHOLD))
         if not least:
             return field, threshold
-        logits = logits.view(PROBED, PROBED, PROBED)
-        lift = faint_lift(logits, threshold, least, spacing=2 * half / (PROBED - 1))
-        return Lifted(field, joining_lift(logits, lift, threshold), half), threshold
+        cube = logits.cpu().view(PROBED, PROBED, PROBED)
+        lift = faint_lift(cube, threshold, least, spacing=2 * half / (PROBED - 1))
+        lift = joining_lift(cube, lift, threshold).to(self.device)
+        return Lifted(field, lift, half), threshold
 
     def _joined(
         self, field: PreparedField, threshold: float, update: Update, run: _Run

@@ -32,7 +32,7 @@ JOINED = 1.0
 def faint_lift(logits: Tensor, threshold: float, least: float, spacing: float) -> Tensor:
     """What to add to logits so that the level `threshold` draws faint parts: (G, G, G), 0 or more.
 
-    logits: (G, G, G) at the nodes of a grid, so far apart as `spacing`. The level lies at SHARE of
+    logits: (G, G, G), at the nodes of a grid that are `spacing` apart. The level lies at SHARE of
     the probability that is highest within REACH, no higher than the threshold and no lower than
     `least`.
     """
@@ -48,15 +48,15 @@ def joining_lift(logits: Tensor, lift: Tensor, threshold: float) -> Tensor:
     """The lift (G, G, G), higher along the likeliest ways from each part to the largest one.
 
     logits: (G, G, G); a part is what lies above the level in `logits + lift` and hangs together
-    along the grid. Parts to which no way leads through LEAST_JOINED stay apart.
+    along the grid. Parts to which no way leads through LEAST_JOINED stay apart. On the CPU.
     """
-    heights = (logits + lift).double().cpu().numpy() - logit(threshold)
+    heights = (logits + lift).double().numpy() - logit(threshold)
     parts, count = label(heights > 0)
     if count < 2:
         return lift
     sizes = np.bincount(parts.ravel())
     largest = 1 + int(sizes[1:].argmax())
-    passable = (heights > 0) | (logits.cpu().numpy() >= logit(LEAST_JOINED))
+    passable = (heights > 0) | (logits.numpy() >= logit(LEAST_JOINED))
     costs, before = _ways(parts == largest, np.maximum(-heights, 0), passable)
     path = np.zeros(heights.size, dtype=bool)
     for part in range(1, count + 1):
