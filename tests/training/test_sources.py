@@ -56,6 +56,20 @@ def md2_bytes() -> bytes:
     return header + triangles + frame
 
 
+def pmd_bytes(textures: int = 2) -> bytes:
+    """The block as a model of 0 A.D.: places, normals, texture coordinates, bones and weights."""
+    vertices = b"".join(
+        struct.pack(
+            f"<6f{2 * textures}f4B4f", *place, 0, 1, 0, *[0.5] * 2 * textures, *[255] * 4, *[0] * 4
+        )
+        for place in CORNERS
+    )
+    triangles = b"".join(struct.pack("<3H", *face) for face in FACES)
+    content = struct.pack("<2I", len(CORNERS), textures) + vertices
+    content += struct.pack("<I", len(FACES)) + triangles + struct.pack("<2I", 0, 0)
+    return struct.pack("<4s2I", b"PSMD", 4, len(content)) + content
+
+
 def ac_text() -> str:
     """The block as AC3D with a line and a second object, as of FlightGear's models."""
 
@@ -128,6 +142,7 @@ def packages(tmp_path: Path) -> Path:
         "../../outside.png": b"never written",
     }
     files = {FURNITURE: zip_bytes(members), "usr/share/block.md2": md2_bytes()}
+    files["usr/share/block.pmd"] = pmd_bytes()
     write_deb(folder / "furniture_1.0_all.deb", files)
     return folder
 
@@ -159,12 +174,14 @@ def test_shapes_are_rebuilt_turned_and_coloured_with_split_and_licence(
 ) -> None:
     output = tmp_path / "meshes"
     quake = replace(BLOCK, id="block-2", file="usr/share/block.md2", member="", split="test")
-    assert rebuild([BLOCK, quake], packages, output) == []
+    ship = replace(BLOCK, id="block-3", file="usr/share/block.pmd", member="", split="train")
+    assert rebuild([BLOCK, quake, ship], packages, output) == []
 
     entries = list_indexed_shapes(output)
     assert [(entry.name, entry.split, entry.licence) for entry in entries] == [
         ("block-1", "val", "CC0-1.0"),
         ("block-2", "test", "CC0-1.0"),
+        ("block-3", "train", "CC0-1.0"),
     ]
     for entry in entries:
         shape = entry.load().triangles
@@ -174,7 +191,7 @@ def test_shapes_are_rebuilt_turned_and_coloured_with_split_and_licence(
         solid = trimesh.Trimesh(shape.vertices, shape.faces)
         assert solid.volume == pytest.approx(0.125, rel=1e-3)  # outwards, and closed
     assert (entries[0].load().triangles.colours == [255, 0, 0]).all()
-    assert "Somebody (2)" in (output / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    assert "Somebody (3)" in (output / "ATTRIBUTION.md").read_text(encoding="utf-8")
     # Nothing but shapes, index and credits, and nothing outside.
     assert {path.name for path in output.iterdir()} == {"shapes", "index.csv", "ATTRIBUTION.md"}
     assert not list(tmp_path.rglob("outside.png"))
@@ -290,13 +307,32 @@ def test_ac3d_is_read_without_lines_and_without_the_parts_named(tmp_path: Path) 
         read_shape(path, without=[0, 1])
 
 
-@pytest.mark.parametrize("name", ["a.ac", "a.md2", "a.3ds", "a.obj"])
+@pytest.mark.parametrize("name", ["a.ac", "a.md2", "a.pmd", "a.3ds", "a.obj"])
 def test_damaged_meshes_are_named(tmp_path: Path, name: str) -> None:
     if name in ("a.ac", "a.3ds"):
         pytest.importorskip("assimp_py", reason="assimp-py (extra `sources`) is not installed")
     (tmp_path / name).write_bytes(b"AC3Db\nnumsurf 3\nSURF")
     with pytest.raises(InputError, match=name):
         read_shape(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "problem"),
+    [(4, b"\3", "version"), (14, b"\1", "buffer"), (20 + 8 * 60 + 4, b"\11", "lacks")],
+)
+def test_models_of_0_ad_are_read_in_full_or_named(
+    tmp_path: Path, at: int, value: bytes, problem: str
+) -> None:
+    content = bytearray(pmd_bytes(textures=2))
+    path = tmp_path / "a.pmd"
+    path.write_bytes(content)
+    (part,) = read_parts(path)
+    np.testing.assert_allclose(part.vertices, CORNERS)
+    np.testing.assert_array_equal(part.faces, FACES)
+    content[at : at + len(value)] = value
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"a.pmd .*{problem}"):
+        read_parts(path)
 
 
 def test_credits_are_listed_by_package_and_licence() -> None:

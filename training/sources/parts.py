@@ -1,4 +1,5 @@
-"""The meshes of games and simulators, read as parts: .md2 here, .ac, .3ds, .md3, .ase by Assimp."""
+"""The meshes of games and simulators, read as parts: .md2 and .pmd here, .ac, .3ds, .md3 and .ase
+by Assimp."""
 
 from __future__ import annotations
 
@@ -17,6 +18,10 @@ from ..build.folder import read_triangles
 from ..build.normalise import GREY, Triangles, make_triangles
 
 _MD2_MAGIC = 0x32504449
+_PMD_MAGIC = b"PSMD"
+_PMD_VERSION = 4
+# Of a vertex: place and normal; bones and their weights; two coordinates for each texture.
+_PMD_PLACE, _PMD_NORMAL, _PMD_BONES, _PMD_TEXTURE = 12, 12, 20, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,8 @@ def read_parts(path: Path) -> list[Part]:
     if suffix == ".md2":
         # Assimp refuses files without drawing commands, which newer exporters leave out.
         return [_read_md2(path)]
+    if suffix == ".pmd":
+        return [_read_pmd(path)]
     if suffix == ".ac":
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "polygons.ac"
@@ -114,6 +121,29 @@ def _read_md2(path: Path) -> Part:
         raise InputError(f"{path.name} can't be read as a mesh: {error}.") from error
     vertices = packed[:, :3] * scale.astype(np.float64) + move
     return Part(path.stem, vertices, faces[:, ::-1].astype(np.int64), (GREY, GREY, GREY))
+
+
+def _read_pmd(path: Path) -> Part:
+    """A model as the engine of 0 A.D. keeps it, in the pose that it was made in."""
+    content = path.read_bytes()
+    try:
+        if content[:4] != _PMD_MAGIC:
+            raise ValueError("it is of another format")
+        version, _, vertex_count, textures = (int(n) for n in np.frombuffer(content, "<u4", 4, 4))
+        if version != _PMD_VERSION:
+            raise ValueError("it is of another version")
+        size = _PMD_PLACE + _PMD_NORMAL + _PMD_TEXTURE * textures + _PMD_BONES
+        start = 20
+        rows = np.frombuffer(content, "u1", vertex_count * size, start).reshape(-1, size)
+        vertices = np.ascontiguousarray(rows[:, :_PMD_PLACE]).view("<f4").astype(np.float64)
+        start += vertex_count * size
+        face_count = int(np.frombuffer(content, "<u4", 1, start)[0])
+        faces = np.frombuffer(content, "<u2", 3 * face_count, start + 4).reshape(-1, 3)
+        if face_count and faces.max() >= vertex_count:
+            raise ValueError("its faces name vertices that it lacks")
+    except ValueError as error:
+        raise InputError(f"{path.name} can't be read as a mesh: {error}.") from error
+    return Part(path.stem, vertices, faces.astype(np.int64), (GREY, GREY, GREY))
 
 
 def _without_lines(path: Path) -> str:
