@@ -64,7 +64,7 @@ def pmd_bytes(textures: int = 2) -> bytes:
         )
         for place in CORNERS
     )
-    triangles = b"".join(struct.pack("<3H", *face) for face in FACES)
+    triangles = b"".join(struct.pack("<3H", *face[::-1]) for face in FACES)
     content = struct.pack("<2I", len(CORNERS), textures) + vertices
     content += struct.pack("<I", len(FACES)) + triangles + struct.pack("<2I", 0, 0)
     return struct.pack("<4s2I", b"PSMD", 4, len(content)) + content

@@ -124,7 +124,8 @@ def _read_md2(path: Path) -> Part:
 
 
 def _read_pmd(path: Path) -> Part:
-    """A model as the engine of 0 A.D. keeps it, in the pose that it was made in."""
+    """A model as the engine of 0 A.D. keeps it, in the pose that it was made in; its faces are
+    clockwise, which is turned."""
     content = path.read_bytes()
     try:
         if content[:4] != _PMD_MAGIC:
@@ -143,7 +144,7 @@ def _read_pmd(path: Path) -> Part:
             raise ValueError("its faces name vertices that it lacks")
     except ValueError as error:
         raise InputError(f"{path.name} can't be read as a mesh: {error}.") from error
-    return Part(path.stem, vertices, faces.astype(np.int64), (GREY, GREY, GREY))
+    return Part(path.stem, vertices, faces[:, ::-1].astype(np.int64), (GREY, GREY, GREY))
 
 
 def _without_lines(path: Path) -> str:
