@@ -85,8 +85,10 @@ def ac_text() -> str:
 
     block = [surface("0x10", list(face)) for face in FACES]
     lines = ["AC3Db", 'MATERIAL "paint" rgb 1 0 0 amb 1 1 1 emis 0 0 0 spec 0 0 0 shi 0 trans 0']
-    lines += ["OBJECT world", "kids 2", *thing("hull", CORNERS, [*block, surface("0x2", [0, 1])])]
+    lines += ["OBJECT world", "kids 3", *thing("hull", CORNERS, [*block, surface("0x2", [0, 1])])]
     disc = np.array([[-9, 0, 0], [9, 0, 0], [0, 9, 0]])
+    # What only has lines is no part.
+    lines += thing("aerial", disc, [surface("0x2", [0, 1])])
     lines += thing("propeller", disc, [surface("0x30", [0, 1, 2])])
     return "\n".join(lines) + "\n"
 

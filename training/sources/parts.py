@@ -148,11 +148,16 @@ def _read_pmd(path: Path) -> Part:
 
 
 def _without_lines(path: Path) -> str:
-    """The text of an AC3D file with its polygons only: Assimp's binding refuses lines."""
+    """The text of an AC3D file with its polygons only: Assimp's binding refuses lines, and vertices
+    that no polygon uses where an object has no other."""
     lines = iter(path.read_text(encoding="latin-1").splitlines())
     kept: list[str] = []
+    vertices: list[str] = []
     try:
         for line in lines:
+            if line.startswith("numvert"):
+                vertices = [line, *(next(lines) for _ in range(int(line.split()[1])))]
+                continue
             if not line.startswith("numsurf"):
                 kept.append(line)
                 continue
@@ -167,6 +172,7 @@ def _without_lines(path: Path) -> str:
                 if int(surface[0].split()[1], 16) & 0xF == 0 and count >= 3:
                     surfaces.append(surface)
             if surfaces:
+                kept += vertices
                 kept.append(f"numsurf {len(surfaces)}")
                 kept += [line for surface in surfaces for line in surface]
     except (StopIteration, ValueError, IndexError) as error:
