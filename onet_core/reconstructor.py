@@ -415,14 +415,17 @@ class Reconstructor:
         with run.stage("surface"):
             is_free = run.settings.threshold is None and not run.is_interactive
             threshold = run.settings.threshold or self.description.threshold
+            start = time.perf_counter()
             if run.settings.threshold is None:
-                field, threshold = self._with_the_unsure(field, is_free)
+                field, threshold = self._with_the_unsure(field, with_faint=is_free)
+            probing = time.perf_counter() - start
             update = self._surface(field, threshold, run)
             if is_free and self.description.joined_from:
                 threshold, update = self._joined(field, threshold, update, run)
         extraction = update.extraction
         del run.seconds["surface"]
         run.seconds.update(extraction.seconds)
+        run.seconds["network"] += probing
         mesh = self._finish(extraction.mesh, field, threshold, run)
         run.finish()
         return self._reconstruction(mesh, field, frame, run, vector, update.is_followed)

@@ -320,7 +320,12 @@ def test_damaged_meshes_are_named(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("at", "value", "problem"),
-    [(4, b"\3", "version"), (14, b"\1", "buffer"), (20 + 8 * 60 + 4, b"\11", "lacks")],
+    [
+        (4, b"\3", "version"),
+        (14, b"\1", "buffer"),
+        (12, b"\xff" * 8, "large"),
+        (20 + 8 * 60 + 4, b"\11", "lacks"),
+    ],
 )
 def test_models_of_0_ad_are_read_in_full_or_named(
     tmp_path: Path, at: int, value: bytes, problem: str

@@ -142,7 +142,7 @@ def _read_pmd(path: Path) -> Part:
         faces = np.frombuffer(content, "<u2", 3 * face_count, start + 4).reshape(-1, 3)
         if face_count and faces.max() >= vertex_count:
             raise ValueError("its faces name vertices that it lacks")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path.name} can't be read as a mesh: {error}.") from error
     return Part(path.stem, vertices, faces[:, ::-1].astype(np.int64), (GREY, GREY, GREY))
 
