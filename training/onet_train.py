@@ -171,7 +171,8 @@ def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
         config.training.initial_weights = str(path)
         config.model.architecture = description.architecture
         config.model.network = dict(description.network)
-        config.test.threshold = description.threshold
+        for name in ("threshold", "share_of_highest", "faint_from", "joined_from"):
+            setattr(config.test, name, getattr(description, name))
         config.training.learning_rate *= GOING_ON_PACE
         config.data.augmentations = GOING_ON_AUGMENTATIONS.get(
             wish.input_kind, config.data.augmentations
@@ -297,7 +298,7 @@ def register(config: Config, weights: Path, target: Path) -> None:
                 network, threshold = begun, before_threshold
         else:
             logger.info("Mean IoU on the %d meshes kept for checking: %.3f.", len(shapes), iou)
-        description = dataclasses.replace(description, threshold=threshold)
+        description = description.at(threshold)
     save_weights(target, network, description, half=config.output.half)
 
 

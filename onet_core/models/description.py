@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import ModelError
@@ -93,6 +93,18 @@ class ModelDescription:
             moved = self.inputs.get(name, False)
             if not isinstance(moved, bool) or (moved and self.input_kind != kind):
                 raise ModelError(f"The model can't read inputs with {name} {moved!r}.")
+
+    def at(self, threshold: float) -> ModelDescription:
+        """The same with another threshold; what may not lie above it goes down with it.
+
+        Raises ModelError unless 0 < threshold < 1.
+        """
+        return replace(
+            self,
+            threshold=threshold,
+            faint_from=min(self.faint_from, threshold),
+            joined_from=min(self.joined_from, threshold),
+        )
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it back."""

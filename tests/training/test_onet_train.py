@@ -109,6 +109,21 @@ def test_the_threshold_that_suits_the_checking_meshes(tiny: Path) -> None:
     assert best_threshold(Ball(), suited, [batch]) == (0.25, 1.0)
 
 
+@pytest.mark.parametrize("begun_at", [0.4, 0.25])
+def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
+    meshes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun_at: float
+) -> None:
+    """The configuration for points joins parts from 0.3 on."""
+    begun = ModelDescription(
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at, joined_from=0.22
+    )
+    save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
+    monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
+    asked = wish(meshes, tmp_path / "tiny.safetensors")
+    _, description = load_weights(train_own(asked, tmp_path / "work"))
+    assert (description.threshold, description.joined_from) == (0.2, 0.2)
+
+
 @pytest.mark.parametrize("before", [0.3, 0.7])
 def test_training_never_makes_it_worse(
     meshes: Path,
