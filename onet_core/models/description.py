@@ -29,10 +29,10 @@ class ModelDescription:
     share of the highest probability that the network gives anywhere, so that an object that it is
     unsure of is drawn all the same, 0: it may lie higher; faint_from: the least probability at the
     surface of a part that the network is unsure of, see `extraction.faint`, 0: such parts may be
-    missing; joined_from: the least probability at
-    the surface to which it may be lowered where that joins the mesh's parts, as thin ones tear
-    first, 0: it is not lowered; draws: up to so many latents are drawn for a new shape until one is
-    in one part; padding: the box of queries has edge 1 + padding.
+    missing; joined_from: the least probability at the surface to which it may be lowered where that
+    joins the mesh's parts, as thin ones tear first, 0: it is not lowered; draws: up to so many
+    latents are drawn for a new shape until one is in one part; padding: the box of queries has edge
+    1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """

@@ -309,6 +309,15 @@ def test_ac3d_is_read_without_lines_and_without_the_parts_named(tmp_path: Path) 
         read_shape(path, without=[0, 1])
 
 
+@pytest.mark.parametrize("lines", [2, 8, 15, 25])
+def test_an_ac3d_file_that_was_cut_off_is_named(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "cut.ac"
+    path.write_text("\n".join(ac_text().splitlines()[:lines]))
+    pytest.importorskip("assimp_py", reason="assimp-py (extra `sources`) is not installed")
+    with pytest.raises(InputError, match=r"cut\.ac"):
+        read_shape(path)
+
+
 @pytest.mark.parametrize("name", ["a.ac", "a.md2", "a.pmd", "a.3ds", "a.obj"])
 def test_damaged_meshes_are_named(tmp_path: Path, name: str) -> None:
     if name in ("a.ac", "a.3ds"):

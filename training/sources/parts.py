@@ -156,7 +156,7 @@ def _without_lines(path: Path) -> str:
     try:
         for line in lines:
             if line.startswith("numvert"):
-                vertices = [line, *(next(lines) for _ in range(int(line.split()[1])))]
+                vertices = [line] + [next(lines) for _ in range(int(line.split()[1]))]
                 continue
             if not line.startswith("numsurf"):
                 kept.append(line)

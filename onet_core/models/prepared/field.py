@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,11 +51,16 @@ class PreparedField(ABC):
         return self._logits(points)
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            leaf = points.detach().requires_grad_(True)
-            logits = self._logits(leaf)
-            (gradient,) = torch.autograd.grad(logits.sum(), leaf)
-        return logits.detach(), gradient
+        return differentiated(self._logits, points)
+
+
+def differentiated(function: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
+    """What a function gives at points (n, 3), (n,), and its gradients there, (n, 3)."""
+    with torch.enable_grad():
+        leaf = points.detach().requires_grad_(True)
+        values = function(leaf)
+        (gradient,) = torch.autograd.grad(values.sum(), leaf)
+    return values.detach(), gradient
 
 
 class PlainField(PreparedField):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .field import PreparedField
+from .field import PreparedField, differentiated
 
 
 class Lifted(PreparedField):
@@ -35,11 +34,8 @@ class Lifted(PreparedField):
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         logits, gradients = self._field.with_gradient(points)
-        with torch.enable_grad():
-            leaf = points.detach().requires_grad_(True)
-            added = self._added(leaf)
-            (gradient,) = torch.autograd.grad(added.sum(), leaf)
-        return logits + added.detach(), gradients + gradient
+        added, slopes = differentiated(self._added, points)
+        return logits + added, gradients + slopes
 
     def _added(self, points: Tensor) -> Tensor:
         places = (points / self._half).to(self._lift.dtype)[None, None, None]
