@@ -233,12 +233,14 @@ class Reconstructor:
 
         The code is a latent, or the code of a `Reconstruction`, or lies between such. interactive:
         from 64 to 127 cells the surface is found from that of the last interactive call where that
-        is near, see `extraction.interactive`.
+        is near, see `extraction.interactive`; what the network is unsure of is not looked for.
         Raises ModelError where the model has none, InputError for another size, and what
         `reconstruct` raises.
         """
-        values = self._checked_code(code)
-        run = _Run(settings or Settings(), progress, interactive)
+        run = _Run(settings or Settings(), progress, is_interactive=interactive)
+        return self._decode(self._checked_code(code), run)
+
+    def _decode(self, values: NDArray[np.float32], run: _Run) -> Reconstruction:
         with memory_errors(self.device), fast_products(self.device):
             vector = torch.as_tensor(values, device=self.device)[None]
             if not self._is_generative:
@@ -279,6 +281,11 @@ class Reconstructor:
                     features = self._network.encode_inputs(vector)  # type: ignore[operator]
                     fields.append(prepare(self._network, vector, features))
             with run.stage("surface"):
+                start = time.perf_counter()
+                if run.is_free:
+                    # The threshold stays: only networks that read something lower it.
+                    fields = [self._with_the_unsure(field, with_faint=True)[0] for field in fields]
+                probing = time.perf_counter() - start
                 extractions = extract_all(
                     fields,
                     resolution=settings.resolution,
@@ -298,6 +305,7 @@ class Reconstructor:
                 own.seconds["encode"] = run.seconds["encode"] / len(codes)
                 shares = {name: time / len(codes) for name, time in extraction.seconds.items()}
                 own.seconds.update(shares)
+                own.seconds["network"] += probing / len(codes)
                 mesh = self._finish(extraction.mesh, field, threshold, own)
                 made.append(self._reconstruction(mesh, field, Frame.unit("z"), own, code))
         run.finish()
@@ -341,9 +349,13 @@ class Reconstructor:
         return best
 
     def _parts(self, latent: NDArray[np.float32]) -> float:
-        """In how many parts the shape of a latent is; infinitely many where it has no surface."""
+        """In how many parts the shape of a latent is; infinitely many where it has no surface.
+
+        Not joined where the network is unsure: a shape that need not be is the better one.
+        """
+        run = _Run(Settings(resolution=JUDGED_CELLS, normals=False), None, is_plain=True)
         try:
-            made = self.decode(latent, Settings(resolution=JUDGED_CELLS, normals=False))
+            made = self._decode(latent, run)
         except NoSurfaceError:
             return math.inf
         return count_parts(made.mesh, LEAST_PART)
@@ -413,14 +425,13 @@ class Reconstructor:
         vector: NDArray[np.float32] | None,
     ) -> Reconstruction:
         with run.stage("surface"):
-            is_free = run.settings.threshold is None and not run.is_interactive
             threshold = run.settings.threshold or self.description.threshold
             start = time.perf_counter()
             if run.settings.threshold is None:
-                field, threshold = self._with_the_unsure(field, with_faint=is_free)
+                field, threshold = self._with_the_unsure(field, with_faint=run.is_free)
             probing = time.perf_counter() - start
             update = self._surface(field, threshold, run)
-            if is_free and self.description.joined_from:
+            if run.is_free and self.description.joined_from:
                 threshold, update = self._joined(field, threshold, update, run)
         extraction = update.extraction
         del run.seconds["surface"]
@@ -580,13 +591,22 @@ def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np
 
 
 class _Run:
-    """Times the stages of one run and turns their progress into that of the whole."""
+    """Times the stages of one run and turns their progress into that of the whole.
+
+    is_plain: nothing is drawn or joined but what lies above the model's threshold.
+    """
 
     def __init__(
-        self, settings: Settings, progress: Progress | None, is_interactive: bool = False
+        self,
+        settings: Settings,
+        progress: Progress | None,
+        *,
+        is_interactive: bool = False,
+        is_plain: bool = False,
     ) -> None:
         self.settings = settings
         self.is_interactive = is_interactive
+        self.is_free = settings.threshold is None and not is_interactive and not is_plain
         self.seconds: dict[str, float] = {}
         self._progress = progress
         shares = dict(_SHARES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,10 +30,11 @@ class Evaluation:
     """All that was measured.
 
     rows, headings: of the sheet of test shapes; sample_rows: of that of samples beside the nearest
-    training shapes. sets, torn: the samples and training shapes as sets, and the share of samples
-    that are in several parts. provenance: title -> value of the report's first lines (command,
-    commit, data); notes: further sentences about the methods; skipped: one sentence for each shape
-    that could not be read.
+    training shapes. sets: the samples and training shapes as sets; torn, torn_halfway: the share of
+    samples, and of shapes halfway between two, that are in several parts. provenance: title ->
+    value of the report's first lines (command, commit, data); notes: further sentences about the
+    methods; skipped: one sentence for each shape that could not be read. labelled, surface: how
+    many labelled points and surface samples each shape was measured with.
     """
 
     description: ModelDescription
@@ -45,9 +46,12 @@ class Evaluation:
     sample_rows: list[SheetRow] = field(default_factory=list)
     sets: dict[str, SampleSet] = field(default_factory=dict)
     torn: float = 0.0
+    torn_halfway: float = 0.0
     provenance: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    labelled: list[int] = field(default_factory=list)
+    surface: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -103,7 +107,7 @@ class Evaluation:
                 name: {"coverage": _rounded(found.coverage), "mmd": _rounded(found.mmd)}
                 for name, found in self.sets.items()
             }
-            values["torn"] = _rounded(self.torn)
+            values |= {"torn": _rounded(self.torn), "torn_halfway": _rounded(self.torn_halfway)}
         return values
 
     def _means(self, method: str, category: str | None = None) -> dict[str, float]:
@@ -124,8 +128,8 @@ class Evaluation:
             f"grid {protocol.resolution}.",
             f"- {self.shapes} shapes of the split `{protocol.split}`"
             + (f" (limited to {protocol.limit})" if protocol.limit else "")
-            + f", {protocol.samples} labelled points and surface points each, "
-            f"seed {protocol.seed}.",
+            + f", {_range_text(self.labelled)} labelled points and {_range_text(self.surface)} "
+            f"surface samples each, seed {protocol.seed}.",
             f"- Took {self.seconds:.0f} s in all; per shape, the network's stages (seconds): "
             + ", ".join(
                 f"{stage} {seconds:.3f}"
@@ -147,8 +151,11 @@ class Evaluation:
         text += times_table(self.results)
         if self.sets:
             text += _sets_table(self.sets)
-            share = f"{100 * self.torn:.0f} %"
-            text += f"\nOf the samples, {share} are in several parts{self._drawn_text()}.\n"
+            text += (
+                f"\nOf the samples, {100 * self.torn:.0f} % are in several parts"
+                f"{self._drawn_text()}; of shapes halfway between two samples, "
+                f"{100 * self.torn_halfway:.0f} %.\n"
+            )
         return text
 
     def _input_text(self) -> str:
@@ -202,6 +209,14 @@ def _sets_table(sets: Mapping[str, SampleSet]) -> str:
         for name, found in sets.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _range_text(counts: Sequence[int]) -> str:
+    """The count, or the least and the most of several; "no" of none."""
+    if not counts:
+        return "no"
+    least, most = min(counts), max(counts)
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def _rounded(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from onet_core.mesh import Mesh
 from onet_core.metrics import sample_surface
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.occupancy_network import OccupancyNetwork
+from onet_core.morphing import along
 from onet_core.reconstructor import Reconstruction, Reconstructor, Settings
 
 from .labelled import LabelledShape
@@ -78,6 +80,22 @@ def sample_meshes(
             meshes.append(in_network_frame(reconstructor.generate(seed + index, settings)))
         except NoSurfaceError:
             meshes.append(None)
+    return meshes
+
+
+def halfway_meshes(
+    reconstructor: Reconstructor, count: int, settings: Settings, seed: int = 0
+) -> list[Mesh | None]:
+    """Shapes halfway between each two of samples that follow each other, as `sample_meshes`."""
+    latents = [reconstructor.latent(seed + index) for index in range(count + 1)]
+    meshes: list[Mesh | None] = []
+    for pair in itertools.pairwise(latents):
+        try:
+            made = reconstructor.generate(along(pair, 0.5, spherical=True), settings)
+        except NoSurfaceError:
+            meshes.append(None)
+        else:
+            meshes.append(in_network_frame(made))
     return meshes
 
 

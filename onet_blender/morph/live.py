@@ -18,7 +18,7 @@ from onet_core.errors import Cancelled, OnetError
 
 from .. import activity
 from ..meshes import MeshArrays
-from .steps import Step, cache, compute, is_morph, shape_of, show, shows, step_of
+from .steps import Step, cache, compute, is_morph, preview_of, shape_of, show, shows, step_of
 
 OPERATOR = "onet.morph"  # whose panel tells what went wrong
 SECONDS_TO_REST = 0.3
@@ -108,7 +108,7 @@ def _begin(name: str) -> bool:
     if item.mode != "OBJECT" or activity.current() is not None:
         return False
     full = step_of(item)
-    preview = step_of(item, resolution=min(item.onet.morph.preview, full.resolution))
+    preview = preview_of(item)
     rests = time.monotonic() - _moved[name] > SECONDS_TO_REST
     try:
         for step in (full, preview):
@@ -142,11 +142,10 @@ def _go_on() -> None:
     job.poll()
     item = bpy.data.objects.get(name)
     outdated = item is None or not is_morph(item) or step_of(item).value != step.value
-    is_full = item is not None and is_morph(item) and step.resolution > item.onet.morph.preview
     if not job.done:
         # A preview is nearly there whenever it is outdated, and better than a mesh that stands
         # still; a full mesh is not worth waiting for.
-        if outdated and is_full and not _cancelling:
+        if outdated and not step.is_preview and not _cancelling:
             job.cancel()
             _cancelling = True
         return

@@ -35,7 +35,8 @@ cache = MeshCache()
 class Step:
     """A shape that is wanted; two equal steps have equal meshes.
 
-    model: as `Object.onet.chosen_model`; codes: texts of `codes.code_text`.
+    model: as `Object.onet.chosen_model`; codes: texts of `codes.code_text`; is_preview: made in a
+    hurry, without parts that the model is unsure of.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Step:
     value: float
     resolution: int
     threshold: float = 0.0
+    is_preview: bool = False
 
     @property
     def digest(self) -> str:
@@ -55,7 +57,7 @@ class Step:
         params = reconstruction.options(
             self.model, resolution=self.resolution, threshold=self.threshold
         )
-        params["position"] = self.value
+        params |= {"position": self.value, "preview": self.is_preview}
         return engine_session.client(runtime()).start("morph", params, {"codes": codes})
 
 
@@ -74,21 +76,28 @@ def linked(item: bpy.types.Object) -> str:
     return f"{item.name} is linked from another file: make it local first."
 
 
-def step_of(item: bpy.types.Object, value: float | None = None, resolution: int = 0) -> Step:
-    """The step at a value, by default the object's, at a resolution, by default the object's."""
+def preview_of(item: bpy.types.Object) -> Step:
+    """What is shown of the object's step while the slider moves."""
+    full = step_of(item)
+    cells = min(item.onet.morph.preview, full.resolution)
+    return replace(full, resolution=cells, is_preview=True)
+
+
+def step_of(item: bpy.types.Object, value: float | None = None) -> Step:
+    """The full step at a value, by default the object's."""
     kept = item.onet
     return Step(
         kept.chosen_model,
         tuple(stop.code for stop in kept.morph.stops),
         round(kept.morph.value if value is None else value, DIGITS),
-        resolution or kept.resolution,
+        kept.resolution,
         kept.threshold,
     )
 
 
 def shows(item: bpy.types.Object, step: Step) -> bool:
     """Whether the object's mesh is that of a step, or the full one of the same value."""
-    full = replace(step, resolution=item.onet.resolution)
+    full = replace(step, resolution=item.onet.resolution, is_preview=False)
     return item.onet.morph.shown in (step.digest, full.digest)
 
 

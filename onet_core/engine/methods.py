@@ -300,9 +300,10 @@ def _part_of(report: Report, number: int, count: int) -> Report:
 def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
     """The shape at a position between the shapes of the array `codes` (K, code_width).
 
-    params: position (0 to 1), model, folders, device, settings. The codes are latents, or what
-    `reconstruct` answers as `code`. Answers as `generate` does, the mesh in single precision, and
-    followed: whether the surface was found from the last call's, see `extraction.interactive`.
+    params: position (0 to 1), preview, model, folders, device, settings. The codes are latents, or
+    what `reconstruct` answers as `code`. With preview, what the model is unsure of is not looked
+    for, which takes longer than the rest. Answers as `generate` does, the mesh in single precision,
+    and followed: whether the surface was found from the last call's, see `extraction.interactive`.
     Raises ModelError where the model describes no shape by one vector.
     """
     reconstructor = _reconstructor(params, "none")
@@ -311,7 +312,10 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
         raise InputError("A morph needs the codes of its shapes and a position between them.")
     spherical = reconstructor.description.input_kind == "none"
     code = along(arrays["codes"], params["position"], spherical)
-    made = reconstructor.decode(code, _settings(params), report, interactive=True)
+    description = reconstructor.description
+    looks_for_more = description.faint_from or description.joined_from
+    interactive = bool(params.get("preview")) or not looks_for_more
+    made = reconstructor.decode(code, _settings(params), report, interactive=interactive)
     info, result = _answer(made)
     result["vertices"] = result["vertices"].astype(np.float32)
     return {**info, "followed": made.is_followed}, result

@@ -68,8 +68,9 @@ class ModelDescription:
             raise ModelError(
                 f"The model's share_of_highest is {self.share_of_highest}, not from 0 to below 1."
             )
-        if self.share_of_highest and self.input_kind == "none":
-            raise ModelError("The model's share_of_highest is for networks that read something.")
+        for name in ("share_of_highest", "joined_from"):
+            if getattr(self, name) and self.input_kind == "none":
+                raise ModelError(f"The model's {name} is for networks that read something.")
         for name in ("faint_from", "joined_from"):
             least = getattr(self, name)
             if not 0 <= least <= self.threshold:

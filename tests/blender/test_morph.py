@@ -262,7 +262,10 @@ def test_previews_while_it_moves_and_the_full_mesh_when_it_rests(
     finally:
         live.stop()
     # The newest value won: what lay between was never asked for.
-    assert [(step.value, step.resolution) for step in asked] == [(0.6, 16), (0.6, RESOLUTION)]
+    assert [(step.value, step.resolution, step.is_preview) for step in asked] == [
+        (0.6, 16, True),
+        (0.6, RESOLUTION, False),
+    ]
     assert_is_cube(vertices_of(morph), half_at(0.6))
     assert not live.waiting()
 

@@ -429,6 +429,7 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"draws": 1.5},
         {"draws": 101, "input_kind": "none"},
         {"share_of_highest": 0.5, "input_kind": "none"},
+        {"joined_from": 0.1, "input_kind": "none"},
         {"network": []},
         {"categories": [3]},
         {"inputs": {"points": "many"}},

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from onet_core.engine.client import EngineClient
 from onet_core.errors import Cancelled, EngineError, InputError, ModelError, NoSurfaceError
 from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
+from onet_core.models.weights import load_weights, save_weights
 from onet_core.morphing import between
 
 
@@ -210,6 +211,27 @@ def test_a_morph_finds_its_surface_from_the_last_one_and_says_so(
         np.testing.assert_allclose(vertices, made.arrays["vertices"], atol=1e-6)
         np.testing.assert_array_equal(answer.arrays["faces"], made.arrays["faces"])
     assert followed == [False, True, True]
+
+
+def test_a_morph_looks_for_what_is_faint_unless_it_is_a_preview(
+    client: EngineClient, folder: Path
+) -> None:
+    """Only a preview is found from the last one where there may be more than the last one shows."""
+    network, description = load_weights(folder / "sized.safetensors")
+    save_weights(
+        folder / "faint.safetensors", network, replace(description, name="faint", faint_from=0.1)
+    )
+    codes = np.array([[-1.0, 0.5], [1.0, 0.5]])
+    followed = {}
+    for preview in (False, True):
+        client.call("free")
+        params = named(folder, "faint", settings={"resolution": 64}, preview=preview)
+        answers = [
+            client.call("morph", {**params, "position": position}, {"codes": codes})
+            for position in (0.5, 0.52, 0.54)
+        ]
+        followed[preview] = [answer.values["followed"] for answer in answers]
+    assert followed == {False: [False] * 3, True: [False, True, True]}
 
 
 def test_morph_sequence_shares_its_topology_where_asked(client: EngineClient, folder: Path) -> None:

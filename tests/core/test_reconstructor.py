@@ -326,6 +326,57 @@ def test_latents_are_drawn_again_until_a_shape_is_whole_where_the_model_asks_for
     assert torn > 5
 
 
+class Loose(Ball):
+    """Two balls with a bar between them, which is faint where the latent's first number is above 0.
+
+    Then its probability is 0.15, below every threshold here.
+    """
+
+    def decode(self, points, z, code):
+        x, y, depth = points.unbind(-1)
+        ends = points.new_tensor([0.25, 0.0, 0.0])
+        ball = torch.minimum((points - ends).norm(dim=-1), (points + ends).norm(dim=-1))
+        sharp = torch.sigmoid(80 * (0.2 - ball)).clamp(1e-4, 1 - 1e-4)
+        bar = (x.abs() < 0.2) & (torch.hypot(y, depth) < 0.06)
+        value = torch.where(z[:, :1] > 0, 0.15, 0.9).expand_as(sharp)
+        return torch.logit(torch.where(bar, torch.maximum(sharp, value), sharp)) * self.scale
+
+
+def test_generated_shapes_are_joined_where_the_model_asks_for_it():
+    """One by one, together, and on the way between two; previews and named thresholds are not."""
+    settings = Settings(resolution=64, normals=False)
+    plain, joining = (
+        with_network(Loose(z_dim=8), "none", threshold=0.4, faint_from=least)
+        for least in (0.0, 0.1)
+    )
+    loose, whole = np.ones(8, np.float32), -np.ones(8, np.float32)
+    assert count_parts(plain.generate(loose, settings).mesh) == 2
+    joined = joining.generate(loose, settings)
+    assert count_parts(joined.mesh) == 1
+    together = joining.generate_all([loose, whole], settings)
+    np.testing.assert_allclose(together[0].mesh.vertices, joined.mesh.vertices, atol=1e-6)
+    np.testing.assert_array_equal(together[0].mesh.faces, joined.mesh.faces)
+    assert [count_parts(made.mesh) for made in together] == [1, 1]
+    assert count_parts(joining.decode(loose, settings, interactive=True).mesh) == 2
+    named = replace(settings, threshold=0.4)
+    assert count_parts(joining.generate(loose, named).mesh) == 2
+    assert count_parts(joining.generate_all([loose], named)[0].mesh) == 2
+
+
+def test_seeds_are_judged_without_what_joins_their_parts():
+    """Else the first draw would always do, however loosely it hangs together."""
+    plain, joining = (
+        with_network(Loose(z_dim=8), "none", threshold=0.4, draws=4, faint_from=least)
+        for least in (0.0, 0.1)
+    )
+    for seed in range(12):
+        draws = np.random.default_rng(seed).standard_normal((4, 8)).astype("f4")
+        whole = draws[draws[:, 0] <= 0]
+        expected = whole[0] if len(whole) else draws[0]
+        np.testing.assert_array_equal(plain.latent(seed), expected)
+        np.testing.assert_array_equal(joining.latent(seed), expected)
+
+
 def test_two_parts_are_better_than_no_surface():
     seed = next(
         seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
 from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file
@@ -23,12 +25,20 @@ from onet_core.models.catalogue import read_description
 from onet_core.models.description import ModelDescription
 from onet_core.models.encoders import ImageEncoder
 from onet_core.models.weights import save_weights
+from onet_core.morphing import between
+from onet_core.reconstructor import Reconstructor, Settings
 from training.baselines.methods import choose_baselines
 from training.baselines.pictures import PictureIndex, code_features, pixel_features
 from training.conditions import Conditions, with_holes
 from training.evaluate import evaluate_network, main
 from training.evaluation import Evaluation
-from training.generation import compare_sets, infer_latent, mean_of_sets, nearest_clouds
+from training.generation import (
+    compare_sets,
+    halfway_meshes,
+    infer_latent,
+    mean_of_sets,
+    nearest_clouds,
+)
 from training.labelled import list_shapes, read_shape, thinned
 from training.observations import observe
 from training.protocol import Protocol
@@ -377,6 +387,35 @@ def test_the_training_shape_that_looks_alike_is_found(tmp_path: Path) -> None:
             assert found == ("c", name)
 
 
+class Parted(nn.Module):
+    """Two balls where the latent's first number is above 0.2, else one."""
+
+    z_dim = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def encode_inputs(self, inputs: Tensor) -> Tensor:
+        return inputs.new_zeros(len(inputs), 0)
+
+    def decode(self, points: Tensor, z: Tensor, code: Tensor) -> Tensor:
+        apart = 0.25 * (z[:, None, :1] > 0.2) * points.new_tensor([1.0, 0, 0])
+        far = torch.minimum((points - apart).norm(dim=-1), (points + apart).norm(dim=-1))
+        return self.scale * 80 * (0.2 - far)
+
+
+def test_shapes_halfway_between_samples_are_counted_where_they_fall_apart() -> None:
+    description = ModelDescription("two", "Two", "latent_planes", "none", threshold=0.5)
+    reconstructor = Reconstructor.of_network(Parted().eval(), description, "cpu")
+    meshes = halfway_meshes(reconstructor, 12, Settings(resolution=32, normals=False), seed=5)
+    latents = [np.random.default_rng(5 + index).standard_normal(2) for index in range(13)]
+    halves = [between(*pair, 0.5)[0] for pair in itertools.pairwise(latents)]
+    parts = [len(trimesh.Trimesh(mesh.vertices, mesh.faces).split()) for mesh in meshes if mesh]
+    assert parts == [2 if half > 0.2 else 1 for half in halves]
+    assert 2 < sum(part == 2 for part in parts) < 10
+
+
 def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> None:
     description = ModelDescription(
         "vae", "VAE", "occupancy_network", "none",
@@ -394,6 +433,8 @@ def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> 
     assert (samples.size, samples.sets) == (40, 10)
     assert "Coverage" in evaluation.markdown()
     assert "in several parts" in evaluation.markdown()
+    halfway = 100 * evaluation.torn_halfway
+    assert f"halfway between two samples, {halfway:.0f} %" in evaluation.markdown()
     assert "generation" in evaluation.metrics()
     assert [len(row.pictures) for row in evaluation.sample_rows] == [2] * (
         min(24, samples.size - samples.empty)
@@ -500,7 +541,7 @@ def test_a_configuration_stands_for_its_weights(tmp_path: Path, weights: Path) -
 
 def test_command_line(weights: Path, tmp_path: Path) -> None:
     data = tmp_path / "balls"
-    write_shape(data, "ball", "test", Sphere(0.4), count=100_000)
+    write_shape(data, "ball", "test", Sphere(0.4), count=60_000)
     write_shape(data, "ball", "train", Box((0.7,) * 3), split="train", seed=1, count=10_000)
     run = CliRunner()
     arguments = [str(weights), "--data", str(data), "--resolution", "32", "--device", "cpu"]
@@ -517,6 +558,8 @@ def test_command_line(weights: Path, tmp_path: Path) -> None:
     ) in written
     assert "- Commit: " in written
     assert "- Data: balls, version " in written
+    # What there is, not what was asked for.
+    assert "60000 labelled points and 60000 surface samples each" in written
     metrics = read_description(weights).metrics
     assert metrics["shapes"] == 1
     assert metrics["data"] == "balls"
