@@ -46,8 +46,9 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
             "-o",
             "--output",
             required=True,
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Folder for the meshes; it is made where it is missing.",
+            type=click.Path(path_type=Path),
+            help="Folder for the meshes, which is made where it is missing, or for one mesh a file "
+            "such as chair.glb.",
         ),
         click.option(
             "--resolution",
@@ -77,9 +78,8 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
             "--format",
             "suffix",
             type=click.Choice(FORMATS, case_sensitive=False),
-            default="ply",
-            show_default=True,
-            help="Kind of the mesh files. GLB is always y up, as that format demands.",
+            help="Kind of the mesh files. GLB is always y up, as that format demands. "
+            "[default: what the output's name says, else ply]",
         ),
     ]
     for option in reversed(options):
@@ -127,14 +127,15 @@ def reconstruct(
     up: str,
     mask: Path | None,
     device: str,
-    suffix: str,
+    suffix: str | None,
     **options: Any,
 ) -> None:
     """Makes a mesh of every INPUT, a file or a folder of files.
 
-    Writes OUTPUT/<name of the input>.<format>, in the input's own coordinates (pictures have none:
-    their meshes are in a unit cube with z up). Where two inputs have the same name, or the mesh
-    would replace an input, a number is added. Files from earlier runs are replaced.
+    Writes OUTPUT/<name of the input>.<format>, or just OUTPUT where that is named as a mesh file,
+    in the input's own coordinates (pictures have none: their meshes are in a unit cube with z up).
+    Where two inputs have the same name, or the mesh would replace an input, a number is added.
+    Files from earlier runs are replaced.
 
     An input that can't be used is reported in one line and skipped; the exit status is then 2.
     """
@@ -143,9 +144,14 @@ def reconstruct(
         paths = _expanded(inputs)
         if mask is not None and len(paths) != 1:
             raise InputError(f"A mask belongs to one picture, but there are {len(paths)} inputs.")
+        file = _file(output, suffix, len(paths), "inputs")
+        if file is not None and file.resolve() == paths[0].resolve():
+            raise InputError(f"The output {output} is the input itself: choose another name.")
         models = _Models(model, device)
-        targets = _targets(paths, output, suffix)
-        _make_folder(output)
+        targets = _targets(paths, output, suffix or FORMATS[0])
+        if file is not None:
+            targets = {paths[0]: file}
+        _make_folder(output if file is None else file.parent)
     failures = 0
     for path in paths:
         try:
@@ -201,19 +207,20 @@ def generate(
     seed: int,
     count: int,
     device: str,
-    suffix: str,
+    suffix: str | None,
     **options: Any,
 ) -> None:
     """Makes new shapes from random latents.
 
-    Writes OUTPUT/<model>-<seed>.<format>, in a unit cube with z up. The same seed gives the same
-    shape.
+    Writes OUTPUT/<model>-<seed>.<format>, or just OUTPUT where that is named as a mesh file, in a
+    unit cube with z up. The same seed gives the same shape.
     """
     with _errors():
         settings = _settings(**options)
+        file = _file(output, suffix, count, "shapes")
         reconstructor = _reconstructor(model, device)
         reconstructor.latent(seed)
-        _make_folder(output)
+        _make_folder(output if file is None else file.parent)
         together = 1 if reconstructor.device.type == "cpu" else _TOGETHER
         for first in range(seed, seed + count, together):
             seeds = range(first, min(first + together, seed + count))
@@ -222,7 +229,7 @@ def generate(
             for number, result in zip(seeds, results, strict=True):
                 if isinstance(result, NoSurfaceError):
                     raise result
-                target = output / f"{Path(model).stem}-{number}.{suffix}"
+                target = file or output / f"{Path(model).stem}-{number}.{suffix or FORMATS[0]}"
                 _write(result, target)
                 _report(f"seed {number}", target, result)
 
@@ -344,6 +351,25 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
         for entry in found:
             paths.setdefault(entry.resolve(), entry)
     return list(paths.values())
+
+
+def _file(output: Path, suffix: str | None, count: int, what: str) -> Path | None:
+    """The output where it is named as a file of one mesh; None for a folder.
+
+    suffix: the format that was asked for. Raises InputError where that can't be.
+    """
+    if output.is_dir() or output.suffix[1:].lower() not in FORMATS:
+        if output.is_file():
+            raise InputError(
+                f"The output {output} is a file, but no mesh's: name a folder, or a file that ends "
+                f"with .{', .'.join(FORMATS)}."
+            )
+        return None
+    if count != 1:
+        raise InputError(f"The output {output} is one file, but there are {count} {what}.")
+    if suffix is not None and suffix != output.suffix[1:].lower():
+        raise InputError(f"The output {output} does not end with .{suffix}, as --format says.")
+    return output
 
 
 def _targets(paths: Sequence[Path], output: Path, suffix: str) -> dict[Path, Path]:

@@ -107,6 +107,38 @@ def test_formats(folder, suffix):
     assert meshes(folder / "out") == [f"blocks.{suffix}"]
 
 
+def test_an_output_named_as_a_mesh_is_that_file(folder):
+    run("reconstruct", folder / "scan.xyz", "-o", folder / "new" / "Chair.GLB", *FAST)
+    assert meshes(folder / "new") == ["Chair.GLB"]
+    made = trimesh.load(folder / "new" / "Chair.GLB", file_type="glb", force="mesh")
+    assert len(made.faces) > 10
+    run("generate", "--model", "airplane", "-o", folder / "new" / "one.stl", *FAST)
+    assert len(trimesh.load(folder / "new" / "one.stl").faces) > 10
+    # A folder may be called anything.
+    (folder / "all.obj").mkdir()
+    run("reconstruct", folder / "scan.xyz", "-o", folder / "all.obj", *FAST)
+    assert meshes(folder / "all.obj") == ["scan.ply"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reconstruct", "scan.xyz", "blocks.stl", "-o", "a.glb"], "2 inputs"),
+        (["generate", "--model", "airplane", "--count", "3", "-o", "a.ply"], "3 shapes"),
+        (["reconstruct", "scan.xyz", "-o", "a.glb", "--format", "ply"], "--format"),
+        (["reconstruct", "blocks.stl", "-o", "blocks.stl"], "the input itself"),
+        (["reconstruct", "scan.xyz", "-o", "photo.png"], "is a file"),
+    ],
+)
+def test_an_output_that_can_not_be_one_file_is_refused(folder, monkeypatch, arguments, message):
+    monkeypatch.chdir(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*")}
+    result = run(*arguments, *FAST, code=2)
+    assert message in result.output
+    assert result.output.count("\n") == 1
+    assert {path: path.read_bytes() for path in folder.rglob("*")} == before
+
+
 def test_glb_is_turned_y_up(folder):
     for suffix in ("ply", "glb"):
         run("reconstruct", folder / "scan.xyz", "-o", folder, "--format", suffix, *FAST)
