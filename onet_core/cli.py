@@ -69,6 +69,12 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
             f"[default: {REFINEMENT_STEPS} with --faces, else 0]",
         ),
         click.option(
+            "--smoothing",
+            type=int,
+            help="Steps that take small bumps off; 0 keeps the surface as the network says. "
+            "[default: the model's own]",
+        ),
+        click.option(
             "--faces", type=int, help="Simplify to about this many triangles. [default: keep all]"
         ),
         click.option(
@@ -315,6 +321,7 @@ def _settings(
     resolution: int,
     threshold: float | None,
     refine: int | None,
+    smoothing: int | None,
     faces: int | None,
     symmetry: bool = True,
 ) -> Settings:
@@ -326,6 +333,7 @@ def _settings(
         resolution=resolution,
         threshold=threshold,
         refinement_steps=refine,
+        smoothing=smoothing,
         faces=faces,
         symmetry=symmetry,
     )

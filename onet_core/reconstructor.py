@@ -28,6 +28,7 @@ from .extraction.normals import vertex_normals
 from .extraction.parts import count_parts
 from .extraction.refine import refine
 from .extraction.simplify import simplify
+from .extraction.smooth import smooth
 from .extraction.surface import extract, extract_all
 from .inputs.frame import Frame
 from .inputs.observation import KIND_NAMES, Observation
@@ -67,7 +68,14 @@ JUDGED_CELLS = 64
 LEAST_PART = 0.001
 
 # How long the stages take beside each other, roughly; only the progress bar depends on it.
-_SHARES = {"encode": 1.0, "surface": 20.0, "simplify": 1.0, "refine": 10.0, "normals": 2.0}
+_SHARES = {
+    "encode": 1.0,
+    "surface": 20.0,
+    "smooth": 0.0,
+    "simplify": 1.0,
+    "refine": 10.0,
+    "normals": 2.0,
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,8 @@ class Settings:
     field. seed: which points are taken of a cloud that is larger than the model reads, and where
     the refinement looks. root_steps: how often the vertices are moved to where the field says the
     surface is, see `extraction.surface.extract`; one brings the mesh two to three times as near.
+    smoothing: steps that take bumps off the mesh, see `extraction.smooth`; None for the model's
+    own, which is not applied after root steps: those go to where the field says.
     symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
     by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
     for it.
@@ -92,11 +102,14 @@ class Settings:
     normals: bool = True
     seed: int = 0
     root_steps: int = 0
+    smoothing: int | None = None
     symmetry: bool = True
 
     def __post_init__(self) -> None:
         if self.root_steps < 0:
             raise InputError(f"There can't be {self.root_steps} root steps; 0 is none.")
+        if self.smoothing is not None and self.smoothing < 0:
+            raise InputError(f"There can't be {self.smoothing} smoothing steps; 0 is none.")
         if self.refinement_steps < 0:
             raise InputError(f"There can't be {self.refinement_steps} refinement steps; 0 is none.")
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -525,6 +538,12 @@ class Reconstructor:
 
     def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:
         settings = run.settings
+        smoothing = settings.smoothing
+        if smoothing is None:
+            smoothing = 0 if settings.root_steps else self.description.smoothing
+        if smoothing:
+            with run.stage("smooth"):
+                mesh = smooth(mesh, smoothing)
         if settings.faces is not None:
             with run.stage("simplify"):
                 mesh = simplify(mesh, settings.faces)

@@ -134,9 +134,9 @@ class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
     threshold: probability from which a point counts as inside; share_of_highest, faint_from,
-    joined_from, draws, half_turn: see `ModelDescription`, for meshes only; points_iou: how many
-    labelled points per shape the validation reads (the file holds 100,000); points_iou_file: from
-    where. batch_size: shapes per validation batch.
+    joined_from, smoothing, draws, half_turn: see `ModelDescription`, for meshes only; points_iou:
+    how many labelled points per shape the validation reads (the file holds 100,000);
+    points_iou_file: from where. batch_size: shapes per validation batch.
     """
 
     __test__ = False  # not a test case, in spite of its name
@@ -145,6 +145,7 @@ class TestConfig:
     share_of_highest: float = 0.0
     faint_from: float = 0.0
     joined_from: float = 0.0
+    smoothing: int = 0
     draws: int = 1
     half_turn: bool = False
     points_iou: int = 100_000
@@ -194,6 +195,7 @@ class Config:
             share_of_highest=self.test.share_of_highest,
             faint_from=self.test.faint_from,
             joined_from=self.test.joined_from,
+            smoothing=self.test.smoothing,
             draws=self.test.draws,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
@@ -379,6 +381,7 @@ def _check(config: Config, where: str) -> None:
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
     share = test.share_of_highest
     require(0 <= share < 1, "test.share_of_highest", share, "from 0 to below 1")
+    require(test.smoothing >= 0, "test.smoothing", test.smoothing, "0 or more")
     for key, number in {"faint_from": test.faint_from, "joined_from": test.joined_from}.items():
         require(0 <= number <= test.threshold, f"test.{key}", number, "from 0 to the threshold")
     require(0 <= training.ema < 1, "training.ema", training.ema, "at least 0 and below 1")

@@ -76,6 +76,8 @@ class Evaluation:
             text += f", around faint parts lower, from {description.faint_from:g} on"
         if description.joined_from:
             text += f", or lower, from {description.joined_from:g} on, where that joins parts"
+        if description.smoothing:
+            text += f", smoothed by {description.smoothing} steps"
         return text
 
     def _drawn_text(self) -> str:

@@ -13,6 +13,8 @@ ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_p
 INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 LARGEST_INPUT = 10_000_000
 MOST_DRAWS = 100
+# More would take off what is there.
+MOST_SMOOTHING = 100
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class ModelDescription:
     unsure of is drawn all the same, 0: it may lie higher; faint_from: the least probability at the
     surface of a part that the network is unsure of, see `extraction.faint`, 0: such parts may be
     missing; joined_from: the least probability at the surface to which it may be lowered where that
-    joins the mesh's parts, as thin ones tear first, 0: it is not lowered; draws: up to so many
-    latents are drawn for a new shape until one is in one part; padding: the box of queries has edge
-    1 + padding.
+    joins the mesh's parts, as thin ones tear first, 0: it is not lowered; smoothing: steps that
+    take bumps off the mesh, see `extraction.smooth`; draws: up to so many latents are drawn for a
+    new shape until one is in one part; padding: the box of queries has edge 1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """
@@ -46,6 +48,7 @@ class ModelDescription:
     share_of_highest: float = 0.0
     faint_from: float = 0.0
     joined_from: float = 0.0
+    smoothing: int = 0
     draws: int = 1
     padding: float = 0.1
     categories: list[str] = field(default_factory=list)
@@ -75,6 +78,10 @@ class ModelDescription:
             least = getattr(self, name)
             if not 0 <= least <= self.threshold:
                 raise ModelError(f"The model's {name} is {least}, not from 0 to its threshold.")
+        if not 0 <= self.smoothing <= MOST_SMOOTHING:
+            raise ModelError(
+                f"The model's smoothing is {self.smoothing}, not 0 to {MOST_SMOOTHING} steps."
+            )
         if not 1 <= self.draws <= MOST_DRAWS or (self.draws > 1 and self.input_kind != "none"):
             raise ModelError(
                 f"The model's draws are {self.draws}, not 1 to {MOST_DRAWS} for one that generates."

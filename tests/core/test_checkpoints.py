@@ -424,6 +424,8 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"faint_from": 0.99},
         {"joined_from": -0.1},
         {"joined_from": 0.99},
+        {"smoothing": -1},
+        {"smoothing": 1.5},
         {"draws": 0},
         {"draws": 2},
         {"draws": 1.5},

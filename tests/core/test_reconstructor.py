@@ -363,6 +363,38 @@ def test_generated_shapes_are_joined_where_the_model_asks_for_it():
     assert count_parts(joining.generate_all([loose], named)[0].mesh) == 2
 
 
+class Bumpy(Ball):
+    """A ball whose surface goes up and down from cell to cell."""
+
+    def decode(self, points, z, code):
+        bumps = 0.008 * torch.sin(200 * points).prod(-1)
+        return self.scale * 20 * (0.4 - points.norm(dim=-1) + bumps)
+
+
+def test_meshes_are_smoothed_as_the_model_or_the_user_says():
+    settings = Settings(resolution=64)
+    plain = with_network(Bumpy(), "points").reconstruct(ball_observation(), settings)
+    model = with_network(Bumpy(), "points", smoothing=6)
+
+    def roughness(made):
+        return np.linalg.norm(made.frame.to_network(made.mesh.vertices), axis=1).std()
+
+    smoothed = model.reconstruct(ball_observation(), settings)
+    assert roughness(smoothed) < 0.8 * roughness(plain)
+    assert "smooth" in smoothed.seconds
+    assert "smooth" not in plain.seconds
+    assert smoothed.mesh.normals is not None
+    for change in ({"smoothing": 0}, {"root_steps": 1}):
+        asked = replace(settings, **change)
+        as_it_is = model.reconstruct(ball_observation(), asked)
+        other = with_network(Bumpy(), "points").reconstruct(ball_observation(), asked)
+        np.testing.assert_array_equal(as_it_is.mesh.vertices, other.mesh.vertices)
+    more = model.reconstruct(ball_observation(), replace(settings, smoothing=12))
+    assert roughness(more) < roughness(smoothed)
+    with pytest.raises(InputError, match="smoothing"):
+        Settings(smoothing=-1)
+
+
 def test_seeds_are_judged_without_what_joins_their_parts():
     """Else the first draw would always do, however loosely it hangs together."""
     plain, joining = (
