@@ -15,6 +15,7 @@ STAGES = {
     "surface": "Finding the surface",
     "network": "Finding the surface",
     "marching cubes": "Making the mesh",
+    "smooth": "Smoothing",
     "simplify": "Simplifying",
     "refine": "Polishing",
     "normals": "Smoothing",

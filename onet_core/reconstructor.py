@@ -24,7 +24,7 @@ from .errors import InputError, ModelError, NoSurfaceError
 from .extraction.faint import faint_lift, joining_lift
 from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
-from .extraction.normals import vertex_normals
+from .extraction.normals import face_based_normals, vertex_normals
 from .extraction.parts import count_parts
 from .extraction.refine import refine
 from .extraction.simplify import simplify
@@ -85,9 +85,10 @@ class Settings:
     resolution: cells per axis of the grid. threshold: probability at the surface, None for the
     model's own. faces: simplify to about this many, None to keep all. refinement_steps: 0 for none,
     30 as in the original's demo; worth it after simplification. normals: vertex normals from the
-    field. seed: which points are taken of a cloud that is larger than the model reads, and where
-    the refinement looks. root_steps: how often the vertices are moved to where the field says the
-    surface is, see `extraction.surface.extract`; one brings the mesh two to three times as near.
+    field, or of a smoothed mesh from its faces. seed: which points are taken of a cloud that is
+    larger than the model reads, and where the refinement looks. root_steps: how often the vertices
+    are moved to where the field says the surface is, see `extraction.surface.extract`; one brings
+    the mesh two to three times as near.
     smoothing: steps that take bumps off the mesh, see `extraction.smooth`; None for the model's
     own, which is not applied after root steps: those go to where the field says.
     symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
@@ -560,13 +561,17 @@ class Reconstructor:
                 )
         if settings.normals:
             with run.stage("normals"):
-                normals = vertex_normals(
-                    mesh.vertices,
-                    field,
-                    faces=mesh.faces,
-                    device=self.device,
-                    progress=run.report,
-                )
+                if smoothing:
+                    # The field's own have the bumps that were taken off.
+                    normals = face_based_normals(mesh.vertices, mesh.faces)
+                else:
+                    normals = vertex_normals(
+                        mesh.vertices,
+                        field,
+                        faces=mesh.faces,
+                        device=self.device,
+                        progress=run.report,
+                    )
             mesh = replace(mesh, normals=normals)
         return mesh
 

@@ -22,12 +22,11 @@ def smooth(mesh: Mesh, steps: int) -> Mesh:
     """
     if steps < 1 or mesh.is_empty:
         return mesh
-    starts = np.concatenate([mesh.faces, mesh.faces])
-    ends = np.concatenate([np.roll(mesh.faces, 1, axis=1), np.roll(mesh.faces, -1, axis=1)])
     count = len(mesh.vertices)
-    ones = np.ones(ends.size)
-    links = coo_array((ones, (starts.ravel(), ends.ravel())), shape=(count, count)).tocsr()
-    # An edge is met once in each of its faces, but counts once.
+    starts, ends = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
+    around = coo_array((np.ones(len(starts)), (starts, ends)), shape=(count, count)).tocsr()
+    links = around + around.T
+    # An edge is met in each of its faces, but counts once.
     links.data[:] = 1.0
     degree = np.asarray(links.sum(axis=1)).reshape(-1, 1)
     vertices = np.asarray(mesh.vertices, dtype=np.float64)

@@ -154,10 +154,10 @@ def test_options_reach_the_pipeline(folder):
     run(*arguments, "--resolution", "24", "--faces", full // 2, "--refine", "1")
     assert len(trimesh.load(folder / "out" / "scan.ply").faces) < 0.52 * full
     contents = set()
-    for more in ((), ("--up", "y"), ("--threshold", "0.49")):
+    for more in ((), ("--up", "y"), ("--threshold", "0.49"), ("--smoothing", "3")):
         run(*arguments, "--resolution", "16", *more)
         contents.add((folder / "out" / "scan.ply").read_bytes())
-    assert len(contents) == 3
+    assert len(contents) == 4
 
 
 def test_bad_inputs_are_reported_in_one_line_and_skipped(folder):

@@ -383,7 +383,15 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
     assert roughness(smoothed) < 0.8 * roughness(plain)
     assert "smooth" in smoothed.seconds
     assert "smooth" not in plain.seconds
-    assert smoothed.mesh.normals is not None
+    vertices = smoothed.frame.to_network(smoothed.mesh.vertices)
+    outwards = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+
+    def crookedness(made):
+        turned = made.mesh.normals @ made.frame.matrix[:3, :3]
+        turned /= np.linalg.norm(turned, axis=1, keepdims=True)
+        return 1 - np.einsum("ij,ij->i", outwards, turned).mean()
+
+    assert crookedness(smoothed) < 0.5 * crookedness(plain)
     for change in ({"smoothing": 0}, {"root_steps": 1}):
         asked = replace(settings, **change)
         as_it_is = model.reconstruct(ball_observation(), asked)
