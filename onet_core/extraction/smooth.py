@@ -1,13 +1,14 @@
 """Bumps as small as the mesh's own triangles, taken off without shrinking the shape.
 
-Taubin, "A signal processing approach to fair surface design", SIGGRAPH 1995: each step towards the
-neighbours' means is followed by a slightly larger one away from them.
+Taubin, "A signal processing approach to fair surface design", SIGGRAPH 1995, by trimesh: each step
+towards the neighbours' means is followed by a slightly larger one away from them.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
+from trimesh import Trimesh
+from trimesh.smoothing import filter_taubin, laplacian_calculation
 
 from ..mesh import Mesh
 
@@ -16,22 +17,15 @@ TOWARDS, AWAY = 0.5, 0.53
 
 
 def smooth(mesh: Mesh, steps: int) -> Mesh:
-    """The mesh after so many pairs of steps; faces and colours stay, normals are dropped.
+    """A closed mesh after so many pairs of steps; faces and colours stay, normals are dropped.
 
-    All neighbours along edges count alike. Vertices come back as float64; those without faces stay.
+    All neighbours along edges count alike. Every vertex belongs to a face. Vertices come back as
+    float64.
     """
     if steps < 1 or mesh.is_empty:
         return mesh
-    count = len(mesh.vertices)
-    starts, ends = mesh.faces.ravel(), np.roll(mesh.faces, -1, axis=1).ravel()
-    around = coo_array((np.ones(len(starts)), (starts, ends)), shape=(count, count)).tocsr()
-    links = around + around.T
-    # An edge is met in each of its faces, but counts once.
-    links.data[:] = 1.0
-    degree = np.asarray(links.sum(axis=1)).reshape(-1, 1)
-    vertices = np.asarray(mesh.vertices, dtype=np.float64)
-    for _ in range(steps):
-        for part in (TOWARDS, -AWAY):
-            mean = np.divide(links @ vertices, degree, out=vertices.copy(), where=degree > 0)
-            vertices = vertices + part * (mean - vertices)
-    return Mesh(vertices, mesh.faces, colours=mesh.colours)
+    moved = Trimesh(np.array(mesh.vertices, dtype=np.float64), mesh.faces, process=False)
+    means = laplacian_calculation(moved, equal_weight=True)
+    # Each of the two halves of a step counts there.
+    filter_taubin(moved, TOWARDS, AWAY, 2 * steps, means)
+    return Mesh(np.array(moved.vertices), mesh.faces, colours=mesh.colours)
