@@ -154,8 +154,9 @@ def reconstruct(
         if file is not None and file.resolve() == paths[0].resolve():
             raise InputError(f"The output {output} is the input itself: choose another name.")
         models = _Models(model, device)
-        targets = _targets(paths, output, suffix or FORMATS[0])
-        if file is not None:
+        if file is None:
+            targets = _targets(paths, output, suffix or FORMATS[0])
+        else:
             targets = {paths[0]: file}
         _make_folder(output if file is None else file.parent)
     failures = 0

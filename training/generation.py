@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from torch import nn
 
@@ -74,13 +74,7 @@ def sample_meshes(
     reconstructor: Reconstructor, count: int, settings: Settings, seed: int = 0
 ) -> list[Mesh | None]:
     """Samples of the prior in the labels' frame, None where one has no surface."""
-    meshes: list[Mesh | None] = []
-    for index in range(count):
-        try:
-            meshes.append(in_network_frame(reconstructor.generate(seed + index, settings)))
-        except NoSurfaceError:
-            meshes.append(None)
-    return meshes
+    return _meshes(reconstructor, range(seed, seed + count), settings)
 
 
 def halfway_meshes(
@@ -88,14 +82,19 @@ def halfway_meshes(
 ) -> list[Mesh | None]:
     """Shapes halfway between each two of samples that follow each other, as `sample_meshes`."""
     latents = [reconstructor.latent(seed + index) for index in range(count + 1)]
+    halves = [along(pair, 0.5, spherical=True) for pair in itertools.pairwise(latents)]
+    return _meshes(reconstructor, halves, settings)
+
+
+def _meshes(
+    reconstructor: Reconstructor, latents: Iterable[ArrayLike | int], settings: Settings
+) -> list[Mesh | None]:
     meshes: list[Mesh | None] = []
-    for pair in itertools.pairwise(latents):
+    for latent in latents:
         try:
-            made = reconstructor.generate(along(pair, 0.5, spherical=True), settings)
+            meshes.append(in_network_frame(reconstructor.generate(latent, settings)))
         except NoSurfaceError:
             meshes.append(None)
-        else:
-            meshes.append(in_network_frame(made))
     return meshes
 
 
