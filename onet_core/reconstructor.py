@@ -347,10 +347,7 @@ class Reconstructor:
         if seed < 0:
             raise InputError(f"A seed can't be negative; {seed} is.")
         rng = np.random.default_rng(seed)
-        drawn = [
-            rng.standard_normal(self.z_dim).astype(np.float32)
-            for _ in range(self.description.draws)
-        ]
+        drawn = [self._draw(rng) for _ in range(self.description.draws)]
         if len(drawn) == 1:
             return drawn[0]
         fewest, best = math.inf, drawn[0]
@@ -361,6 +358,11 @@ class Reconstructor:
             if parts == 1:
                 break
         return best
+
+    def _draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        latent = rng.standard_normal(self.z_dim).astype(np.float32)
+        centres = getattr(self._network, "centres", None)
+        return latent if centres is None else latent + _drawn_row(centres, rng)
 
     def _parts(self, latent: NDArray[np.float32]) -> float:
         """In how many parts the shape of a latent is; infinitely many where it has no surface.
@@ -600,6 +602,10 @@ def _interactive_surface(
     return InteractiveSurface(
         resolution=resolution, threshold=threshold, padding=padding, device=device
     )
+
+
+def _drawn_row(rows: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
+    return rows[int(rng.integers(len(rows)))].cpu().numpy()
 
 
 def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np.float32]:

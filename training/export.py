@@ -17,7 +17,7 @@ from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.weights import save_weights
 
 from .config import Config, load_config
-from .latents import ShapeLatents, standardise
+from .latents import ShapeLatents, set_prior
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
     """Writes the network of a Lightning checkpoint (averaged weights where there are any).
 
     target: `.safetensors`, with the description of `config` and the steps done in its header.
-    Generative networks are changed so that standard normal latents suit them.
+    Generative networks are given a prior that suits them, see `set_prior`.
     Raises ModelError where the checkpoint does not fit the configuration.
     """
     content = read_checkpoint(checkpoint)
@@ -54,7 +54,10 @@ def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
     except RuntimeError as error:
         raise ModelError(f"{checkpoint} is not a checkpoint of this configuration.") from error
     if isinstance(network, LatentPlanesNetwork):
-        standardise(network, ShapeLatents.of_state(content["state_dict"], "latents."))
+        latents = ShapeLatents.of_state(content["state_dict"], "latents.")
+        set_prior(network, latents)
+        shaped = {**description.network, "centres": len(latents.means)}
+        description = replace(description, network=shaped)
     description = replace(
         description, training={**description.training, "steps": int(content["global_step"])}
     )

@@ -8,6 +8,7 @@ another shape is found by `fit_latent`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,9 +22,12 @@ from onet_core.models.convolutional.network import LatentPlanesNetwork
 
 # Latents move ten times as fast as the weights: each is seen once per epoch only.
 LATENT_PACE = 10.0
-# The Gaussian that samples are drawn from is this much tighter than that of the shapes' latents:
-# between few shapes, its outskirts hold nothing that was ever seen.
-TIGHTNESS = 0.7
+# Samples are drawn near the latents of training shapes, not from one Gaussian: between few shapes
+# that one's middle holds blurred means of them all, its outskirts nothing that was ever seen.
+# BANDWIDTH: how far from those latents, as a share of their deviation; 1 would be the one Gaussian.
+BANDWIDTH = 0.7
+# All of it is drawn together this much, which spares junk.
+TIGHTNESS = 0.8
 
 
 class ShapeLatents(nn.Module):
@@ -51,21 +55,26 @@ class ShapeLatents(nn.Module):
 
 
 @torch.no_grad()
-def standardise(network: LatentPlanesNetwork, latents: ShapeLatents) -> None:
-    """Changes the network so that standard normal latents give shapes like the training shapes.
+def set_prior(network: LatentPlanesNetwork, latents: ShapeLatents) -> None:
+    """Changes the network so that what is drawn from its prior is like the training shapes.
 
-    The shapes' latents are themselves Gaussian with some mean and covariance, not the prior's:
-    z -> mean + L z goes into the generator's first layer, where it costs nothing.
+    The shapes' latents have some mean and covariance; their density is estimated with a normal
+    distribution around each of them (Ghosh et al., ICLR 2020, section 4: ex-post density
+    estimation), drawn towards the mean so that the covariance stays (West, J. R. Statist. Soc. B
+    1993). z -> mean + L z goes into the generator's first layer, where it costs nothing, with L
+    such that all these distributions get deviation 1; their means become `network.centres`.
     """
     means = latents.means.double()
     centred = means - means.mean(0)
     within = (2 * latents.log_deviations.double()).exp().mean(0)
     covariance = centred.T @ centred / max(1, len(means) - 1) + torch.diag(0.5 * within)
-    spread = TIGHTNESS * torch.linalg.cholesky(covariance)
+    deviations = torch.linalg.cholesky(covariance)
     layer: Any = network.encoder.fc
     weight = layer.weight.double()
     layer.bias += (weight @ means.mean(0)).to(layer.bias.dtype)
-    layer.weight.copy_(weight @ spread)
+    layer.weight.copy_(weight @ (TIGHTNESS * BANDWIDTH * deviations))
+    standard = torch.linalg.solve_triangular(deviations, centred.T, upper=False).T
+    network.centres = (math.sqrt(1 - BANDWIDTH**2) / BANDWIDTH * standard).to(layer.weight.dtype)
 
 
 def fit_latent(
@@ -79,20 +88,26 @@ def fit_latent(
 ) -> NDArray[np.float32]:
     """The most probable latent of a shape, by gradient descent on the bound: (z_dim,).
 
-    points: (N, 3) in the network frame with occupancies (N,). The network is left as it is.
+    points: (N, 3) in the network frame with occupancies (N,). The network is left as it is. The
+    prior counts as one normal distribution of the same variance: towards which of the training
+    shapes a shape leans is for its points to say.
     """
     device = next(network.parameters()).device
+    variance = 1.0
+    if network.centres is not None:
+        variance += float(network.centres.square().mean())
+    pace = 0.1 * math.sqrt(variance)
     rng = np.random.default_rng(seed)
     z = torch.zeros(1, network.z_dim, device=device, requires_grad=True)
-    optimiser = torch.optim.Adam([z], 0.1)
+    optimiser = torch.optim.Adam([z], pace)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / steps)
+        optimiser.param_groups[0]["lr"] = pace * (1 - step / steps)
         chosen = rng.integers(len(points), size=points_per_step)
         query = torch.from_numpy(points[chosen]).to(device)[None]
         target = torch.from_numpy(occupancies[chosen].astype(np.float32)).to(device)[None]
         logits = network.decode(query, z, network.encode_inputs(z))
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
         # Of the loss alone: the network's own gradients are none of our business.
-        (z.grad,) = torch.autograd.grad(entropy + 0.5 * z.square().sum(), [z])
+        (z.grad,) = torch.autograd.grad(entropy + 0.5 * z.square().sum() / variance, [z])
         optimiser.step()
     return z.detach()[0].cpu().numpy()

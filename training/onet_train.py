@@ -171,6 +171,7 @@ def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
         config.training.initial_weights = str(path)
         config.model.architecture = description.architecture
         config.model.network = dict(description.network)
+        config.model.network.pop("centres", None)  # those of the shapes that it learned from
         for name in ("threshold", "share_of_highest", "faint_from", "joined_from", "smoothing"):
             setattr(config.test, name, getattr(description, name))
         config.training.learning_rate *= GOING_ON_PACE

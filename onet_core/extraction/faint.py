@@ -48,7 +48,8 @@ def joining_lift(logits: Tensor, lift: Tensor, threshold: float) -> Tensor:
     """The lift (G, G, G), higher along the likeliest ways from each part to the largest one.
 
     logits: (G, G, G); a part is what lies above the level in `logits + lift` and hangs together
-    along the grid. Parts to which no way leads through LEAST_JOINED stay apart. On the CPU.
+    along the grid. Parts to which no way leads through LEAST_JOINED stay apart, or are left out if
+    it is the lift alone that draws them. On the CPU.
     """
     heights = (logits + lift).double().numpy() - logit(threshold)
     parts, count = label(heights > 0)
@@ -59,14 +60,18 @@ def joining_lift(logits: Tensor, lift: Tensor, threshold: float) -> Tensor:
     passable = (heights > 0) | (logits.numpy() >= logit(LEAST_JOINED))
     costs, before = _ways(parts == largest, np.maximum(-heights, 0), passable)
     path = np.zeros(heights.size, dtype=bool)
+    left_out = np.zeros(heights.size, dtype=bool)
+    plain = logits.numpy().ravel() > logit(threshold)
     for part in range(1, count + 1):
         nodes = np.flatnonzero(parts.ravel() == part)
         node = int(nodes[costs[nodes].argmin()])
+        left_out[nodes] = np.isinf(costs[node]) and not plain[nodes].any()
         while before[node] >= 0:
             path[node] = True
             node = int(before[node])
     raised = np.where(path & (heights.ravel() <= 0), JOINED - heights.ravel(), 0)
-    return lift + torch.from_numpy(raised.reshape(heights.shape)).to(lift)
+    joined = lift + torch.from_numpy(raised.reshape(heights.shape)).to(lift)
+    return joined.masked_fill(torch.from_numpy(left_out.reshape(heights.shape)), 0.0)
 
 
 def _ways(

@@ -32,6 +32,7 @@ from onet_core.inputs.voxels import VoxelGrid, prepare_voxels
 from onet_core.mesh import Mesh
 from onet_core.metrics import sample_surface
 from onet_core.models.build import build_network
+from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
 from onet_core.reconstructor import Reconstructor, Settings, forget_models
@@ -324,6 +325,22 @@ def test_latents_are_drawn_again_until_a_shape_is_whole_where_the_model_asks_for
             torn += 1
             assert count_parts(half.generate(seed, settings).mesh) == 2
     assert torn > 5
+
+
+def test_latents_are_drawn_around_the_centres_of_the_prior():
+    network = LatentPlanesNetwork(z_dim=6, centres=3, channels=8, hidden=16, plane_resolution=8)
+    centres = 100 * torch.eye(3, 6)
+    network.centres = centres
+    description = ModelDescription("centred", "Centred", "latent_planes", "none")
+    reconstructor = Reconstructor.of_network(network.eval(), description, "cpu")
+    latents = torch.from_numpy(np.stack([reconstructor.latent(seed) for seed in range(600)]))
+    offsets = latents[:, None] - centres
+    around = offsets.norm(dim=-1).argmin(dim=1)
+    np.testing.assert_allclose(torch.bincount(around) / 600, 1 / 3, atol=0.06)
+    residuals = offsets[torch.arange(600), around].numpy()
+    np.testing.assert_allclose(np.cov(residuals.T), np.eye(6), atol=0.2)
+    np.testing.assert_allclose(residuals.mean(axis=0), 0, atol=0.15)
+    np.testing.assert_array_equal(latents[7], reconstructor.latent(7))
 
 
 class Loose(Ball):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from onet_core.models.convolutional.network import LatentPlanesNetwork
-from training.latents import TIGHTNESS, ShapeLatents, fit_latent, standardise
+from training.latents import BANDWIDTH, TIGHTNESS, ShapeLatents, fit_latent, set_prior
 
 
 def tiny_network() -> LatentPlanesNetwork:
@@ -26,23 +29,32 @@ def test_divergence_is_that_of_normal_distributions() -> None:
     torch.testing.assert_close(divergence, expected)
 
 
-def test_standardised_network_gives_the_same_shapes_for_standard_latents() -> None:
+def test_the_prior_is_a_density_estimate_of_the_shapes_latents() -> None:
     network, latents = tiny_network(), ShapeLatents(50, 4)
     with torch.no_grad():
         latents.means += torch.tensor([1.0, -2.0, 0.5, 3.0])
         latents.means[:, 0] += 0.8 * latents.means[:, 1]
         latents.log_deviations.fill_(-9.0)
-    planes = network.encode_inputs(latents.means)
     mean, covariance = latents.means.mean(0), torch.cov(latents.means.detach().T)
-    standardise(network, latents)
-    spread = TIGHTNESS * torch.linalg.cholesky(covariance)
-    standard = torch.linalg.solve(spread, (latents.means - mean).T).T
-    again = network.encode_inputs(standard)
-    for name, plane in planes.items():
-        torch.testing.assert_close(again[name], plane, rtol=1e-3, atol=1e-3)
-    # What is left has the covariance of a standard distribution, but for the tightening.
+    layer = copy.deepcopy(network.encoder.fc)
+    set_prior(network, latents)
+    assert network.centres is not None
+    assert network.centres.shape == (50, 4)
+
+    # What the first layer gives for samples is what it gave for samples around the latents.
+    draws = torch.randn(50, 4000, 4, generator=torch.Generator().manual_seed(0))
+    drawn = network.encoder.fc(network.centres[:, None] + draws).flatten(0, 1)
+    around = mean + TIGHTNESS * math.sqrt(1 - BANDWIDTH**2) * (latents.means - mean)
+    kernel = torch.linalg.cholesky((TIGHTNESS * BANDWIDTH) ** 2 * covariance)
+    expected = layer(around[:, None] + draws @ kernel.T).flatten(0, 1)
+    torch.testing.assert_close(drawn, expected, rtol=1e-3, atol=1e-3)
+    # And in all they have the covariance of the latents, but for the tightening.
+    weight = layer.weight
     torch.testing.assert_close(
-        torch.cov(standard.T), torch.eye(4) / TIGHTNESS**2, rtol=1e-3, atol=1e-3
+        torch.cov(drawn[:, :6].T),
+        TIGHTNESS**2 * (weight @ covariance @ weight.T)[:6, :6],
+        rtol=0.05,
+        atol=0.01,
     )
 
 
@@ -90,6 +102,24 @@ def test_a_symmetric_network_stays_symmetric_while_it_learns() -> None:
         other_way = network.decode(points * torch.tensor([1.0, -1.0, 1.0]), z, code)
     torch.testing.assert_close(mirrored, logits, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(other_way, logits, rtol=0.1)
+
+
+def test_shapes_are_found_wherever_the_prior_puts_them() -> None:
+    """The same network in other coordinates finds the same shape."""
+    network, latents = tiny_network(), ShapeLatents(50, 4)
+    with torch.no_grad():
+        latents.log_deviations.fill_(-9.0)
+    points = np.random.default_rng(0).random((1500, 3), dtype=np.float32) - 0.5
+    inside = np.linalg.norm(points, axis=1) < 0.3
+    far = copy.deepcopy(network)
+    set_prior(far, latents)
+    assert far.centres is not None
+    # Only its coordinates: the mean is about zero, and the scale is made that of the other.
+    deviation = float((1 + far.centres.square().mean()).sqrt())
+    network.encoder.fc.weight.data = far.encoder.fc.weight.data * deviation
+    network.encoder.fc.bias.data = far.encoder.fc.bias.data
+    near, there = (fit_latent(one, points, inside, steps=40) for one in (network, far))
+    np.testing.assert_allclose(there, near * deviation, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", ["points", "index"])

@@ -19,6 +19,7 @@ from tiny_shapes import Box, Sphere, write_shape
 
 from onet_core.errors import ModelError
 from onet_core.models.weights import load_weights
+from onet_core.reconstructor import Reconstructor
 from training import callbacks
 from training.callbacks import Throughput
 from training.config import Config, ConfigError, load_config
@@ -201,9 +202,11 @@ def test_generative_run_knows_its_shapes_and_samples_like_them(root: Path, tmp_p
     assert description.architecture == "latent_planes"
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
     assert state["latents.means"].shape == (len(SHAPES), 4)
-    # What standard normal latents decode to is about as full as the training shapes are.
+    assert network.centres.shape == (len(SHAPES), 4)
+    # What samples decode to is about as full as the training shapes are.
     points = torch.rand(1, 2000, 3, generator=torch.Generator().manual_seed(0)) * 1.1 - 0.55
-    z = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
+    sampled = Reconstructor.of_network(network, description)
+    z = torch.from_numpy(np.stack([sampled.latent(seed) for seed in range(16)]))
     with torch.no_grad():
         logits = network.decode(points.expand(16, -1, -1), z, network.encode_inputs(z))
     filled = torch.sigmoid(logits).mean().item()

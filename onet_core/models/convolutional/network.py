@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -225,16 +226,21 @@ class ImagePlanesNetwork(PlanesNetwork):
 class LatentPlanesNetwork(PlanesNetwork):
     """A generative network: a latent z (B, z_dim) is grown into feature planes.
 
-    `encode_inputs` reads latents, whose prior is a standard normal distribution. There is no
-    encoder of shapes: while it learns, each training shape has a posterior of its own, see
-    `training.latents`. z_dim: width of the latent; the rest as in `ImagePlanesNetwork`.
+    `encode_inputs` reads latents. There is no encoder of shapes: while it learns, each training
+    shape has a posterior of its own, see `training.latents`. z_dim: width of the latent; centres:
+    the prior is the mean of so many normal distributions of deviation 1, whose means are the buffer
+    `centres` (centres, z_dim), 0: it is the standard normal distribution; the rest as in
+    `ImagePlanesNetwork`.
     """
+
+    centres: Tensor | None
 
     def __init__(
         self,
         *,
         input_kind: str = "none",
         z_dim: int = 32,
+        centres: int = 0,
         channels: int = 32,
         hidden: int = 32,
         plane_resolution: int = 32,
@@ -254,3 +260,4 @@ class LatentPlanesNetwork(PlanesNetwork):
             symmetric,
         )
         self.z_dim = z_dim
+        self.register_buffer("centres", torch.zeros(centres, z_dim) if centres else None)
