@@ -29,6 +29,8 @@ const JOB_TYPE = {
           description: "Lower gives fatter shapes, higher thinner ones; 0 for the model's own" },
         { key: "refine", type: "int32", default: -1, propargs: { min: -1, max: 300 },
           description: "Polishing steps; -1 goes by quality and faces" },
+        { key: "smoothing", type: "int32", default: -1, propargs: { min: -1, max: 30 },
+          description: "Steps that take bumps off; -1 for as many as suit the model" },
         { key: "faces", type: "int32", default: 0, propargs: { min: 0 },
           description: "Simplify to about this many faces; 0 keeps all" },
         { key: "smooth", type: "bool", default: true,
@@ -79,7 +81,7 @@ function blenderArguments(settings, part, tasks) {
     // What is left to the quality, or not there, is not said.
     give(["runtime"].filter(function (name) { return settings[name] !== ""; }));
     give(["resolution"].filter(function (name) { return settings[name] > 0; }));
-    give(["refine"].filter(function (name) { return settings[name] >= 0; }));
+    give(["refine", "smoothing"].filter(function (name) { return settings[name] >= 0; }));
     const flags = {
         "--flat": !settings.smooth,
         "--floor": settings.floor,

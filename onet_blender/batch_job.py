@@ -359,6 +359,7 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
         resolution=options.resolution,
         refinement_steps=options.refine,
         faces=options.faces,
+        smoothing=options.smoothing,
         threshold=options.threshold,
         device=chosen.device,
     )

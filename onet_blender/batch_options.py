@@ -74,6 +74,8 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
     add("--faces", "simplify to about this many faces", type=natural, default=0)
     polish = f"polishing steps; else by --quality, at least {STEPS_AFTER_SIMPLIFYING} with --faces"
     add("--refine", polish, type=natural)
+    add("--smoothing", "steps that take bumps off; else as suits the model", type=natural,
+        default=-1)  # fmt: skip
     add("--floor", "stand the results in the middle of the floor, instead of where their sources "
         "are", action="store_true")  # fmt: skip
     add("--flat", "show the faces instead of shading smooth", action="store_true")

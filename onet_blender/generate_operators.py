@@ -54,6 +54,7 @@ class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operato
             resolution=self.resolution,
             refinement_steps=self.refinement_steps,
             faces=self.faces,
+            smoothing=self.smoothing,
             threshold=self.threshold,
         )
         self._seeds = range(self.seed, self.seed + self.count)

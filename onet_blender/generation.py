@@ -20,7 +20,9 @@ from .morph.codes import code_text
 from .pieces import Pieces
 from .runtime import runtime
 
-SETTINGS_OF_SAMPLES = ("resolution", "refinement_steps", "faces", "threshold", "smooth")
+SETTINGS_OF_SAMPLES = (
+    "resolution", "refinement_steps", "smoothing", "faces", "threshold", "smooth",
+)  # fmt: skip
 
 
 def start(seeds: Sequence[int], params: Mapping[str, Any]) -> Job:

@@ -45,6 +45,16 @@ class MeshSettings:
         max=300,
         options={"SKIP_SAVE"},
     )
+    smoothing: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Smoothing Steps",
+        description="How many steps take bumps off the mesh, and a little off its edges; -1 for as "
+        "many as suit the model",
+        min=-1,
+        soft_max=20,
+        max=30,
+        default=-1,
+        options={"SKIP_SAVE"},
+    )
     faces: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Faces",
         description="Simplify to about this many faces; 0 keeps all",

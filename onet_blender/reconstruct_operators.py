@@ -103,6 +103,7 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             resolution=self.resolution,
             refinement_steps=self.refinement_steps,
             faces=self.faces,
+            smoothing=self.smoothing,
             threshold=self.threshold,
             symmetry=self.symmetry,
         )

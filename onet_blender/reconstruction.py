@@ -70,6 +70,7 @@ def options(
     resolution: int = 128,
     refinement_steps: int = 0,
     faces: int = 0,
+    smoothing: int = -1,
     threshold: float = 0.0,
     symmetry: bool = True,
     device: str = "",
@@ -77,7 +78,8 @@ def options(
     """The parameters that all requests share.
 
     model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
-    for as many as there are and for the model's own; symmetry: whether symmetric clouds may be
+    for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
+    symmetry: whether symmetric clouds may be
     completed by their mirror image; device: empty for the preferences' choice.
     """
     chosen = runtime()
@@ -90,6 +92,8 @@ def options(
     }
     if faces:
         settings["faces"] = faces
+    if smoothing >= 0:
+        settings["smoothing"] = smoothing
     if threshold:
         settings["threshold"] = threshold
     return {

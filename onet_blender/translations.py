@@ -118,6 +118,10 @@ GERMAN = SENTENCES | {
         "Wie viele Schritte das Mesh näher an die Oberfläche des Netzes bringen; lohnt sich nach "
         "dem Vereinfachen"
     ),
+    "Smoothing Steps": "Glättungsschritte",
+    "How many steps take bumps off the mesh, and a little off its edges; -1 for as many as suit "
+    "the model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten; -1 für "
+    "so viele, wie zum Modell passen",
     "Faces": "Flächen",
     "Simplify to about this many faces; 0 keeps all": "Auf etwa so viele Flächen vereinfachen; 0 "
     "behält alle",

@@ -35,7 +35,7 @@ from .inputs.observation import KIND_NAMES, Observation
 from .inputs.symmetry import find_mirror_plane
 from .mesh import Mesh
 from .models.catalogue import find_model
-from .models.description import ModelDescription
+from .models.description import MOST_SMOOTHING, ModelDescription
 from .models.occupancy_network import OccupancyNetwork
 from .models.prepared import PreparedField, prepare
 from .models.prepared.averaged import MeanOfTwo
@@ -109,8 +109,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.root_steps < 0:
             raise InputError(f"There can't be {self.root_steps} root steps; 0 is none.")
-        if self.smoothing is not None and self.smoothing < 0:
-            raise InputError(f"There can't be {self.smoothing} smoothing steps; 0 is none.")
+        if self.smoothing is not None and not 0 <= self.smoothing <= MOST_SMOOTHING:
+            raise InputError(
+                f"There can't be {self.smoothing} smoothing steps; 0 is none, and more than "
+                f"{MOST_SMOOTHING} swell the shape."
+            )
         if self.refinement_steps < 0:
             raise InputError(f"There can't be {self.refinement_steps} refinement steps; 0 is none.")
         if self.threshold is not None and not 0 < self.threshold < 1:

@@ -25,7 +25,7 @@ LATENT_PACE = 10.0
 # Samples are drawn near the latents of training shapes, not from one Gaussian: between few shapes
 # that one's middle holds blurred means of them all, its outskirts nothing that was ever seen.
 # BANDWIDTH: how far from those latents, as a share of their deviation; 1 would be the one Gaussian.
-BANDWIDTH = 0.7
+BANDWIDTH = 0.6
 # All of it is drawn together this much, which spares junk.
 TIGHTNESS = 0.8
 

@@ -49,6 +49,7 @@ OTHERS_OF_ALL: Others = {
     "resolution": (40, ("resolution", 40)),
     "threshold": (0.25, ("threshold", 0.25)),
     "refine": (7, ("refine", 7)),
+    "smoothing": (0, ("smoothing", 0)),
     "faces": (100, ("faces", 100)),
     "smooth": (False, ("flat", True)),
     "floor": (True, ("floor", True)),
@@ -142,6 +143,7 @@ def test_choices_and_limits_are_the_batchs_and_the_panels(compiled: Compiled) ->
         if known is not None and known.choices is not None:
             assert item["choices"] == list(known.choices)
     panel = bpy.context.scene.onet.bl_rna.properties
-    for key, name in (("resolution", "resolution"), ("refine", "refinement_steps")):
+    limited = {"resolution": "resolution", "refine": "refinement_steps", "smoothing": "smoothing"}
+    for key, name in limited.items():
         assert settings[key]["propargs"]["max"] == panel[name].hard_max
     assert settings["threshold"]["propargs"]["max"] == pytest.approx(panel["threshold"].hard_max)

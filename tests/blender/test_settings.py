@@ -89,6 +89,24 @@ def test_again_updates_the_same_object(models: Path) -> None:
     assert made.onet.model == "cube_points"
 
 
+def test_smoothing_rounds_edges_and_is_the_models_own_where_none_is_asked_for(models: Path) -> None:
+    add_scan()
+    by_steps = {}
+    for steps in (-1, 0, 30):
+        made = reconstruct(models, smoothing=steps)
+        assert made.onet.smoothing == steps
+        by_steps[steps] = np.array([vertex.co for vertex in made.data.vertices])
+        bpy.context.view_layer.objects.active = bpy.data.objects["scan"]
+    np.testing.assert_array_equal(by_steps[-1], by_steps[0])  # this model asks for none
+    assert by_steps[30].shape == by_steps[0].shape
+    corner = {steps: np.abs(places).sum(axis=1).max() for steps, places in by_steps.items()}
+    assert corner[30] < corner[0]
+    # Edges give way, by no more than a cell (the scan is 2 wide); the cube stays as it was.
+    moved = np.linalg.norm(by_steps[30] - by_steps[0], axis=1)
+    assert 0.005 < moved.max() < 2 * 1.1 / 32
+    np.testing.assert_allclose(np.ptp(by_steps[30], axis=0), np.ptp(by_steps[0], axis=0), rtol=0.03)
+
+
 def test_again_follows_its_source(models: Path) -> None:
     scan = add_scan("first")
     made = reconstruct(models)

@@ -425,6 +425,7 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"joined_from": -0.1},
         {"joined_from": 0.99},
         {"smoothing": -1},
+        {"smoothing": 31},
         {"smoothing": 1.5},
         {"draws": 0},
         {"draws": 2},

@@ -416,8 +416,9 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
         np.testing.assert_array_equal(as_it_is.mesh.vertices, other.mesh.vertices)
     more = model.reconstruct(ball_observation(), replace(settings, smoothing=12))
     assert roughness(more) < roughness(smoothed)
-    with pytest.raises(InputError, match="smoothing"):
-        Settings(smoothing=-1)
+    for steps in (-1, 31):
+        with pytest.raises(InputError, match="smoothing"):
+            Settings(smoothing=steps)
 
 
 def test_seeds_are_judged_without_what_joins_their_parts():
