@@ -89,13 +89,13 @@ def fit_latent(
     """The most probable latent of a shape, by gradient descent on the bound: (z_dim,).
 
     points: (N, 3) in the network frame with occupancies (N,). The network is left as it is. The
-    prior counts as one normal distribution of the same variance: towards which of the training
-    shapes a shape leans is for its points to say.
+    prior counts as one normal distribution, as wide as the training shapes' latents were before
+    they were drawn together: towards which of them a shape leans is for its points to say.
     """
     device = next(network.parameters()).device
     variance = 1.0
     if network.centres is not None:
-        variance += float(network.centres.square().mean())
+        variance = (1 + float(network.centres.square().mean())) / TIGHTNESS**2
     pace = 0.1 * math.sqrt(variance)
     rng = np.random.default_rng(seed)
     z = torch.zeros(1, network.z_dim, device=device, requires_grad=True)

@@ -115,7 +115,7 @@ def test_shapes_are_found_wherever_the_prior_puts_them() -> None:
     set_prior(far, latents)
     assert far.centres is not None
     # Only its coordinates: the mean is about zero, and the scale is made that of the other.
-    deviation = float((1 + far.centres.square().mean()).sqrt())
+    deviation = float((1 + far.centres.square().mean()).sqrt()) / TIGHTNESS
     network.encoder.fc.weight.data = far.encoder.fc.weight.data * deviation
     network.encoder.fc.bias.data = far.encoder.fc.bias.data
     near, there = (fit_latent(one, points, inside, steps=40) for one in (network, far))
