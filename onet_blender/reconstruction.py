@@ -79,8 +79,8 @@ def options(
 
     model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
     for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
-    symmetry: whether symmetric clouds may be
-    completed by their mirror image; device: empty for the preferences' choice.
+    symmetry: whether symmetric clouds may be completed by their mirror image; device: empty for the
+    preferences' choice.
     """
     chosen = runtime()
     # Blender makes its own normals, also after the mesh has been edited.

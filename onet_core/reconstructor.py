@@ -363,9 +363,12 @@ class Reconstructor:
         return best
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A sample (z_dim,) of the prior: around one of its centres, if the network has any."""
         latent = rng.standard_normal(self.z_dim).astype(np.float32)
         centres = getattr(self._network, "centres", None)
-        return latent if centres is None else latent + _drawn_row(centres, rng)
+        if centres is not None:
+            latent += centres[int(rng.integers(len(centres)))].cpu().numpy()
+        return latent
 
     def _parts(self, latent: NDArray[np.float32]) -> float:
         """In how many parts the shape of a latent is; infinitely many where it has no surface.
@@ -605,10 +608,6 @@ def _interactive_surface(
     return InteractiveSurface(
         resolution=resolution, threshold=threshold, padding=padding, device=device
     )
-
-
-def _drawn_row(rows: Tensor, rng: np.random.Generator) -> NDArray[np.float32]:
-    return rows[int(rng.integers(len(rows)))].cpu().numpy()
 
 
 def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np.float32]:
