@@ -153,6 +153,23 @@ def test_training_never_makes_it_worse(
     assert ("did not make 'tiny' better" in caplog.text) == same
 
 
+def test_a_generator_begins_from_one_of_other_shapes(meshes: Path, tmp_path: Path) -> None:
+    network = {"z_dim": 4, "centres": 9, "channels": 8, "hidden": 8, "plane_resolution": 8}
+    others = ModelDescription("others", "Others", "latent_planes", "none", network)
+    torch.manual_seed(0)
+    begun = tmp_path / "others.safetensors"
+    save_weights(begun, build_network(others), others)
+    wish = Wish(meshes, "none", "things", steps=1, initial=str(begun), workers=1)
+    trained, description = load_weights(train_own(wish, tmp_path / "work"))
+    # Four of the five meshes to learn from: their latents, not those of the nine others.
+    assert description.network["centres"] == 4
+    assert trained.centres.shape == (4, 4)
+    before, _ = load_weights(begun)
+    for name in ("decoder.fc_out.weight", "encoder.out.weight"):
+        change = trained.state_dict()[name] - before.state_dict()[name]
+        assert change.abs().max() < 0.01, "it did not begin from those weights"
+
+
 def test_the_same_command_goes_on(meshes: Path, tiny: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     train_own(wish(meshes, tiny), work)
