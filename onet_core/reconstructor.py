@@ -504,7 +504,9 @@ class Reconstructor:
             return field, threshold
         cube = logits.cpu().view(PROBED, PROBED, PROBED)
         lift = faint_lift(cube, threshold, least, spacing=2 * half / (PROBED - 1))
-        lift = joining_lift(cube, lift, threshold).to(self.device)
+        # What was observed may be in several parts, an invented shape should not be.
+        lift = joining_lift(cube, lift, threshold, keep_apart=not self._is_generative)
+        lift = lift.to(self.device)
         return Lifted(field, lift, half), threshold
 
     def _joined(

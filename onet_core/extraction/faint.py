@@ -44,12 +44,14 @@ def faint_lift(logits: Tensor, threshold: float, least: float, spacing: float) -
     return logit(threshold) - torch.logit(levels)
 
 
-def joining_lift(logits: Tensor, lift: Tensor, threshold: float) -> Tensor:
+def joining_lift(
+    logits: Tensor, lift: Tensor, threshold: float, *, keep_apart: bool = True
+) -> Tensor:
     """The lift (G, G, G), higher along the likeliest ways from each part to the largest one.
 
     logits: (G, G, G); a part is what lies above the level in `logits + lift` and hangs together
-    along the grid. Parts to which no way leads through LEAST_JOINED stay apart, or are left out if
-    it is the lift alone that draws them. On the CPU.
+    along the grid. Parts to which no way leads through LEAST_JOINED stay apart. keep_apart: also
+    those that the lift alone draws; else they are left out. On the CPU.
     """
     heights = (logits + lift).double().numpy() - logit(threshold)
     parts, count = label(heights > 0)
@@ -65,7 +67,8 @@ def joining_lift(logits: Tensor, lift: Tensor, threshold: float) -> Tensor:
     for part in range(1, count + 1):
         nodes = np.flatnonzero(parts.ravel() == part)
         node = int(nodes[costs[nodes].argmin()])
-        left_out[nodes] = np.isinf(costs[node]) and not plain[nodes].any()
+        if not keep_apart and np.isinf(costs[node]):
+            left_out[nodes] = not plain[nodes].any()
         while before[node] >= 0:
             path[node] = True
             node = int(before[node])

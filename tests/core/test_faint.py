@@ -81,14 +81,15 @@ def test_nothing_is_joined_where_the_network_sees_nothing_between():
     assert torch.equal(joining_lift(whole, none, THRESHOLD), none)
 
 
-def test_what_the_lift_alone_draws_is_left_out_where_nothing_joins_it():
+def test_what_the_lift_alone_draws_can_be_left_out_where_nothing_joins_it():
     logits = two_blocks(LEAST_JOINED / 2)
     logits[2:5, 2:5, 2:5] = log_odds(0.2)
     lift = torch.where(logits > log_odds(0.1), 3.0, 0.0)
     assert parts(logits, lift) == 2
-    left = joining_lift(logits, lift, THRESHOLD)
+    assert torch.equal(joining_lift(logits, lift, THRESHOLD), lift)
+    left = joining_lift(logits, lift, THRESHOLD, keep_apart=False)
     assert parts(logits, left) == 1
     assert torch.equal(left[9:], lift[9:])
     # Not what is above the threshold itself.
     sure = two_blocks(LEAST_JOINED / 2)
-    assert torch.equal(joining_lift(sure, lift, THRESHOLD), lift)
+    assert torch.equal(joining_lift(sure, lift, THRESHOLD, keep_apart=False), lift)

@@ -613,6 +613,9 @@ def test_faint_parts_are_drawn_at_their_share_of_what_is_highest_around_them():
     outwards = vertices[is_new] - [0.25, 0, 0]
     turned = faint.mesh.normals[is_new] @ faint.frame.matrix[:3, :3]
     assert (np.einsum("ij,ij->i", outwards, turned) > 0).mean() > 0.99
+    # Invented, it would be left out: there is nothing between the two.
+    invented = with_network(Faint(z_dim=8), "none", threshold=0.36, faint_from=0.1)
+    assert count_parts(invented.generate(0, settings).mesh) == 1
     # Who names a threshold gets that one.
     network = with_network(Faint(), "points", threshold=0.36, faint_from=0.1)
     named = network.reconstruct(ball_observation(), replace(settings, threshold=0.36))
