@@ -13,8 +13,7 @@ ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_p
 INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 LARGEST_INPUT = 10_000_000
 MOST_DRAWS = 100
-# More would take off what is there.
-# Each step swells what is wide by up to 0.09 %, see `extraction.smooth`.
+# More would take off what is there, and swell what is wide: by up to 0.09 % a step.
 MOST_SMOOTHING = 30
 
 
