@@ -569,6 +569,8 @@ class Reconstructor:
                     device=self.device,
                     progress=run.report,
                 )
+                # The field's bumps came back.
+                mesh = smooth(mesh, smoothing)
         if settings.normals:
             with run.stage("normals"):
                 if smoothing:

@@ -416,6 +416,11 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
         np.testing.assert_array_equal(as_it_is.mesh.vertices, other.mesh.vertices)
     more = model.reconstruct(ball_observation(), replace(settings, smoothing=12))
     assert roughness(more) < roughness(smoothed)
+    for change in ({}, {"faces": 3000}):
+        asked = replace(settings, refinement_steps=20, **change)
+        refined = model.reconstruct(ball_observation(), asked)
+        other = with_network(Bumpy(), "points").reconstruct(ball_observation(), asked)
+        assert roughness(refined) < 0.8 * roughness(other)
     for steps in (-1, 31):
         with pytest.raises(InputError, match="smoothing"):
             Settings(smoothing=steps)
