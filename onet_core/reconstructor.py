@@ -89,8 +89,9 @@ class Settings:
     larger than the model reads, and where the refinement looks. root_steps: how often the vertices
     are moved to where the field says the surface is, see `extraction.surface.extract`; one brings
     the mesh two to three times as near.
-    smoothing: steps that take bumps off the mesh, see `extraction.smooth`; None for the model's
-    own, which is not applied after root steps: those go to where the field says.
+    smoothing: up to MOST_SMOOTHING steps that take bumps off the mesh, and again after refinement,
+    see `extraction.smooth`; None for the model's own, which is not applied after root steps: those
+    go to where the field says.
     symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
     by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
     for it.
