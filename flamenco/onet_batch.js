@@ -45,6 +45,8 @@ const JOB_TYPE = {
           description: "Leave out points that lie far from all others" },
         { key: "symmetry", type: "bool", default: true,
           description: "Complete symmetric clouds by their mirror image" },
+        { key: "snap", type: "bool", default: true,
+          description: "Draw the surface to the points of clouds" },
         { key: "pose", type: "string", choices: ["floor", "camera"], default: "floor",
           description: "What becomes of pictures looks towards the front view, or towards the " +
                        "camera of the workers' startup file" },
@@ -100,6 +102,7 @@ function blenderArguments(settings, part) {
     const flags = {
         "--crop-outliers": settings.crop_outliers,
         "--no-symmetry": !settings.symmetry,
+        "--no-snap": !settings.snap,
         "--no-colours": !settings.colours,
         "--flat": !settings.smooth,
         "--floor": settings.floor,

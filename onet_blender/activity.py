@@ -16,6 +16,7 @@ STAGES = {
     "network": "Finding the surface",
     "marching cubes": "Making the mesh",
     "smooth": "Smoothing",
+    "snap": "Following the points",
     "simplify": "Simplifying",
     "refine": "Polishing",
     "normals": "Smoothing",

@@ -85,6 +85,13 @@ class MeshSettings:
         default=True,
         options={"SKIP_SAVE"},
     )
+    snap: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Snap to Points",
+        description="Draw the surface to the points, up to 200,000 of them: more of a dense scan's "
+        "details, but also of its flaws. Has no effect where a threshold is given",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
     pose: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Place",
         description="How the mesh made from a picture is put into the scene",
@@ -100,7 +107,7 @@ SETTINGS = tuple(MeshSettings.__annotations__)
 # Those that concern one kind of input only.
 SETTINGS_OF_KIND = {
     "IMAGE": ("pose",),
-    "POINTS": ("crop_outliers", "symmetry", "colours"),
+    "POINTS": ("crop_outliers", "symmetry", "snap", "colours"),
     "VOXELS": ("colours",),
 }
 

@@ -106,6 +106,7 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             smoothing=self.smoothing,
             threshold=self.threshold,
             symmetry=self.symmetry,
+            snap=self.snap,
         )
 
     def draw(self, context: bpy.types.Context) -> None:

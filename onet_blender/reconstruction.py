@@ -73,14 +73,15 @@ def options(
     smoothing: int = -1,
     threshold: float = 0.0,
     symmetry: bool = True,
+    snap: bool = True,
     device: str = "",
 ) -> dict[str, Any]:
     """The parameters that all requests share.
 
     model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
     for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
-    symmetry: whether symmetric clouds may be completed by their mirror image; device: empty for the
-    preferences' choice.
+    symmetry: whether symmetric clouds may be completed by their mirror image; snap: whether clouds
+    draw the surface to them; device: empty for the preferences' choice.
     """
     chosen = runtime()
     # Blender makes its own normals, also after the mesh has been edited.
@@ -89,6 +90,7 @@ def options(
         "refinement_steps": refinement_steps,
         "normals": False,
         "symmetry": symmetry,
+        "snap": snap,
     }
     if faces:
         settings["faces"] = faces

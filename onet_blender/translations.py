@@ -139,6 +139,11 @@ GERMAN = SENTENCES | {
     "either side for the other too: few points then tell twice as much": "Wo bis zu 1000 Punkte "
     "links denen rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: "
     "Wenige Punkte sagen dann doppelt so viel",
+    "Snap to Points": "An Punkte ziehen",
+    "Draw the surface to the points, up to 200,000 of them: more of a dense scan's details, but "
+    "also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu den "
+    "Punkten, bis zu 200.000: mehr von den Einzelheiten eines dichten Scans, aber auch von seinen "
+    "Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
     "Place": "Aufstellen",
     "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
     "Szene gestellt wird",
@@ -168,6 +173,7 @@ GERMAN = SENTENCES | {
     "Simplifying": "Vereinfacht",
     "Polishing": "Schleift nach",
     "Smoothing": "Glättet",
+    "Following the points": "Folgt den Punkten",
     "Finishing": "Schließt ab",
     "Cancelling": "Bricht ab",
     "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",

@@ -125,6 +125,12 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="Complete clouds of up to 1,000 points that are symmetric by their mirror image.",
 )
+@click.option(
+    "--snap/--no-snap",
+    default=True,
+    show_default=True,
+    help="Draw the surface to the points, where the model is for that and no threshold is given.",
+)
 def reconstruct(
     inputs: tuple[Path, ...],
     output: Path,
@@ -325,6 +331,7 @@ def _settings(
     smoothing: int | None,
     faces: int | None,
     symmetry: bool = True,
+    snap: bool = True,
 ) -> Settings:
     from .reconstructor import Settings
 
@@ -337,6 +344,7 @@ def _settings(
         smoothing=smoothing,
         faces=faces,
         symmetry=symmetry,
+        snap=snap,
     )
 
 

@@ -29,6 +29,7 @@ from .extraction.parts import count_parts
 from .extraction.refine import refine
 from .extraction.simplify import simplify
 from .extraction.smooth import smooth
+from .extraction.snap import snap
 from .extraction.surface import extract, extract_all
 from .inputs.frame import Frame
 from .inputs.observation import KIND_NAMES, Observation
@@ -49,6 +50,8 @@ Progress = Callable[[str, float], None]
 # rises up to this many points and falls beyond: those clouds are denser than any trained on.
 MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
+# More points than that draw the surface no further; each takes some 30 microseconds.
+DRAWING_POINTS = 200_000
 # Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
 MIRRORED_POINTS = 1_000
 
@@ -72,6 +75,7 @@ _SHARES = {
     "encode": 1.0,
     "surface": 20.0,
     "smooth": 0.0,
+    "snap": 0.0,
     "simplify": 1.0,
     "refine": 10.0,
     "normals": 2.0,
@@ -95,6 +99,10 @@ class Settings:
     symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
     by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
     for it.
+    snap: the points of a cloud draw the surface to them where the model asks for it, see
+    `extraction.snap`: up to 200,000, of which a network reads 10,000. Not where a threshold or root
+    steps say where the surface shall be, nor for models with one global code, whose shapes are what
+    the code says.
     """
 
     resolution: int = 128
@@ -106,6 +114,7 @@ class Settings:
     root_steps: int = 0
     smoothing: int | None = None
     symmetry: bool = True
+    snap: bool = True
 
     def __post_init__(self) -> None:
         if self.root_steps < 0:
@@ -221,7 +230,10 @@ class Reconstructor:
                 if not self.code_width:
                     field = self._mean_with_moved(field, inputs, latent)
             vector = code[0].float().cpu().numpy() if self.code_width else None
-            made = self._mesh(field, observation.frame, run, vector)
+            cloud = None
+            if observation.kind == "points" and not self.code_width:
+                cloud = _subsample(observation.data, DRAWING_POINTS, settings.seed)
+            made = self._mesh(field, observation.frame, run, vector, cloud)
             return replace(made, is_mirrored=is_mirrored)
 
     def generate(
@@ -446,7 +458,9 @@ class Reconstructor:
         frame: Frame,
         run: _Run,
         vector: NDArray[np.float32] | None,
+        cloud: NDArray[np.float32] | None = None,
     ) -> Reconstruction:
+        """cloud: the points (N, 3) that the surface may follow, in the network's frame."""
         with run.stage("surface"):
             threshold = run.settings.threshold or self.description.threshold
             start = time.perf_counter()
@@ -460,7 +474,7 @@ class Reconstructor:
         del run.seconds["surface"]
         run.seconds.update(extraction.seconds)
         run.seconds["network"] += probing
-        mesh = self._finish(extraction.mesh, field, threshold, run)
+        mesh = self._finish(extraction.mesh, field, threshold, run, cloud)
         run.finish()
         return self._reconstruction(mesh, field, frame, run, vector, update.is_followed)
 
@@ -548,14 +562,27 @@ class Reconstructor:
         )
         return Update(extraction, is_followed=False)
 
-    def _finish(self, mesh: Mesh, field: Field, threshold: float, run: _Run) -> Mesh:
+    def _finish(
+        self,
+        mesh: Mesh,
+        field: Field,
+        threshold: float,
+        run: _Run,
+        cloud: NDArray[np.float32] | None = None,
+    ) -> Mesh:
         settings = run.settings
+        within = self.description.snap_within if settings.snap and run.is_free else 0.0
+        if settings.root_steps or cloud is None:
+            within = 0.0
         smoothing = settings.smoothing
         if smoothing is None:
             smoothing = 0 if settings.root_steps else self.description.smoothing
         if smoothing:
             with run.stage("smooth"):
                 mesh = smooth(mesh, smoothing)
+        if cloud is not None and within:
+            with run.stage("snap"):
+                mesh = snap(mesh, cloud, within)
         if settings.faces is not None:
             with run.stage("simplify"):
                 mesh = simplify(mesh, settings.faces)
@@ -570,12 +597,14 @@ class Reconstructor:
                     device=self.device,
                     progress=run.report,
                 )
-                # The field's bumps came back.
+                # The field's bumps came back, and so did its distance from the points.
                 mesh = smooth(mesh, smoothing)
+                if cloud is not None and within:
+                    mesh = snap(mesh, cloud, within)
         if settings.normals:
             with run.stage("normals"):
-                if smoothing:
-                    # The field's own have the bumps that were taken off.
+                if smoothing or within:
+                    # The field's own are not those of this surface any more.
                     normals = face_based_normals(mesh.vertices, mesh.faces)
                 else:
                     normals = vertex_normals(

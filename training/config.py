@@ -134,8 +134,8 @@ class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
     threshold: probability from which a point counts as inside; share_of_highest, faint_from,
-    joined_from, smoothing, draws, half_turn: see `ModelDescription`, for meshes only; points_iou:
-    how many labelled points per shape the validation reads (the file holds 100,000);
+    joined_from, smoothing, snap_within, draws, half_turn: see `ModelDescription`, for meshes only;
+    points_iou: how many labelled points per shape the validation reads (the file holds 100,000);
     points_iou_file: from where. batch_size: shapes per validation batch.
     """
 
@@ -146,6 +146,7 @@ class TestConfig:
     faint_from: float = 0.0
     joined_from: float = 0.0
     smoothing: int = 0
+    snap_within: float = 0.0
     draws: int = 1
     half_turn: bool = False
     points_iou: int = 100_000
@@ -196,6 +197,7 @@ class Config:
             faint_from=self.test.faint_from,
             joined_from=self.test.joined_from,
             smoothing=self.test.smoothing,
+            snap_within=self.test.snap_within,
             draws=self.test.draws,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
@@ -381,6 +383,7 @@ def _check(config: Config, where: str) -> None:
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
     share = test.share_of_highest
     require(0 <= share < 1, "test.share_of_highest", share, "from 0 to below 1")
+    require(0 <= test.snap_within < 1, "test.snap_within", test.snap_within, "from 0 to below 1")
     require(test.smoothing >= 0, "test.smoothing", test.smoothing, "0 or more")
     for key, number in {"faint_from": test.faint_from, "joined_from": test.joined_from}.items():
         require(0 <= number <= test.threshold, f"test.{key}", number, "from 0 to the threshold")

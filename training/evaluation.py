@@ -78,6 +78,8 @@ class Evaluation:
             text += f", or lower, from {description.joined_from:g} on, where that joins parts"
         if description.smoothing:
             text += f", smoothed by {description.smoothing} steps"
+        if description.snap_within:
+            text += f", drawn to the points within {description.snap_within:g}"
         return text
 
     def _drawn_text(self) -> str:

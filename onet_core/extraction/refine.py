@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..mesh import Mesh
 from .field import Field, Progress, evaluate_with_gradient, stage
+from .folds import FoldGuard
 from .normals import face_based_normals
 
 NORMAL_WEIGHT = 0.01
@@ -31,11 +32,6 @@ LEARNING_RATE = 1e-4
 _DECAY = 0.99  # RMSprop, torch's and the original's defaults.
 _EPSILON = 1e-8
 _NORMAL_EPSILON = 1e-10
-
-# A step may not turn a face by more than about 75 degrees from where the refinement found it, nor
-# shrink it below a twentieth of the area it had.
-_SMALLEST_COSINE = 0.25
-_SMALLEST_AREA = 0.05
 
 
 def refine(
@@ -67,7 +63,7 @@ def refine(
     vertices = torch.as_tensor(np.ascontiguousarray(mesh.vertices), dtype=dtype, device=device)
     faces = torch.as_tensor(np.ascontiguousarray(mesh.faces), dtype=torch.int64, device=device)
     generator = np.random.default_rng(seed)
-    guard = _FaceGuard(vertices, faces)
+    guard = FoldGuard(vertices, faces)
     mean_square = torch.zeros_like(vertices)
     report = stage(progress, "refine")
     for step in range(steps):
@@ -130,41 +126,6 @@ def refinement_loss(
         (gradient,) = torch.autograd.grad(value_term + NORMAL_WEIGHT * normal_loss, leaf)
     loss = error.pow(2).mean() + NORMAL_WEIGHT * normal_loss.detach()
     return float(loss), gradient
-
-
-class _FaceGuard:
-    """Takes back the steps of vertices that would flip a face or take its area."""
-
-    def __init__(self, vertices: Tensor, faces: Tensor) -> None:
-        self._faces = faces
-        normal = self._area_normals(vertices)
-        area = normal.norm(dim=1)
-        self._normal = normal / area.clamp_min(torch.finfo(normal.dtype).tiny)[:, None]
-        self._smallest_area = _SMALLEST_AREA * area
-        self._has_area = area > 0  # Nothing is left to keep of a face without area.
-
-    def without_folds(self, vertices: Tensor, moved: Tensor) -> Tensor:
-        """The moved vertices, less those whose move spoils a face; all (V, 3).
-
-        `vertices` spoil none, so taking back moves until none is spoilt comes to an end.
-        """
-        while True:
-            normal = self._area_normals(moved)
-            area = normal.norm(dim=1)
-            cosine_by_area = (normal * self._normal).sum(dim=1)
-            spoilt = (cosine_by_area < _SMALLEST_COSINE * area) | (area < self._smallest_area)
-            spoilt &= self._has_area
-            if not spoilt.any():
-                return moved
-            corners = self._faces[spoilt].flatten()
-            moved = moved.clone()
-            moved[corners] = vertices[corners]
-
-    def _area_normals(self, vertices: Tensor) -> Tensor:
-        # In double, where the device has it: thin faces lose their direction to rounding otherwise.
-        exact = vertices if vertices.device.type == "mps" else vertices.double()
-        corner = exact[self._faces]
-        return torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
 
 
 def _part(

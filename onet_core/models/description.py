@@ -33,8 +33,10 @@ class ModelDescription:
     surface of a part that the network is unsure of, see `extraction.faint`, 0: such parts may be
     missing; joined_from: the least probability at the surface to which it may be lowered where that
     joins the mesh's parts, as thin ones tear first, 0: it is not lowered; smoothing: steps that
-    take bumps off the mesh, see `extraction.smooth`; draws: up to so many latents are drawn for a
-    new shape until one is in one part; padding: the box of queries has edge 1 + padding.
+    take bumps off the mesh, see `extraction.smooth`; snap_within: how near to the surface
+    points draw it to them, see `extraction.snap`, 0: it stays where the network says; draws: up to
+    so many latents are drawn for a new shape until one is in one part; padding: the box of queries
+    has edge 1 + padding.
     categories, training, metrics: what it learned from, how, and how well it does.
     Raises ModelError where a value can't be meant.
     """
@@ -49,6 +51,7 @@ class ModelDescription:
     faint_from: float = 0.0
     joined_from: float = 0.0
     smoothing: int = 0
+    snap_within: float = 0.0
     draws: int = 1
     padding: float = 0.1
     categories: list[str] = field(default_factory=list)
@@ -81,6 +84,11 @@ class ModelDescription:
         if not 0 <= self.smoothing <= MOST_SMOOTHING:
             raise ModelError(
                 f"The model's smoothing is {self.smoothing}, not 0 to {MOST_SMOOTHING} steps."
+            )
+        if not 0 <= self.snap_within < 1 or (self.snap_within and self.input_kind != "points"):
+            raise ModelError(
+                f"The model's snap_within is {self.snap_within}, not from 0 to below 1 for one "
+                "that reads points."
             )
         if not 1 <= self.draws <= MOST_DRAWS or (self.draws > 1 and self.input_kind != "none"):
             raise ModelError(

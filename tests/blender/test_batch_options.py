@@ -38,6 +38,7 @@ PANEL = {
         "colours": "--no-colours",
         "crop_outliers": "--crop-outliers",
         "symmetry": "--no-symmetry",
+        "snap": "--no-snap",
         "pose": "--pose",
         "target": NO_FILE,
     },
@@ -58,6 +59,7 @@ PANEL = {
         "colours": "invented shapes have none",
         "crop_outliers": "there are no points",
         "symmetry": "there are no points",
+        "snap": "there are no points",
         "pose": "there is no picture",
     },
     "morph": {

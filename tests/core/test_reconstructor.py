@@ -426,6 +426,42 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
             Settings(smoothing=steps)
 
 
+def points_around_the_ball() -> np.ndarray:
+    """20,000 of them, a tenth of the ball's radius outside of it in the network's frame."""
+    directions = np.random.default_rng(0).normal(size=(20_000, 3))
+    points = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    # Two strays make the box 1.0 large, so that the points' radius is 0.41.
+    return np.concatenate([0.41 * points, [[0.5, 0.5, 0.5], [-0.5, -0.5, -0.5]]])
+
+
+def test_the_surface_follows_the_points_where_the_model_asks_for_it():
+    cloud = prepare_points(points_around_the_ball(), "y")
+    network = Ball()
+    model = with_network(network, "points", snap_within=0.02)
+    settings = Settings(resolution=48)
+
+    def radius(made):
+        return np.linalg.norm(made.frame.to_network(made.mesh.vertices), axis=1).mean()
+
+    snapped = model.reconstruct(cloud, settings)
+    assert radius(snapped) == pytest.approx(0.41, abs=0.001)
+    assert "snap" in snapped.seconds
+    assert len(network.seen[0]) < 20_000  # all points draw, more than the network reads
+    normals = snapped.mesh.normals
+    outwards = trimesh.Trimesh(snapped.mesh.vertices, snapped.mesh.faces, process=False)
+    assert (np.einsum("ij,ij->i", normals, outwards.vertex_normals) > 0.99).all()
+    for change in ({"snap": False}, {"threshold": 0.5}, {"root_steps": 1}):
+        made = model.reconstruct(cloud, replace(settings, **change))
+        assert radius(made) == pytest.approx(0.4, abs=0.001), change
+        assert "snap" not in made.seconds
+    asked = replace(settings, faces=3000, refinement_steps=20)
+    refined = model.reconstruct(cloud, asked)
+    assert radius(refined) == pytest.approx(0.41, abs=0.001)
+    assert radius(model.reconstruct(cloud, replace(asked, snap=False))) < 0.402
+    plain = with_network(Ball(), "points").reconstruct(cloud, settings)
+    assert radius(plain) == pytest.approx(0.4, abs=0.001)
+
+
 def test_seeds_are_judged_without_what_joins_their_parts():
     """Else the first draw would always do, however loosely it hangs together."""
     plain, joining = (

@@ -115,13 +115,15 @@ def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
 ) -> None:
     """The configuration for points joins parts from 0.3 on."""
     begun = ModelDescription(
-        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at, joined_from=0.22
-    )
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at, joined_from=0.22,
+        snap_within=0.03,
+    )  # fmt: skip
     save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
     monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
     asked = wish(meshes, tmp_path / "tiny.safetensors")
     _, description = load_weights(train_own(asked, tmp_path / "work"))
     assert (description.threshold, description.joined_from) == (0.2, 0.2)
+    assert description.snap_within == 0.03  # as the one that it began with
 
 
 @pytest.mark.parametrize("before", [0.3, 0.7])
