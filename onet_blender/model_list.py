@@ -58,9 +58,10 @@ def model_items(kind: str) -> list[Item]:
 
 
 def about_model(described: ModelDescription) -> str:
-    """What a model learned from, and the licence of its weights."""
+    """What a model learned from and fails at, and the licence of its weights."""
     known = ", ".join(described.categories) or "anything"
-    return f"Learned from: {known}. Licence: {described.licence or 'unknown'}"
+    fails = f"{described.limits} " if described.limits else ""
+    return f"Learned from: {known}. {fails}Licence: {described.licence or 'unknown'}"
 
 
 def about_chosen(kind: str, chosen: str) -> str:

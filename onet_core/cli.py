@@ -248,10 +248,23 @@ def generate(
 
 
 @main.command()
-def models() -> None:
-    """Lists the models that are there."""
-    from .models.catalogue import list_models
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """Lists the models that are there, or shows the card of the one called NAME.
 
+    A card tells what a model learned from, how well it does, and what it fails at.
+    """
+    from .models.catalogue import find_model, list_models
+
+    if name is not None:
+        from .models.card import model_card
+
+        with _errors():
+            described = find_model(name).description
+            if described is None:
+                raise InputError(f"{name} carries no description: convert it first.")
+            click.echo(model_card(described), nl=False)
+        return
     rows = [("NAME", "READS", "IOU", "CHAMFER-L1", "LEARNED FROM", "LICENCE")]
     broken = []
     for entry in list_models():

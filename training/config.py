@@ -72,7 +72,7 @@ class DataConfig:
 class ModelConfig:
     """The network, and what its weights' file says about it.
 
-    network: keyword arguments of the network's constructor.
+    network: keyword arguments of the network's constructor; limits: what it fails at.
     """
 
     name: str = ""
@@ -80,6 +80,7 @@ class ModelConfig:
     architecture: str = "occupancy_network"
     network: dict[str, Any] = field(default_factory=dict)
     padding: float = 0.1
+    limits: str = ""
     licence: str = ""
     attribution: str = ""
 
@@ -209,6 +210,7 @@ class Config:
                 "seed": self.training.seed,
             },
             metrics={},
+            limits=self.model.limits,
             licence=self.model.licence,
             attribution=self.model.attribution,
         )

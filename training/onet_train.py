@@ -164,7 +164,7 @@ def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
     config.output.directory = str(work / "run")
     config.model.name, config.model.title = wish.key, wish.name
     config.model.licence = "as the meshes that it learned from"
-    config.model.attribution = ""
+    config.model.attribution = config.model.limits = ""
     begun = initial_model(wish)
     if begun is not None:
         path, description = begun

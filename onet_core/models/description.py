@@ -37,7 +37,8 @@ class ModelDescription:
     points draw it to them, see `extraction.snap`, 0: it stays where the network says; draws: up to
     so many latents are drawn for a new shape until one is in one part; padding: the box of queries
     has edge 1 + padding.
-    categories, training, metrics: what it learned from, how, and how well it does.
+    categories, training, metrics, limits: what it learned from, how, how well it does, and
+    sentences on what it fails at, see `models.card`.
     Raises ModelError where a value can't be meant.
     """
 
@@ -58,6 +59,7 @@ class ModelDescription:
     inputs: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    limits: str = ""
     licence: str = ""
     attribution: str = ""
 
