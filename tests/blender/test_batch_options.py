@@ -12,7 +12,7 @@ import pytest
 from mathutils import Matrix
 from numpy.typing import NDArray
 
-from onet_blender import batch_options, command_line, scene_io
+from onet_blender import batch_job, batch_options, command_line, scene_io
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
@@ -317,3 +317,16 @@ def test_invented_shapes_stand_on_the_floor(models: Path, tmp_path: Path) -> Non
     assert command_line.run(["generate", *given]) == 0
     heights = corners_of(opened(tmp_path / "seed-0000.blend"))[:, 2]
     assert abs(heights.min()) < 1e-6
+
+
+def test_what_concerns_clouds_reaches_the_worker(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.xyz"
+    scan.write_text("0 0 0\n1 1 1\n")
+    for flags, wanted in (
+        ([], {"symmetry": True, "snap": True}),
+        (["--no-symmetry", "--no-snap"], {"symmetry": False, "snap": False}),
+    ):
+        given = ["--input", str(scan), "--output", str(tmp_path / "out"), *flags]
+        chosen = batch_options.parse("reconstruct", given, "batch.py")
+        (task,) = batch_job.reconstruct_tasks(chosen, {"settings": {"resolution": 8}})
+        assert task.params["settings"] == {"resolution": 8, **wanted}
