@@ -36,9 +36,8 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         if choices.input_kind != "IMAGE":
             active = chosen_object(context)
             column.prop(choices, "source", placeholder=active.name if active is not None else "")
-        for name in SETTINGS_OF_KIND[choices.input_kind]:
-            if name != "colours":
-                column.prop(choices, name)
+        for name in _beside_the_input(choices.input_kind):
+            column.prop(choices, name)
         column.prop(choices, "model")
         about = about_chosen(choices.input_kind, choices.model)
         draw_text(column, about, room(context))
@@ -61,8 +60,9 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         choices = context.scene.onet
         column = split_column(self.layout, context)
+        shown = _beside_the_input(choices.input_kind)
         for name in settings_of(choices.input_kind):
-            if name not in ("pose", "crop_outliers"):
+            if name not in shown:
                 column.prop(choices, name)
         self.layout.operator("onet.import_model", icon="IMPORT")
 
@@ -85,6 +85,11 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
             draw_text(layout, sentence, width, icon="INFO")
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         layout.operator("onet.take_settings", icon="EYEDROPPER")
+
+
+def _beside_the_input(kind: str) -> tuple[str, ...]:
+    """The settings of one kind of input that stand right under it, not with the advanced ones."""
+    return tuple(name for name in SETTINGS_OF_KIND[kind] if name != "colours")
 
 
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
