@@ -18,7 +18,7 @@ READS = {
 # A measure's name in the metrics, its heading, and its decimals.
 MEASURES = (
     ("iou", "IoU", 3),
-    ("chamfer_l1", "Chamfer-L1", 4),
+    ("chamfer_l1", "Chamfer-L1", 5),
     ("normal_consistency", "normals", 3),
     ("f_score_0.01", "F-score at 1 %", 3),
 )
@@ -31,6 +31,7 @@ METHODS = {
     "poisson": "screened Poisson",
     "ball_pivoting": "ball pivoting",
     "alpha": "alpha shapes",
+    "blender": "Blender: points to volume to mesh",
     "marching_cubes": "marching cubes at its best level",
     "smoothed": "smoothed marching cubes at its best level",
     "marching_cubes_halfway": "marching cubes at the usual level",

@@ -27,7 +27,7 @@ def test_the_card_beside_the_weights_is_theirs(weights) -> None:
     assert f"{described.metrics['iou']:.3f}" in card
     assert f"{described.metrics['shapes']} shapes of the split `test`" in card
     for method, values in described.metrics["baselines"].items():
-        assert f"| {METHODS[method]} | {values['iou']:.3f} | {values['chamfer_l1']:.4f} |" in card
+        assert f"| {METHODS[method]} | {values['iou']:.3f} | {values['chamfer_l1']:.5f} |" in card
 
 
 def test_a_model_that_says_little_has_a_short_card() -> None:
