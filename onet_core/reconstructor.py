@@ -50,7 +50,7 @@ Progress = Callable[[str, float], None]
 # rises up to this many points and falls beyond: those clouds are denser than any trained on.
 MOST_POINTS = 10_000
 GLOBAL_POINTS = 300
-# More points than that draw the surface no further; each takes some 30 microseconds.
+# Each takes some 30 microseconds: millions would take minutes.
 DRAWING_POINTS = 200_000
 # Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
 MIRRORED_POINTS = 1_000

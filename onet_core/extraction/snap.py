@@ -1,4 +1,4 @@
-"""A mesh drawn to the points that it was made from, which lie around what the network smooths over.
+"""A mesh drawn to the points that it was made from, to which the network only comes close.
 
 The distances of the points from the surface are averaged over the neighbouring ones and the surface
 is moved along its normals by that. Only distances are averaged, not the points themselves, so edges
@@ -32,8 +32,8 @@ def snap(mesh: Mesh, points: ArrayLike, within: float) -> Mesh:
 
     points: (N, 3) in the mesh's frame, the network's; their noise is averaged away, and parts of
     the mesh that have no points near by stay. within: a point counts a quarter at this distance
-    from the surface and not at all at twice the distance; the most that a vertex moves is about a
-    third of it. No face flips or loses its area. Vertices come back as float64.
+    from the surface and not at all beyond twice of it; a vertex moves by about a third of it at
+    most. No face flips or loses its area. Vertices come back as float64.
     """
     vertices = np.array(mesh.vertices, dtype=np.float64)
     normals = face_based_normals(vertices, mesh.faces)
