@@ -571,16 +571,16 @@ class Reconstructor:
         cloud: NDArray[np.float32] | None = None,
     ) -> Mesh:
         settings = run.settings
-        within = self.description.snap_within if settings.snap and run.is_free else 0.0
-        if settings.root_steps or cloud is None:
-            within = 0.0
+        within = self.description.snap_within
+        if not (settings.snap and run.is_free and within) or settings.root_steps:
+            cloud = None
         smoothing = settings.smoothing
         if smoothing is None:
             smoothing = 0 if settings.root_steps else self.description.smoothing
         if smoothing:
             with run.stage("smooth"):
                 mesh = smooth(mesh, smoothing)
-        if cloud is not None and within:
+        if cloud is not None:
             with run.stage("snap"):
                 mesh = snap(mesh, cloud, within)
         if settings.faces is not None:
@@ -599,11 +599,11 @@ class Reconstructor:
                 )
                 # The field's bumps came back, and so did its distance from the points.
                 mesh = smooth(mesh, smoothing)
-                if cloud is not None and within:
+                if cloud is not None:
                     mesh = snap(mesh, cloud, within)
         if settings.normals:
             with run.stage("normals"):
-                if smoothing or within:
+                if smoothing or cloud is not None:
                     # The field's own are not those of this surface any more.
                     normals = face_based_normals(mesh.vertices, mesh.faces)
                 else:
