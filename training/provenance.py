@@ -21,14 +21,14 @@ def command_text(module: str, context: click.Context) -> str:
     words = ["python", "-m", module]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if value is None or value is False or value == parameter.default:
+        if value is None or value == parameter.default:
             continue
         # Where a file lies on this machine is of no use to others.
         text = Path(str(value)).name if _is_path(value) else str(value)
         if isinstance(parameter, click.Argument):
             words.append(text)
-        elif value is True:
-            words.append(parameter.opts[0])
+        elif isinstance(value, bool):
+            words += (parameter.opts if value else parameter.secondary_opts)[:1]
         else:
             words += [parameter.opts[0], text]
     return shlex.join(words)
