@@ -45,6 +45,8 @@ const JOB_TYPE = {
           description: "Leave out points that lie far from all others" },
         { key: "symmetry", type: "bool", default: true,
           description: "Complete symmetric clouds by their mirror image" },
+        { key: "denoise", type: "bool", default: true,
+          description: "Average the noise of dense clouds away before they are read" },
         { key: "snap", type: "bool", default: true,
           description: "Draw the surface to the points of clouds" },
         { key: "pose", type: "string", choices: ["floor", "camera"], default: "floor",
@@ -102,6 +104,7 @@ function blenderArguments(settings, part) {
     const flags = {
         "--crop-outliers": settings.crop_outliers,
         "--no-symmetry": !settings.symmetry,
+        "--no-denoise": !settings.denoise,
         "--no-snap": !settings.snap,
         "--no-colours": !settings.colours,
         "--flat": !settings.smooth,

@@ -197,7 +197,11 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
         asked = {**params, "path": str(path.resolve()), "kind": options.kind}
         asked["up_axis"] = options.up
         asked["crop_outliers"] = options.crop_outliers
-        clouds = {"symmetry": not options.no_symmetry, "snap": not options.no_snap}
+        clouds = {
+            "symmetry": not options.no_symmetry,
+            "denoise": not options.no_denoise,
+            "snap": not options.no_snap,
+        }
         asked["settings"] = {**params["settings"], **clouds}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
         if path.stem in masks:

@@ -44,6 +44,7 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
         add("--crop-outliers", "leave out points far from all others", action="store_true")
         add("--no-symmetry", "do not complete symmetric clouds by their mirror image",
             action="store_true")  # fmt: skip
+        add("--no-denoise", "do not average the noise of dense clouds away", action="store_true")
         add("--no-snap", "do not draw the surface to the points of clouds", action="store_true")
         add("--no-colours", "leave out the colours of the files", action="store_true")
         pose = (

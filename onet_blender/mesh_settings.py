@@ -85,6 +85,13 @@ class MeshSettings:
         default=True,
         options={"SKIP_SAVE"},
     )
+    denoise: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Even Out Noise",
+        description="Where many points scatter about the surface, average that away before they "
+        "are read: smoother and nearer to the shape than the points themselves",
+        default=True,
+        options={"SKIP_SAVE"},
+    )
     snap: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Snap to Points",
         description="Draw the surface to the points, up to 200,000 of them: more of a dense scan's "
@@ -107,7 +114,7 @@ SETTINGS = tuple(MeshSettings.__annotations__)
 # Those that concern one kind of input only.
 SETTINGS_OF_KIND = {
     "IMAGE": ("pose",),
-    "POINTS": ("crop_outliers", "symmetry", "snap", "colours"),
+    "POINTS": ("crop_outliers", "symmetry", "denoise", "snap", "colours"),
     "VOXELS": ("colours",),
 }
 

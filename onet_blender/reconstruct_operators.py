@@ -106,6 +106,7 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             smoothing=self.smoothing,
             threshold=self.threshold,
             symmetry=self.symmetry,
+            denoise=self.denoise,
             snap=self.snap,
         )
 

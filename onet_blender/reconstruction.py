@@ -73,6 +73,7 @@ def options(
     smoothing: int = -1,
     threshold: float = 0.0,
     symmetry: bool = True,
+    denoise: bool = True,
     snap: bool = True,
     device: str = "",
 ) -> dict[str, Any]:
@@ -80,8 +81,9 @@ def options(
 
     model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
     for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
-    symmetry: whether symmetric clouds may be completed by their mirror image; snap: whether clouds
-    draw the surface to them; device: empty for the preferences' choice.
+    symmetry: whether symmetric clouds may be completed by their mirror image; denoise:
+    whether the noise of dense clouds is averaged away; snap: whether clouds draw the surface to
+    them; device: empty for the preferences' choice.
     """
     chosen = runtime()
     # Blender makes its own normals, also after the mesh has been edited.
@@ -90,6 +92,7 @@ def options(
         "refinement_steps": refinement_steps,
         "normals": False,
         "symmetry": symmetry,
+        "denoise": denoise,
         "snap": snap,
     }
     if faces:

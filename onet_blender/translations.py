@@ -139,6 +139,11 @@ GERMAN = SENTENCES | {
     "either side for the other too: few points then tell twice as much": "Wo bis zu 1000 Punkte "
     "links denen rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: "
     "Wenige Punkte sagen dann doppelt so viel",
+    "Even Out Noise": "Rauschen ausgleichen",
+    "Where many points scatter about the surface, average that away before they are read: smoother "
+    "and nearer to the shape than the points themselves": "Wo viele Punkte um die Oberfläche "
+    "streuen, wird das herausgemittelt, bevor sie gelesen werden: glatter und näher an der Form "
+    "als die Punkte selbst",
     "Snap to Points": "An Punkte ziehen",
     "Draw the surface to the points, up to 200,000 of them: more of a dense scan's details, but "
     "also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu den "

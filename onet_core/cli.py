@@ -126,6 +126,12 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
     help="Complete clouds of up to 1,000 points that are symmetric by their mirror image.",
 )
 @click.option(
+    "--denoise/--no-denoise",
+    default=True,
+    show_default=True,
+    help="Average the noise of dense clouds away before they are read, if the model is for that.",
+)
+@click.option(
     "--snap/--no-snap",
     default=True,
     show_default=True,
@@ -344,6 +350,7 @@ def _settings(
     smoothing: int | None,
     faces: int | None,
     symmetry: bool = True,
+    denoise: bool = True,
     snap: bool = True,
 ) -> Settings:
     from .reconstructor import Settings
@@ -357,6 +364,7 @@ def _settings(
         smoothing=smoothing,
         faces=faces,
         symmetry=symmetry,
+        denoise=denoise,
         snap=snap,
     )
 

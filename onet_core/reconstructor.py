@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from .errors import InputError, ModelError, NoSurfaceError
 from .extraction.faint import faint_lift, joining_lift
 from .extraction.field import Field, evaluate
 from .extraction.interactive import WORTHWHILE, InteractiveSurface, Update
+from .extraction.noise import noise_beside
 from .extraction.normals import face_based_normals, vertex_normals
 from .extraction.parts import count_parts
 from .extraction.refine import refine
@@ -33,7 +35,7 @@ from .extraction.snap import snap
 from .extraction.surface import extract, extract_all
 from .inputs.frame import Frame
 from .inputs.observation import KIND_NAMES, Observation
-from .inputs.symmetry import find_mirror_plane
+from .inputs.readings import read_cloud, subsample
 from .mesh import Mesh
 from .models.catalogue import find_model
 from .models.description import MOST_SMOOTHING, ModelDescription
@@ -48,12 +50,14 @@ Progress = Callable[[str, float], None]
 
 # Local features take clouds of any size. Measured on validation shapes with noise of 0.005, IoU
 # rises up to this many points and falls beyond: those clouds are denser than any trained on.
-MOST_POINTS = 10_000
+MOST_POINTS = 4_500
 GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.
 DRAWING_POINTS = 200_000
-# Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
-MIRRORED_POINTS = 1_000
+# A cloud's noise is measured by so many of its points.
+NOISE_POINTS = 3_000
+# Noise can't be averaged away from clouds of so few.
+FEW_POINTS = 1_000
 
 # Points along each axis at which is looked for what a network is unsure of, and the threshold below
 # which it is not unsure of an object but sees none.
@@ -99,8 +103,10 @@ class Settings:
     symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
     by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
     for it.
+    denoise: a dense cloud's noise is averaged away before it is read where the model asks for it,
+    see `inputs.denoise`.
     snap: the points of a cloud draw the surface to them where the model asks for it, see
-    `extraction.snap`: up to 200,000, of which a network reads 10,000. Not where a threshold or root
+    `extraction.snap`: up to 200,000, of which a network reads 9,000. Not where a threshold or root
     steps say where the surface shall be, nor for models with one global code, whose shapes are what
     the code says.
     """
@@ -114,6 +120,7 @@ class Settings:
     root_steps: int = 0
     smoothing: int | None = None
     symmetry: bool = True
+    denoise: bool = True
     snap: bool = True
 
     def __post_init__(self) -> None:
@@ -221,20 +228,15 @@ class Reconstructor:
         run = _Run(settings, progress)
         with memory_errors(self.device), fast_products(self.device):
             with run.stage("encode"):
-                inputs, is_mirrored = self._inputs(observation, settings)
-                with torch.no_grad():
-                    code = self._network.encode_inputs(inputs)  # type: ignore[operator]
-                latent = torch.zeros(1, self.z_dim, device=self.device)
-                field = prepare(self._network, latent, code)
-                # A shape that has a code is the one that the code alone decodes to.
-                if not self.code_width:
-                    field = self._mean_with_moved(field, inputs, latent)
+                if observation.kind == "points":
+                    field, code, cloud = self._read_cloud(observation.data, settings)
+                else:
+                    inputs = self._inputs(observation)
+                    field, code = self._field(inputs, inputs)
+                    cloud = None
             vector = code[0].float().cpu().numpy() if self.code_width else None
-            cloud = None
-            if observation.kind == "points" and not self.code_width:
-                cloud = _subsample(observation.data, DRAWING_POINTS, settings.seed)
             made = self._mesh(field, observation.frame, run, vector, cloud)
-            return replace(made, is_mirrored=is_mirrored)
+            return replace(made, is_mirrored=cloud is not None and cloud.is_mirrored)
 
     def generate(
         self,
@@ -414,24 +416,51 @@ class Reconstructor:
                 f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}."
             )
 
-    def _inputs(self, observation: Observation, settings: Settings) -> tuple[Tensor, bool]:
-        """What the encoder reads, (1, ...) float32 on the device; whether it was mirrored."""
-        data, plane = observation.data, None
-        if observation.kind == "points":
-            limit = self._point_limit()
-            if settings.symmetry and len(data) <= min(MIRRORED_POINTS, limit // 2):
-                plane = find_mirror_plane(data)
-            if plane is not None:
-                data = np.concatenate([data, plane.mirrored(data).astype(np.float32)])
-            data = _subsample(data, limit, settings.seed)
-        inputs = torch.from_numpy(np.array(data))[None].to(self.device)
+    def _inputs(self, observation: Observation) -> Tensor:
+        """What the encoder reads of a picture or voxels, (1, ...) float32 on the device."""
+        inputs = self._tensor(observation.data)
         if observation.kind == "image":
             size = int(self.description.inputs.get("image_size", 224))
             if inputs.shape[-1] != size:
                 inputs = functional.interpolate(
                     inputs, (size, size), mode="bilinear", antialias=True
                 )
-        return inputs, plane is not None
+        return inputs
+
+    def _tensor(self, data: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.array(data))[None].to(self.device)
+
+    def _read_cloud(
+        self, points: NDArray[np.float32], settings: Settings
+    ) -> tuple[PreparedField, Any, _Cloud]:
+        """Field and code of a cloud, and what its points say of the surface.
+
+        Where they say that they are noisy, and are dense enough, it is read again without noise.
+        """
+        readings = read_cloud(points, self._point_limit(), settings.symmetry, settings.seed)
+        field, code = self._field(self._tensor(readings.first), self._tensor(readings.second))
+        drawing, noise = subsample(points, DRAWING_POINTS, settings.seed), 0.0
+        if settings.denoise and self.description.inputs.get("denoise") and len(points) > FEW_POINTS:
+            some = subsample(points, NOISE_POINTS, settings.seed)
+            noise = noise_beside(field, some, self.description.threshold, self.device)
+            cleaned = readings.without_noise(drawing, noise)
+            if cleaned is not None:
+                field, code = self._field(self._tensor(cleaned.first), self._tensor(cleaned.second))
+        return field, code, _Cloud(drawing, noise, readings.is_mirrored)
+
+    def _field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:
+        """The field of what was observed, and its code.
+
+        again: what is read of it the second time, by models that are asked twice.
+        """
+        with torch.no_grad():
+            code = self._network.encode_inputs(inputs)  # type: ignore[operator]
+        latent = torch.zeros(1, self.z_dim, device=self.device)
+        field = prepare(self._network, latent, code)
+        # A shape that has a code is the one that the code alone decodes to.
+        if not self.code_width:
+            field = self._mean_with_moved(field, again, latent)
+        return field, code
 
     def _mean_with_moved(
         self, field: PreparedField, inputs: Tensor, latent: Tensor
@@ -458,9 +487,9 @@ class Reconstructor:
         frame: Frame,
         run: _Run,
         vector: NDArray[np.float32] | None,
-        cloud: NDArray[np.float32] | None = None,
+        cloud: _Cloud | None = None,
     ) -> Reconstruction:
-        """cloud: the points (N, 3) that the surface may follow, in the network's frame."""
+        """cloud: whose points the surface may follow."""
         with run.stage("surface"):
             threshold = run.settings.threshold or self.description.threshold
             start = time.perf_counter()
@@ -568,11 +597,11 @@ class Reconstructor:
         field: Field,
         threshold: float,
         run: _Run,
-        cloud: NDArray[np.float32] | None = None,
+        cloud: _Cloud | None = None,
     ) -> Mesh:
         settings = run.settings
         within = self.description.snap_within
-        if not (settings.snap and run.is_free and within) or settings.root_steps:
+        if not (settings.snap and run.is_free and within) or settings.root_steps or self.code_width:
             cloud = None
         smoothing = settings.smoothing
         if smoothing is None:
@@ -582,7 +611,7 @@ class Reconstructor:
                 mesh = smooth(mesh, smoothing)
         if cloud is not None:
             with run.stage("snap"):
-                mesh = snap(mesh, cloud, within)
+                mesh = snap(mesh, cloud.points, within, cloud.noise)
         if settings.faces is not None:
             with run.stage("simplify"):
                 mesh = simplify(mesh, settings.faces)
@@ -600,7 +629,7 @@ class Reconstructor:
                 # The field's bumps came back, and so did its distance from the points.
                 mesh = smooth(mesh, smoothing)
                 if cloud is not None:
-                    mesh = snap(mesh, cloud, within)
+                    mesh = snap(mesh, cloud.points, within, cloud.noise)
         if settings.normals:
             with run.stage("normals"):
                 if smoothing or cloud is not None:
@@ -644,16 +673,16 @@ def _interactive_surface(
     )
 
 
-def _subsample(points: NDArray[np.float32], limit: int, seed: int) -> NDArray[np.float32]:
-    """At most `limit` of the points (N, 3), drawn without replacement, in their old order.
+class _Cloud(NamedTuple):
+    """What the points of a cloud say of its surface.
 
-    Fewer points are passed on as they are: the encoders only take maxima and means over the points,
-    so that filling up with copies would change nothing or spoil the means.
+    points: (N, 3) in the network's frame; noise: their deviation from the surface, 0 where that was
+    not measured; is_mirrored: whether the network read their mirror image too.
     """
-    if len(points) <= limit:
-        return points
-    chosen = np.random.default_rng(seed).choice(len(points), limit, replace=False)
-    return points[np.sort(chosen)]
+
+    points: NDArray[np.float32]
+    noise: float
+    is_mirrored: bool
 
 
 class _Run:

@@ -135,7 +135,8 @@ class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
     threshold: probability from which a point counts as inside; share_of_highest, faint_from,
-    joined_from, smoothing, snap_within, draws, half_turn: see `ModelDescription`, for meshes only;
+    joined_from, smoothing, snap_within, draws, half_turn, denoise: see `ModelDescription`, for
+    meshes only;
     points_iou: how many labelled points per shape the validation reads (the file holds 100,000);
     points_iou_file: from where. batch_size: shapes per validation batch.
     """
@@ -150,6 +151,7 @@ class TestConfig:
     snap_within: float = 0.0
     draws: int = 1
     half_turn: bool = False
+    denoise: bool = False
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
@@ -185,8 +187,9 @@ class Config:
                 inputs["mirror"] = True
         elif self.data.input_kind == "points":
             inputs = {"points": self.data.input_points, "noise": self.data.input_noise}
-            if self.test.half_turn:
-                inputs["half_turn"] = True
+            for name in ("half_turn", "denoise"):
+                if getattr(self.test, name):
+                    inputs[name] = True
         return ModelDescription(
             name=self.model.name,
             title=self.model.title,

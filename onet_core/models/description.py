@@ -26,7 +26,8 @@ class ModelDescription:
     input_kind: one of `INPUT_KINDS`; inputs: how an observation is brought to the network, for
     example {"image_size": 224} or {"points": 300, "noise": 0.005}; {"mirror": true} for pictures
     that were mirrored in training together with their shapes, {"half_turn": true} for points that
-    were turned about the vertical: the field is then the mean of both.
+    were turned about the vertical: the field is then the mean of both; {"denoise": true} for points
+    whose noise is averaged away before they are read where they are dense, see `inputs.denoise`.
     threshold: probability at the surface; share_of_highest: the surface lies at no more than this
     share of the highest probability that the network gives anywhere, so that an object that it is
     unsure of is drawn all the same, 0: it may lie higher; faint_from: the least probability at the
@@ -107,7 +108,7 @@ class ModelDescription:
         noise = self.inputs.get("noise", 0.0)
         if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 1:
             raise ModelError(f"The model can't read inputs with noise {noise!r}.")
-        for name, kind in (("mirror", "image"), ("half_turn", "points")):
+        for name, kind in (("mirror", "image"), ("half_turn", "points"), ("denoise", "points")):
             moved = self.inputs.get(name, False)
             if not isinstance(moved, bool) or (moved and self.input_kind != kind):
                 raise ModelError(f"The model can't read inputs with {name} {moved!r}.")

@@ -38,6 +38,7 @@ PANEL = {
         "colours": "--no-colours",
         "crop_outliers": "--crop-outliers",
         "symmetry": "--no-symmetry",
+        "denoise": "--no-denoise",
         "snap": "--no-snap",
         "pose": "--pose",
         "target": NO_FILE,
@@ -59,6 +60,7 @@ PANEL = {
         "colours": "invented shapes have none",
         "crop_outliers": "there are no points",
         "symmetry": "there are no points",
+        "denoise": "there are no points",
         "snap": "there are no points",
         "pose": "there is no picture",
     },
@@ -323,8 +325,11 @@ def test_what_concerns_clouds_reaches_the_worker(tmp_path: Path) -> None:
     scan = tmp_path / "scan.xyz"
     scan.write_text("0 0 0\n1 1 1\n")
     for flags, wanted in (
-        ([], {"symmetry": True, "snap": True}),
-        (["--no-symmetry", "--no-snap"], {"symmetry": False, "snap": False}),
+        ([], {"symmetry": True, "denoise": True, "snap": True}),
+        (
+            ["--no-symmetry", "--no-denoise", "--no-snap"],
+            {"symmetry": False, "denoise": False, "snap": False},
+        ),
     ):
         given = ["--input", str(scan), "--output", str(tmp_path / "out"), *flags]
         chosen = batch_options.parse("reconstruct", given, "batch.py")

@@ -67,6 +67,7 @@ OTHERS: dict[str, Others] = {
         "colours": (False, ("no_colours", True)),
         "crop_outliers": (True, ("crop_outliers", True)),
         "symmetry": (False, ("no_symmetry", True)),
+        "denoise": (False, ("no_denoise", True)),
         "snap": (False, ("no_snap", True)),
         "pose": ("camera", ("pose", "camera")),
     },

@@ -442,6 +442,8 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"inputs": {"points": 0}},
         {"inputs": {"image_size": True}},
         {"inputs": {"half_turn": 1}},
+        {"inputs": {"denoise": "yes"}},
+        {"inputs": {"denoise": True}, "input_kind": "image"},
         {"inputs": {"half_turn": True}, "input_kind": "voxels"},
         {"inputs": {"noise": float("nan")}},
     ):

@@ -462,6 +462,58 @@ def test_the_surface_follows_the_points_where_the_model_asks_for_it():
     assert radius(plain) == pytest.approx(0.4, abs=0.001)
 
 
+class BallAndCloud(Ball):
+    """A ball whatever is observed, that remembers all that it was shown."""
+
+    def encode_inputs(self, inputs):
+        self.shown = [*getattr(self, "shown", []), inputs[0].numpy()]
+        return super().encode_inputs(inputs)
+
+
+def noisy_ball(count, noise=0.02):
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(count, 3))
+    points = 0.4 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    points += noise * rng.normal(size=points.shape)
+    return Observation("points", points.astype(np.float32), Frame.unit("y"))
+
+
+def errors_of(points):
+    return np.abs(np.linalg.norm(points, axis=1) - 0.4).mean()
+
+
+def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
+    monkeypatch.setattr(module, "MOST_POINTS", 2000)
+    network, settings = BallAndCloud(), Settings(resolution=24, normals=False)
+    inputs = {"half_turn": True, "denoise": True}
+    model = with_network(network, "points", inputs=inputs)
+    model.reconstruct(noisy_ball(20_000), settings)
+    raw, others, clean, clean_others = network.shown
+    assert raw.shape == others.shape == clean.shape == clean_others.shape == (2000, 3)
+    turned = others * np.float32([-1, 1, -1])
+    assert not {tuple(point) for point in raw} & {tuple(point) for point in turned}
+    for before, after in ((raw, clean), (others, clean_others)):
+        assert errors_of(after) < 0.6 * errors_of(before)
+        assert np.linalg.norm(after - before, axis=1).max() < 0.08
+
+
+@pytest.mark.parametrize(
+    ("count", "noise", "inputs", "settings"),
+    [
+        (20_000, 0.02, {}, {}),  # a model that does not ask for it
+        (20_000, 0.02, {"denoise": True}, {"denoise": False}),
+        (900, 0.02, {"denoise": True}, {}),  # too thin to average anything
+        (20_000, 0.0, {"denoise": True}, {}),
+    ],
+)
+def test_what_is_read_once(count, noise, inputs, settings):
+    network = BallAndCloud()
+    model = with_network(network, "points", inputs=inputs)
+    chosen = Settings(resolution=24, normals=False, symmetry=False, **settings)
+    model.reconstruct(noisy_ball(count, noise), chosen)
+    assert len(network.shown) == 1
+
+
 def test_seeds_are_judged_without_what_joins_their_parts():
     """Else the first draw would always do, however loosely it hangs together."""
     plain, joining = (
