@@ -37,6 +37,7 @@ SCANS: dict[str, Conditions] = {
     "10,000 points": replace(PLAIN, count=10_000),
     "100,000 points": replace(PLAIN, count=100_000),
     "100,000 points, turned": replace(PLAIN, count=100_000, turn="any"),
+    "100,000 points, noise 0.02": replace(PLAIN, count=100_000, noise=0.02),
     "no noise": replace(PLAIN, noise=0.0),
     "noise 0.01": replace(PLAIN, noise=0.01),
     "noise 0.02": replace(PLAIN, noise=0.02),

@@ -24,7 +24,7 @@ NEIGHBOURS = 24
 RADIUS = 0.05
 STAYING = 0.5
 # It follows more of noisy ones, so many that what is left of their noise in the mean is about this.
-NOISE_LEFT = 0.0014
+NOISE_LEFT = 0.0018
 MOST_NEIGHBOURS = 200
 # Pairs of a vertex and a point that are looked at together: some 150 MB.
 _PAIRS_AT_ONCE = 2_400_000
