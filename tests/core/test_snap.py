@@ -100,6 +100,15 @@ def test_one_point_over_a_plate_moves_it_by_the_formula() -> None:
     assert NEIGHBOURS > 1  # fewer points than that are no obstacle
 
 
+def test_of_noisy_points_more_are_averaged() -> None:
+    points = on_sphere(100_000, noise=0.02)
+    plain, told = (radii(snap(ball(), points, WITHIN, noise)) - 0.4 for noise in (0.0, 0.02))
+    assert told.std() < 0.6 * plain.std()
+    mesh, few = ball(0.392), on_sphere(3000, noise=0.005)
+    usual, same = (snap(mesh, few, WITHIN, noise) for noise in (0.0, 0.005))
+    np.testing.assert_array_equal(usual.vertices, same.vertices)
+
+
 def test_no_face_flips() -> None:
     rough = np.random.default_rng(0).uniform(-1, 1, (20_000, 3)) * 0.03
     mesh = mesh_of(trimesh.creation.icosphere(subdivisions=5, radius=0.4))
