@@ -38,7 +38,7 @@ from training.build.shapenet_core import list_shapenet
 from training.build.shapes import list_indexed_shapes
 from training.build.source import Entry
 from training.build.work import Amount, build, build_shape
-from training.datasets.sampling import NEAR_DISTANCE
+from training.datasets.sampling import FARTHEST, NEAR_DISTANCE
 from training.datasets.shapenet import ShapeDataset
 from training.labelled import read_shape
 
@@ -558,13 +558,21 @@ def test_points_near_the_surface_are_stored(tmp_path: Path) -> None:
     away = np.abs(np.linalg.norm(queries, axis=1) - radius)
     assert stored[away < NEAR_DISTANCE - 0.005].all()
     assert not stored[away > NEAR_DISTANCE + 0.002].any()
+    distances = np.load(folder / "distances.npy")
+    assert distances.dtype == np.float16
+    off = distances.astype(np.float64) - np.minimum(away, FARTHEST)
+    # Distances are to 20,000 samples, with gaps of 0.01: next to the surface they are too large.
+    assert np.abs(off).max() < 0.025
+    assert np.abs(off[away > 0.02]).max() < 0.008
     # The command makes the same of datasets that lack it, and tells of what it can't read.
-    before = (folder / "near.npy").read_bytes()
-    (folder / "near.npy").unlink()
+    files = [folder / "near.npy", folder / "distances.npy"]
+    before = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink()
     (root / "ball" / "b" / "pointcloud.npz").write_bytes(b"nothing of the kind")
     result = CliRunner().invoke(main, ["near", str(root), "--workers", "1"])
     assert result.exit_code == 0, result.output
-    assert (folder / "near.npy").read_bytes() == before
+    assert [file.read_bytes() for file in files] == before
     assert result.output.count("\n") == 1
     assert str(root / "ball" / "b" / "pointcloud.npz") in result.output
     nothing = CliRunner().invoke(main, ["near", str(tmp_path / "source"), "--workers", "1"])

@@ -15,6 +15,7 @@ from tiny_shapes import Box, Sphere, voxels, write_shape
 from torch.utils.data import DataLoader
 
 from onet_core.errors import InputError
+from training.build.near import near_files
 from training.datasets.files import all_finite
 from training.datasets.sampling import NEAR_DISTANCE
 from training.datasets.shapenet import INPUT_KINDS, Item, ShapeDataset
@@ -244,6 +245,32 @@ def test_what_is_near_is_read_where_it_is_stored(
     caplog.clear()
     ShapeDataset(root, "train", "none", points=200, sampling="near")[0]
     assert "near.npy is damaged" in caplog.text
+
+
+def test_distances_are_read_where_they_are_stored(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same labels as without the file, and what it says is obeyed."""
+
+    def item(softness: float = 0.015) -> Item:
+        torch.manual_seed(0)
+        return ShapeDataset(root, "train", "none", points=2000, softness=softness)[0]
+
+    path, points = root / "ball" / "a" / "distances.npy", root / "ball" / "a" / "points.npz"
+    cloud = np.load(root / "ball" / "a" / "pointcloud.npz")["points"]
+    found, wide = item(), item(0.03)
+    np.save(path, near_files(np.load(points)["points"], cloud)["distances.npy"])
+    np.testing.assert_array_equal(item()["occupancies"], found["occupancies"])
+    np.save(path, np.zeros(len(np.load(points)["points"]), np.float16))
+    assert (item()["occupancies"] == 0.5).all()
+    # Wider than what is stored: sought anew.
+    np.testing.assert_array_equal(item(0.03)["occupancies"], wide["occupancies"])
+    for wrong in (np.zeros(7, np.float16), np.zeros(len(np.load(points)["points"]))):
+        np.save(path, wrong)
+        caplog.clear()
+        item()
+        assert "distances.npy has not one distance" in caplog.text
+    path.unlink()
 
 
 @pytest.mark.parametrize("number", [np.float16, np.float32])

@@ -288,10 +288,11 @@ def render(
 @click.argument("dataset", type=_FOLDER)
 @click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
 def near(dataset: Path, workers: int) -> None:
-    """Stores which points of the shapes in DATASET are near the surface.
+    """Stores how far the points of the shapes in DATASET are from the surface.
 
     What was built here has that already. For datasets from elsewhere, such as the original's, it
-    spares trainings that draw points by it (`data.sampling` near or surface) most of the loading.
+    spares trainings that draw points by it (`data.sampling` near or surface) or soften labels by
+    it (`data.softness`) most of the loading.
     """
     try:
         unusable = add_near_to_all(dataset, workers, progress=sys.stderr.isatty())

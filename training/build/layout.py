@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from onet_core.errors import InputError, OnetError
 from onet_core.mesh_io import replacing
 
-from ..datasets.sampling import NEAR_FILE
-from .near import near_bits
+from .near import near_files
 from .sampling import SurfaceSamples
 from .summary import summarise
 
@@ -97,7 +96,7 @@ def write_labels(
     loc: NDArray[np.float64],
     scale: float,
 ) -> None:
-    """points.npz, near.npy, pointcloud.npz and model.binvox of one shape.
+    """points.npz, near.npy, distances.npy, pointcloud.npz and model.binvox of one shape.
 
     points: (N, 3) with inside: (N,); voxels: (32, 32, 32) along x, y, z over the unit cube;
     original coordinates are loc + scale * normalised.
@@ -105,7 +104,8 @@ def write_labels(
     place: dict[str, Any] = {"loc": np.asarray(loc, dtype=np.float64), "scale": np.float64(scale)}
     np.savez(folder / "points.npz", points=points, occupancies=np.packbits(inside), **place)
     on_surface = surface.points.astype(np.float16)
-    np.save(folder / NEAR_FILE, near_bits(points, on_surface))
+    for name, values in near_files(points, on_surface).items():
+        np.save(folder / name, values)
     np.savez(
         folder / "pointcloud.npz",
         points=on_surface,

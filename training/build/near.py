@@ -1,4 +1,4 @@
-"""Which labelled points are near the surface, stored so that training need not find out each time.
+"""How far labelled points are from the surface, stored so that training need not find out each time.
 
 Finding them takes a search tree per shape, some 20 times as long as reading its files.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,35 +17,47 @@ from onet_core.errors import InputError
 from onet_core.mesh_io import replacing
 
 from ..datasets.files import read_arrays, read_points
-from ..datasets.sampling import NEAR_FILE, near_surface
+from ..datasets.sampling import (
+    DISTANCES_FILE,
+    FARTHEST,
+    NEAR_DISTANCE,
+    NEAR_FILE,
+    surface_distances,
+)
 from .processes import in_processes
 
 
-def near_bits(
+def near_files(
     points: NDArray[np.floating], surface: NDArray[np.floating]
-) -> NDArray[np.uint8]:
-    """One bit for each of the points (N, 3), as `near.npy` holds them: set where it is near."""
-    return np.packbits(near_surface(points, surface))
+) -> dict[str, NDArray[Any]]:
+    """What the files of points (N, 3) hold by their names: for each of them a bit, set where it is
+    near the surface (M, 3), and its distance from it, float16, up to FARTHEST."""
+    distances = surface_distances(points, surface, FARTHEST)
+    return {
+        NEAR_FILE: np.packbits(distances < NEAR_DISTANCE),
+        DISTANCES_FILE: distances.astype(np.float16),
+    }
 
 
 def add_near(folder: Path) -> str:
-    """Writes a shape's `near.npy`, whole or not at all; returns what is wrong, or nothing.
+    """Writes a shape's `near.npy` and `distances.npy`, whole or not at all; returns what is wrong, or nothing.
 
     Raises OnetError where the disk can't be written.
     """
     try:
         points = read_points(folder / "points.npz").points
         surface = read_arrays(folder / "pointcloud.npz", ("points",))["points"]
-        bits = near_bits(points, surface)
+        files = near_files(points, surface)
     except InputError as error:
         return str(error)
-    with replacing(folder / NEAR_FILE) as file:
-        np.save(file, bits)
+    for name, values in files.items():
+        with replacing(folder / name) as file:
+            np.save(file, values)
     return ""
 
 
 def add_near_to_all(root: Path, workers: int = 1, progress: bool = False) -> list[str]:
-    """Writes `near.npy` for every shape of a dataset; returns a sentence for each unusable one.
+    """Writes `near.npy` and `distances.npy` for every shape of a dataset; returns a sentence for each unusable one.
 
     Raises InputError where there are no shapes, OnetError where the disk can't be written.
     """

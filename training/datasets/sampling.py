@@ -22,6 +22,10 @@ BY_DISTANCE = ("surface", "near", "tempered")
 FEW_POINTS = 64
 # Beside a shape's points: a bit for each of them, set where it is near the surface.
 NEAR_FILE = "near.npy"
+# Beside them as well: how far each is from the surface, float16, up to the largest distance that
+# softened occupancies of the shipped configurations ask for.
+DISTANCES_FILE = "distances.npy"
+FARTHEST = 0.12
 # What counts as near: about a cell of the 32^3 grid.
 NEAR_DISTANCE = 0.03
 

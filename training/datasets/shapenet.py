@@ -28,6 +28,8 @@ from ..labelled import JITTER, list_shapes
 from .files import LabelledPoints, all_finite, read_array, read_arrays, read_points
 from .sampling import (
     BY_DISTANCE,
+    DISTANCES_FILE,
+    FARTHEST,
     FEW_POINTS,
     NEAR_FILE,
     check_sampling,
@@ -270,14 +272,26 @@ class ShapeDataset(Dataset[Item]):
         return self._cached("near", index, read, lambda found: found.nbytes)
 
     def _distances(self, index: int, labelled: LabelledPoints) -> NDArray[np.float16]:
-        """How far each labelled point is from the surface, as far as softness lets it matter."""
+        """How far each labelled point is from the surface, as far as softness lets it matter.
+
+        As it was stored with the points of `points.npz`; found here where it was not.
+        """
         farthest = _SOFTNESS_REACH * self.softness
+        path = self.folders[index] / DISTANCES_FILE
 
-        def find() -> NDArray[np.float16]:
-            found = surface_distances(labelled.points, self._surface(index), farthest)
-            return found.astype(np.float16)
+        def read() -> NDArray[np.float16]:
+            if self.points_file != POINTS_FILE or farthest > FARTHEST or not path.is_file():
+                found = surface_distances(labelled.points, self._surface(index), farthest)
+                return found.astype(np.float16)
+            stored = read_array(path)
+            if stored.dtype != np.float16 or stored.shape != labelled.points.shape[:1]:
+                raise InputError(
+                    f"{path} has not one distance for each point of {POINTS_FILE}: remove it, or "
+                    "make it again with `python -m training.build near`."
+                )
+            return np.minimum(stored, np.float16(farthest))
 
-        return self._cached("distances", index, find, lambda found: found.nbytes)
+        return self._cached("distances", index, read, lambda found: found.nbytes)
 
     def _surface(self, index: int) -> NDArray[np.floating]:
         path = self.folders[index] / self.pointcloud_file
