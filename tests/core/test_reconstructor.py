@@ -493,7 +493,8 @@ def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
     turned = others * np.float32([-1, 1, -1])
     assert not {tuple(point) for point in raw} & {tuple(point) for point in turned}
     for before, after in ((raw, clean), (others, clean_others)):
-        assert errors_of(after) < 0.6 * errors_of(before)
+        # Its field is exact; a network's finds more noise, so that more is averaged away.
+        assert errors_of(after) < 0.75 * errors_of(before)
         assert np.linalg.norm(after - before, axis=1).max() < 0.08
 
 
