@@ -1,4 +1,4 @@
-"""How far labelled points are from the surface, stored so that training need not find out each time.
+"""How far labelled points are from the surface, stored so that training need not find it each time.
 
 Finding them takes a search tree per shape, some 20 times as long as reading its files.
 """
@@ -40,7 +40,9 @@ def near_files(
 
 
 def add_near(folder: Path) -> str:
-    """Writes a shape's `near.npy` and `distances.npy`, whole or not at all; returns what is wrong, or nothing.
+    """Writes a shape's `near.npy` and `distances.npy`, each whole or not at all.
+
+    Returns what is wrong with the shape, or nothing.
 
     Raises OnetError where the disk can't be written.
     """
@@ -57,7 +59,9 @@ def add_near(folder: Path) -> str:
 
 
 def add_near_to_all(root: Path, workers: int = 1, progress: bool = False) -> list[str]:
-    """Writes `near.npy` and `distances.npy` for every shape of a dataset; returns a sentence for each unusable one.
+    """Writes `near.npy` and `distances.npy` for every shape of a dataset.
+
+    Returns a sentence for each unusable one.
 
     Raises InputError where there are no shapes, OnetError where the disk can't be written.
     """
