@@ -143,7 +143,7 @@ def build(
 
 def pins(root: Path) -> dict[str, str]:
     """The runtime's packages, by their normalised names, and their versions."""
-    text = (root / "onet_blender" / "runtime.txt").read_text(encoding="utf-8")
+    text = (root / "onet_blender" / "runtime" / "requirements.txt").read_text(encoding="utf-8")
     lines = [line.split("==") for line in text.splitlines() if "==" in line]
     return {normalised(name): version.strip() for name, version in lines}
 

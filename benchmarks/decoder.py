@@ -35,7 +35,7 @@ from _shared import (
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from onet_core.extraction.field import (
+from onet_core.field import (
     CPU_BATCH,
     CPU_GRADIENT_BATCH,
     EXACT_BAND,
@@ -44,11 +44,11 @@ from onet_core.extraction.field import (
     evaluate_with_gradient,
     logit,
 )
-from onet_core.extraction.surface import extract
 from onet_core.inputs.load import load_observation
-from onet_core.mesh import Mesh
+from onet_core.mesh.mesh import Mesh
 from onet_core.models.prepared import PlainField, PreparedField, prepare
 from onet_core.models.weights import load_weights
+from onet_core.surface.extract import extract
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

@@ -43,18 +43,18 @@ from _shared import (
 )
 from torch import Tensor, nn
 
-from onet_core.extraction.field import Field, evaluate, evaluate_with_gradient, grid_to_box, logit
-from onet_core.extraction.manifold import is_closed_manifold
-from onet_core.extraction.marching_cubes import marching_cubes
-from onet_core.extraction.mise import OUTSIDE, Mise
-from onet_core.extraction.simplify import simplify
-from onet_core.extraction.surface import extract, split_resolution
-from onet_core.mesh import Mesh
-from onet_core.metrics import mesh_contains, sample_surface, volumetric_iou
+from onet_core.field import Field, evaluate, evaluate_with_gradient, grid_to_box, logit
+from onet_core.mesh.manifold import is_closed_manifold
+from onet_core.mesh.mesh import Mesh
+from onet_core.mesh.metrics import mesh_contains, sample_surface, volumetric_iou
+from onet_core.mesh.nearest import nearest_on_mesh
+from onet_core.mesh.simplify import simplify
 from onet_core.models.catalogue import find_model
 from onet_core.models.prepared import prepare
 from onet_core.models.weights import load_weights
-from onet_core.nearest import nearest_on_mesh
+from onet_core.surface.extract import extract, split_resolution
+from onet_core.surface.marching_cubes import marching_cubes
+from onet_core.surface.mise import OUTSIDE, Mise
 
 try:
     import mcubes
@@ -235,7 +235,7 @@ def _peak_mib() -> float:
 
 def quality_table(data: Path, count: int) -> None:
     """IoU and Chamfer of the shipped points model, by the plain path and by ours."""
-    from training.datasets.files import read_arrays, read_points
+    from training.data.datasets.files import read_arrays, read_points
 
     network, description = load_weights(find_model("points").path, "cpu")
     level = logit(description.threshold)

@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from _shared import heading, median, options, ratio, seconds, table
 
-from onet_core.extraction.field import Field
-from onet_core.extraction.interactive import InteractiveSurface, Update
-from onet_core.extraction.surface import Extraction, extract
+from onet_core.field import Field
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.prepared import prepare
 from onet_core.models.weights import load_weights
-from onet_core.morphing import between
+from onet_core.pipeline.morphing import between
+from onet_core.surface.extract import Extraction, extract
+from onet_core.surface.interactive import InteractiveSurface, Update
 
 RESOLUTIONS = (32, 64, 128)
 

@@ -18,12 +18,12 @@ import trimesh
 from _shared import heading, in_turn, median, options, ratio, repetitions, table
 from torch.utils.data import DataLoader
 
-from training.augmentation import Batch, augment
-from training.build.folder import list_meshes
-from training.build.work import Amount, build
-from training.config import Config, load_config
-from training.lightning_module import OccupancyTraining
-from training.train import make_loaders, make_module
+from training.data.augmentation import Batch, augment
+from training.data.build.folder import list_meshes
+from training.data.build.work import Amount, build
+from training.learn.config import Config, load_config
+from training.learn.lightning_module import OccupancyTraining
+from training.learn.train import make_loaders, make_module
 
 CONFIGURATIONS = (
     "pointcloud/onet",

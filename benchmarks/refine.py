@@ -33,18 +33,18 @@ from _shared import (
 )
 from torch import Tensor, nn
 
-from onet_core.extraction.field import Field
-from onet_core.extraction.refine import (
+from onet_core.field import Field
+from onet_core.mesh.mesh import Mesh
+from onet_core.mesh.refine import (
     LEARNING_RATE,
     NORMAL_WEIGHT,
     random_weights,
     refine,
     refinement_loss,
 )
-from onet_core.extraction.simplify import simplify
-from onet_core.extraction.surface import extract
-from onet_core.mesh import Mesh
+from onet_core.mesh.simplify import simplify
 from onet_core.models.prepared import prepare
+from onet_core.surface.extract import extract
 
 
 def originals_way(mesh: Mesh, network: nn.Module, latent: Tensor, code: Tensor, steps: int) -> Mesh:

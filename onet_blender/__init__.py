@@ -5,27 +5,37 @@ The networks run in a process of their own (`onet_core.engine`); this extension 
 
 from __future__ import annotations
 
-from . import (
-    activity,
-    command_line,
-    engine_session,
-    file_operators,
-    generate_operators,
-    generate_panel,
-    menus,
-    operators,
-    picture_operators,
-    preferences,
-    properties,
-    reconstruct_operators,
-    reconstruct_panel,
-    runtime_operators,
-    translations,
-)
+from . import activity
+from .headless import command_line
+from .languages import translations
 from .morph import handlers as morph_handlers
 from .morph import operators as morph_operators
 from .morph import panel as morph_panel
 from .morph import properties as morph_properties
+from .operators import (
+    files as file_operators,
+)
+from .operators import (
+    generate as generate_operators,
+)
+from .operators import (
+    pictures as picture_operators,
+)
+from .operators import (
+    reconstruct as reconstruct_operators,
+)
+from .operators import (
+    runtime as runtime_operators,
+)
+from .operators import (
+    shared as operators,
+)
+from .panels import generate as generate_panel
+from .panels import menus
+from .panels import reconstruct as reconstruct_panel
+from .properties import preferences
+from .properties import stored as properties
+from .runtime import engine_session
 
 MODULES = (
     translations,

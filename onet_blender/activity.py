@@ -6,7 +6,7 @@ import bpy
 
 from onet_core.engine.client import Answer, Task
 
-from .sentences import translated
+from .languages.sentences import translated
 
 STAGES = {
     "start": "Starting",

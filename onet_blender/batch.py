@@ -38,7 +38,7 @@ def main() -> int:
         print("Error: ONet is installed but not enabled: enable it in Blender's preferences first.")
         return 2
     given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    status: int = importlib.import_module(f"{package}.batch_job").main(given)
+    status: int = importlib.import_module(f"{package}.headless.batch_job").main(given)
     return status
 
 

@@ -53,7 +53,7 @@ import bpy
 from onet_core.errors import OnetError
 
 from . import activity
-from .properties import choose_kind
+from .properties.stored import choose_kind
 
 
 def reconstruct(

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from .inputs.frame import Frame
     from .inputs.load import load_observation
     from .inputs.observation import Observation
-    from .mesh import Mesh
-    from .mesh_io import read_mesh, write_mesh
-    from .reconstructor import Reconstruction, Reconstructor, Settings
+    from .mesh.files import read_mesh, write_mesh
+    from .mesh.mesh import Mesh
+    from .pipeline.reconstructor import Reconstruction, Reconstructor, Settings
 
 __version__ = "0.1.0"
 
@@ -49,14 +49,14 @@ __all__ = [
 
 _HOMES = {
     "Frame": "inputs.frame",
-    "Mesh": "mesh",
+    "Mesh": "mesh.mesh",
     "Observation": "inputs.observation",
-    "Reconstruction": "reconstructor",
-    "Reconstructor": "reconstructor",
-    "Settings": "reconstructor",
+    "Reconstruction": "pipeline.reconstructor",
+    "Reconstructor": "pipeline.reconstructor",
+    "Settings": "pipeline.reconstructor",
     "load_observation": "inputs.load",
-    "read_mesh": "mesh_io",
-    "write_mesh": "mesh_io",
+    "read_mesh": "mesh.files",
+    "write_mesh": "mesh.files",
 }
 
 

@@ -16,7 +16,7 @@ from .errors import InputError, NoSurfaceError, OnetError
 from .threads import spin_little
 
 if TYPE_CHECKING:
-    from .reconstructor import Reconstruction, Reconstructor, Settings
+    from .pipeline.reconstructor import Reconstruction, Reconstructor, Settings
 
 # Everything that imports NumPy or torch is imported where it is used, so that `--help` and `models`
 # answer at once.
@@ -338,7 +338,7 @@ class _Models:
 
 
 def _reconstructor(model: str | Path, device: str) -> Reconstructor:
-    from .reconstructor import Reconstructor
+    from .pipeline.reconstructor import Reconstructor
 
     return Reconstructor(model, device)
 
@@ -353,7 +353,7 @@ def _settings(
     denoise: bool = True,
     snap: bool = True,
 ) -> Settings:
-    from .reconstructor import Settings
+    from .pipeline.reconstructor import Settings
 
     if refine is None:
         refine = 0 if faces is None else REFINEMENT_STEPS
@@ -438,7 +438,7 @@ def _targets(paths: Sequence[Path], output: Path, suffix: str) -> dict[Path, Pat
 
 
 def _write(result: Reconstruction, target: Path) -> None:
-    from .mesh_io import write_mesh
+    from .mesh.files import write_mesh
 
     write_mesh(result.mesh, target, up_axis=result.frame.up_axis)
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job
 
-from .. import engine_session, reconstruction, scene_io
-from ..generation import split_meshes
-from ..meshes import MeshArrays, discard, mesh_in_pieces, standing
-from ..pieces import Pieces, in_background
-from ..runtime import runtime
+from ..runtime import engine_session
+from ..runtime.chosen import runtime
+from ..scene import reconstruction, scene_io
+from ..scene.generation import split_meshes
+from ..scene.meshes import MeshArrays, discard, mesh_in_pieces, standing
+from ..scene.pieces import Pieces, in_background
 from .codes import code_of
 
 VALUE_PATH = "onet.morph.value"

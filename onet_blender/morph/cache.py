@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from ..meshes import MeshArrays
+from ..scene.meshes import MeshArrays
 
 MOST_BYTES = 256 * 2**20
 

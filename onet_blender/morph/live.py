@@ -17,7 +17,7 @@ from onet_core.engine.client import Job
 from onet_core.errors import Cancelled, OnetError
 
 from .. import activity
-from ..meshes import MeshArrays
+from ..scene.meshes import MeshArrays
 from .steps import Step, cache, compute, is_morph, preview_of, shape_of, show, shows, step_of
 
 OPERATOR = "onet.morph"  # whose panel tells what went wrong

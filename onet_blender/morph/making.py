@@ -10,10 +10,10 @@ from mathutils import Matrix, Vector
 
 from onet_core.errors import InputError
 
-from .. import scene_io
-from ..generate_choices import SPACING
-from ..meshes import MeshArrays, mesh_in_pieces
-from ..pieces import Pieces
+from ..properties.generate import SPACING
+from ..scene import scene_io
+from ..scene.meshes import MeshArrays, mesh_in_pieces
+from ..scene.pieces import Pieces
 from .steps import MORPH, Step
 
 DEFAULT_PREVIEW = 64

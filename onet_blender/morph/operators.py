@@ -9,11 +9,11 @@ import bpy
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
 
-from ..operators import WorkerOperator, fill, is_object_mode
-from ..pieces import Pieces
+from ..languages.sentences import translated
+from ..operators.shared import WorkerOperator, fill, is_object_mode
 from ..registration import register_classes, unregister_classes
-from ..scene_io import scene_of
-from ..sentences import translated
+from ..scene.pieces import Pieces
+from ..scene.scene_io import scene_of
 from . import baking, making
 from .properties import SHAPE_KEYS, BakeChoices
 from .steps import assert_showable, cache, has_slider, is_morph, linked, shape_of, show, step_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .. import activity
-from ..panel import OnetPanel, draw_work, room, split_column
+from ..panels.shared import OnetPanel, draw_work, room, split_column
+from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
-from ..runtime import runtime
-from ..text import draw_text
+from ..runtime.chosen import runtime
 from . import live
 from .steps import has_slider, is_morph, linked
 

@@ -16,11 +16,12 @@ import numpy as np
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
 
-from .. import engine_session, reconstruction
-from ..meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
-from ..pieces import in_background
-from ..runtime import runtime
-from ..scene_io import is_ours
+from ..runtime import engine_session
+from ..runtime.chosen import runtime
+from ..scene import reconstruction
+from ..scene.meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
+from ..scene.pieces import in_background
+from ..scene.scene_io import is_ours
 from .cache import MeshCache
 from .codes import code_of
 

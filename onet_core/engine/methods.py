@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, ModelError, NoSurfaceError
-from ..mesh import Mesh
-from ..morphing import along, between
+from ..mesh.mesh import Mesh
+from ..pipeline.morphing import along, between
 from .protocol import Arrays
 
 if TYPE_CHECKING:
     from ..inputs.observation import Observation
-    from ..reconstructor import Reconstruction, Reconstructor, Settings
+    from ..pipeline.reconstructor import Reconstruction, Reconstructor, Settings
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
 NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
@@ -124,7 +124,7 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     if "colours" in arrays:
         result["colours"] = _colours(made.mesh, arrays)
     if "fit" in params and observation.kind == "points":
-        from ..nearest import share_near
+        from ..mesh.nearest import share_near
 
         points = observation.frame.to_source(observation.data)
         reach = float(params["fit"]) * observation.frame.scale
@@ -169,7 +169,7 @@ def _loaded(params: Params, arrays: Arrays) -> tuple[Params, Arrays]:
         return params, arrays
     from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
     from ..inputs.point_clouds import read_point_cloud, read_point_colours
-    from ..mesh_io import read_mesh
+    from ..mesh.files import read_mesh
 
     path, kind = Path(params["path"]), params.get("kind", "auto")
     kind = guess_kind(path) if kind == "auto" else kind
@@ -208,7 +208,7 @@ def _without_strays(params: Params, arrays: Arrays) -> tuple[Arrays, dict[str, A
 
 def _colours(made: Mesh, arrays: Arrays) -> NDArray[np.uint8]:
     """Of each vertex (V, 3), from the nearest place of what was given."""
-    from ..nearest import colours_from_mesh, colours_from_points
+    from ..mesh.nearest import colours_from_mesh, colours_from_points
 
     if "points" in arrays:
         return colours_from_points(made.vertices, arrays["points"], arrays["colours"])
@@ -303,7 +303,7 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
     params: position (0 to 1), preview, model, folders, device, settings. The codes are latents, or
     what `reconstruct` answers as `code`. With preview, what the model is unsure of is not looked
     for, which takes longer than the rest. Answers as `generate` does, the mesh in single precision,
-    and followed: whether the surface was found from the last call's, see `extraction.interactive`.
+    and followed: whether the surface was found from the last call's, see `surface.interactive`.
     Raises ModelError where the model describes no shape by one vector.
     """
     reconstructor = _reconstructor(params, "none")
@@ -348,7 +348,7 @@ def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
             f"There is no surface at {missing:g} of the morph: bake it as meshes, or choose "
             "another threshold."
         )
-    from ..nearest import nearest_on_mesh
+    from ..mesh.nearest import nearest_on_mesh
 
     steps = [meshes[0].vertices]
     for number, mesh in enumerate(meshes[1:], start=1):
@@ -383,7 +383,7 @@ def _latent(params: Params, reconstructor: Reconstructor) -> NDArray[Any]:
 
 def free(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Forgets all loaded models."""
-    from ..reconstructor import forget_models
+    from ..pipeline.reconstructor import forget_models
 
     forget_models()
     return {}, {}
@@ -409,7 +409,7 @@ def _folders(params: Params) -> list[Path]:
 
 
 def _settings(params: Params) -> Settings:
-    from ..reconstructor import Settings
+    from ..pipeline.reconstructor import Settings
 
     given = dict(params.get("settings", {}))
     unknown = set(given) - {item.name for item in dataclasses.fields(Settings)}
@@ -420,7 +420,7 @@ def _settings(params: Params) -> Settings:
 
 def _reconstructor(params: Params, kind: str) -> Reconstructor:
     from ..models.catalogue import default_model
-    from ..reconstructor import Reconstructor
+    from ..pipeline.reconstructor import Reconstructor
 
     folders = _folders(params)
     model = params.get("model") or default_model(kind, folders).path

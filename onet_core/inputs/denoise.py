@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 # How far around a point it is averaged, in deviations of the noise. Wider rounds off, and makes one
 # of two sheets; narrower leaves more noise. Chosen on validation shapes, for noise as
-# `extraction.noise` measures it: 1 to 1.4 times what it is.
+# `pipeline.noise` measures it: 1 to 1.4 times what it is.
 DEVIATIONS = 2.2
 # So many are around the middle point at least; fewer would average too little away.
 FEWEST_AROUND = 12

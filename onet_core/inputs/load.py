@@ -65,7 +65,7 @@ def load_observation(
         return prepare_points(read_point_cloud(path), up_axis, path.name)
     if path.suffix.lower() in MESH_SUFFIXES:
         # Imported here: reading meshes takes trimesh, which pictures and grids do not need.
-        from ..mesh_io import read_mesh
+        from ..mesh.files import read_mesh
 
         return voxelise_mesh(read_mesh(path), up_axis, path.name)
     return prepare_voxels(read_voxels(path), up_axis, path.name)

@@ -107,7 +107,7 @@ def _colours_of_archive(path: Path) -> NDArray[np.uint8] | None:
 
 
 def _colours_with_trimesh(path: Path) -> NDArray[np.uint8] | None:
-    from ..mesh_io import load_with_trimesh, srgb_of_file
+    from ..mesh.files import load_with_trimesh, srgb_of_file
 
     def all_colours(scene: Any) -> NDArray[Any] | None:
         parts, is_painted = [], False
@@ -234,7 +234,7 @@ def _read_pcd(path: Path) -> NDArray[np.float64]:
 
 def _read_with_trimesh(path: Path) -> NDArray[np.float64]:
     # Imported here: reading meshes takes trimesh, which the other formats do not need.
-    from ..mesh_io import load_with_trimesh
+    from ..mesh.files import load_with_trimesh
 
     def all_vertices(scene: Any) -> NDArray[np.float64]:
         parts = []

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
 from ..errors import InputError
-from ..mesh import Mesh
+from ..mesh.mesh import Mesh
 from .frame import Frame
 from .observation import VOXEL_RESOLUTION, Observation
 from .voxels import VoxelGrid, prepare_voxels

@@ -9,13 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import (
-    CBatchNorm1d,
-    CResnetBlockConv1d,
-    ResnetBlockConv1d,
-    ResnetBlockFC,
-    precisely,
-)
+from .layers import CBatchNorm1d, CResnetBlockConv1d, ResnetBlockConv1d, ResnetBlockFC, precisely
 
 BLOCKS = 5
 

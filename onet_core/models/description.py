@@ -31,11 +31,11 @@ class ModelDescription:
     threshold: probability at the surface; share_of_highest: the surface lies at no more than this
     share of the highest probability that the network gives anywhere, so that an object that it is
     unsure of is drawn all the same, 0: it may lie higher; faint_from: the least probability at the
-    surface of a part that the network is unsure of, see `extraction.faint`, 0: such parts may be
+    surface of a part that the network is unsure of, see `pipeline.faint`, 0: such parts may be
     missing; joined_from: the least probability at the surface to which it may be lowered where that
     joins the mesh's parts, as thin ones tear first, 0: it is not lowered; smoothing: steps that
-    take bumps off the mesh, see `extraction.smooth`; snap_within: how near to the surface
-    points draw it to them, see `extraction.snap`, 0: it stays where the network says; draws: up to
+    take bumps off the mesh, see `mesh.smooth`; snap_within: how near to the surface
+    points draw it to them, see `mesh.snap`, 0: it stays where the network says; draws: up to
     so many latents are drawn for a new shape until one is in one part; padding: the box of queries
     has edge 1 + padding.
     categories, training, metrics, limits: what it learned from, how, how well it does, and

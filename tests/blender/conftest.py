@@ -27,8 +27,9 @@ if str(ROOT) not in sys.path:
 import bpy  # noqa: E402
 
 import onet_blender  # noqa: E402
-from onet_blender import batch_job, engine_session  # noqa: E402
-from onet_blender.runtime import runtime  # noqa: E402
+from onet_blender.headless import batch_job  # noqa: E402
+from onet_blender.runtime import engine_session  # noqa: E402
+from onet_blender.runtime.chosen import runtime  # noqa: E402
 
 RUNTIME = os.environ.get("ONET_RUNTIME_PYTHON", "")
 

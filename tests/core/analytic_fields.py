@@ -11,7 +11,7 @@ import torch
 import trimesh
 from torch import Tensor, nn
 
-from onet_core.mesh import Mesh
+from onet_core.mesh.mesh import Mesh
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

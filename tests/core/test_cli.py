@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from onet_core.cli import main
-from onet_core.mesh_io import MESH_FORMATS
+from onet_core.mesh.files import MESH_FORMATS
 from onet_core.models import catalogue
 from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
@@ -336,7 +336,7 @@ def test_help_and_models_load_no_torch():
 def test_refinement_follows_simplification(folder, monkeypatch, arguments, steps):
     taken = []
     monkeypatch.setattr(
-        "onet_core.reconstructor.refine",
+        "onet_core.pipeline.reconstructor.refine",
         lambda mesh, field, *, steps, **_: taken.append(steps) or mesh,
     )
     run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, *arguments)

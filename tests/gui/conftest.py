@@ -86,7 +86,8 @@ def full_package(scripts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     The real ones are hundreds of megabytes; what they do is tried with an existing runtime. Where
     ONET_RUNTIME_WHEELS names a folder that has them, for this machine and this environment's
-    Python, it is those (some minutes): `pip download --no-deps -r onet_blender/runtime.txt`.
+    Python, it is those (some minutes):
+    `pip download --no-deps -r onet_blender/runtime/requirements.txt`.
     """
     folder = tmp_path_factory.mktemp("full")
     blender = build_addon.Blender.of_module(ROOT)

@@ -255,7 +255,7 @@ stalls = Stalls()
 def watch_everything() -> None:
     """Times whatever of the extension runs in Blender's main thread beside drawing."""
     for name in ("invoke", "modal"):
-        stalls.watch_method(extension("operators").WorkerOperator, name)
+        stalls.watch_method(extension("operators.shared").WorkerOperator, name)
     stalls.watch(extension("morph.live"), "_look")
     stalls.watch(extension("morph.live"), "slider_moved")
     stalls.watch(extension("morph.handlers"), "show")

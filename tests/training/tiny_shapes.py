@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.labelled import LabelledShape
+from training.data.labelled import LabelledShape
 
 Array = NDArray[np.floating]
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ..convolutional.network import PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
-from .field import PlainField, PreparedField
 from .layered import prepare_layered
 from .local import prepare_local
+from .prepared_field import PlainField, PreparedField
 from .residual import prepare_residual
 
 __all__ = ["PlainField", "PreparedField", "prepare"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .field import PreparedField
+from .prepared_field import PreparedField
 
 
 class MeanOfTwo(PreparedField):

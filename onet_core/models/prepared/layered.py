@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from ...devices import rough_dtype
 from ..decoders import BLOCKS, CBatchNormNoResnetDecoder
-from .field import PreparedField
 from .folding import LEAK, Matrix, activate, matrix, norm, slopes
+from .prepared_field import PreparedField
 from .products import Layer, map_points
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from .field import PreparedField, differentiated
+from .prepared_field import PreparedField, differentiated
 
 
 class Lifted(PreparedField):

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from ..convolutional.network import LocalDecoder
 from ..convolutional.planes import PLANES
-from .field import PreparedField
 from .folding import matrix
-from .neighbours import PreparedNeighbours
-from .patches import PreparedPatches
+from .nearest_points import PreparedNeighbours
+from .patch_features import PreparedPatches
+from .prepared_field import PreparedField
 from .products import map_points
 
 GRID = "grid"

@@ -21,8 +21,8 @@ from torch.nn import functional
 from ...devices import rough_dtype
 from ..decoders import BatchNormDecoder, CBatchNormDecoder, CBatchNormDecoder2, SimpleDecoder
 from ..layers import ResnetBlockFC
-from .field import PreparedField
 from .folding import LEAK, Affine, Matrix, activate, matrix, norm, slopes
+from .prepared_field import PreparedField
 from .products import Layer, map_points
 
 # Where half precision's layers are balanced: points of the box that is searched.

@@ -28,6 +28,6 @@ def scenario() -> Steps:
     yield 1.0
     yield from press_button("onet.reconstruct")
     yield lambda: busy() and extension("activity").current().fraction > 0.1
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()
     yield from picture("1-at-work")
     notes["at work"] = busy()

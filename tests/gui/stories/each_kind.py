@@ -45,7 +45,7 @@ def scenario() -> Steps:
     yield from a_picture()
     yield from dropped()
     yield from voxels()
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()
 
 
 def again() -> Steps:
@@ -134,7 +134,7 @@ def killed() -> Steps:
     yield lambda: busy() and extension("activity").current().fraction > 0.1
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         notes["second click"] = list(bpy.ops.onet.reconstruct("INVOKE_DEFAULT"))
-    os.kill(extension("engine_session").process_id(), signal.SIGKILL)
+    os.kill(extension("runtime.engine_session").process_id(), signal.SIGKILL)
     yield lambda: not busy()
     yield 0.3
     notes["killed"] = {

@@ -135,4 +135,4 @@ def scenario() -> Steps:
         note_pulse(f"pulse of {way}")
         yield from picture(f"7-after-{way}")
 
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()

@@ -39,7 +39,7 @@ def scenario() -> Steps:
     yield from pasted()
     yield from dropped()
     yield from converted()
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()
 
 
 def rendered() -> Steps:
@@ -159,6 +159,6 @@ def converted() -> Steps:
     yield lambda: not busy() and message("onet.import_model")
     notes["converted"] = message("onet.import_model")
     notes["models"] = sorted(path.name for path in folder.iterdir())
-    notes["offered"] = [item[0] for item in extension("model_list").model_items("NONE")]
+    notes["offered"] = [item[0] for item in extension("properties.model_list").model_items("NONE")]
     yield 0.5
     yield from picture("5-converted")

@@ -31,7 +31,7 @@ def scenario() -> Steps:
     yield from open_tab()
     yield from a_scan()
     yield from a_morph()
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()
 
 
 def look_at_all() -> None:

@@ -27,7 +27,7 @@ def scenario() -> Steps:
     watch_everything()
     notes["online"] = bpy.app.online_access
     yield from open_tab()
-    notes["before"] = extension("runtime").runtime().problem
+    notes["before"] = extension("runtime.chosen").runtime().problem
     place = yield from find_button("onet.open_preferences")
     yield from click(*place)
     manager = bpy.context.window_manager
@@ -51,7 +51,7 @@ def scenario() -> Steps:
     yield lambda: not at_work()
     notes["stages"] = stages
     notes["message"] = message("onet.set_up_runtime")
-    chosen = extension("runtime").runtime()
+    chosen = extension("runtime.chosen").runtime()
     notes["python"], notes["problem"] = str(chosen.python), chosen.problem
     notes["folder"] = bpy.utils.extension_path_user(MODULE)
     yield 0.5
@@ -62,7 +62,7 @@ def scenario() -> Steps:
         bpy.ops.onet.remove_runtime("INVOKE_DEFAULT")
     yield lambda: not busy()
     notes["removed"] = message("onet.remove_runtime")
-    notes["after"] = extension("runtime").runtime().problem
+    notes["after"] = extension("runtime.chosen").runtime().problem
     stalls.note("set up")
     yield from picture("4-removed")
 

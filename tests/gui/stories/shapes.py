@@ -42,7 +42,7 @@ def scenario() -> Steps:
     yield from morphed()
     yield from dragged()
     yield from keyframed()
-    notes["worker"] = extension("engine_session").process_id()
+    notes["worker"] = extension("runtime.engine_session").process_id()
 
 
 def size_of(item: Any) -> float:

@@ -1,0 +1,372 @@
+"""What the interface says in other languages. Another language is another table here."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..runtime.chosen import PACKAGE
+from .german_sentences import SENTENCES
+
+# English text as in the sources -> German.
+GERMAN = SENTENCES | {
+    # Panels and menus
+    "Reconstruct": "Rekonstruieren",
+    "Advanced": "Erweitert",
+    "Result": "Ergebnis",
+    "Generate": "Erzeugen",
+    "Picture from Elsewhere": "Bild von anderswo",
+    "Reconstruct from the Picture": "Aus dem Bild rekonstruieren",
+    "Reconstruct from Points": "Aus Punkten rekonstruieren",
+    "Reconstruct from Voxels": "Aus Voxeln rekonstruieren",
+    "ONet: Reconstruct": "ONet: rekonstruieren",
+    "ONet: Use the Render": "ONet: gerendertes Bild nehmen",
+    "ONet: make a mesh from it": "ONet: ein Mesh daraus machen",
+    "ONet (picture, scan, voxels)": "ONet (Bild, Scan, Voxel)",
+    "ONet Shape": "ONet-Form",
+    # Buttons
+    "Make a mesh from the picture or object that is chosen": "Macht aus dem gewählten Bild oder "
+    "Objekt ein Mesh",
+    "Reconstruct Again": "Noch einmal rekonstruieren",
+    "Make the mesh of the active object again from what it was made from, as the panel is set": (
+        "Macht das Mesh des aktiven Objekts noch einmal aus seiner Vorlage, mit den Einstellungen "
+        "des Bedienfelds"
+    ),
+    "Take Its Settings": "Seine Einstellungen übernehmen",
+    "Set the panel as it was when the active object was made": "Stellt das Bedienfeld so ein, wie "
+    "es war, als das aktive Objekt entstand",
+    "Show What the Network Sees": "Zeigen, was das Netz sieht",
+    "Show what the network will see of the picture, and how its background was found": (
+        "Zeigt, was das Netz vom Bild sehen wird und wie der Hintergrund gefunden wurde"
+    ),
+    "Paste from the Clipboard": "Aus der Zwischenablage einfügen",
+    "Take the picture that was copied in another program": "Nimmt das Bild, das in einem anderen "
+    "Programm kopiert wurde",
+    "Use the Render": "Gerendertes Bild nehmen",
+    "Take a copy of what was rendered last": "Nimmt eine Kopie dessen, was zuletzt gerendert wurde",
+    "Use the Shown Picture": "Gezeigtes Bild nehmen",
+    "Take the picture that the image editor or the active object shows": "Nimmt das Bild, das der "
+    "Bildeditor oder das aktive Objekt zeigt",
+    "ONet from File": "ONet aus Datei",
+    "Open a picture, a scan or a mesh and make a mesh from it with ONet": "Öffnet ein Bild, einen "
+    "Scan oder ein Mesh und macht mit ONet ein Mesh daraus",
+    "Reconstruct at Once": "Sofort rekonstruieren",
+    "Start with the panel's settings; else the file is only put into the panel": "Beginnt mit den "
+    "Einstellungen des Bedienfelds; sonst wird die Datei nur dort eingetragen",
+    "Import a Model": "Modell importieren",
+    "Convert a checkpoint of the original Occupancy Networks code (.pt) into the model folder": (
+        "Wandelt einen Checkpoint des ursprünglichen Codes der Occupancy Networks (.pt) um und "
+        "legt ihn in den Modellordner"
+    ),
+    "Cancel": "Abbrechen",
+    "Stop the work that is going on; the scene stays as it is": "Hält die laufende Arbeit an; die "
+    "Szene bleibt, wie sie ist",
+    "Free Memory": "Speicher freigeben",
+    "End the process that holds the networks; it starts again when it is needed": "Beendet den "
+    "Prozess, der die Netze hält; er beginnt neu, wenn er gebraucht wird",
+    "Check the Runtime": "Laufzeit prüfen",
+    "Try whether the networks can run, and tell on what and how fast": "Prüft, ob die Netze "
+    "laufen können, und sagt, worauf und wie schnell",
+    "Set Up the Runtime": "Laufzeit einrichten",
+    "Open the preferences of this extension, where the runtime is set": "Öffnet die Einstellungen "
+    "dieser Erweiterung, wo die Laufzeit eingestellt wird",
+    # Choices
+    "From": "Aus",
+    "What the mesh is made from": "Woraus das Mesh gemacht wird",
+    "Picture": "Bild",
+    "Points": "Punkte",
+    "Voxels": "Voxel",
+    "One picture of an object, best in front of a plain background": "Ein Bild eines Objekts, am "
+    "besten vor einfarbigem Hintergrund",
+    "A scan: a point cloud, or the vertices of a mesh": "Ein Scan: eine Punktwolke oder die "
+    "Eckpunkte eines Mesh",
+    "A blocky model, a Volume, or any mesh made blocky on the way": "Ein Modell aus Klötzen, ein "
+    "Volumen oder irgendein Mesh, das unterwegs in Klötze zerlegt wird",
+    "The picture of one object": "Das Bild eines Objekts",
+    "Mask": "Maske",
+    "A picture of the same view that is white where the object is; empty to find the object by "
+    "transparency or by a plain background": "Ein Bild derselben Ansicht, das weiß ist, wo das "
+    "Objekt ist; leer, um das Objekt an der Transparenz oder am einfarbigen Hintergrund zu "
+    "erkennen",
+    "Object": "Objekt",
+    "The object to make a mesh from; empty for the active object": "Das Objekt, aus dem ein Mesh "
+    "gemacht wird; leer für das aktive",
+    "Model": "Modell",
+    "The trained network that is used": "Das trainierte Netz, das benutzt wird",
+    "Automatic": "Automatisch",
+    "The model that suits this kind of input best": "Das Modell, das am besten zu dieser Art von "
+    "Vorlage passt",
+    "Quality": "Qualität",
+    "How fine the mesh is, and how long it takes": "Wie fein das Mesh wird und wie lange es dauert",
+    "Draft": "Entwurf",
+    "Coarse and fast, to see whether it works": "Grob und schnell, um zu sehen, ob es geht",
+    "Standard": "Standard",
+    "A good mesh for most uses": "Ein gutes Mesh für die meisten Zwecke",
+    "High": "Hoch",
+    "Fine and slow; needs more memory": "Fein und langsam; braucht mehr Speicher",
+    "Custom": "Eigene",
+    "As set under Advanced": "Wie unter Erweitert eingestellt",
+    "Resolution": "Auflösung",
+    "How many cells the finest grid has along an axis; twice as many take about four times as long "
+    "and give four times as many faces": "Wie viele Zellen das feinste Gitter längs einer Achse "
+    "hat; doppelt so viele dauern etwa viermal so lang und geben viermal so viele Flächen",
+    "Threshold": "Schwelle",
+    "From which probability on a place is inside: lower gives fatter shapes, higher thinner ones; "
+    "0 for the model's own": "Ab welcher Wahrscheinlichkeit ein Ort innen liegt: niedriger ergibt "
+    "dickere Formen, höher dünnere; 0 für die des Modells",
+    "Polish": "Nachschleifen",
+    "How many steps move the mesh closer to the network's surface; worth it after simplifying": (
+        "Wie viele Schritte das Mesh näher an die Oberfläche des Netzes bringen; lohnt sich nach "
+        "dem Vereinfachen"
+    ),
+    "Smoothing Steps": "Glättungsschritte",
+    "How many steps take bumps off the mesh, and a little off its edges; -1 for as many as suit "
+    "the model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten; -1 für "
+    "so viele, wie zum Modell passen",
+    "Faces": "Flächen",
+    "Simplify to about this many faces; 0 keeps all": "Auf etwa so viele Flächen vereinfachen; 0 "
+    "behält alle",
+    "Smooth Shading": "Glatt schattieren",
+    "Shade the mesh smooth rather than showing its faces": "Schattiert das Mesh glatt, statt seine "
+    "Flächen zu zeigen",
+    "Colours": "Farben",
+    "Give the mesh the colours of the points or faces, where there are any": "Gibt dem Mesh die "
+    "Farben der Punkte oder Flächen, wo es welche gibt",
+    "Leave Out Strays": "Ausreißer weglassen",
+    "Leave out points that lie far from all others, as scanners make them": "Lässt Punkte weg, die "
+    "weit von allen anderen liegen, wie Scanner sie hinterlassen",
+    "Use Symmetry": "Symmetrie nutzen",
+    "Where up to 1,000 points are the same to the left and to the right, take the mirror image of "
+    "either side for the other too: few points then tell twice as much": "Wo bis zu 1000 Punkte "
+    "links denen rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: "
+    "Wenige Punkte sagen dann doppelt so viel",
+    "Even Out Noise": "Rauschen ausgleichen",
+    "Where many points scatter about the surface, average that away before they are read: smoother "
+    "and nearer to the shape than the points themselves": "Wo viele Punkte um die Oberfläche "
+    "streuen, wird das herausgemittelt, bevor sie gelesen werden: glatter und näher an der Form "
+    "als die Punkte selbst",
+    "Snap to Points": "An Punkte ziehen",
+    "Draw the surface to the points, up to 200,000 of them: more of a dense scan's details, but "
+    "also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu den "
+    "Punkten, bis zu 200.000: mehr von den Einzelheiten eines dichten Scans, aber auch von seinen "
+    "Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
+    "Place": "Aufstellen",
+    "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
+    "Szene gestellt wird",
+    "On the Floor": "Auf den Boden",
+    "Stand at the 3D cursor, the front towards the front view": "Steht am 3D-Cursor, vorn zur "
+    "Vorderansicht",
+    "Face the Camera": "Zur Kamera",
+    "Stand at the 3D cursor, the front towards the active camera": "Steht am 3D-Cursor, vorn zur "
+    "aktiven Kamera",
+    # Properties of calls
+    "Name of the object; empty for the active one": "Name des Objekts; leer für das aktive",
+    "Name of the image in this file": "Name des Bildes in dieser Datei",
+    "Name of the image in this file that is white where the object is": "Name des Bildes in dieser "
+    "Datei, das weiß ist, wo das Objekt ist",
+    "Name of a model or a weights file; empty for the one that suits": "Name eines Modells oder "
+    "einer Datei mit Gewichten; leer für das passende",
+    "Update": "Aktualisieren",
+    "Name of the object that gets the mesh; empty for a new one": "Name des Objekts, das das Mesh "
+    "bekommt; leer für ein neues",
+    "File": "Datei",
+    # Progress
+    "Starting": "Beginnt",
+    "Loading the network": "Lädt das Netz",
+    "Looking at the input": "Betrachtet die Vorlage",
+    "Finding the surface": "Sucht die Oberfläche",
+    "Making the mesh": "Macht das Mesh",
+    "Simplifying": "Vereinfacht",
+    "Polishing": "Schleift nach",
+    "Smoothing": "Glättet",
+    "Following the points": "Folgt den Punkten",
+    "Finishing": "Schließt ab",
+    "Cancelling": "Bricht ab",
+    "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",
+    # Sentences
+    "One step is missing": "Ein Schritt fehlt noch",
+    "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes "
+    "it:": (
+        "Die Netze laufen neben Blender in einem Python mit PyTorch. Einrichten in den "
+        "Einstellungen legt es an:"
+    ),
+    "Open a picture first": "Erst ein Bild öffnen",
+    "Select an object first": "Erst ein Objekt auswählen",
+    "Go to object mode first": "Erst in den Objektmodus wechseln",
+    "Select an object that was reconstructed": "Ein rekonstruiertes Objekt auswählen",
+    "Choose a model folder in the preferences first": "Erst in den Einstellungen einen "
+    "Modellordner wählen",
+    "There is no clipboard without a window": "Ohne Fenster gibt es keine Zwischenablage",
+    "Learned from: {known}. Licence: {licence}": "Gelernt aus: {known}. Lizenz: {licence}",
+    "{some} and {count} more": "{some} und {count} weiteren",
+    "Uses the model {model}": "Benutzt das Modell {model}",
+    "anything": "allem",
+    "unknown": "unbekannt",
+    "Background: left out by the mask": "Hintergrund: durch die Maske weggelassen",
+    "Background: transparent": "Hintergrund: durchsichtig",
+    "Background: plain, removed": "Hintergrund: einfarbig, entfernt",
+    "Background: none found, the whole picture is used": "Hintergrund: keiner gefunden, das ganze "
+    "Bild wird benutzt",
+    # Generate and morph
+    "Morph": "Übergang",
+    "Category": "Kategorie",
+    "The trained network that invents shapes": "Das trainierte Netz, das Formen erfindet",
+    "Invent one shape or a grid of shapes, each an object of its own": "Erfindet eine Form oder "
+    "ein Raster von Formen, jede ein eigenes Objekt",
+    "Roll the Dice": "Würfeln",
+    "Choose another seed by chance": "Wählt zufällig einen anderen Startwert",
+    "Every number is another shape; several shapes have numbers in a row": "Jede Zahl ist eine "
+    "andere Form; mehrere Formen haben aufeinanderfolgende Zahlen",
+    "How Many": "Anzahl",
+    "How many shapes are made, each an object of its own": "Wie viele Formen entstehen, jede ein "
+    "eigenes Objekt",
+    "Spacing": "Abstand",
+    "How far the shapes of the grid stand from each other": "Wie weit die Formen des Rasters "
+    "voneinander entfernt stehen",
+    "Give the first shape to the active object, if it is a generated one": "Gibt die erste Form "
+    "dem aktiven Objekt, falls es erzeugt wurde",
+    "Morph between Selected": "Übergang zwischen den ausgewählten",
+    "Make an object with a slider that goes through the shapes of the selected objects": (
+        "Macht ein Objekt mit einem Regler, der durch die Formen der ausgewählten Objekte führt"
+    ),
+    "How many cells the finest grid has along an axis, once the slider rests": "Wie viele Zellen "
+    "das feinste Gitter entlang einer Achse hat, sobald der Regler ruht",
+    "Update Morph": "Übergang aktualisieren",
+    "Make the mesh of the morph anew, as its slider and settings say": "Macht das Mesh des "
+    "Übergangs neu, wie Regler und Einstellungen es sagen",
+    "Bake": "Backen",
+    "Turn the morph into ordinary meshes that play without this extension": "Macht aus dem "
+    "Übergang gewöhnliche Meshes, die ohne diese Erweiterung abgespielt werden",
+    "As": "Als",
+    "What the morph becomes": "Was aus dem Übergang wird",
+    "Shape Keys": "Shape-Keys",
+    "One object whose vertices move; all steps have the faces of the first": "Ein Objekt, dessen "
+    "Punkte sich bewegen; alle Schritte haben die Flächen des ersten",
+    "Meshes": "Meshes",
+    "An object for each step, seen one after the other; exact, also where holes open": (
+        "Ein Objekt für jeden Schritt, nacheinander zu sehen; genau, auch wo sich Löcher öffnen"
+    ),
+    "Steps": "Schritte",
+    "How many shapes are made, evenly over the frames of the scene": "Wie viele Formen entstehen, "
+    "gleichmäßig über die Bilder der Szene verteilt",
+    "From the first shape (0) to the last (1); can be keyframed": "Von der ersten Form (0) bis zur "
+    "letzten (1); lässt sich mit Keyframes versehen",
+    "Preview": "Vorschau",
+    "How many cells the grid has along an axis while the slider moves": "Wie viele Zellen das "
+    "Gitter entlang einer Achse hat, während der Regler sich bewegt",
+    "Select two generated shapes or more": "Zwei oder mehr erzeugte Formen auswählen",
+    "Make a morph between generated objects, and select it, first": "Erst einen Übergang zwischen "
+    "erzeugten Objekten machen und auswählen",
+    # Preferences
+    "Seed": "Startwert",
+    "Replace": "Ersetzen",
+    "Set Up": "Einrichten",
+    "Preferences of ONet": "Einstellungen von ONet",
+    "Remove": "Entfernen",
+    "Remove the Runtime": "Laufzeit entfernen",
+    "Show Log": "Protokoll zeigen",
+    "Log": "Protokoll",
+    "Worker": "Arbeitsprozess",
+    "Set-up": "Einrichtung",
+    "Runtime Folder": "Ordner der Laufzeit",
+    "Model Folder": "Modellordner",
+    "Processor": "Prozessor",
+    "NVIDIA graphics card": "NVIDIA-Grafikkarte",
+    "Apple graphics": "Apple-Grafik",
+    "Compute on": "Rechnen auf",
+    "Set Up with Python": "Einrichten mit Python",
+    "PyTorch's Index": "PyTorchs Index",
+    "Rest After (Minutes)": "Ruhe nach (Minuten)",
+    "Build of PyTorch": "Ausgabe von PyTorch",
+    "Start Ahead": "Vorab starten",
+    "Use an Existing Python": "Vorhandenes Python benutzen",
+    "Make the runtime: fetch PyTorch and the other libraries that the networks need": (
+        "Legt die Laufzeit an: holt PyTorch und die anderen Bibliotheken, die die Netze brauchen"
+    ),
+    "Delete what Set Up has made, which frees some gigabytes": (
+        "Löscht, was beim Einrichten angelegt wurde; das macht einige Gigabyte frei"
+    ),
+    "Open a log as a text, to read it or to send it to somebody who can help": (
+        "Öffnet ein Protokoll als Text, um es zu lesen oder jemandem zu schicken, der helfen kann"
+    ),
+    "What the process that runs the networks has said": (
+        "Was der Prozess gesagt hat, der die Netze rechnet"
+    ),
+    "What setting the runtime up has said": "Was beim Einrichten der Laufzeit gesagt wurde",
+    "A folder with further models (.safetensors); they appear beside those that come with"
+    " the extension": (
+        "Ein Ordner mit weiteren Modellen (.safetensors); sie erscheinen neben denen, die"
+        " mit der Erweiterung kommen"
+    ),
+    "After how many minutes without work the process that holds the networks ends and "
+    "gives its memory back; it starts again when it is needed": (
+        "Nach wie vielen Minuten ohne Arbeit der Prozess, der die Netze hält, endet und "
+        "seinen Speicher zurückgibt; er beginnt neu, wenn er gebraucht wird"
+    ),
+    "Also runs on the processor. On Linux the usual package index has this build; on "
+    "Windows fill in PyTorch's Index, with the address that PyTorch's website gives for "
+    "your card": (
+        "Läuft auch auf dem Prozessor. Unter Linux hat der übliche Paketindex diese "
+        "Fassung; unter Windows ist PyTorchs Index auszufüllen, mit der Adresse, die "
+        "PyTorchs Webseite für die Karte nennt"
+    ),
+    "For Macs with Apple's own chips; also runs on the processor": (
+        "Für Macs mit Apples eigenen Chips; läuft auch auf dem Prozessor"
+    ),
+    "Needs a runtime with CUDA": "Braucht eine Laufzeit mit CUDA",
+    "Start the process that runs the networks as soon as the panel is shown, so that the "
+    "first mesh comes sooner; takes some 500 MB of memory": (
+        "Startet den Prozess, der die Netze rechnet, sobald das Bedienfeld zu sehen ist, "
+        "damit das erste Mesh früher kommt; braucht etwa 500 MB Speicher"
+    ),
+    "The Python program (3.11 or newer) that Set Up makes the runtime from; empty for the"
+    " one that comes with Blender": (
+        "Das Python-Programm (ab 3.11), aus dem die Laufzeit gemacht wird; leer für das, "
+        "das mit Blender kommt"
+    ),
+    "The Python program of an environment that has PyTorch and the other libraries, "
+    "instead of what Set Up makes": (
+        "Das Python-Programm einer Umgebung, die PyTorch und die anderen Bibliotheken "
+        "hat, statt dessen, was beim Einrichten entsteht"
+    ),
+    "The graphics card where there is a usable one, else the processor": (
+        "Die Grafikkarte, wo es eine brauchbare gibt, sonst der Prozessor"
+    ),
+    "The graphics part of Apple's own chips": "Der Grafikteil von Apples eigenen Chips",
+    "Where PyTorch is fetched from, as an address. Empty for the usual package index, "
+    "which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
+    "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes,"
+    " are on PyTorch's website": (
+        "Woher PyTorch geholt wird, als Adresse. Leer für den üblichen Paketindex, der "
+        "für Linux Fassungen für NVIDIA-Karten hat und für Windows solche für "
+        "Prozessoren; die Adressen anderer Fassungen, auch für die neuesten Karten und "
+        "ohne NVIDIAs Gigabyte, stehen auf PyTorchs Webseite"
+    ),
+    "Where Set Up puts the runtime; empty for the extension's own folder among your files": (
+        "Wo die Laufzeit angelegt wird; leer für den eigenen Ordner der Erweiterung unter"
+        " den Benutzerdateien"
+    ),
+    "Where the networks run": "Worauf die Netze rechnen",
+    "Which build of PyTorch Set Up fetches": (
+        "Welche Fassung von PyTorch beim Einrichten geholt wird"
+    ),
+    "Works everywhere; slower than a graphics card": (
+        "Geht überall; langsamer als eine Grafikkarte"
+    ),
+    "Works on every machine": "Geht auf jedem Rechner",
+}
+# Labels of buttons have a context of their own.
+CONTEXTS = ("*", "Operator")
+# Blender 5 calls German "de", the versions before "de_DE".
+LANGUAGES = {"de": GERMAN, "de_DE": GERMAN}
+
+
+def register() -> None:
+    tables = {
+        language: {(context, text): told for text, told in table.items() for context in CONTEXTS}
+        for language, table in LANGUAGES.items()
+    }
+    bpy.app.translations.register(PACKAGE, tables)
+
+
+def unregister() -> None:
+    bpy.app.translations.unregister(PACKAGE)

@@ -1,0 +1,1 @@
+"""The buttons: thin, they call plain functions."""

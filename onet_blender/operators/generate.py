@@ -1,0 +1,108 @@
+"""The buttons that invent shapes."""
+
+from __future__ import annotations
+
+import random
+
+import bpy
+
+from onet_core.engine.client import Answer, Job
+
+from ..properties.generate import Sampling
+from ..properties.mesh_settings import MeshSettings
+from ..registration import register_classes, unregister_classes
+from ..scene import generation, reconstruction
+from ..scene.generation import SETTINGS_OF_SAMPLES
+from ..scene.pieces import Pieces
+from .shared import WorkerOperator, fill, is_object_mode, is_own_scene
+
+
+class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operator):
+    """Invent one shape or a grid of shapes, each an object of its own"""
+
+    bl_idname = "onet.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    model: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        description="Name of a model or a weights file; empty for the one that suits",
+        options={"SKIP_SAVE"},
+    )
+    replace: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Replace",
+        description="Give the first shape to the active object, if it is a generated one",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_object_mode(cls, context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The redo panel: what does not concern generated shapes is left out."""
+        self.layout.use_property_split = True
+        for name in ("model", "seed", "count", "spacing", *SETTINGS_OF_SAMPLES):
+            self.layout.prop(self, name)
+
+    def start(self, context: bpy.types.Context) -> Job:
+        choices = context.scene.onet
+        names = ("seed", "count", "spacing", *SETTINGS_OF_SAMPLES)
+        fill(self, {**{name: getattr(choices, name) for name in names}, "model": choices.generator})
+        self._params = reconstruction.options(
+            self.model,
+            resolution=self.resolution,
+            refinement_steps=self.refinement_steps,
+            faces=self.faces,
+            smoothing=self.smoothing,
+            threshold=self.threshold,
+        )
+        self._seeds = range(self.seed, self.seed + self.count)
+        self._scene = context.scene.name
+        active = context.active_object
+        self._replaces = active.name if self.replace and active is not None else ""
+        return generation.start(self._seeds, self._params)
+
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        made = yield from generation.place_in_pieces(
+            context,
+            self._scene,
+            self._seeds,
+            answer,
+            self._params,
+            {name: getattr(self, name) for name in SETTINGS_OF_SAMPLES},
+            self.spacing,
+            self._replaces,
+        )
+        return generation.summary(made, self.count, answer)
+
+
+class ONET_OT_roll_dice(bpy.types.Operator):
+    """Choose another seed by chance"""
+
+    bl_idname = "onet.roll_dice"
+    bl_label = "Roll the Dice"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_own_scene(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        before = context.scene.onet.seed
+        seed = before
+        while seed == before:
+            seed = random.randrange(1_000_000)
+        context.scene.onet.seed = seed
+        return {"FINISHED"}
+
+
+CLASSES = (ONET_OT_generate, ONET_OT_roll_dice)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)

@@ -1,0 +1,275 @@
+"""The buttons that make a mesh from a picture or an object, and that make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import bpy
+
+from onet_core.engine.client import Answer
+from onet_core.errors import InputError, OnetError
+
+from .. import activity
+from ..languages.sentences import translated
+from ..properties.mesh_settings import SETTINGS, MeshSettings, settings_of
+from ..properties.model_list import AUTOMATIC, model_items
+from ..properties.stored import INPUT_KINDS
+from ..registration import register_classes, unregister_classes
+from ..scene import reconstruction
+from ..scene.pieces import Pieces
+from ..scene.reconstruction import Request, assert_replaceable
+from .shared import MeshOperator, is_object_mode, is_own_scene
+
+SECONDS_TO_SETTLE = 0.3
+SECONDS_BETWEEN_TRIES = 0.1
+
+# What the Adjust Last Operation panel asks for, until it can be started.
+_wanted: tuple[str, dict[str, Any]] | None = None
+
+
+def start_soon(operator: str, arguments: Mapping[str, Any]) -> None:
+    """Invokes an operator in the first window as soon as nothing else is going on.
+
+    What it asked for before and is still at work on is cancelled.
+    """
+    global _wanted
+    _wanted = operator, dict(arguments)
+    if not bpy.app.timers.is_registered(_start_wanted):
+        bpy.app.timers.register(_start_wanted, first_interval=SECONDS_TO_SETTLE)
+
+
+def _start_wanted() -> float | None:
+    global _wanted
+    running = activity.current()
+    if running is not None:
+        if running.owner == ONET_OT_reconstruct.bl_idname:
+            running.cancel()
+        return SECONDS_BETWEEN_TRIES
+    assert _wanted is not None
+    (operator, arguments), _wanted = _wanted, None
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        getattr(bpy.ops.onet, operator.removeprefix("onet."))("INVOKE_DEFAULT", True, **arguments)
+    return None
+
+
+class ReconstructOperator(MeshSettings, MeshOperator):
+    """What making a mesh and making it again share."""
+
+    target: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Update",
+        description="Name of the object that gets the mesh; empty for a new one",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    model: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        description="Name of a model or a weights file; empty for the one that suits",
+        options={"SKIP_SAVE"},
+    )
+
+    # Blender's, of every operator.
+    options: Any
+    layout: bpy.types.UILayout
+    as_keywords: Callable[[], dict[str, Any]]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_object_mode(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        # Adjust Last Operation takes the last step back and waits for this one: rather than that
+        # the window freezes, the step stays, and its object is updated beside the interface.
+        repeated = self.options.is_repeat or self.options.is_repeat_last
+        if repeated and self.target and context.window is not None and not bpy.app.background:
+            start_soon(type(self).bl_idname, self.as_keywords())
+            return {"CANCELLED"}
+        return super().execute(context)
+
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+        made = yield from reconstruction.place_in_pieces(
+            context, self._preparation.prepared, answer
+        )
+        self.target = made.name
+        return reconstruction.summary(made, answer)
+
+    def choices(self, context: bpy.types.Context) -> dict[str, Any]:
+        """The settings, of which those that were not given are the panel's."""
+        self.fill({name: getattr(context.scene.onet, name) for name in SETTINGS})
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    def params(self) -> dict[str, Any]:
+        """What the worker is told beside the input."""
+        return reconstruction.options(
+            self.model,
+            resolution=self.resolution,
+            refinement_steps=self.refinement_steps,
+            faces=self.faces,
+            smoothing=self.smoothing,
+            threshold=self.threshold,
+            symmetry=self.symmetry,
+            denoise=self.denoise,
+            snap=self.snap,
+        )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        for name in settings_of(self.kind_of_input()):
+            self.layout.prop(self, name)
+
+    def kind_of_input(self) -> str:
+        """IMAGE, POINTS or VOXELS."""
+        raise AssertionError("each operator has its own")
+
+
+class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
+    """Make a mesh from the picture or object that is chosen"""
+
+    bl_idname = "onet.reconstruct"
+    bl_label = "Reconstruct"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+
+    kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="From", items=INPUT_KINDS, default="POINTS", options={"SKIP_SAVE"}
+    )
+    source: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Object",
+        description="Name of the object; empty for the active one",
+        options={"SKIP_SAVE"},
+    )
+    picture: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Picture", description="Name of the image in this file", options={"SKIP_SAVE"}
+    )
+    mask: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Mask",
+        description="Name of the image in this file that is white where the object is",
+        options={"SKIP_SAVE"},
+    )
+
+    def kind_of_input(self) -> str:
+        return str(self.kind)
+
+    def request(self, context: bpy.types.Context) -> Pieces[Request]:
+        panel = context.scene.onet
+        self.fill({"kind": panel.input_kind})
+        if self.kind == panel.input_kind:
+            self.fill({"model": panel.model})
+        # Another picture has another mask.
+        if panel.mask is not None and not self.properties.is_property_set("picture"):
+            self.fill({"mask": panel.mask.name})
+        if panel.picture is not None:
+            self.fill({"picture": panel.picture.name})
+        if panel.source is not None:
+            self.fill({"source": panel.source.name})
+        choices = self.choices(context)
+        if self.target:
+            target = bpy.data.objects.get(self.target)
+            if target is not None:
+                assert_replaceable(target)
+        if self.kind == "IMAGE":
+            image = bpy.data.images.get(self.picture)
+            if image is None:
+                raise InputError("No picture is chosen: open one in the panel first.")
+            mask = bpy.data.images.get(self.mask)
+            if self.mask and mask is None:
+                raise InputError(f"There is no image {self.mask}: choose the mask again.")
+            return reconstruction.prepare_picture(
+                image, context.scene, self.params(), choices, self.target, mask
+            )
+        if self.source:
+            item = bpy.data.objects.get(self.source)
+        else:
+            item = reconstruction.chosen_object(context)
+        if item is None:
+            raise InputError("No object is chosen: select one, or name it in the panel.")
+        depsgraph = context.evaluated_depsgraph_get()
+        return reconstruction.prepare_object(
+            item, self.kind, depsgraph, self.params(), choices, self.target
+        )
+
+
+class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
+    """Make the mesh of the active object again from what it was made from, as the panel is set"""
+
+    bl_idname = "onet.reconstruct_again"
+    bl_label = "Reconstruct Again"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def owner(cls) -> str:
+        return ONET_OT_reconstruct.bl_idname
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not is_object_mode(cls, context):
+            return False
+        item = context.active_object
+        if item is None:
+            cls.poll_message_set("Select an object that was reconstructed")
+            return False
+        try:
+            assert_replaceable(item)
+        except OnetError as error:
+            cls.poll_message_set(translated(str(error)))
+            return False
+        return True
+
+    def kind_of_input(self) -> str:
+        item = bpy.data.objects.get(self.target)
+        return item.onet.kind if item is not None else ""
+
+    def request(self, context: bpy.types.Context) -> Pieces[Request]:
+        item = bpy.data.objects.get(self.target) if self.target else context.active_object
+        if item is None:
+            raise InputError(f"There is no object {self.target}.")
+        panel, kept = context.scene.onet, item.onet
+        # Left to choose, the model stays.
+        chosen = panel.input_kind == kept.kind and panel.model != AUTOMATIC
+        self.fill({"model": panel.model if chosen else kept.chosen_model})
+        choices = self.choices(context)
+        return reconstruction.prepare_again(
+            item, context.evaluated_depsgraph_get(), self.params(), choices
+        )
+
+
+class ONET_OT_take_settings(bpy.types.Operator):
+    """Set the panel as it was when the active object was made"""
+
+    bl_idname = "onet.take_settings"
+    bl_label = "Take Its Settings"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not is_own_scene(cls, context):
+            return False
+        item = context.active_object
+        if item is None or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
+            cls.poll_message_set("Select an object that was reconstructed")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        panel, kept = context.scene.onet, context.active_object.onet
+        panel.input_kind = kept.kind
+        for name in SETTINGS:
+            setattr(panel, name, getattr(kept, name))
+        if kept.kind == "IMAGE":
+            panel.picture, panel.mask = kept.picture, kept.mask
+        else:
+            panel.source = kept.source_object
+        known = [item[0] for item in model_items(kept.kind)]
+        panel.model = kept.chosen_model if kept.chosen_model in known else AUTOMATIC
+        return {"FINISHED"}
+
+
+CLASSES = (ONET_OT_reconstruct, ONET_OT_reconstruct_again, ONET_OT_take_settings)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_start_wanted):
+        bpy.app.timers.unregister(_start_wanted)
+    unregister_classes(CLASSES)

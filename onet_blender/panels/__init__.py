@@ -1,0 +1,1 @@
+"""What the sidebar and Blender's menus show."""

@@ -1,0 +1,1 @@
+"""Blender's images: pixels, files, renders, the clipboard."""

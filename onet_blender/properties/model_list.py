@@ -1,0 +1,104 @@
+"""The models on disk, as the items of a menu. Reads the files' headers only."""
+
+from __future__ import annotations
+
+import time
+import zlib
+
+from bpy.app.translations import pgettext_iface
+
+from onet_core.models.catalogue import DEFAULTS, ModelEntry, list_models
+from onet_core.models.description import ModelDescription
+
+from ..runtime.chosen import runtime
+
+AUTOMATIC = "AUTO"
+NETWORK_KINDS = {"IMAGE": "image", "POINTS": "points", "VOXELS": "voxels", "NONE": "none"}
+SECONDS_BETWEEN_LISTINGS = 2.0
+# In the panel; the menu's tooltips tell all.
+MOST_CATEGORIES = 4
+
+# identifier, name, description, icon, number
+Item = tuple[str, str, str, str, int]
+
+_listing: tuple[float, list[ModelEntry]] = (float("-inf"), [])
+# Blender keeps no reference to the strings of dynamic items: these must stay alive.
+_items: dict[str, list[Item]] = {}
+
+
+def listed_models() -> list[ModelEntry]:
+    """The shipped models and those of the user's folder, looked up at most every two seconds."""
+    global _listing
+    when, entries = _listing
+    if time.monotonic() - when > SECONDS_BETWEEN_LISTINGS:
+        entries = list_models(runtime().folders)
+        _listing = (time.monotonic(), entries)
+    return entries
+
+
+def forget_listing() -> None:
+    """Has the next call look at the disk again, for example after a change of the folder."""
+    global _listing
+    _listing = (float("-inf"), [])
+
+
+def model_items(kind: str) -> list[Item]:
+    """The models that read inputs of this kind (IMAGE, POINTS, VOXELS, or NONE for generators)."""
+    items: list[Item] = [
+        (AUTOMATIC, "Automatic", "The model that suits this kind of input best", "NONE", 0)
+    ]
+    for entry in listed_models():
+        described = entry.description
+        if described is not None and described.input_kind == NETWORK_KINDS[kind]:
+            title = described.title or entry.name
+            about = about_model(described)
+            items.append((entry.name, title, about, "NONE", stable_number(entry.name)))
+    _items[kind] = items
+    return items
+
+
+def about_model(described: ModelDescription) -> str:
+    """What a model learned from and fails at, and the licence of its weights."""
+    known = ", ".join(described.categories) or "anything"
+    fails = f"{described.limits} " if described.limits else ""
+    return f"Learned from: {known}. {fails}Licence: {described.licence or 'unknown'}"
+
+
+def about_chosen(kind: str, chosen: str) -> str:
+    """What the panel tells of the chosen model for this kind of input, translated.
+
+    Of the licence that is the name; the menu's tooltips tell all. chosen: a model's name, or
+    AUTOMATIC for the one that would be taken, which is then named. Empty where there is none.
+    """
+    wanted = taken_automatically(kind) if chosen == AUTOMATIC else chosen
+    found = next((entry for entry in listed_models() if entry.name == wanted), None)
+    if found is None or found.description is None:
+        return ""
+    described = found.description
+    known = ", ".join(described.categories[:MOST_CATEGORIES]) or pgettext_iface("anything")
+    more = len(described.categories) - MOST_CATEGORIES
+    if more > 0:
+        known = pgettext_iface("{some} and {count} more").format(some=known, count=more)
+    told = pgettext_iface("Learned from: {known}. Licence: {licence}").format(
+        known=known, licence=described.licence.partition(";")[0] or pgettext_iface("unknown")
+    )
+    if chosen == AUTOMATIC:
+        title = described.title or found.name
+        told = f"{pgettext_iface('Uses the model {model}').format(model=title)}. {told}"
+    return told
+
+
+def taken_automatically(kind: str) -> str:
+    """The name of the model that the worker takes where none is chosen, empty for none."""
+    wanted = NETWORK_KINDS[kind]
+    names = [
+        entry.name
+        for entry in listed_models()
+        if entry.description is not None and entry.description.input_kind == wanted
+    ]
+    return DEFAULTS[wanted] if DEFAULTS[wanted] in names else next(iter(names), "")
+
+
+def stable_number(name: str) -> int:
+    """What a .blend file stores for a model: the same wherever and beside whatever it lies."""
+    return 1 + zlib.crc32(name.encode()) % (2**31 - 1)

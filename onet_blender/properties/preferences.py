@@ -1,0 +1,158 @@
+"""The extension's preferences: where the runtime is, which device, where further models are."""
+
+from __future__ import annotations
+
+import sys
+
+import bpy
+
+from .. import activity
+from ..languages.sentences import translated
+from ..panels.shared import room
+from ..panels.text import draw_text
+from ..registration import register_classes, unregister_classes
+from ..runtime.chosen import PACKAGE, runtime
+from ..runtime.folder import find_installed, home
+from ..runtime.setup import BUILDS
+from .model_list import forget_listing, listed_models
+
+OWNERS = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
+PIXELS_OF_BOXES = 40
+
+DEVICES = (
+    ("auto", "Automatic", "The graphics card where there is a usable one, else the processor"),
+    ("cpu", "Processor", "Works everywhere; slower than a graphics card"),
+    ("cuda", "NVIDIA graphics card", "Needs a runtime with CUDA"),
+    ("mps", "Apple graphics", "The graphics part of Apple's own chips"),
+)
+
+
+def _folder_changed(self: ONET_AP_preferences, context: bpy.types.Context) -> None:
+    forget_listing()
+
+
+class ONET_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = PACKAGE
+
+    runtime_python: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Use an Existing Python",
+        description="The Python program of an environment that has PyTorch and the other "
+        "libraries, instead of what Set Up makes",
+        subtype="FILE_PATH",
+    )
+    runtime_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Runtime Folder",
+        description="Where Set Up puts the runtime; empty for the extension's own folder among "
+        "your files",
+        subtype="DIR_PATH",
+    )
+    setup_python: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Set Up with Python",
+        description="The Python program (3.11 or newer) that Set Up makes the runtime from; empty "
+        "for the one that comes with Blender",
+        subtype="FILE_PATH",
+    )
+    build: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Build of PyTorch",
+        description="Which build of PyTorch Set Up fetches",
+        items=BUILDS,
+        default="MPS" if sys.platform == "darwin" else "CPU",
+    )
+    torch_index: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="PyTorch's Index",
+        description="Where PyTorch is fetched from, as an address. Empty for the usual package "
+        "index, which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
+        "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes, are "
+        "on PyTorch's website",
+    )
+    idle_minutes: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Rest After (Minutes)",
+        description="After how many minutes without work the process that holds the networks ends "
+        "and gives its memory back; it starts again when it is needed",
+        min=1,
+        soft_max=120,
+        max=1440,
+        default=30,
+    )
+    start_ahead: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Start Ahead",
+        description="Start the process that runs the networks as soon as the panel is shown, so "
+        "that the first mesh comes sooner; takes some 500 MB of memory",
+        default=False,
+    )
+    device: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Compute on", description="Where the networks run", items=DEVICES, default="auto"
+    )
+    model_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model Folder",
+        description="A folder with further models (.safetensors); they appear beside those that "
+        "come with the extension",
+        subtype="DIR_PATH",
+        update=_folder_changed,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        width = room(context) - PIXELS_OF_BOXES * context.preferences.system.ui_scale
+        self._draw_runtime(layout.box(), width)
+        layout.prop(self, "device")
+        layout.prop(self, "idle_minutes")
+        layout.prop(self, "start_ahead")
+        layout.prop(self, "model_folder")
+        for entry in listed_models():
+            if entry.error:
+                draw_text(layout, f"Not usable: {entry.error}", width, icon="ERROR")
+
+    def _draw_runtime(self, box: bpy.types.UILayout, width: float) -> None:
+        """What runs the networks: whether it is there, and the buttons that change that."""
+        chosen, installed = runtime(), find_installed(home(self.runtime_folder))
+        busy = activity.current()
+        if chosen.problem and busy is None:
+            draw_text(box, chosen.problem, width, icon="ERROR")
+        elif installed is not None and chosen.python == installed.python:
+            draw_text(box, f"The runtime is in {installed.folder}", width, icon="CHECKMARK")
+            if not installed.current:
+                older = "It was made for another version of ONet: press Set Up to renew it"
+                draw_text(box, older, width, icon="INFO")
+        elif not chosen.problem and not self.runtime_python:
+            draw_text(box, f"Given from outside: {chosen.python}", width, icon="INFO")
+        row = box.row(align=True)
+        row.scale_y = 1.3
+        if busy is not None and busy.owner in OWNERS:
+            row.progress(factor=busy.fraction, text=translated(busy.stage))
+            cell = row.row(align=True)
+            cell.enabled = not busy.cancelling
+            cell.operator("onet.cancel", text="", icon="CANCEL")
+        else:
+            row.operator("onet.set_up_runtime", icon="IMPORT")
+            row.operator("onet.check_runtime", text="Check", icon="CHECKMARK")
+            cell = row.row(align=True)
+            cell.enabled = installed is not None
+            cell.operator("onet.remove_runtime", icon="TRASH")
+        # As in the panel: Blender 4 may take what follows a progress bar for the bar.
+        box.separator(factor=0.01)
+        for owner in OWNERS:
+            if activity.message(owner):
+                draw_text(box, activity.message(owner), width)
+        column = box.column()
+        column.enabled = busy is None
+        column.prop(self, "build")
+        column.prop(self, "torch_index")
+        column.prop(self, "setup_python")
+        column.prop(self, "runtime_folder")
+        column.prop(self, "runtime_python")
+        row = box.row(align=True)
+        row.operator("onet.show_log", text="Log of Set Up", icon="TEXT").which = "SETUP"
+        row.operator("onet.show_log", text="Log of the Worker", icon="TEXT").which = "WORKER"
+
+
+CLASSES = (ONET_AP_preferences,)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)

@@ -1,0 +1,1 @@
+"""The Python with PyTorch that runs the networks: set up, found, started, tried."""

@@ -1,0 +1,128 @@
+"""New shapes as plain functions: seeds -> worker -> a grid of objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from onet_core.engine.client import Answer, Job
+
+from ..morph.codes import code_text
+from ..properties.generate import SPACING
+from ..runtime import engine_session
+from ..runtime.chosen import runtime
+from . import scene_io
+from .meshes import discard, mesh_in_pieces, standing
+from .pieces import Pieces
+
+SETTINGS_OF_SAMPLES = (
+    "resolution", "refinement_steps", "smoothing", "faces", "threshold", "smooth",
+)  # fmt: skip
+
+
+def start(seeds: Sequence[int], params: Mapping[str, Any]) -> Job:
+    """Hands the seeds to the worker; params: see `reconstruction.options`."""
+    asked = {**params, "seeds": list(seeds)}
+    return engine_session.client(runtime()).start("sample", asked)
+
+
+def grid_places(count: int, spacing: float) -> list[Vector]:
+    """Where `count` objects stand, in rows along x that follow each other along y, as a square."""
+    columns = math.ceil(math.sqrt(count))
+    return [
+        Vector((number % columns * spacing, number // columns * spacing, 0))
+        for number in range(count)
+    ]
+
+
+def replaceable(item: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The object if it was generated and its mesh may be replaced, else None."""
+    if item is None or item.type != "MESH" or item.onet.kind != "NONE":
+        return None
+    return item if scene_io.is_ours(item) else None
+
+
+def place_in_pieces(
+    context: bpy.types.Context,
+    scene_name: str,
+    seeds: Sequence[int],
+    answer: Answer,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    spacing: float = SPACING,
+    replaces: str = "",
+) -> Pieces[list[bpy.types.Object]]:
+    """Makes each shape an object, from the 3D cursor on; all are selected, the first is active.
+
+    Seeds without a surface leave their place empty. choices: settings that the objects keep.
+    replaces: name of a generated object that gets the first shape. Raises InputError where the
+    scene is gone or of another file.
+    """
+    scene_io.scene_of(scene_name)
+    shapes = [
+        (seed, where, latent, shape)
+        for seed, where, latent, shape in zip(
+            seeds,
+            grid_places(len(seeds), spacing),
+            answer.arrays["latents"],
+            split_meshes(answer),
+            strict=True,
+        )
+        if len(shape[1])
+    ]
+    smooth = choices.get("smooth", True)
+    meshes: list[bpy.types.Mesh] = []
+    try:
+        for seed, _, _, shape in shapes:
+            compute = partial(standing, *shape)
+            meshes.append((yield from mesh_in_pieces(f"ONet {seed}", compute, smooth)))
+        scene = scene_io.scene_of(scene_name)
+    except BaseException:
+        discard(meshes)
+        raise
+    view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
+    old = replaceable(bpy.data.objects.get(replaces)) if replaces else None
+    made: list[bpy.types.Object] = []
+    for (seed, where, latent, _), mesh in zip(shapes, meshes, strict=True):
+        if old is not None:
+            scene_io.replace_mesh(old, mesh)
+            item, old = old, None
+        else:
+            matrix = Matrix.Translation(scene.cursor.location + where)
+            item = scene_io.add_object(f"ONet {seed}", mesh, matrix, scene, view_layer)
+        kept = item.onet
+        kept.kind, kept.model = "NONE", answer.values["model"]
+        kept.chosen_model, kept.source = params["model"], f"seed {seed}"
+        kept.code = code_text(latent)
+        for key in SETTINGS_OF_SAMPLES:
+            if key in choices:
+                setattr(kept, key, choices[key])
+        made.append(item)
+    for item in made:
+        item.select_set(True, view_layer=view_layer)
+    view_layer.objects.active = made[0]
+    return made
+
+
+def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:
+    """Vertices (V, 3) and faces (F, 3) of each of the shapes that came together."""
+    vertices = np.split(answer.arrays["vertices"], np.cumsum(answer.values["vertex_counts"])[:-1])
+    faces = np.split(answer.arrays["faces"], np.cumsum(answer.values["face_counts"])[:-1])
+    return list(zip(vertices, faces, strict=True))
+
+
+def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> str:
+    """What to tell the user about what was made."""
+    seconds = sum(answer.values["seconds"].values())
+    faces = sum(len(item.data.polygons) for item in made)
+    what = made[0].name if len(made) == 1 else f"{len(made)} shapes"
+    told = f"{what}: {faces:,} faces in {seconds:.1f} s with the model {answer.values['model']!r}"
+    if len(made) < asked:
+        told += f". {asked - len(made)} of the seeds have no surface and were left out"
+    return told

@@ -1,0 +1,385 @@
+"""What the operators do, as plain functions: request -> worker -> new object.
+
+A `Request` is prepared from datablocks, computed by the worker, and turned into an object by
+`place`; the first and the last in `pieces`, so that a window never stands still. Nothing in the
+scene changes before the worker's answer has arrived.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from onet_core.engine.client import Answer, Job, Progress
+from onet_core.engine.protocol import Arrays
+from onet_core.errors import InputError
+
+from ..morph.codes import code_text
+from ..pictures.images import BACKGROUNDS, arrays_in_pieces, show_seen
+from ..properties.mesh_settings import SETTINGS
+from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
+from ..runtime import engine_session
+from ..runtime.chosen import runtime
+from . import scene_io
+from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
+from .pieces import Pieces, all_at_once, in_background
+from .scene_io import Cloud, Surface
+from .viewpoint import camera_turn, straight_turn, without_extremes
+
+# How near to the mesh a point counts as met, as a share of the cloud's longest side.
+SHARE_OF_SIZE = 0.01
+WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of the worker and where its mesh will go.
+
+    scene: name of the scene that the mesh is for; kind: IMAGE, POINTS, VOXELS or NONE; source: what
+    it is made from, for the user; matrix: world transform of the new object; overlays: name of an
+    object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
+    (else it is lifted so that it stands on the object's origin plane); replaces: name of a
+    object that was made from the same kind of input and gets the mesh instead of a new one;
+    choices: the settings (see `MeshSettings`) and the rest that the object keeps.
+    """
+
+    method: str
+    params: dict[str, Any]
+    scene: str
+    kind: str
+    name: str
+    source: str
+    arrays: Arrays = field(default_factory=dict)
+    matrix: Matrix = field(default_factory=Matrix)
+    overlays: str = ""
+    turn: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
+    replaces: str = ""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+def options(
+    model: str = AUTOMATIC,
+    *,
+    resolution: int = 128,
+    refinement_steps: int = 0,
+    faces: int = 0,
+    smoothing: int = -1,
+    threshold: float = 0.0,
+    symmetry: bool = True,
+    denoise: bool = True,
+    snap: bool = True,
+    device: str = "",
+) -> dict[str, Any]:
+    """The parameters that all requests share.
+
+    model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
+    for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
+    symmetry: whether symmetric clouds may be completed by their mirror image; denoise:
+    whether the noise of dense clouds is averaged away; snap: whether clouds draw the surface to
+    them; device: empty for the preferences' choice.
+    """
+    chosen = runtime()
+    # Blender makes its own normals, also after the mesh has been edited.
+    settings: dict[str, Any] = {
+        "resolution": resolution,
+        "refinement_steps": refinement_steps,
+        "normals": False,
+        "symmetry": symmetry,
+        "denoise": denoise,
+        "snap": snap,
+    }
+    if faces:
+        settings["faces"] = faces
+    if smoothing >= 0:
+        settings["smoothing"] = smoothing
+    if threshold:
+        settings["threshold"] = threshold
+    return {
+        "model": "" if model == AUTOMATIC else _found_anywhere(model),
+        "settings": settings,
+        "device": device or chosen.device,
+        "folders": [str(folder) for folder in chosen.folders],
+    }
+
+
+def _found_anywhere(model: str) -> str:
+    """A name as it is, a file with its whole path: the worker runs in another folder."""
+    path = Path(model)
+    if path.suffix.lower() in WEIGHTS_SUFFIXES or path.parent != Path():
+        return str(Path(bpy.path.abspath(model)).resolve())
+    return model
+
+
+def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active object, or what that was made from: a second try is about the same input."""
+    item = context.active_object
+    if item is not None and item.onet.kind in ("POINTS", "VOXELS"):
+        source = item.onet.source_object
+        # A deleted object lives on while something points at it.
+        if source is not None and context.scene.objects.get(source.name) == source:
+            return source
+    return item
+
+
+def prepare_object(
+    item: bpy.types.Object,
+    kind: str,
+    depsgraph: bpy.types.Depsgraph,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any] | None = None,
+    replaces: str = "",
+) -> Pieces[Request]:
+    """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces or volume).
+
+    The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
+    choices: settings of `MeshSettings`, `colours` and `crop_outliers` among them; replaces: name of
+    the object to give the mesh to. The first piece reads all that is Blender's. Raises InputError
+    for objects that have no points or faces, are switched off, or flattened by their scale.
+    """
+    choices = dict(choices or {})
+    evaluated = item.evaluated_get(depsgraph)
+    if not evaluated.is_evaluated:
+        raise InputError(f"{item.name} is switched off or not in this scene: switch it on first.")
+    matrix = evaluated.matrix_world.copy()
+    scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
+    params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
+    read: Callable[[], Cloud | Surface]
+    if kind == "POINTS":
+        read = scene_io.read_cloud(item, depsgraph)
+        params |= {"crop_outliers": choices.get("crop_outliers", False), "fit": SHARE_OF_SIZE}
+    elif kind == "VOXELS":
+        take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
+        read = take(item, depsgraph)
+    else:
+        raise InputError("A picture was asked for, but an object was given.")
+    name, scene = item.name, depsgraph.scene.name
+
+    def upright() -> tuple[Arrays, NDArray[np.float64]]:
+        return _upright(name, read(), matrix, choices)
+
+    prepared = in_background(upright)
+    yield prepared
+    arrays, turn = prepared.result()
+    return Request(
+        "reconstruct",
+        params,
+        scene,
+        kind,
+        name=f"{name} (ONet)",
+        source=name,
+        arrays=arrays,
+        matrix=matrix,
+        overlays=name,
+        turn=turn,
+        replaces=replaces,
+        choices=choices,
+    )
+
+
+def _upright(
+    name: str, found: Cloud | Surface, matrix: Matrix, choices: Mapping[str, Any]
+) -> tuple[Arrays, NDArray[np.float64]]:
+    """What the worker gets of an object in the world, and the turn that takes it back there.
+
+    matrix: the object's world transform; needs no Blender. Raises InputError for coordinates that
+    are no numbers.
+    """
+    points = found.points if isinstance(found, Cloud) else found.vertices
+    if not np.isfinite(points).all():
+        raise InputError(f"{name} has coordinates that are not finite (NaN or infinite).")
+    seen = without_extremes(points) if choices.get("crop_outliers") else points
+    turn = straight_turn(matrix, seen)
+    turned_back = scene_io.transformed(points, turn.T)  # its inverse
+    if isinstance(found, Cloud):
+        arrays: Arrays = {"points": turned_back}
+    else:
+        arrays = {"vertices": turned_back, "faces": found.triangles}
+    if found.colours is not None and choices.get("colours"):
+        arrays["colours"] = found.colours
+    return arrays, turn
+
+
+def prepare_picture(
+    image: bpy.types.Image,
+    scene: bpy.types.Scene,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any] | None = None,
+    replaces: str = "",
+    mask: bpy.types.Image | None = None,
+) -> Pieces[Request]:
+    """A mesh one unit large that stands at the 3D cursor.
+
+    choices: settings of `MeshSettings`; with the pose CAMERA its front looks towards the active
+    camera. mask: white where the object is. Raises InputError without pixels or camera.
+    """
+    choices = dict(choices or {})
+    place = Matrix.Translation(scene.cursor.location)
+    if choices.get("pose") == "CAMERA":
+        place @= camera_turn(scene)
+    name, scene_name, mask_name = image.name, scene.name, mask.name if mask is not None else ""
+    arrays = yield from arrays_in_pieces(image, mask)
+    return Request(
+        "reconstruct",
+        {**params, "kind": "image", "name": name},
+        scene_name,
+        "IMAGE",
+        name=f"{Path(name).stem} (ONet)",
+        source=name,
+        arrays=arrays,
+        matrix=place,
+        replaces=replaces,
+        choices={**choices, "mask": mask_name},
+    )
+
+
+def prepare_again(
+    item: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph,
+    params: Mapping[str, Any],
+    choices: Mapping[str, Any],
+) -> Pieces[Request]:
+    """The mesh of an object that was reconstructed, anew with other settings.
+
+    Raises InputError for other objects, and where what it was made from is gone.
+    """
+    assert_replaceable(item)
+    kept = item.onet
+    if kept.kind == "IMAGE" and kept.picture is not None:
+        scene = depsgraph.scene.original
+        return prepare_picture(kept.picture, scene, params, choices, item.name, kept.mask)
+    if kept.kind in ("POINTS", "VOXELS") and kept.source_object is not None:
+        return prepare_object(kept.source_object, kept.kind, depsgraph, params, choices, item.name)
+    raise InputError(f"{kept.source}, which {item.name} was made from, is gone.")
+
+
+def assert_replaceable(item: bpy.types.Object) -> None:
+    """Raises InputError where an object's mesh is not ours to replace."""
+    if item.type != "MESH" or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
+        raise InputError(f"{item.name} was not reconstructed: select an object that was.")
+    if not scene_io.is_ours(item):
+        raise InputError(f"{item.name} is linked from another file: make it local first.")
+
+
+def start(request: Request) -> Job:
+    """Hands the request to the worker; raises OnetError where there is none to be had."""
+    return engine_session.client(runtime()).start(request.method, request.params, request.arrays)
+
+
+def compute(request: Request, on_progress: Progress | None = None) -> Answer:
+    """Waits for the worker's answer; raises its error."""
+    return start(request).result(on_progress)
+
+
+def place_in_pieces(
+    context: bpy.types.Context, request: Request, answer: Answer
+) -> Pieces[bpy.types.Object]:
+    """Makes the answer an object, selected and active; raises InputError before changing anything.
+
+    What changed while the worker was at work is respected: the mesh goes to the scene that it was
+    made for, and over its source wherever that is by now.
+    """
+    scene_io.scene_of(request.scene)
+    smooth = request.choices.get("smooth", True)
+    mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
+    try:
+        scene = scene_io.scene_of(request.scene)
+    except InputError:
+        discard([mesh])
+        raise
+    view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
+    matrix = request.matrix
+    source = bpy.data.objects.get(request.overlays) if request.overlays else None
+    if source is not None:
+        matrix = source.matrix_world.copy()
+    made = bpy.data.objects.get(request.replaces) if request.replaces else None
+    if made is not None and made.type == "MESH" and made.onet.kind == request.kind:
+        if request.overlays:
+            scene_io.unshear(mesh, matrix)
+        scene_io.replace_mesh(made, mesh)
+    else:
+        made = scene_io.add_object(request.name, mesh, matrix, scene, view_layer)
+    _remember(made, request, answer)
+    return made
+
+
+def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
+    """`place_in_pieces` at once."""
+    return all_at_once(place_in_pieces(context, request, answer))
+
+
+def _arrays(request: Request, answer: Answer) -> MeshArrays:
+    """The worker's mesh in the space of the object that will have it; needs no Blender."""
+    vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
+    if request.overlays:
+        vertices = scene_io.transformed(vertices, request.turn)
+        vertices = scene_io.into_object_space(vertices, request.matrix)
+        if request.matrix.determinant() < 0:
+            faces = faces[:, ::-1]  # a mirrored object shows its faces mirrored back
+    else:
+        vertices = on_floor(vertices)
+    return MeshArrays.of(vertices, faces, answer.arrays.get("colours"))
+
+
+def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
+    """Writes into the object what it was made from and how."""
+    kept = made.onet
+    kept.kind = request.kind
+    kept.model = answer.values["model"]
+    kept.source = request.source
+    kept.source_object = bpy.data.objects.get(request.overlays) if request.overlays else None
+    kept.chosen_model = request.params["model"]
+    if request.kind == "IMAGE":
+        kept.picture = bpy.data.images.get(request.source)
+        kept.mask = bpy.data.images.get(request.choices.get("mask", ""))
+    for name in SETTINGS:
+        if name in request.choices:
+            setattr(kept, name, request.choices[name])
+    kept.code = code_text(answer.arrays["code"]) if "code" in answer.arrays else ""
+    kept.fit = answer.values.get("fit", -1.0)
+    kept.left_out = answer.values.get("left_out", 0)
+    kept.is_mirrored = answer.values.get("mirrored", False)
+    kept.background = answer.values.get("background") or ""
+    if "seen" in answer.arrays:
+        show_seen(answer.arrays["seen"])
+
+
+def summary(made: bpy.types.Object, answer: Answer) -> str:
+    """One line for the user about what was made."""
+    seconds = sum(answer.values["seconds"].values())
+    return (
+        f"{made.name}: {len(made.data.polygons):,} faces in {seconds:.1f} s "
+        f"with the model {answer.values['model']!r}"
+    )
+
+
+def findings(made: bpy.types.Object) -> list[str]:
+    """What came out about an object and its input, one sentence each, without full stops."""
+    kept = made.onet
+    return sentences(kept.kind, kept.fit, kept.left_out, kept.background, kept.is_mirrored)
+
+
+def sentences(
+    kind: str, fit: float, left_out: int, background: str, is_mirrored: bool
+) -> list[str]:
+    """`findings`, from what the worker has told; fit: -1 where that is not known."""
+    found = []
+    if kind == "POINTS" and fit >= 0:
+        # Rounded down: all is said where it is all.
+        percent = math.floor(100 * fit + 1e-6)
+        found.append(f"{percent} % of the points lie within {SHARE_OF_SIZE * 100:g} % of the size")
+    if left_out:
+        told = f"{left_out:,} stray points were left out"
+        found.append("1 stray point was left out" if left_out == 1 else told)
+    if is_mirrored:
+        found.append("Left and right are alike: the mirror image was used too")
+    if background:
+        found.append(BACKGROUNDS[background])
+    return found

@@ -1,0 +1,220 @@
+"""Meshes in files: .ply, .obj, .glb, .off and .stl.
+
+A file is written beside its final name and then put in place in one step, so that nobody ever
+sees half a mesh. PLY, OBJ, OFF and STL hold the mesh's own coordinates, untouched. GLB is y-up by
+its specification: a mesh from a frame with another axis up is turned (z-up: (x, y, z) becomes
+(x, z, -y), front towards +z as that specification wants it).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from trimesh.exchange.gltf import export_glb
+from trimesh.exchange.stl import export_stl
+
+from ..colours import to_linear, to_srgb
+from ..errors import InputError, OnetError
+from ..inputs.frame import network_to_up
+from .mesh import Mesh
+
+# It logs the tracebacks of errors that are raised, and reported in one sentence, anyway.
+logging.getLogger("trimesh").addHandler(logging.NullHandler())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` when the block ends well, else is removed.
+
+    Raises OnetError where the folder can't be written.
+    """
+    # Not from tempfile, whose files only their owner may read.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OnetError(f"Could not write {path}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
+    """Writes a mesh with its normals and colours; the suffix of `path` says the format.
+
+    up_axis: the vertical of the mesh's own frame, only used for .glb. Normals and colours are kept
+    in PLY, OBJ and GLB; OFF and STL have no agreed place for them. Coordinates are double precision
+    where single precision would lose detail (small things far from the origin), except in STL.
+    Raises OnetError for an unknown format, an empty mesh or a folder that can't be written.
+    """
+    path = Path(path)
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise OnetError(
+            f"Can't write {path.name}: choose one of the formats {', '.join(MESH_FORMATS)}."
+        )
+    if mesh.is_empty:
+        raise OnetError(f"Can't write {path.name}: the mesh has no faces.")
+    if not np.isfinite(mesh.vertices).all():
+        raise OnetError(f"Can't write {path.name}: the mesh has vertices that are not finite.")
+    with replacing(path) as file:
+        write(mesh, file, up_axis)
+
+
+def read_mesh(path: str | Path) -> Mesh:
+    """Reads the triangles of any file trimesh knows, all parts of a scene joined.
+
+    Coordinates are the file's own; colours, sRGB, are read where vertices have them. Raises
+    InputError for files that are missing, damaged, or without faces.
+    """
+    path = Path(path)
+    loaded = load_with_trimesh(path, lambda scene: scene.to_mesh())
+    vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
+    faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
+    if len(faces) == 0:
+        raise InputError(f"{path.name} has no faces.")
+    if not np.isfinite(vertices).all():
+        raise InputError(f"{path.name} has vertices that are not finite numbers.")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise InputError(f"{path.name} has faces that point at vertices it does not have.")
+    colours = None
+    if loaded.visual.kind == "vertex":
+        colours = srgb_of_file(loaded.visual.vertex_colors[:, :3], path)
+    return Mesh(vertices, faces, colours=colours)
+
+
+def srgb_of_file(colours: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Colours (N, 3) of 8 bits as trimesh reads them, as sRGB: those of glTF are linear."""
+    if path.suffix.lower() not in (".glb", ".gltf"):
+        return np.array(colours, dtype=np.uint8)
+    return np.round(to_srgb(np.asarray(colours) / 255) * 255).astype(np.uint8)
+
+
+Result = TypeVar("Result")
+
+
+def load_with_trimesh(path: Path, take: Callable[[trimesh.Scene], Result]) -> Result:
+    """What `take` gets out of a file's scene; InputError where the file can't be read.
+
+    Nothing is merged or dropped, save what trimesh's readers never keep.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    try:
+        with np.errstate(all="ignore"):
+            return take(trimesh.load_scene(path, process=False))
+    except Exception as error:  # trimesh's readers raise whatever a damaged file makes them raise
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise InputError(f"{path.name} can't be read as a mesh: {detail}.") from error
+
+
+def _single_is_enough(vertices: NDArray[np.floating]) -> bool:
+    """Whether float32 moves no vertex by more than a millionth of the mesh's size."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lost = np.abs(vertices.astype(np.float32).astype(np.float64) - vertices).max()
+    # Written so that an overflow to infinity or NaN counts as a loss.
+    return bool(lost <= 1e-6 * np.ptp(vertices, axis=0).max())
+
+
+def _write_ply(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    kind, name = ("<f4", "float") if _single_is_enough(mesh.vertices) else ("<f8", "double")
+    columns = [("x", kind, name), ("y", kind, name), ("z", kind, name)]
+    values: list[NDArray] = [mesh.vertices]
+    if mesh.normals is not None:
+        columns += [(axis, "<f4", "float") for axis in ("nx", "ny", "nz")]
+        values.append(mesh.normals)
+    if mesh.colours is not None:
+        columns += [(colour, "u1", "uchar") for colour in ("red", "green", "blue")]
+        values.append(mesh.colours)
+    vertices = np.empty(len(mesh.vertices), [(column, kind) for column, kind, _ in columns])
+    for (column, _, _), value in zip(columns, np.concatenate(values, axis=1).T, strict=True):
+        vertices[column] = value
+    faces = np.empty(len(mesh.faces), [("count", "u1"), ("corners", "<i4", 3)])
+    faces["count"] = 3
+    faces["corners"] = mesh.faces
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
+    header += [f"property {name} {column}" for column, _, name in columns]
+    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
+    file.write("".join(f"{line}\n" for line in header).encode("ascii"))
+    file.write(vertices.tobytes())
+    file.write(faces.tobytes())
+
+
+def _write_obj(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    digits = "%.9g" if _single_is_enough(mesh.vertices) else "%.17g"
+    line = f"v {digits} {digits} {digits}"
+    rows = mesh.vertices
+    if mesh.colours is not None:
+        # The common extension of the format: colours behind the coordinates, from 0 to 1.
+        line += " %.4g %.4g %.4g"
+        rows = np.concatenate([rows, mesh.colours / 255], axis=1)
+    np.savetxt(file, rows, line)
+    corners = mesh.faces + 1
+    if mesh.normals is None:
+        np.savetxt(file, corners, "f %d %d %d")
+    else:
+        np.savetxt(file, mesh.normals, "vn %.6g %.6g %.6g")
+        np.savetxt(file, np.repeat(corners, 2, axis=1), "f %d//%d %d//%d %d//%d")
+
+
+def _write_off(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    digits = "%.9g" if _single_is_enough(mesh.vertices) else "%.17g"
+    file.write(f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n".encode("ascii"))
+    np.savetxt(file, mesh.vertices, f"{digits} {digits} {digits}")
+    np.savetxt(file, mesh.faces, "3 %d %d %d")
+
+
+def _write_stl(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    file.write(export_stl(_as_trimesh(mesh)))
+
+
+def _write_glb(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    if up_axis != "y":
+        turn = np.eye(4)
+        # A front that faces -y in Blender's frame faces +z in glTF, where the network's faces -z.
+        turn[:3, :3] = np.diag([-1, 1, -1]) @ network_to_up(up_axis).T
+        mesh = mesh.transformed(turn)
+    place = np.eye(4)
+    if not _single_is_enough(mesh.vertices):
+        # The buffers of the format are single precision, the place of a node is not.
+        place[:3, 3] = (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
+        away = np.eye(4)
+        away[:3, 3] = -place[:3, 3]
+        mesh = mesh.transformed(away)
+    scene = trimesh.Scene()
+    scene.add_geometry(_as_trimesh(mesh, linear_colours=True), transform=place)
+    file.write(export_glb(scene, include_normals=True))
+
+
+def _as_trimesh(mesh: Mesh, *, linear_colours: bool = False) -> trimesh.Trimesh:
+    colours = mesh.colours
+    if colours is not None and linear_colours:
+        # glTF's vertex colours are linear, ours are sRGB.
+        colours = np.round(to_linear(colours / 255) * 255).astype(np.uint8)
+    return trimesh.Trimesh(
+        mesh.vertices,
+        mesh.faces,
+        vertex_normals=mesh.normals,
+        vertex_colors=colours,
+        process=False,
+    )
+
+
+_WRITERS: dict[str, Callable[[Mesh, BinaryIO, str], None]] = {
+    ".ply": _write_ply,
+    ".obj": _write_obj,
+    ".glb": _write_glb,
+    ".off": _write_off,
+    ".stl": _write_stl,
+}
+MESH_FORMATS = tuple(suffix[1:] for suffix in _WRITERS)

@@ -1,0 +1,112 @@
+"""Where a surface may lie lower, so that parts that a network is unsure of are drawn too.
+
+A leg whose place is uncertain is smeared: nowhere does its probability reach the threshold, and a
+mesh at one level has no leg at all. Around such a part the level follows the highest value nearby;
+and what is drawn is joined to the rest of the object where it is most likely to be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import label
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+from torch import Tensor
+from torch.nn import functional
+
+from ..field import logit
+
+# The surface of a part lies at this share of the highest probability in a cube of that half edge
+# around. Chosen on 52 validation shapes, two pictures each: Chamfer-L1 0.0497 -> 0.0454 at the same
+# IoU; shares of 0.65 to 0.75 and half edges of 0.07 to 0.1 differ by no more than 0.001.
+SHARE = 0.7
+REACH = 0.1
+# What joins parts leads through places of at least this probability, is as thick as the grid is
+# coarse, and lies so far above the level, as a logit.
+LEAST_JOINED = 0.02
+JOINED = 1.0
+
+
+def faint_lift(logits: Tensor, threshold: float, least: float, spacing: float) -> Tensor:
+    """What to add to logits so that the level `threshold` draws faint parts: (G, G, G), 0 or more.
+
+    logits: (G, G, G), at the nodes of a grid that are `spacing` apart. The level lies at SHARE of
+    the probability that is highest within REACH, no higher than the threshold and no lower than
+    `least`.
+    """
+    reach = max(1, round(REACH / spacing))
+    highest = functional.max_pool3d(logits.sigmoid()[None], 2 * reach + 1, stride=1, padding=reach)
+    for _ in range(2):  # No edges in the lift where the cubes end.
+        highest = functional.avg_pool3d(highest, 3, stride=1, padding=1, count_include_pad=False)
+    levels = (SHARE * highest[0]).clamp(min(least, threshold), threshold)
+    return logit(threshold) - torch.logit(levels)
+
+
+def joining_lift(
+    logits: Tensor, lift: Tensor, threshold: float, *, keep_apart: bool = True
+) -> Tensor:
+    """The lift (G, G, G), higher along the likeliest ways from each part to the largest one.
+
+    logits: (G, G, G); a part is what lies above the level in `logits + lift` and hangs together
+    along the grid. Parts to which no way leads through LEAST_JOINED stay apart. keep_apart: also
+    those that the lift alone draws; else they are left out. On the CPU.
+    """
+    heights = (logits + lift).double().numpy() - logit(threshold)
+    parts, count = label(heights > 0)
+    if count < 2:
+        return lift
+    sizes = np.bincount(parts.ravel())
+    largest = 1 + int(sizes[1:].argmax())
+    passable = (heights > 0) | (logits.numpy() >= logit(LEAST_JOINED))
+    costs, before = _ways(parts == largest, np.maximum(-heights, 0), passable)
+    path = np.zeros(heights.size, dtype=bool)
+    left_out = np.zeros(heights.size, dtype=bool)
+    plain = logits.numpy().ravel() > logit(threshold)
+    for part in range(1, count + 1):
+        nodes = np.flatnonzero(parts.ravel() == part)
+        node = int(nodes[costs[nodes].argmin()])
+        if not keep_apart and np.isinf(costs[node]):
+            left_out[nodes] = not plain[nodes].any()
+        while before[node] >= 0:
+            path[node] = True
+            node = int(before[node])
+    raised = np.where(path & (heights.ravel() <= 0), JOINED - heights.ravel(), 0)
+    joined = lift + torch.from_numpy(raised.reshape(heights.shape)).to(lift)
+    return joined.masked_fill(torch.from_numpy(left_out.reshape(heights.shape)), 0.0)
+
+
+def _ways(
+    start: NDArray[np.bool_], depths: NDArray[np.float64], passable: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """The cheapest ways along the grid to any node of the start, over passable nodes.
+
+    depths: (G, G, G), what a step costs at a node. Returns for each node the cost, infinite where
+    none leads, and the next node on the way, negative in the start and where none leads; both flat.
+    """
+    numbers = np.arange(start.size).reshape(start.shape)
+    ends: list[list[NDArray[np.integer]]] = [[], []]
+    steps = []
+    for axis in range(3):
+        here, there = (
+            tuple(part if axis == other else slice(None) for other in range(3))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        is_open = passable[here] & passable[there]
+        ends[0].append(numbers[here][is_open])
+        ends[1].append(numbers[there][is_open])
+        steps.append((depths[here] + depths[there])[is_open] / 2)
+    # A way that costs nothing would be no edge to the sparse matrix.
+    lengths = np.concatenate(steps) + 1e-3
+    graph = coo_array(
+        (lengths, (np.concatenate(ends[0]), np.concatenate(ends[1]))), shape=(start.size,) * 2
+    ).tocsr()
+    costs, before, _ = dijkstra(
+        graph,
+        directed=False,
+        indices=np.flatnonzero(start),
+        return_predecessors=True,
+        min_only=True,
+    )
+    return costs, before

@@ -1,0 +1,228 @@
+"""One command from a folder of meshes to a model that every list of models offers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from click.testing import CliRunner
+
+from onet_core.errors import InputError
+from onet_core.models.build import build_network
+from onet_core.models.catalogue import find_model, list_models, user_models
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import load_weights, save_weights
+from onet_core.pipeline.reconstructor import Reconstructor
+from training.learn import onet_train
+from training.learn.onet_train import THRESHOLDS, Wish, best_threshold, main, train_own
+
+TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of models, not there yet."""
+    monkeypatch.setenv("ONET_MODELS", str(tmp_path / "user" / "models"))
+    return tmp_path / "user" / "models"
+
+
+@pytest.fixture
+def meshes(tmp_path: Path) -> Path:
+    """Five primitive meshes and a file that is none."""
+    folder = tmp_path / "my things"
+    folder.mkdir()
+    made = {
+        "box.obj": trimesh.creation.box((1, 2, 3)),
+        "plate.stl": trimesh.creation.box((3, 0.5, 2)),
+        "ball.ply": trimesh.creation.icosphere(subdivisions=2),
+        "can.obj": trimesh.creation.cylinder(0.5, 2),
+        "cone.stl": trimesh.creation.cone(1, 2),
+    }
+    for name, mesh in made.items():
+        mesh.export(folder / name)
+    (folder / "broken.obj").write_text("this is no mesh")
+    return folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A small network to begin from, so that steps take no time."""
+    description = ModelDescription(
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=0.4, licence="CC0-1.0"
+    )
+    torch.manual_seed(0)
+    save_weights(tmp_path / "tiny.safetensors", build_network(description), description)
+    return tmp_path / "tiny.safetensors"
+
+
+def wish(meshes: Path, tiny: Path, **more: object) -> Wish:
+    values: dict = {"steps": 2, "initial": str(tiny), "points": 3000, **more}
+    return Wish(meshes, "points", "My things", **values)
+
+
+def test_from_meshes_to_a_listed_model(
+    meshes: Path, tiny: Path, models: Path, tmp_path: Path
+) -> None:
+    weights = train_own(wish(meshes, tiny), tmp_path / "work")
+    assert weights == models / "my_things.safetensors"
+    entry = find_model("my_things", "points")
+    assert entry.path == weights
+    assert entry.description is not None
+    assert entry.description.title == "My things"
+    assert entry.description.threshold in (0.4, *THRESHOLDS)
+    assert entry.description.network == TINY
+    assert "'tiny' (CC0-1.0)" in entry.description.attribution
+    assert "my_things" in [entry.name for entry in list_models()]
+    assert Reconstructor("my_things", "cpu").description == entry.description
+    lists = {path.stem: path.read_text().split() for path in (tmp_path / "work").rglob("*.lst")}
+    assert len(lists["val"]) == 1
+    assert len(lists["train"]) == 4
+
+
+class Ball(torch.nn.Module):
+    """A network that knows the ball of radius 0.3 and gives 0.25 as probability at its surface."""
+
+    z_dim = 0
+    shift = float(np.log(0.25 / 0.75))
+
+    def encode_inputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+    def decode(self, points: torch.Tensor, z: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        return 20 * (0.3 - points.norm(dim=-1)) + self.shift
+
+
+def test_the_threshold_that_suits_the_checking_meshes(tiny: Path) -> None:
+    points = torch.rand(3, 4000, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    inside = (points.norm(dim=-1) < 0.3).float()
+    batch = {"inputs": points[:, :8], "points_iou": points, "occupancies_iou": inside}
+    own = find_model(str(tiny), "points").description
+    assert own is not None
+    threshold, iou = best_threshold(Ball(), own, [batch, batch])
+    assert threshold in (0.2, 0.3)  # the nearest ones to 0.25
+    assert 0.85 < iou < 1  # a shell is missing or too much
+    suited = dataclasses.replace(own, threshold=0.25)
+    assert best_threshold(Ball(), suited, [batch]) == (0.25, 1.0)
+
+
+@pytest.mark.parametrize("begun_at", [0.4, 0.25])
+def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
+    meshes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun_at: float
+) -> None:
+    """The configuration for points joins parts from 0.3 on."""
+    begun = ModelDescription(
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at, joined_from=0.22,
+        snap_within=0.03,
+    )  # fmt: skip
+    save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
+    monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
+    asked = wish(meshes, tmp_path / "tiny.safetensors")
+    _, description = load_weights(train_own(asked, tmp_path / "work"))
+    assert (description.threshold, description.joined_from) == (0.2, 0.2)
+    assert description.snap_within == 0.03  # as the one that it began with
+
+
+@pytest.mark.parametrize("before", [0.3, 0.7])
+def test_training_never_makes_it_worse(
+    meshes: Path,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    before: float,
+) -> None:
+    """What was begun from is taken where it does better on the meshes kept for checking."""
+    ious = {"tiny": before, "my_things": 0.5}
+    monkeypatch.setattr(
+        onet_train, "best_threshold", lambda network, about, loader: (0.3, ious[about.name])
+    )
+    with caplog.at_level("INFO", "training"):
+        weights = train_own(wish(meshes, tiny, steps=8), tmp_path / "work")
+    made, description = load_weights(weights)
+    assert (description.title, description.threshold) == ("My things", 0.3)
+    assert "5 meshes are ready; the network begins as 'tiny'." in caplog.text
+    assert f"{before:.3f} before, 0.500 after" in caplog.text
+    begun = load_weights(tiny)[0].state_dict()
+    # Half precision is what the configuration writes.
+    same = all(
+        torch.equal(value, begun[name].half().float()) for name, value in made.state_dict().items()
+    )
+    assert same == (before > 0.5)
+    assert ("did not make 'tiny' better" in caplog.text) == same
+
+
+def test_a_generator_begins_from_one_of_other_shapes(meshes: Path, tmp_path: Path) -> None:
+    network = {"z_dim": 4, "centres": 9, "channels": 8, "hidden": 8, "plane_resolution": 8}
+    others = ModelDescription("others", "Others", "latent_planes", "none", network)
+    torch.manual_seed(0)
+    begun = tmp_path / "others.safetensors"
+    save_weights(begun, build_network(others), others)
+    wish = Wish(meshes, "none", "things", steps=1, initial=str(begun), workers=1)
+    trained, description = load_weights(train_own(wish, tmp_path / "work"))
+    # Four of the five meshes to learn from: their latents, not those of the nine others.
+    assert description.network["centres"] == 4
+    assert trained.centres.shape == (4, 4)
+    before, _ = load_weights(begun)
+    for name in ("decoder.fc_out.weight", "encoder.out.weight"):
+        change = trained.state_dict()[name] - before.state_dict()[name]
+        assert change.abs().max() < 0.01, "it did not begin from those weights"
+
+
+def test_the_same_command_goes_on(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    train_own(wish(meshes, tiny), work)
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("points.npz")}
+    train_own(wish(meshes, tiny, steps=4), work)
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("points.npz")} == before
+    state = torch.load(work / "run" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 4
+
+
+def test_minutes_are_turned_into_steps(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    train_own(wish(meshes, tiny, steps=None, minutes=1e-4), tmp_path / "work")
+    state = torch.load(tmp_path / "work" / "run" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 20
+
+
+def test_mistakes_are_one_sentence(meshes: Path, tiny: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+    lonely = tmp_path / "lonely"
+    lonely.mkdir()
+    trimesh.creation.box().export(lonely / "box.obj")
+    for arguments, named in (
+        ([str(meshes), "--name", "Points"], "ships"),
+        ([str(meshes), "--name", "!?"], "file name"),
+        ([str(meshes), "--name", "a", "--minutes", "0"], "minutes"),
+        ([str(meshes), "--name", "a", "--initial", "nosuch"], "nosuch"),
+        ([str(tmp_path / "nowhere"), "--name", "a"], "nowhere"),
+        ([str(lonely), "--name", "a"], "2 meshes"),
+    ):
+        places = ["--work", str(tmp_path / "w"), "--workers", "1"]
+        result = run.invoke(main, ["--input", "pointcloud", "--steps", "1", *places, *arguments])
+        assert result.exit_code == 2, (arguments, result.output)
+        assert named in result.output
+
+
+def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ONET_MODELS", str(tmp_path))
+    assert user_models() == tmp_path
+    monkeypatch.delenv("ONET_MODELS")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert user_models() == tmp_path / "share" / "onet" / "models"
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert user_models() == tmp_path / "local" / "onet" / "models"
+
+
+def test_too_few_usable_meshes(tmp_path: Path, tiny: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    trimesh.creation.box().export(folder / "box.obj")
+    (folder / "bad.obj").write_text("no mesh")
+    with pytest.raises(InputError, match="could be used"):
+        train_own(wish(folder, tiny), tmp_path / "work")

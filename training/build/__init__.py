@@ -1,1 +1,0 @@
-"""Builds datasets in the original's layout from meshes: `python -m training.build --help`."""

@@ -1,0 +1,1 @@
+"""Shapes, labels and observations that networks learn from."""

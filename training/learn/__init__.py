@@ -1,0 +1,1 @@
+"""Configurations, training loops and exported weights."""

@@ -1,0 +1,398 @@
+"""Trains on the user's own meshes: `onet-train my_meshes/ --input pointcloud --name "my chairs"`.
+
+Builds a dataset of the folder, trains a network that suits the machine, and puts the weights into
+the folder of the user's models, where Blender's panel, the command line and scripts find them. A
+run that was stopped goes on when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import re
+import sys
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+
+from onet_core.errors import InputError, OnetError
+from onet_core.mesh.files import replacing
+from onet_core.models.catalogue import PRETRAINED, default_model, find_model, user_models
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import load_weights, save_weights
+
+from ..data.build.folder import list_meshes
+from ..data.build.source import Entry
+from ..data.build.work import Amount, build
+from .config import Config, load_config
+from .lightning_module import OccupancyTraining, batch_iou
+from .quiet import quiet_lightning
+from .train import make_loaders, make_module, train
+
+INPUT_KINDS = {"pointcloud": "points", "voxels": "voxels", "image": "image", "none": "none"}
+CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture"}
+GENERATIVE = "free/chair"
+VALIDATION_SHARE = 0.15
+# Trained networks go on at this part of a fresh one's learning rate.
+GOING_ON_PACE = 0.1
+# Measured on 18 chairs: damaged and turned clouds make a trained network worse while it learns from
+# few meshes, even for turned clouds; these make it better.
+GOING_ON_AUGMENTATIONS = {"points": ["mirror", "stretch"]}
+PLAN_FILE = "plan.json"
+MINUTES = 60.0
+# Of the time for training, what validation and checkpoints take.
+OVERHEAD = 0.15
+TIMED_STEPS = 5
+# Among these probabilities that at the surface is chosen.
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for.
+
+    input_kind: as a model description names it; minutes, steps: how long to train, one of them;
+    initial: a model's name or file to begin from, "none" for a fresh network, "" for the shipped
+    model of that kind where there is one; workers: processes that build and load; views: pictures
+    per mesh, for networks that read pictures.
+    """
+
+    source: Path
+    input_kind: str
+    name: str
+    minutes: float = MINUTES
+    steps: int | None = None
+    initial: str = ""
+    up_axis: str = "auto"
+    workers: int = 1
+    views: int = 24
+    points: int = 100_000
+
+    @property
+    def key(self) -> str:
+        """The name as file names and menus have it."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+
+
+def assigned(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, a seventh of them (at least one) for validation and the others for training.
+
+    By a hash of their names, so that the same meshes are always chosen. Raises InputError for fewer
+    than two.
+    """
+    if len(entries) < 2:
+        raise InputError(
+            "At least 2 meshes are needed to learn from one and check on the other; some dozens "
+            "are good."
+        )
+    order = sorted(entries, key=lambda entry: zlib.crc32(f"{entry.category}/{entry.name}".encode()))
+    checked = set(map(id, order[: max(1, round(VALIDATION_SHARE * len(order)))]))
+    return [
+        dataclasses.replace(entry, split="val" if id(entry) in checked else "train")
+        for entry in entries
+    ]
+
+
+def build_dataset(wish: Wish, root: Path, progress: bool = False) -> int:
+    """Makes what is missing of the dataset of the user's meshes; returns how many were usable.
+
+    Raises InputError where fewer than two are, or none is left to train or to check with.
+    """
+    entries = assigned(list_meshes(wish.source, up_axis=wish.up_axis))
+    views = wish.views if wish.input_kind == "image" else 0
+    amount = Amount(points=wish.points, surface=wish.points, views=views)
+    records = build(entries, root, amount, workers=wish.workers, progress=progress)
+    usable = [record for record in records if record.status == "built"]
+    for record in records:
+        if record.status != "built":
+            logger.warning("%s/%s is left out: %s", record.category, record.name, record.reason)
+    splits = {record.split for record in usable}
+    if not splits >= {"train", "val"}:
+        raise InputError(
+            f"Of {len(records)} meshes in {wish.source}, {len(usable)} could be used: too few to "
+            "learn from some and check on others."
+        )
+    return len(usable)
+
+
+def initial_model(wish: Wish) -> tuple[Path, ModelDescription] | None:
+    """The model to begin from, or None. Raises ModelError where it can't be used."""
+    if wish.initial == "none":
+        return None
+    if wish.initial:
+        entry = find_model(wish.initial, wish.input_kind)
+    else:
+        try:
+            entry = default_model(wish.input_kind)
+        except OnetError:
+            return None
+    return (entry.path, entry.description) if entry.description is not None else None
+
+
+def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
+    """The configuration of a run in the folder `work`, sized to the machine.
+
+    shapes: of the dataset. Begun from a model, the network is that model's.
+    """
+    accelerated = torch.cuda.is_available()
+    batch = min(32 if accelerated else 8, max(1, shapes - max(1, round(VALIDATION_SHARE * shapes))))
+    config = load_config(
+        CONFIGS.get(wish.input_kind, GENERATIVE),
+        [
+            "data.categories=null",
+            f"data.workers={wish.workers if wish.workers > 1 else 0}",
+            f"training.batch_size={batch}",
+            "training.accumulate=1",
+            f"training.max_steps={steps}",
+            f"training.warmup_steps={min(200, steps // 10)}",
+            f"training.validate_every={max(1, steps // 10)}",
+            f"training.checkpoint_every={max(1, min(500, steps // 20))}",
+            f"training.precision={'bf16-mixed' if accelerated else '32-true'}",
+        ],
+    )
+    config.data.root = str(work / "data")
+    config.output.directory = str(work / "run")
+    config.model.name, config.model.title = wish.key, wish.name
+    config.model.licence = "as the meshes that it learned from"
+    config.model.attribution = config.model.limits = ""
+    begun = initial_model(wish)
+    if begun is not None:
+        path, description = begun
+        config.training.initial_weights = str(path)
+        config.model.architecture = description.architecture
+        config.model.network = dict(description.network)
+        config.model.network.pop("centres", None)  # those of the shapes that it learned from
+        for name in (
+            "threshold", "share_of_highest", "faint_from", "joined_from", "smoothing", "snap_within"
+        ):  # fmt: skip
+            setattr(config.test, name, getattr(description, name))
+        config.training.learning_rate *= GOING_ON_PACE
+        config.data.augmentations = GOING_ON_AUGMENTATIONS.get(
+            wish.input_kind, config.data.augmentations
+        )
+        config.model.attribution = (
+            f"Begun from {description.name!r} ({description.licence or 'licence unknown'})."
+        )
+    return config
+
+
+def seconds_per_step(config: Config) -> float:
+    """How long a training step takes here, by trying some."""
+    training, _ = make_loaders(config)
+    dataset: Any = training.dataset
+    if config.data.workers == 0:
+        for index in range(len(dataset)):  # what is read once only is no part of a step
+            dataset[index]
+    module = make_module(config, len(dataset))
+    module.to("cuda" if torch.cuda.is_available() else "cpu")
+    optimiser = torch.optim.Adam(module.parameters(), 1e-9)
+    batches = _endless(training)
+    start = 0.0
+    for step in range(1 + TIMED_STEPS):
+        if step == 1:  # the first one warms up
+            start = time.perf_counter()
+        batch = {name: value.to(module.device) for name, value in next(batches).items()}
+        _step(module, optimiser, batch)
+    return (time.perf_counter() - start) / TIMED_STEPS
+
+
+def _step(
+    module: OccupancyTraining, optimiser: torch.optim.Optimizer, batch: dict[str, torch.Tensor]
+) -> None:
+    optimiser.zero_grad()
+    module.loss(batch).backward()
+    optimiser.step()
+
+
+def _endless(loader: Any) -> Any:
+    while True:
+        yield from loader
+
+
+def plan_steps(wish: Wish, work: Path, shapes: int) -> int:
+    """How many steps to train: those of the plan that the same wish made before, or a new one."""
+    asked = {
+        "steps": wish.steps,
+        "minutes": None if wish.steps else wish.minutes,
+        "input": wish.input_kind,
+    }
+    path = work / PLAN_FILE
+    if path.is_file():
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        if plan["asked"] == asked:
+            return int(plan["steps"])
+    steps = wish.steps
+    if steps is None:
+        pace = seconds_per_step(make_config(wish, work, shapes, 1000))
+        steps = max(20, round((1 - OVERHEAD) * 60 * wish.minutes / pace))
+        logger.info(
+            "A step takes %.2f s here: %d steps in about %g minutes.", pace, steps, wish.minutes
+        )
+    with replacing(path) as file:
+        file.write(json.dumps({"asked": asked, "steps": steps}).encode())
+    return steps
+
+
+def train_own(wish: Wish, work: Path, progress: bool = False) -> Path:
+    """Builds, trains and registers; returns the weights in the folder of the user's models.
+
+    work: where dataset and run are kept. Raises OnetError.
+    """
+    if not wish.key:
+        raise InputError(f"The name {wish.name!r} has no letter or digit to make a file name of.")
+    if (PRETRAINED / f"{wish.key}.safetensors").exists():
+        raise InputError(
+            f"The name {wish.name!r} is that of a model that ships: choose another one."
+        )
+    if (wish.steps is not None and wish.steps < 1) or wish.minutes <= 0:
+        raise InputError("Training takes at least 1 step, or more than 0 minutes.")
+    begun = initial_model(wish)  # tells of a wrong name before the meshes take their time
+    work.mkdir(parents=True, exist_ok=True)
+    shapes = build_dataset(wish, work / "data", progress)
+    logger.info(
+        "%d meshes are ready; the network %s.",
+        shapes,
+        f"begins as {begun[1].name!r}" if begun else "begins fresh, which takes hours",
+    )
+    steps = plan_steps(wish, work, shapes)
+    config = make_config(wish, work, shapes, steps)
+    weights = train(config)
+    target = user_models() / f"{wish.key}.safetensors"
+    register(config, weights, target)
+    return target
+
+
+def register(config: Config, weights: Path, target: Path) -> None:
+    """Puts weights among the user's models, with the threshold that suits the checking meshes best.
+
+    Where the network that it began from does better on these, that one's weights are taken, and
+    told of. Networks without an input can't be compared so: they are taken as they are.
+    """
+    network, description = load_weights(weights)
+    if description.input_kind != "none":
+        _, checking = make_loaders(config)
+        threshold, iou = best_threshold(network, description, checking)
+        shapes: Any = checking.dataset
+        if config.training.initial_weights:
+            begun, of_begun = load_weights(Path(config.training.initial_weights))
+            before_threshold, before = best_threshold(begun, of_begun, checking)
+            logger.info(
+                "Mean IoU on the %d meshes kept for checking: %.3f before, %.3f after.",
+                len(shapes),
+                before,
+                iou,
+            )
+            if before >= iou:
+                logger.warning(
+                    "Training did not make %r better: its weights are taken as they were. More "
+                    "meshes or more minutes may help.",
+                    of_begun.name,
+                )
+                network, threshold = begun, before_threshold
+        else:
+            logger.info("Mean IoU on the %d meshes kept for checking: %.3f.", len(shapes), iou)
+        description = description.at(threshold)
+    save_weights(target, network, description, half=config.output.half)
+
+
+def best_threshold(
+    network: Any, description: ModelDescription, loader: Iterable[dict[str, Tensor]]
+) -> tuple[float, float]:
+    """The probability at the surface with the highest mean IoU over validation shapes, and that.
+
+    The network's own threshold where others are not better.
+    """
+    module = OccupancyTraining(description, learning_rate=0.0)
+    module.network = network
+    module.eval()
+    thresholds = [description.threshold, *THRESHOLDS]
+    ious: list[Tensor] = []
+    with torch.no_grad():
+        for batch in loader:
+            z, code = module.latent_and_code(batch)
+            probability = torch.sigmoid(network.decode(batch["points_iou"], z, code).float())
+            target = batch["occupancies_iou"] >= 0.5
+            ious.append(
+                torch.stack([batch_iou(probability >= value, target) for value in thresholds])
+            )
+    means = torch.cat(ious, dim=1).mean(dim=1)
+    best = int(means.argmax())
+    return thresholds[best], float(means[best])
+
+
+@click.command()
+@click.argument("meshes", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--input",
+    "kind",
+    required=True,
+    type=click.Choice(list(INPUT_KINDS)),
+    help="What the network is to make meshes of; none: new shapes out of nothing.",
+)
+@click.option("--name", required=True, help="As the model is to be called in Blender's panel.")
+@click.option("--minutes", default=MINUTES, show_default=True, help="How long to train, about.")
+@click.option("--steps", type=int, help="How many steps to train, in the place of --minutes.")
+@click.option(
+    "--initial",
+    default="",
+    help="The model to begin from, a name or a file; none: a fresh network. If not given: the one "
+    "that ships for this input.",
+)
+@click.option(
+    "--up-axis",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
+    help="The meshes' vertical; auto: by the habit of the format.",
+)
+@click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where dataset and run are kept; if not given, beside the user's models.",
+)
+def main(
+    meshes: Path,
+    kind: str,
+    name: str,
+    minutes: float,
+    steps: int | None,
+    initial: str,
+    up_axis: str,
+    workers: int,
+    work: Path | None,
+) -> None:
+    """Trains a network on the meshes in the folder MESHES and offers it to Blender.
+
+    Sub-folders are categories. The same command goes on with what was stopped.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    quiet_lightning()
+    wish = Wish(meshes, INPUT_KINDS[kind], name, minutes, steps, initial, up_axis, max(1, workers))
+    try:
+        folder = work or user_models().parent / "training" / wish.key
+        weights = train_own(wish, folder, progress=sys.stderr.isatty())
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+        sys.exit(2)
+    click.echo(f"The dataset and the run are in {folder}.")
+    click.echo(f"In Blender's panel the model {name!r} can be chosen now; its weights:")
+    click.echo(weights)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How good a network is, beside classical methods, by the paper's protocol."""

@@ -1,1 +1,0 @@
-"""Rebuilds an open stand-in for ShapeNet from packages: `python -m training.sources --help`."""
