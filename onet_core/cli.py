@@ -137,6 +137,17 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
     show_default=True,
     help="Draw the surface to the points, where the model is for that and no threshold is given.",
 )
+@click.option(
+    "--remove-outliers",
+    is_flag=True,
+    help="Ignore points far away from the rest, a common scanner artefact.",
+)
+@click.option(
+    "--colours/--no-colours",
+    default=True,
+    show_default=True,
+    help="Give the mesh the colours of the points or the mesh that it is made from.",
+)
 def reconstruct(
     inputs: tuple[Path, ...],
     output: Path,
@@ -144,6 +155,8 @@ def reconstruct(
     model: str | None,
     up: str,
     mask: Path | None,
+    remove_outliers: bool,
+    colours: bool,
     device: str,
     suffix: str | None,
     **options: Any,
@@ -165,48 +178,41 @@ def reconstruct(
         file = _file(output, suffix, len(paths), "inputs")
         if file is not None and file.resolve() == paths[0].resolve():
             raise InputError(f"The output {output} is the input itself: choose another name.")
-        models = _Models(model, device)
+        if model is not None:
+            _assert_reads(model, device)
         if file is None:
             targets = _targets(paths, output, suffix or FORMATS[0])
         else:
             targets = {paths[0]: file}
         _make_folder(output if file is None else file.parent)
+    from .pipeline.job import FIT_WITHIN, Job, run
+
     failures = 0
     for path in paths:
+        job = Job(
+            path=path,
+            kind=kind,
+            up_axis=up,
+            mask=mask,
+            keep_colours=colours,
+            remove_outliers=remove_outliers,
+            fit_within=FIT_WITHIN,
+            model=model or "",
+            device=device,
+            settings=settings,
+        )
         try:
             with _Progress(path.name) as progress:
-                result = _reconstruct_file(path, models, settings, kind, up, mask, progress)
-                _write(result, targets[path])
+                result = run(job, progress)
+                _write(result.made, targets[path])
         except OnetError as error:
             click.echo(f"Skipped {path}: {error}", err=True)
             failures += 1
         else:
-            _report(str(path), targets[path], result)
+            _report(str(path), targets[path], result.made, result.findings.sentences())
     if failures:
         click.echo(f"{failures} of {len(paths)} inputs could not be used.", err=True)
         sys.exit(FAILED)
-
-
-def _reconstruct_file(
-    path: Path,
-    models: _Models,
-    settings: Settings,
-    kind: str,
-    up: str,
-    mask: Path | None,
-    progress: Callable[[str, float], None],
-) -> Reconstruction:
-    from .inputs.load import guess_kind, load_observation
-
-    if not path.is_file():
-        raise InputError("there is no such file.")
-    if kind == "auto":
-        # A model that was named decides what a file means that can be read in more than one way.
-        kind = models.input_kind or guess_kind(path)
-    reconstructor = models.for_kind(kind)
-    image_size = int(reconstructor.description.inputs.get("image_size", 224))
-    observation = load_observation(path, kind, up, mask, image_size)
-    return reconstructor.reconstruct(observation, settings, progress)
 
 
 @main.command()
@@ -310,31 +316,13 @@ def convert(source: Path, target: Path, half: bool) -> None:
         click.echo(f"{source} -> {target} ({description.title}, reads {description.input_kind})")
 
 
-class _Models:
-    """The model that was named, or for each kind of input the default one, loaded when needed."""
-
-    def __init__(self, name: str | None, device: str) -> None:
-        self._device = device
-        self._named = None if name is None else _reconstructor(name, device)
-        self._defaults: dict[str, Reconstructor] = {}
-
-    @property
-    def input_kind(self) -> str | None:
-        return None if self._named is None else self._named.description.input_kind
-
-    def for_kind(self, kind: str) -> Reconstructor:
-        if self._named is not None:
-            if self.input_kind not in ("image", "points", "voxels"):
-                raise InputError(
-                    f"the model {self._named.description.name!r} reads nothing; use it with "
-                    "`onet generate`."
-                )
-            return self._named
-        if kind not in self._defaults:
-            from .models.catalogue import default_model
-
-            self._defaults[kind] = _reconstructor(default_model(kind).path, self._device)
-        return self._defaults[kind]
+def _assert_reads(model: str, device: str) -> None:
+    """Loads the model that was named; raises InputError where it reads nothing."""
+    described = _reconstructor(model, device).description
+    if described.input_kind not in ("image", "points", "voxels"):
+        raise InputError(
+            f"The model {described.name!r} reads nothing: use it with `onet generate`."
+        )
 
 
 def _reconstructor(model: str | Path, device: str) -> Reconstructor:
@@ -450,9 +438,13 @@ def _make_folder(folder: Path) -> None:
         raise InputError(f"The folder {folder} can't be made: {error.strerror}.") from error
 
 
-def _report(source: str, target: Path, result: Reconstruction) -> None:
+def _report(
+    source: str, target: Path, result: Reconstruction, findings: Sequence[str] = ()
+) -> None:
     seconds = sum(result.seconds.values())
     click.echo(f"{source} -> {target} ({len(result.mesh.faces)} faces, {seconds:.1f} s)")
+    for finding in findings:
+        click.echo(f"  {finding}.")
 
 
 def _figure(metrics: Mapping[str, Any], name: str) -> str:

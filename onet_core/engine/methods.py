@@ -24,7 +24,8 @@ from ..pipeline.morphing import along, between
 from .protocol import Arrays
 
 if TYPE_CHECKING:
-    from ..inputs.observation import Observation
+    from ..inputs.voxels import VoxelGrid
+    from ..pipeline.job import Job
     from ..pipeline.reconstructor import Reconstruction, Reconstructor, Settings
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
@@ -97,41 +98,23 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """A mesh of an observation.
+    """A mesh of an observation, see `pipeline.job.run`.
 
-    params: kind (image, points, voxels), path (absolute) or arrays (`points` (N, 3); `vertices`
-    (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4), first row on
-    top, and a `mask` (H, W); each may be the bytes of a file instead, `pixels_file` and `mask_file`
-    (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default), folders,
-    device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower corner of
-    the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit cube;
-    crop_outliers: whether stray points are left out; colours: whether those of a file are used;
-    fit: a share of the size.
-
-    The array `colours`, (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh
-    colours. Answers with the mesh and, beside what `_answer` tells: left_out, how many points were
-    stray; fit, the share (0 to 1) of the points that the mesh is as near to as asked; background
-    and the array `seen` (S, S, 3), what was removed from a picture and what was left; the array
-    `code`, see `Reconstruction`, where the model has one.
+    params and arrays: see `_job`. Answers with the mesh and, beside what `_answer` tells, what
+    `Findings` holds: left_out, fit and background, each only where it is known; the array `seen`
+    (S, S, 3), what the network saw of a picture; the array `code`, see `Reconstruction`, where the
+    model has one.
     """
-    params, arrays = _loaded(params, arrays)
-    arrays, info = _without_strays(params, arrays)
-    observation = _observe(params, arrays)
-    reconstructor = _reconstructor(params, observation.kind)
-    report("load", 0.0)
-    made = reconstructor.reconstruct(observation, _settings(params), report)
-    told, result = _answer(made)
-    if "colours" in arrays:
-        result["colours"] = _colours(made.mesh, arrays)
-    if "fit" in params and observation.kind == "points":
-        from ..mesh.nearest import share_near
+    from ..pipeline.job import run
 
-        points = observation.frame.to_source(observation.data)
-        reach = float(params["fit"]) * observation.frame.scale
-        info["fit"] = share_near(points, made.mesh.vertices, made.mesh.faces, reach)
-    if observation.kind == "image":
-        info["background"], result["seen"] = observation.background, _seen(observation)
-    return {**told, **info}, result
+    done = run(_job(params, arrays), report)
+    info, result = _answer(done.made)
+    findings = done.findings
+    told = {"left_out": findings.outliers, "fit": findings.fit, "background": findings.background}
+    info |= {name: value for name, value in told.items() if value is not None}
+    if done.seen is not None:
+        result["seen"] = done.seen
+    return info, result
 
 
 def look(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -139,10 +122,10 @@ def look(params: Params, arrays: Arrays, report: Report) -> Answer:
 
     params and arrays: as for `reconstruct`. Raises InputError for anything but pictures.
     """
-    observation = _observe(params, arrays)
-    if observation.kind != "image":
-        raise InputError(f"{observation.name or 'The input'} is no picture.")
-    return {"background": observation.background}, {"seen": _seen(observation)}
+    from ..pipeline import job
+
+    observation, seen = job.look(_job(params, arrays))
+    return {"background": observation.background}, {"seen": seen}
 
 
 def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -160,64 +143,6 @@ def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     report("load", 0.0)
     made = convert_checkpoint(source, target)
     return {"name": target.stem, "title": made.title, "input_kind": made.input_kind}, {}
-
-
-def _loaded(params: Params, arrays: Arrays) -> tuple[Params, Arrays]:
-    """A file's points or mesh as arrays, where strays are to be left out or it has colours."""
-    wanted = params.get("crop_outliers") or params.get("colours")
-    if not wanted or "path" not in params or not Path(params["path"]).is_file():
-        return params, arrays
-    from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
-    from ..inputs.point_clouds import read_point_cloud, read_point_colours
-    from ..mesh.files import read_mesh
-
-    path, kind = Path(params["path"]), params.get("kind", "auto")
-    kind = guess_kind(path) if kind == "auto" else kind
-    found: Arrays = {}
-    colours: NDArray[np.uint8] | None = None
-    if kind == "points":
-        found["points"] = read_point_cloud(path)
-        colours = read_point_colours(path) if params.get("colours") else None
-    elif kind == "voxels" and params.get("colours") and path.suffix.lower() in MESH_SUFFIXES:
-        mesh = read_mesh(path)
-        found = {"vertices": mesh.vertices, "faces": mesh.faces}
-        colours = None if mesh.colours is None else mesh.colours[mesh.faces]
-    if not found or (colours is None and not params.get("crop_outliers")):
-        return params, arrays
-    if colours is not None:
-        found["colours"] = colours
-    up_axis = params.get("up_axis")
-    if up_axis in (None, "auto"):
-        up_axis = default_up_axis(path, kind)
-    others = {name: value for name, value in params.items() if name != "path"}
-    asked = {**others, "kind": kind, "name": path.name, "up_axis": up_axis}
-    return asked, {**arrays, **found}
-
-
-def _without_strays(params: Params, arrays: Arrays) -> tuple[Arrays, dict[str, Any]]:
-    """Leaves out stray points and their colours, where that is asked for; tells how many."""
-    if not params.get("crop_outliers") or "points" not in arrays:
-        return arrays, {}
-    from ..inputs.outliers import stray_points
-
-    stray = stray_points(arrays["points"])
-    own = ("points", "colours") if "colours" in arrays else ("points",)
-    kept = {name: arrays[name][~stray] for name in own}
-    return {**arrays, **kept}, {"left_out": int(np.count_nonzero(stray))}
-
-
-def _colours(made: Mesh, arrays: Arrays) -> NDArray[np.uint8]:
-    """Of each vertex (V, 3), from the nearest place of what was given."""
-    from ..mesh.nearest import colours_from_mesh, colours_from_points
-
-    if "points" in arrays:
-        return colours_from_points(made.vertices, arrays["points"], arrays["colours"])
-    return colours_from_mesh(made.vertices, arrays["vertices"], arrays["faces"], arrays["colours"])
-
-
-def _seen(observation: Observation) -> NDArray[np.uint8]:
-    """A picture as the network gets it, (S, S, 3), first row on top."""
-    return np.rint(observation.data.transpose(1, 2, 0) * 255).astype(np.uint8)
 
 
 def generate(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -427,43 +352,71 @@ def _reconstructor(params: Params, kind: str) -> Reconstructor:
     return Reconstructor(model, params.get("device", "auto"), folders)
 
 
-def _observe(params: Params, arrays: Arrays) -> Observation:
-    from ..inputs.load import load_observation
-    from ..inputs.pictures import decode_picture, mask_of_pixels, prepare_picture
-    from ..inputs.point_clouds import prepare_points
-    from ..inputs.voxelise import voxelise_mesh
-    from ..inputs.voxels import VoxelGrid, prepare_voxels
+def _job(params: Params, arrays: Arrays) -> Job:
+    """The job of a message.
+
+    params: kind (image, points, voxels, auto), path (absolute) or arrays (`points` (N, 3);
+    `vertices` (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4),
+    first row on top, and a `mask` (H, W); each may be the bytes of a file instead, `pixels_file`
+    and `mask_file` (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default),
+    folders, device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower
+    corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
+    cube; crop_outliers: whether outliers are removed; colours: whether those of a file are used;
+    fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
+    triangles' corners, gives the mesh colours.
+    """
+    from ..pipeline.job import Job
 
     name = str(params.get("name", ""))
-    up_axis = str(params.get("up_axis", "z"))
+    job = Job(
+        kind=params.get("kind", "auto"),
+        up_axis=params.get("up_axis"),
+        mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
+        name=name,
+        colours=arrays.get("colours"),
+        keep_colours=bool(params.get("colours")) or "colours" in arrays,
+        remove_outliers=bool(params.get("crop_outliers")),
+        fit_within=float(params["fit"]) if "fit" in params else None,
+        model=params.get("model", ""),
+        folders=_folders(params),
+        device=params.get("device", "auto"),
+        settings=_settings(params) if params.get("settings") else None,
+    )
     if "path" in params:
         path = Path(params["path"])
         if not path.is_absolute():
             raise InputError(f"{path} is a relative path: give all of it.")
-        return load_observation(
-            path,
-            params.get("kind", "auto"),
-            params.get("up_axis"),
-            params.get("mask") or None,
-        )
+        return dataclasses.replace(job, path=path)
     if "points" in arrays:
-        return prepare_points(arrays["points"], up_axis, name)
+        return dataclasses.replace(job, points=arrays["points"])
     if "vertices" in arrays and "faces" in arrays:
-        return voxelise_mesh(_mesh(arrays, name), up_axis, name)
+        return dataclasses.replace(job, mesh=_mesh(arrays, name))
     if "voxels" in arrays:
-        grid = VoxelGrid.of_array(arrays["voxels"], name)
-        if "origin" in params and "pitch" in params:
-            origin = np.asarray(params["origin"], dtype=np.float64)
-            grid = dataclasses.replace(grid, origin=origin, pitch=float(params["pitch"]))
-        return prepare_voxels(grid, up_axis, name)
+        return dataclasses.replace(job, voxels=_grid(params, arrays, name))
+    return _with_picture(job, arrays)
+
+
+def _grid(params: Params, arrays: Arrays, name: str) -> VoxelGrid:
+    from ..inputs.voxels import VoxelGrid
+
+    grid = VoxelGrid.of_array(arrays["voxels"], name)
+    if "origin" not in params or "pitch" not in params:
+        return grid
+    origin = np.asarray(params["origin"], dtype=np.float64)
+    return dataclasses.replace(grid, origin=origin, pitch=float(params["pitch"]))
+
+
+def _with_picture(job: Job, arrays: Arrays) -> Job:
+    """The job with the pixels and the mask that were sent, as arrays or as the bytes of files."""
+    from ..inputs.pictures import decode_picture, mask_of_pixels
+
+    pixels, mask = arrays.get("pixels"), job.mask
     if "pixels_file" in arrays:
-        arrays = {**arrays, "pixels": decode_picture(arrays["pixels_file"], name)}
+        pixels = decode_picture(arrays["pixels_file"], job.name)
     if "mask_file" in arrays:
-        content = decode_picture(arrays["mask_file"], f"The mask of {name}")
-        arrays = {**arrays, "mask": mask_of_pixels(content)}
-    if "pixels" in arrays:
-        return prepare_picture(arrays["pixels"], arrays.get("mask"), name=name)
-    raise InputError("Nothing to reconstruct was given: neither a file nor arrays.")
+        content = decode_picture(arrays["mask_file"], f"The mask of {job.name}")
+        mask = mask_of_pixels(content)
+    return dataclasses.replace(job, pixels=pixels, mask=mask)
 
 
 def _mesh(arrays: Arrays, name: str) -> Mesh:

@@ -1,0 +1,49 @@
+"""What a reconstruction found out about its input, beside the mesh. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+BACKGROUNDS = {
+    "mask": "The mask shows the object",
+    "transparent": "The transparent background was removed",
+    "plain": "The plain background was removed",
+    "none": "No background was found: the whole picture was taken for the object",
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is worth telling about an input and how well the mesh fits it.
+
+    fit: share of the points, 0 to 1, that lie within `within` of the mesh; None where not measured.
+    within: a share of the input's size.
+    outliers: how many points were removed; None where none were looked for.
+    is_mirrored: whether the mirror image of a symmetric cloud was used as well.
+    background: what was removed from a picture, a key of `BACKGROUNDS`; None for other inputs.
+    """
+
+    fit: float | None = None
+    within: float = 0.01
+    outliers: int | None = None
+    is_mirrored: bool = False
+    background: str | None = None
+
+    def sentences(self) -> list[str]:
+        """One sentence for each finding, without full stops."""
+        found = []
+        if self.fit is not None:
+            # Rounded down: 100 % means every point.
+            percent = math.floor(100 * self.fit + 1e-6)
+            found.append(
+                f"{percent} % of the points lie within {100 * self.within:g} % of the size"
+            )
+        if self.outliers:
+            several = f"{self.outliers:,} outliers were removed"
+            found.append("1 outlier was removed" if self.outliers == 1 else several)
+        if self.is_mirrored:
+            found.append("The scan is symmetric, so its mirror image was used as well")
+        if self.background is not None:
+            found.append(BACKGROUNDS[self.background])
+        return found

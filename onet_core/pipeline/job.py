@@ -1,0 +1,268 @@
+"""One reconstruction from the input to the report, the same for every front end.
+
+The shell, the worker behind Blender and Python all describe what they want as a `Job` and call
+`run`: read -> remove outliers -> observe -> reconstruct -> colours -> findings. torch is imported
+only where a network is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
+from ..inputs.observation import KINDS, Observation
+from ..mesh.mesh import Mesh
+from ..models.catalogue import ModelEntry, default_model, find_model
+from .findings import Findings
+
+if TYPE_CHECKING:
+    from ..inputs.voxels import VoxelGrid
+    from .reconstructor import Reconstruction, Settings
+
+Progress = Callable[[str, float], None]
+
+FIT_WITHIN = 0.01
+"""The share of an input's size within which front ends count points as fitted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What to make a mesh of, with which model, and how.
+
+    One of `path`, `points`, `mesh`, `voxels` and `pixels` is given:
+    path: a file, see `inputs.load`.
+    points: (N, 3) in any coordinates.
+    mesh: is voxelised.
+    voxels: a grid of occupied cells.
+    pixels: (H, W, 3 or 4), the first row on top.
+
+    kind: "image", "points", "voxels", or "auto": what the named model reads, else what the file's
+        ending and content say.
+    up_axis: the input's vertical; None or "auto" for the habit of the file format, z for arrays.
+    mask: of a picture: a file, or an array (H, W) that is high where the object is.
+    name: of arrays, for messages.
+    colours: of points (N, 3), or of the corners of a mesh's faces (F, 3, 3), uint8 sRGB.
+    keep_colours: whether the mesh gets the colours of the input, where that has any.
+    remove_outliers: whether points that lie far from all others are left out.
+    fit_within: the distance, as a share of the input's size, within which points count as fitted;
+        None: the fit is not measured, which takes a moment.
+    model: a name or a weights file; empty for the default model of the kind.
+    folders: where models are looked for beside those that ship.
+    device: see `devices.choose_device`.
+    settings: how the mesh is made; None for the defaults.
+    """
+
+    path: Path | None = None
+    points: NDArray[np.floating] | None = None
+    mesh: Mesh | None = None
+    voxels: VoxelGrid | None = None
+    pixels: NDArray[Any] | None = None
+    kind: str = "auto"
+    up_axis: str | None = None
+    mask: Path | NDArray[Any] | None = None
+    name: str = ""
+    colours: NDArray[np.uint8] | None = None
+    keep_colours: bool = True
+    remove_outliers: bool = False
+    fit_within: float | None = None
+    model: str | Path = ""
+    folders: Sequence[Path] = field(default=())
+    device: str = "auto"
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a job has made.
+
+    made: the mesh, with colours where the input has some, and how it came about.
+    findings: what is worth telling about the input.
+    seen: what the network saw of a picture, (S, S, 3) uint8, the first row on top; None for others.
+    """
+
+    made: Reconstruction
+    findings: Findings
+    seen: NDArray[np.uint8] | None = None
+
+
+def run(job: Job, progress: Progress | None = None) -> Result:
+    """Makes the mesh of a job's input.
+
+    progress: called with a stage and the fraction done; may raise `Cancelled`.
+    Raises InputError for an input that can't be used, ModelError, DeviceError and NoSurfaceError.
+    """
+    entry = _named_model(job)
+    job = read(job, _kind_of(entry))
+    job, outliers = without_outliers(job)
+    observation = observe(job, _image_size(entry))
+    if progress is not None:
+        progress("load", 0.0)
+    from .reconstructor import Reconstructor
+
+    model = job.model or default_model(observation.kind, job.folders).path
+    reconstructor = Reconstructor(model, job.device, job.folders)
+    made = reconstructor.reconstruct(observation, job.settings, progress)
+    if job.colours is not None and job.keep_colours:
+        made = replace(made, mesh=replace(made.mesh, colours=colours_at(made.mesh, job)))
+    findings = Findings(
+        fit=_fit(job, observation, made.mesh),
+        within=job.fit_within or 0.0,
+        outliers=outliers,
+        is_mirrored=made.is_mirrored,
+        background=observation.background,
+    )
+    return Result(made, findings, seen_of(observation) if observation.kind == "image" else None)
+
+
+def look(job: Job) -> tuple[Observation, NDArray[np.uint8]]:
+    """What a network would see of a job's picture, without asking the network.
+
+    Returns the observation and what it shows, (S, S, 3) uint8. Raises InputError for anything but
+    pictures.
+    """
+    entry = _named_model(job)
+    observation = observe(read(job, _kind_of(entry)), _image_size(entry))
+    if observation.kind != "image":
+        raise InputError(f"{observation.name or 'The input'} is no picture.")
+    return observation, seen_of(observation)
+
+
+def read(job: Job, wanted: str | None = None) -> Job:
+    """The job with the content of its file as arrays, and its kind and vertical known.
+
+    wanted: the kind that the model reads, which decides about files that can be read in more than
+    one way. A job of arrays comes back as it is.
+    """
+    if job.path is None:
+        return job
+    path = job.path
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    kind = (wanted or guess_kind(path)) if job.kind == "auto" else job.kind
+    if kind not in KINDS:
+        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(KINDS)}.")
+    if job.mask is not None and kind != "image":
+        raise InputError(f"{path.name} is not a picture, so it can't have a mask.")
+    job = replace(job, kind=kind, name=path.name)
+    if kind == "image":
+        from ..inputs.pictures import read_mask, read_picture
+
+        mask = read_mask(job.mask) if isinstance(job.mask, Path) else job.mask
+        return replace(job, path=None, pixels=read_picture(path), mask=mask)
+    if job.up_axis in (None, "auto"):
+        job = replace(job, up_axis=default_up_axis(path, kind))
+    return _read_points(job, path) if kind == "points" else _read_voxels(job, path)
+
+
+def _read_points(job: Job, path: Path) -> Job:
+    from ..inputs.point_clouds import read_point_cloud, read_point_colours
+
+    points = read_point_cloud(path)
+    colours = read_point_colours(path) if job.keep_colours else None
+    return replace(job, path=None, points=points, colours=colours)
+
+
+def _read_voxels(job: Job, path: Path) -> Job:
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        from ..inputs.voxels import read_voxels
+
+        return replace(job, path=None, voxels=read_voxels(path))
+    # Imported here: reading meshes takes trimesh, which pictures and grids do not need.
+    from ..mesh.files import read_mesh
+
+    mesh = read_mesh(path)
+    colours = mesh.colours[mesh.faces] if job.keep_colours and mesh.colours is not None else None
+    return replace(job, path=None, mesh=mesh, colours=colours)
+
+
+def without_outliers(job: Job) -> tuple[Job, int | None]:
+    """The job without stray points and their colours, and how many were removed.
+
+    The number is None where the job does not ask for it or has no points.
+    """
+    if job.points is None or not job.remove_outliers:
+        return job, None
+    from ..inputs.outliers import stray_points
+
+    stray = stray_points(job.points)
+    colours = None if job.colours is None else job.colours[~stray]
+    kept = replace(job, points=job.points[~stray], colours=colours)
+    return kept, int(np.count_nonzero(stray))
+
+
+def observe(job: Job, image_size: int = 224) -> Observation:
+    """What the network looks at, in its own frame. The job holds arrays, see `read`.
+
+    image_size: edge of an observed picture in pixels. Raises InputError where nothing is given, or
+    what is given can't be used.
+    """
+    up_axis = "z" if job.up_axis in (None, "auto") else str(job.up_axis)
+    if job.points is not None:
+        from ..inputs.point_clouds import prepare_points
+
+        return prepare_points(job.points, up_axis, job.name)
+    if job.mesh is not None:
+        from ..inputs.voxelise import voxelise_mesh
+
+        return voxelise_mesh(job.mesh, up_axis, job.name)
+    if job.voxels is not None:
+        from ..inputs.voxels import prepare_voxels
+
+        return prepare_voxels(job.voxels, up_axis, job.name)
+    if job.pixels is not None:
+        from ..inputs.pictures import prepare_picture, read_mask
+
+        mask = read_mask(job.mask) if isinstance(job.mask, Path) else job.mask
+        return prepare_picture(job.pixels, mask, image_size, job.name)
+    raise InputError("Nothing to reconstruct was given: neither a file nor arrays.")
+
+
+def colours_at(mesh: Mesh, job: Job) -> NDArray[np.uint8]:
+    """The colours (V, 3) that a mesh's vertices get from the nearest places of a job's input."""
+    from ..mesh.nearest import colours_from_mesh, colours_from_points
+
+    assert job.colours is not None
+    if job.points is not None:
+        return colours_from_points(mesh.vertices, job.points, job.colours)
+    if job.mesh is None:
+        raise InputError("Only points and meshes can have colours.")
+    return colours_from_mesh(mesh.vertices, job.mesh.vertices, job.mesh.faces, job.colours)
+
+
+def seen_of(observation: Observation) -> NDArray[np.uint8]:
+    """A picture as the network gets it, (S, S, 3), the first row on top."""
+    return np.rint(observation.data.transpose(1, 2, 0) * 255).astype(np.uint8)
+
+
+def _fit(job: Job, observation: Observation, mesh: Mesh) -> float | None:
+    """The share of the points (0 to 1) that the mesh is as near to as the job says."""
+    if job.fit_within is None or observation.kind != "points":
+        return None
+    from ..mesh.nearest import share_near
+
+    points = observation.frame.to_source(observation.data)
+    reach = job.fit_within * observation.frame.scale
+    return share_near(points, mesh.vertices, mesh.faces, reach)
+
+
+def _named_model(job: Job) -> ModelEntry | None:
+    return find_model(job.model, folders=job.folders) if job.model else None
+
+
+def _kind_of(entry: ModelEntry | None) -> str | None:
+    """What a model reads; None where none is named, it reads nothing, or that is not known yet."""
+    if entry is None or entry.description is None or entry.description.input_kind not in KINDS:
+        return None
+    return entry.description.input_kind
+
+
+def _image_size(entry: ModelEntry | None) -> int:
+    described = None if entry is None else entry.description
+    return 224 if described is None else int(described.inputs.get("image_size", 224))
