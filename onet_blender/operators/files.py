@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+import numpy as np
+from mathutils import Matrix, Vector
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError, OnetError
@@ -16,11 +18,20 @@ from ..properties.stored import choose_kind
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
+from ..scene import guesses, presenting
+from ..scene.scene_io import column
 from .shared import WorkerOperator, is_object_mode
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga", ".exr", ".hdr")
 IMPORTERS = {".ply": "ply_import", ".obj": "obj_import", ".stl": "stl_import"}
 SUFFIXES = (*PICTURES, *IMPORTERS)
+AUTO = "AUTO"
+# What Blender's importers call a file's axes.
+UP_AXES: dict[str, dict[str, str]] = {
+    AUTO: {},
+    "Y": {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"},
+    "Z": {"forward_axis": "Y", "up_axis": "Z"},
+}
 
 
 class ONET_OT_open_file(bpy.types.Operator):
@@ -35,6 +46,35 @@ class ONET_OT_open_file(bpy.types.Operator):
     )
     filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
         default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"}
+    )
+    kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Kind",
+        description="What the file holds",
+        items=(
+            (AUTO, "Automatic", "Points without faces, voxels for boxes of one size on a grid"),
+            ("POINTS", "Points", "A scan, or a mesh whose surface is sampled"),
+            ("VOXELS", "Voxels", "A blocky model, or a mesh made blocky on the way"),
+        ),
+        options={"SKIP_SAVE"},
+    )
+    units: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Units",
+        description="The unit that the file's numbers were measured in",
+        items=(
+            (AUTO, "Automatic", "What is longer than 20 is taken for centimetres"),
+            *((name, name.capitalize(), "") for name, _, _ in guesses.UNITS),
+        ),
+        options={"SKIP_SAVE"},
+    )
+    up_axis: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Up",
+        description="The file's vertical axis",
+        items=(
+            (AUTO, "Automatic", "As the format has it by habit: Y for OBJ, else Z"),
+            ("Y", "Y", ""),
+            ("Z", "Z", ""),
+        ),
+        options={"SKIP_SAVE"},
     )
     reconstruct: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Reconstruct at Once",
@@ -54,10 +94,13 @@ class ONET_OT_open_file(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            open_file(context, Path(bpy.path.abspath(self.filepath)))
+            path = Path(bpy.path.abspath(self.filepath))
+            told = open_file(context, path, self.kind, self.units, self.up_axis)
         except OnetError as error:
             self.report({"ERROR"}, translated(str(error)))
             return {"CANCELLED"}
+        if told:
+            self.report({"INFO"}, translated(told))
         if self.reconstruct and context.window is not None and not bpy.app.background:
             bpy.ops.onet.reconstruct("INVOKE_DEFAULT")
         elif self.reconstruct:
@@ -65,9 +108,13 @@ class ONET_OT_open_file(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def open_file(context: bpy.types.Context, path: Path) -> None:
-    """Opens a picture, a scan or a mesh and chooses it in the panel.
+def open_file(
+    context: bpy.types.Context, path: Path, kind: str = AUTO, units: str = AUTO, up_axis: str = AUTO
+) -> str:
+    """Opens a picture, a scan or a mesh and chooses it in the panel; returns what was guessed.
 
+    kind: IMAGE, POINTS, VOXELS or AUTO, see `guesses.kind_of`; units: METRES, CENTIMETRES,
+    MILLIMETRES or AUTO, see `guesses.unit_of`; up_axis: Y, Z or AUTO for the format's habit.
     Raises InputError for files that are missing, of another kind or damaged.
     """
     if not path.is_file():
@@ -83,22 +130,56 @@ def open_file(context: bpy.types.Context, path: Path) -> None:
             raise
         choose_kind(choices, "IMAGE")
         choices.picture, choices.mask = image, None
-        return
+        return ""
     if suffix not in IMPORTERS:
         raise InputError(f"{path.name} can't be opened: choose one of {', '.join(SUFFIXES)}.")
+    item = _imported(path, up_axis)
+    choose_kind(choices, guesses.kind_of(item.data) if kind == AUTO else kind)
+    # What is selected is what is used.
+    choices.source = None
+    told = _scaled(item, units)
+    presenting.bring_into_view(item, always=True)
+    return told
+
+
+def _imported(path: Path, up_axis: str) -> bpy.types.Object:
+    """The largest object of a file, the only one selected, its origin amid its vertices."""
     before = set(bpy.data.objects)
     try:
-        getattr(bpy.ops.wm, IMPORTERS[suffix])(filepath=str(path))
+        importer = getattr(bpy.ops.wm, IMPORTERS[path.suffix.lower()])
+        importer(filepath=str(path), **UP_AXES[up_axis])
     except RuntimeError as error:
         raise InputError(f"{path.name} can't be imported: {str(error).strip()}") from error
     new = [item for item in bpy.data.objects if item not in before and item.type == "MESH"]
     if not new:
         raise InputError(f"{path.name} holds no mesh and no points.")
-    if any(len(item.data.polygons) == 0 for item in new):
-        choose_kind(choices, "POINTS")
-    elif choices.input_kind == "IMAGE":
-        choose_kind(choices, "VOXELS")
-    choices.source = max(new, key=lambda item: len(item.data.vertices))
+    item = max(new, key=lambda one: len(one.data.vertices))
+    for other in bpy.context.view_layer.objects:
+        other.select_set(other == item)
+    bpy.context.view_layer.objects.active = item
+    return item
+
+
+def _scaled(item: bpy.types.Object, units: str) -> str:
+    """Brings an object from the unit it was measured in to metres; returns what was guessed."""
+    item.data.transform(item.matrix_world)
+    item.matrix_world.identity()
+    places = column(item.data.vertices, "co", 3, np.float32)
+    low, high = places.min(axis=0), places.max(axis=0)
+    longest = float((high - low).max())
+    name, metres = guesses.unit_of(longest)
+    if units != AUTO:
+        metres = {unit: scale for unit, scale, _ in guesses.UNITS}[units]
+    middle = Vector(((low + high) / 2).tolist())
+    item.data.transform(Matrix.Diagonal((metres,) * 3).to_4x4() @ Matrix.Translation(-middle))
+    item.location = middle * metres
+    bpy.context.view_layer.update()
+    if units != AUTO or metres == 1:
+        return ""
+    return (
+        f"{item.name} is {longest:.3g} long: taken for {name.lower()}. If that is wrong, choose "
+        "the unit under Adjust Last Operation."
+    )
 
 
 class ONET_FH_files(bpy.types.FileHandler):

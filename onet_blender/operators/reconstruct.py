@@ -16,7 +16,7 @@ from ..properties.mesh_settings import SETTINGS, MeshSettings, settings_of
 from ..properties.model_list import AUTOMATIC, model_items
 from ..properties.stored import INPUT_KINDS
 from ..registration import register_classes, unregister_classes
-from ..scene import reconstruction
+from ..scene import presenting, reconstruction
 from ..scene.pieces import Pieces
 from ..scene.reconstruction import Request, assert_replaceable
 from .shared import MeshOperator, is_object_mode, is_own_scene
@@ -90,7 +90,17 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             context, self._preparation.prepared, answer
         )
         self.target = made.name
+        self._present(context, made)
         return reconstruction.summary(made, answer)
+
+    def _present(self, context: bpy.types.Context, made: bpy.types.Object) -> None:
+        """Lets the artist see what was made: in its colours, in view, and not inside its source."""
+        request = self._preparation.prepared
+        source = bpy.data.objects.get(request.overlays) if request.overlays else None
+        if source is not None and request.choices.get("hide_source", True) and not request.replaces:
+            presenting.hide(source, context.view_layer)
+        presenting.show_colours(made.data)
+        presenting.bring_into_view(made)
 
     def choices(self, context: bpy.types.Context) -> dict[str, Any]:
         """The settings, of which those that were not given are the panel's."""

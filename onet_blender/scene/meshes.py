@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from .pieces import Pieces, all_at_once, in_background
 
+# The name of the attribute that holds a mesh's colours.
+COLOURS = "Color"
 # Up to so many faces Blender finds the edges itself, at once; of half a million it needs 0.1 s.
 MOST_FACES_AT_ONCE = 50_000
 
@@ -129,7 +131,7 @@ def _fill(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Iterator[No
     else:
         mesh.shade_flat()
     if arrays.colours is not None:
-        attribute = mesh.color_attributes.new("Color", "BYTE_COLOR", "POINT")
+        attribute = mesh.color_attributes.new(COLOURS, "BYTE_COLOR", "POINT")
         attribute.data.foreach_set("color_srgb", arrays.colours.ravel())
 
 

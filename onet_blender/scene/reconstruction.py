@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from ..runtime.chosen import runtime
 from . import scene_io
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, all_at_once, in_background
+from .sampling import sampled
 from .scene_io import Cloud, Surface
 from .viewpoint import camera_turn, straight_turn, without_extremes
 
@@ -119,14 +121,18 @@ def _found_anywhere(model: str) -> str:
 
 
 def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The active object, or what that was made from: a second try is about the same input."""
+    """The active object, or what that was made from: a second try is about the same input.
+
+    None where there is no active object, or where what it was made from is gone: a result is not
+    made from itself.
+    """
     item = context.active_object
-    if item is not None and item.onet.kind in ("POINTS", "VOXELS"):
-        source = item.onet.source_object
-        # A deleted object lives on while something points at it.
-        if source is not None and context.scene.objects.get(source.name) == source:
-            return source
-    return item
+    if item is None or item.onet.kind not in ("POINTS", "VOXELS"):
+        return item
+    source = item.onet.source_object
+    # A deleted object lives on while something points at it.
+    is_there = source is not None and context.scene.objects.get(source.name) == source
+    return source if is_there else None
 
 
 def prepare_object(
@@ -153,7 +159,7 @@ def prepare_object(
     params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
     read: Callable[[], Cloud | Surface]
     if kind == "POINTS":
-        read = scene_io.read_cloud(item, depsgraph)
+        read = _read_points(item, depsgraph, choices.get("sample_surface", True))
         params |= {"crop_outliers": choices.get("crop_outliers", False), "fit": SHARE_OF_SIZE}
     elif kind == "VOXELS":
         take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
@@ -182,6 +188,17 @@ def prepare_object(
         replaces=replaces,
         choices=choices,
     )
+
+
+def _read_points(
+    item: bpy.types.Object, depsgraph: bpy.types.Depsgraph, sample_surface: bool
+) -> Callable[[], Cloud]:
+    """Points spread over an object's faces, or its vertices and points where it has no faces."""
+    if sample_surface:
+        with suppress(InputError):
+            surface = scene_io.read_surface(item, depsgraph)
+            return lambda: sampled(surface())
+    return scene_io.read_cloud(item, depsgraph)
 
 
 def _upright(

@@ -127,7 +127,8 @@ def test_a_scan_from_disk_is_reconstructed(models: Path, tmp_path: Path) -> None
     assert bpy.ops.onet.open_file(filepath=str(tmp_path / "scan.ply"), reconstruct=False) == {
         "FINISHED"
     }
-    assert (choices.input_kind, choices.source.name) == ("POINTS", "scan")
+    assert (choices.input_kind, choices.source) == ("POINTS", None)
+    assert bpy.context.active_object.name == "scan"  # what is selected is what is used
     choices.quality = "DRAFT"
     bpy.ops.onet.open_file(filepath=str(tmp_path / "scan.ply"))
     assert bpy.context.active_object.onet.source == "scan.001"
