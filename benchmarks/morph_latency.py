@@ -20,7 +20,8 @@ from _shared import heading, in_turn, median, options, ratio, repetitions, table
 
 from onet_core.engine.client import EngineClient
 from onet_core.engine.methods import morph
-from onet_core.pipeline.reconstructor import Reconstructor, Settings
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.settings import Settings
 
 RESOLUTIONS = (32, 64, 128)
 TARGET = 0.12

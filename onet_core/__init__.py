@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .inputs.observation import Observation
     from .mesh.files import read_mesh, write_mesh
     from .mesh.mesh import Mesh
-    from .pipeline.reconstructor import Reconstruction, Reconstructor, Settings
+    from .pipeline.reconstructor import Reconstruction, Reconstructor
+    from .settings import Settings
 
 __version__ = "0.1.0"
 
@@ -53,7 +54,7 @@ _HOMES = {
     "Observation": "inputs.observation",
     "Reconstruction": "pipeline.reconstructor",
     "Reconstructor": "pipeline.reconstructor",
-    "Settings": "pipeline.reconstructor",
+    "Settings": "settings",
     "load_observation": "inputs.load",
     "read_mesh": "mesh.files",
     "write_mesh": "mesh.files",

@@ -16,7 +16,8 @@ from .errors import InputError, NoSurfaceError, OnetError
 from .threads import spin_little
 
 if TYPE_CHECKING:
-    from .pipeline.reconstructor import Reconstruction, Reconstructor, Settings
+    from .pipeline.reconstructor import Reconstruction, Reconstructor
+    from .settings import Settings
 
 # Everything that imports NumPy or torch is imported where it is used, so that `--help` and `models`
 # answer at once.
@@ -341,10 +342,8 @@ def _settings(
     denoise: bool = True,
     snap: bool = True,
 ) -> Settings:
-    from .pipeline.reconstructor import Settings
+    from .settings import Settings
 
-    if refine is None:
-        refine = 0 if faces is None else REFINEMENT_STEPS
     return Settings(
         resolution=resolution,
         threshold=threshold,

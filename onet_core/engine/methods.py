@@ -21,12 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError, ModelError, NoSurfaceError
 from ..mesh.mesh import Mesh
 from ..pipeline.morphing import along, between
+from ..settings import Settings
 from .protocol import Arrays
 
 if TYPE_CHECKING:
     from ..inputs.voxels import VoxelGrid
     from ..pipeline.job import Job
-    from ..pipeline.reconstructor import Reconstruction, Reconstructor, Settings
+    from ..pipeline.reconstructor import Reconstruction, Reconstructor
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
 NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
@@ -334,13 +335,7 @@ def _folders(params: Params) -> list[Path]:
 
 
 def _settings(params: Params) -> Settings:
-    from ..pipeline.reconstructor import Settings
-
-    given = dict(params.get("settings", {}))
-    unknown = set(given) - {item.name for item in dataclasses.fields(Settings)}
-    if unknown:
-        raise InputError(f"There is no setting {', '.join(sorted(unknown))}.")
-    return Settings(**given)
+    return Settings.of(params.get("settings", {}))
 
 
 def _reconstructor(params: Params, kind: str) -> Reconstructor:

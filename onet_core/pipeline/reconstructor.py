@@ -34,12 +34,13 @@ from ..mesh.simplify import simplify
 from ..mesh.smooth import smooth
 from ..mesh.snap import snap
 from ..models.catalogue import find_model
-from ..models.description import MOST_SMOOTHING, ModelDescription
+from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.prepared import PreparedField, prepare
 from ..models.prepared.averaged import MeanOfTwo
 from ..models.prepared.lifted import Lifted
 from ..models.weights import load_weights
+from ..settings import Settings
 from ..surface.extract import extract, extract_all
 from ..surface.interactive import WORTHWHILE, InteractiveSurface, Update
 from .faint import faint_lift, joining_lift
@@ -85,60 +86,6 @@ _SHARES = {
     "refine": 10.0,
     "normals": 2.0,
 }
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a mesh is made.
-
-    resolution: cells per axis of the grid. threshold: probability at the surface, None for the
-    model's own. faces: simplify to about this many, None to keep all. refinement_steps: 0 for none,
-    30 as in the original's demo; worth it after simplification. normals: vertex normals from the
-    field, or of a smoothed mesh from its faces. seed: which points are taken of a cloud that is
-    larger than the model reads, and where the refinement looks. root_steps: how often the vertices
-    are moved to where the field says the surface is, see `surface.extract.extract`; one brings
-    the mesh two to three times as near.
-    smoothing: up to MOST_SMOOTHING steps that take bumps off the mesh, and again after refinement,
-    see `mesh.smooth`; None for the model's own, which is not applied after root steps: those
-    go to where the field says.
-    symmetry: a cloud of up to 1,000 points that has a left and a right like each other is completed
-    by its mirror image, see `inputs.symmetry`; models with one global code do not read more points
-    for it.
-    denoise: a dense cloud's noise is averaged away before it is read where the model asks for it,
-    see `inputs.denoise`.
-    snap: the points of a cloud draw the surface to them where the model asks for it, see
-    `mesh.snap`: up to 200,000, of which a network reads 9,000. Not where a threshold or root
-    steps say where the surface shall be, nor for models with one global code, whose shapes are what
-    the code says.
-    """
-
-    resolution: int = 128
-    threshold: float | None = None
-    refinement_steps: int = 0
-    faces: int | None = None
-    normals: bool = True
-    seed: int = 0
-    root_steps: int = 0
-    smoothing: int | None = None
-    symmetry: bool = True
-    denoise: bool = True
-    snap: bool = True
-
-    def __post_init__(self) -> None:
-        if self.root_steps < 0:
-            raise InputError(f"There can't be {self.root_steps} root steps; 0 is none.")
-        if self.smoothing is not None and not 0 <= self.smoothing <= MOST_SMOOTHING:
-            raise InputError(
-                f"There can't be {self.smoothing} smoothing steps; 0 is none, and more than "
-                f"{MOST_SMOOTHING} swell the shape."
-            )
-        if self.refinement_steps < 0:
-            raise InputError(f"There can't be {self.refinement_steps} refinement steps; 0 is none.")
-        if self.threshold is not None and not 0 < self.threshold < 1:
-            raise InputError(
-                f"A threshold of {self.threshold:g} can't be used: choose a probability between "
-                "0 and 1, such as 0.2."
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -438,11 +385,11 @@ class Reconstructor:
 
         Where they say that they are noisy, and are dense enough, it is read again without noise.
         """
-        readings = read_cloud(points, self._point_limit(), settings.symmetry, settings.seed)
+        readings = read_cloud(points, self._point_limit(), settings.symmetry, settings.random_seed)
         field, code = self._field(self._tensor(readings.first), self._tensor(readings.second))
-        drawing, noise = subsample(points, DRAWING_POINTS, settings.seed), 0.0
+        drawing, noise = subsample(points, DRAWING_POINTS, settings.random_seed), 0.0
         if settings.denoise and self.description.inputs.get("denoise") and len(points) > FEW_POINTS:
-            some = subsample(points, NOISE_POINTS, settings.seed)
+            some = subsample(points, NOISE_POINTS, settings.random_seed)
             noise = noise_beside(field, some, self.description.threshold, self.device)
             cleaned = readings.without_noise(drawing, noise)
             if cleaned is not None:
@@ -616,14 +563,14 @@ class Reconstructor:
         if settings.faces is not None:
             with run.stage("simplify"):
                 mesh = simplify(mesh, settings.faces)
-        if settings.refinement_steps:
+        if settings.refinement:
             with run.stage("refine"):
                 mesh = refine(
                     mesh,
                     field,
                     threshold=threshold,
-                    steps=settings.refinement_steps,
-                    seed=settings.seed,
+                    steps=settings.refinement,
+                    seed=settings.random_seed,
                     device=self.device,
                     progress=run.report,
                 )
@@ -706,7 +653,7 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self._progress = progress
         shares = dict(_SHARES)
-        shares["refine"] *= settings.refinement_steps
+        shares["refine"] *= settings.refinement
         for name, wanted in (
             ("simplify", settings.faces is not None),
             ("normals", settings.normals),

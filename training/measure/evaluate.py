@@ -29,7 +29,8 @@ from onet_core.mesh.parts import count_parts
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights
-from onet_core.pipeline.reconstructor import LEAST_PART, Reconstructor, Settings
+from onet_core.pipeline.reconstructor import LEAST_PART, Reconstructor
+from onet_core.settings import Settings
 
 from ..data.labelled import LabelledShape, list_shapes, read_shape, thinned
 from ..data.observations import observe
@@ -113,7 +114,7 @@ def evaluate_network(
         resolution=protocol.resolution,
         threshold=protocol.threshold,
         normals=False,
-        seed=protocol.seed,
+        random_seed=protocol.seed,
         symmetry=protocol.symmetry,
     )
     if description.input_kind == "none":
@@ -212,7 +213,7 @@ def _rebuilding(reconstructor: Reconstructor, network: nn.Module, settings: Sett
     """A generative network's answer: the shape encoded from its labels and decoded again."""
 
     def answer(target: LabelledShape, observation: Observation | None) -> Answer:
-        latent = infer_latent(network, target, settings.seed)
+        latent = infer_latent(network, target, settings.random_seed)
         try:
             made = reconstructor.generate(latent, settings)
         except NoSurfaceError as error:

@@ -18,7 +18,8 @@ from onet_core.mesh.metrics import sample_surface
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.occupancy_network import OccupancyNetwork
 from onet_core.pipeline.morphing import along
-from onet_core.pipeline.reconstructor import Reconstruction, Reconstructor, Settings
+from onet_core.pipeline.reconstructor import Reconstruction, Reconstructor
+from onet_core.settings import Settings
 
 from ..data.labelled import LabelledShape
 from ..learn.latents import fit_latent

@@ -29,7 +29,8 @@ from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
 from onet_core.pipeline import reconstructor as module
-from onet_core.pipeline.reconstructor import Reconstructor, Settings, forget_models
+from onet_core.pipeline.reconstructor import Reconstructor, forget_models
+from onet_core.settings import Settings
 
 SKIN = 0.05
 
@@ -204,7 +205,7 @@ def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
     cloud = prepare_points(lopsided_cloud(), "z")
     seen = []
     for seed in (0, 0, 1):
-        reconstructor.reconstruct(cloud, Settings(resolution=24, seed=seed, symmetry=False))
+        reconstructor.reconstruct(cloud, Settings(resolution=24, random_seed=seed, symmetry=False))
         seen.append(skin.seen[0].numpy())
     assert seen[0].shape == (300, 3)
     assert len(np.unique(seen[0], axis=0)) == 300
@@ -233,12 +234,15 @@ def test_other_kinds_and_empty_fields_are_refused():
         reconstructor.reconstruct(grid)
     with pytest.raises(NoSurfaceError, match="threshold"):
         reconstructor.reconstruct(ball_observation(), Settings(resolution=32, threshold=0.999999))
-    for settings in ({"threshold": 0.0}, {"threshold": 1.5}, {"refinement_steps": -1}):
+    for settings in (
+        {"threshold": 0.0},
+        {"threshold": 1.5},
+        {"refinement_steps": -1},
+        {"resolution": 1},
+        {"faces": 2},
+    ):
         with pytest.raises(InputError):
             Settings(**settings)
-    for settings in (Settings(resolution=1), Settings(resolution=32, faces=2)):
-        with pytest.raises(InputError):
-            reconstructor.reconstruct(ball_observation(), settings)
 
 
 def test_latents_are_samples_of_the_prior_and_make_shapes():
@@ -416,7 +420,7 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
         other = with_network(Bumpy(), "points").reconstruct(ball_observation(), asked)
         assert roughness(refined) < 0.8 * roughness(other)
     for steps in (-1, 31):
-        with pytest.raises(InputError, match="smoothing"):
+        with pytest.raises(InputError, match="Smoothing"):
             Settings(smoothing=steps)
 
 
@@ -778,7 +782,7 @@ def test_root_steps_bring_the_mesh_to_the_surface(interactive: bool) -> None:
     surfaces = [sample_surface(m.mesh, 20_000)[0] for m in made.values()]
     off = [np.abs(np.linalg.norm(points, axis=1) - 0.4).mean() for points in surfaces]
     assert off[1] < 0.4 * off[0]
-    with pytest.raises(InputError, match="root steps"):
+    with pytest.raises(InputError, match="Exact Surface Steps"):
         Settings(root_steps=-1)
 
 

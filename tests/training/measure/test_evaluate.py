@@ -26,7 +26,8 @@ from onet_core.models.description import ModelDescription
 from onet_core.models.encoders import ImageEncoder
 from onet_core.models.weights import save_weights
 from onet_core.pipeline.morphing import between
-from onet_core.pipeline.reconstructor import Reconstructor, Settings
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.settings import Settings
 from training.data.labelled import list_shapes, read_shape, thinned
 from training.data.observations import observe
 from training.measure.baselines.methods import choose_baselines

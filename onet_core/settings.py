@@ -1,0 +1,430 @@
+"""The one table of settings: their names, bounds, labels and help, for every front end.
+
+A setting is one entry here and nowhere else. How a mesh is made are the fields of `Settings`; the
+rest, which the pipeline never sees, stands in `OTHERS`. The shell's options, those of the batch,
+Blender's properties, the worker's checks, Flamenco's job types and docs/settings.md are made from
+it. None is the one word for "automatic"; `blank` stands for it where a value can't be None.
+Imports the standard library only: Blender, the shell and the worker read the same table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+from .sentences import Sentence
+
+# What the front ends are called in the table.
+PYTHON, SHELL, BLENDER, BATCH, FLAMENCO = "python", "shell", "blender", "batch", "flamenco"
+EVERYWHERE = (PYTHON, SHELL, BLENDER, BATCH, FLAMENCO)
+WITHOUT_A_WINDOW = (BATCH, FLAMENCO)
+
+IMAGE, POINTS, VOXELS, NONE = "image", "points", "voxels", "none"
+OBSERVED = (IMAGE, POINTS, VOXELS)
+ALL_KINDS = (*OBSERVED, NONE)
+
+# What the batch can be asked for. The group of settings of that name belongs to it alone.
+COMMANDS = {"reconstruct": OBSERVED, "generate": (NONE,), "morph": (NONE,)}
+
+# Refinement wins back what simplification takes away; a mesh that keeps all faces it hardly
+# improves. As many steps as in the original's demo.
+STEPS_AFTER_SIMPLIFYING = 30
+
+_TYPES = {"bool": bool, "int": int, "float": float, "str": str, "Path": Path}
+
+
+@dataclass(frozen=True)
+class Former:
+    """A name that a setting had in 0.1.0.
+
+    name: with underscores; is_opposite: True meant False; is_in_files: it stands in .blend files
+    too, not only in commands and jobs.
+    """
+
+    name: str
+    is_opposite: bool = False
+    is_in_files: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the values that a text can have.
+
+    value: as written in commands; Blender has it in capitals.
+    """
+
+    value: str
+    label: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What there is to know about one setting.
+
+    name: a Python name; options have hyphens for underscores.
+    type: of the value: bool, int, float, str or Path.
+    default: None where the setting is automatic, or has to be given (`is_required`).
+    label, help: for people; the help has no full stop at its end.
+    group: where it is shown: mesh, points, finishing, colours, placing, input, run, or a command.
+    kinds: of input that it concerns; "none" for generated shapes.
+    offered: the front ends that have it.
+    low, high: the least and the largest value; the bounds are allowed unless `is_open`.
+    soft_low, soft_high: between which Blender's sliders move.
+    choices: the values of a text; empty for any.
+    automatic: what None stands for, in words; empty where None is not allowed.
+    suggested: the value that appears when a user turns "automatic" off.
+    formerly: its names in 0.1.0.
+    subtype: Blender's, such as LENGTH.
+    """
+
+    name: str
+    type: type
+    default: Any
+    label: str
+    help: str
+    group: str
+    kinds: tuple[str, ...] = ALL_KINDS
+    offered: tuple[str, ...] = EVERYWHERE
+    low: float | None = None
+    high: float | None = None
+    soft_low: float | None = None
+    soft_high: float | None = None
+    is_open: bool = False
+    choices: tuple[Choice, ...] = ()
+    automatic: str = ""
+    suggested: Any = None
+    is_many: bool = False
+    is_required: bool = False
+    formerly: tuple[Former, ...] = ()
+    subtype: str = ""
+
+    @property
+    def option(self) -> str:
+        """As an option of a command, without the dashes before it."""
+        return self.name.replace("_", "-")
+
+    @property
+    def blank(self) -> Any:
+        """What stands for None where a value has to be of the setting's type."""
+        if self.type is bool or not self.automatic:
+            return self.default
+        if self.type not in (int, float):
+            return ""
+        return self.type(-1 if self.low == 0 and not self.is_open else 0)
+
+    def packed(self, value: Any) -> Any:
+        """A value for a front end that can't hold None, see `blank`."""
+        return self.blank if value is None else value
+
+    def unpacked(self, value: Any) -> Any:
+        """What `packed` gave, as the rest of the program wants it."""
+        return None if self.automatic and value == self.blank else value
+
+    def checked(self, value: Any) -> Any:
+        """The value, a whole number as a float where that is wanted.
+
+        Raises InputError with the setting's label where it is of another type or out of bounds.
+        """
+        if value is None:
+            if self.automatic or self.default is None:
+                return None
+            raise InputError("{label} needs a value.", label=Sentence(self.label))
+        if self.is_many:
+            return [self._one(item) for item in value]
+        return self._one(value)
+
+    def _one(self, value: Any) -> Any:
+        # NumPy's numbers are numbers too; true and false are none.
+        wanted: Any = {int: Integral, float: Real, Path: (str, Path)}.get(self.type, self.type)
+        right = isinstance(value, wanted) and (self.type is bool or not isinstance(value, bool))
+        if not right or (self.type is float and not math.isfinite(value)) or self._is_out(value):
+            raise InputError(
+                "{label} can't be {value}: choose {allowed}.",
+                label=Sentence(self.label),
+                value=str(value),
+                allowed=self.allowed,
+            )
+        return self.type(value)
+
+    def _is_out(self, value: Any) -> bool:
+        if self.choices:
+            return value not in {choice.value for choice in self.choices}
+        if self.low is not None and (value < self.low or (self.is_open and value == self.low)):
+            return True
+        return self.high is not None and (
+            value > self.high or (self.is_open and value == self.high)
+        )
+
+    @property
+    def allowed(self) -> Sentence:
+        """The values that it can have, in words."""
+        if self.choices:
+            names = ", ".join(choice.value for choice in self.choices)
+            return Sentence("one of {choices}", choices=names)
+        if self.type not in (int, float):
+            return Sentence("true or false" if self.type is bool else "a text")
+        template = f"{'a whole number' if self.type is int else 'a number'}{self._between()}"
+        return Sentence(
+            template,
+            **{
+                name: value
+                for name, value in (("low", self.low), ("high", self.high))
+                if value is not None
+            },
+        )
+
+    def _between(self) -> str:
+        if self.low is None:
+            return ""
+        if self.high is None:
+            return ", {low} or more"
+        return " above {low} and below {high}" if self.is_open else " from {low} to {high}"
+
+
+def _setting(default: Any, label: str, help: str, group: str, **more: Any) -> Any:
+    """A field of `Settings`; name and type are the field's."""
+    record = {"label": label, "help": help, "group": group, **more}
+    return field(default=default, metadata={"record": record})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a mesh is made. What each field means is its help, see docs/settings.md.
+
+    Raises InputError for a value of another type or out of bounds.
+    """
+
+    resolution: int = _setting(
+        128, "Resolution",
+        "How many cells the finest grid has along an axis; twice as many take about four times as "
+        "long and give four times as many faces",
+        "mesh", low=8, high=2048, soft_low=32, soft_high=512,
+    )  # fmt: skip
+    threshold: float | None = _setting(
+        None, "Threshold",
+        "Probability above which a point counts as inside the object: lower gives fatter shapes, "
+        "higher thinner ones",
+        "mesh", low=0, high=1, is_open=True, automatic="the model's own", suggested=0.5,
+    )  # fmt: skip
+    root_steps: int = _setting(
+        0, "Exact Surface Steps",
+        "How many times each vertex is moved to where the network puts the surface; one step "
+        "brings the mesh two to three times as near to it, without the model's own smoothing",
+        "mesh", low=0, high=20,
+    )  # fmt: skip
+    remove_outliers: bool = _setting(
+        False, "Remove Outliers",
+        "Ignore points far away from the rest, a common scanner artefact",
+        "points", kinds=(POINTS,), formerly=(Former("crop_outliers", is_in_files=True),),
+    )  # fmt: skip
+    symmetry: bool = _setting(
+        True, "Mirror Symmetry",
+        "For sparse scans (up to 1,000 points) that look left-right symmetric, add the mirrored "
+        "points",
+        "points", kinds=(POINTS,),
+    )  # fmt: skip
+    denoise: bool = _setting(
+        True, "Denoise",
+        "Average out measurement noise in dense scans before the network reads them, if the model "
+        "is made for that",
+        "points", kinds=(POINTS,),
+    )  # fmt: skip
+    snap: bool = _setting(
+        True, "Snap to Points",
+        "Pull the surface to the points, up to 200,000 of them: keeps more of a dense scan's "
+        "details, but also of its flaws. Has no effect where a threshold is given",
+        "points", kinds=(POINTS,),
+    )  # fmt: skip
+    smoothing: int | None = _setting(
+        None, "Smoothing Steps",
+        "How many steps take bumps off the mesh, and a little off its edges",
+        "finishing", low=0, high=30, soft_high=20, automatic="as many as suit the model",
+        suggested=5,
+    )  # fmt: skip
+    faces: int | None = _setting(
+        None, "Faces", "Simplify to about this many triangles",
+        "finishing", low=4, soft_high=100_000, automatic="keep all", suggested=5_000,
+    )  # fmt: skip
+    refinement_steps: int | None = _setting(
+        None, "Refinement Steps",
+        "How many steps move the mesh closer to the network's surface; worth it after simplifying",
+        "finishing", low=0, high=300, soft_high=50,
+        automatic=f"{STEPS_AFTER_SIMPLIFYING} where faces are simplified, else none",
+        suggested=STEPS_AFTER_SIMPLIFYING, formerly=(Former("refine"),),
+    )  # fmt: skip
+    colours: bool = _setting(
+        True, "Colours", "Give the mesh the colours of the points or faces, where there are any",
+        "colours", kinds=(POINTS, VOXELS),
+    )  # fmt: skip
+    normals: bool = _setting(
+        True, "Normals",
+        "Store a normal for each vertex; Blender makes its own",
+        "finishing", offered=(PYTHON, SHELL),
+    )  # fmt: skip
+    random_seed: int = _setting(
+        0, "Random Seed",
+        "Which points are taken of a cloud that is larger than the model reads, and where the "
+        "refinement looks",
+        "mesh", offered=(PYTHON, SHELL), low=0,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for item in MESH_SETTINGS:
+            object.__setattr__(self, item.name, item.checked(getattr(self, item.name)))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from plain values by name, such as a message or a file holds.
+
+        Raises InputError that names a setting that there is not.
+        """
+        names = [item.name for item in MESH_SETTINGS]
+        return cls(**dict(renamed(values, names)))
+
+    @property
+    def refinement(self) -> int:
+        """How many refinement steps there are, also where they are automatic."""
+        if self.refinement_steps is None:
+            return 0 if self.faces is None else STEPS_AFTER_SIMPLIFYING
+        return self.refinement_steps
+
+
+def _mesh_settings() -> Iterator[Setting]:
+    for item in dataclasses.fields(Settings):
+        type_of = _TYPES[str(item.type).removesuffix(" | None")]
+        yield Setting(item.name, type_of, item.default, **item.metadata["record"])
+
+
+MESH_SETTINGS = tuple(_mesh_settings())
+
+QUALITIES = {
+    "draft": {"resolution": 64, "refinement_steps": None},
+    "standard": {"resolution": 128, "refinement_steps": None},
+    # Measured on a chair's scan: 10 steps at 128 take three times as long as all the rest and bring
+    # the mesh 2 % closer to the surface at 384; they are for whoever asks for the last bit.
+    "high": {"resolution": 256, "refinement_steps": 10},
+}
+
+OTHERS = (
+    Setting(
+        "kind", str, "auto", "Kind", "What the inputs are; auto looks at each: a mesh with faces "
+        "is voxels, without faces points", "input", OBSERVED, (SHELL, *WITHOUT_A_WINDOW),
+        choices=(Choice("auto", "Automatic"), *(Choice(kind, kind.title()) for kind in OBSERVED)),
+    ),
+    Setting(
+        "up_axis", str, "auto", "Up Axis", "Vertical axis of the inputs; auto is y for glb, obj, "
+        "off, binvox and voxel arrays, else z", "input", OBSERVED, (SHELL, *WITHOUT_A_WINDOW),
+        choices=tuple(Choice(name, name) for name in ("auto", "x", "y", "z", "-x", "-y", "-z")),
+        formerly=(Former("up"),),
+    ),
+    Setting(
+        "masks", Path, None, "Masks", "Folder with a mask for each picture, by the same name; "
+        "white where the object is", "input", (IMAGE,), WITHOUT_A_WINDOW, automatic="none",
+    ),
+    Setting(
+        "model", str, None, "Model", "Name of a model or a weights file", "run",
+        offered=(SHELL, *WITHOUT_A_WINDOW), automatic="the one that suits",
+    ),
+    Setting(
+        "pose", str, "floor", "Place", "How the mesh made from a picture is put into the scene",
+        "placing", (IMAGE,), (BLENDER, *WITHOUT_A_WINDOW),
+        choices=(
+            Choice("floor", "On the Floor",
+                   "Stand at the 3D cursor, the front towards the front view"),
+            Choice("camera", "Face the Camera",
+                   "Stand at the 3D cursor, the front towards the active camera"),
+        ),
+    ),
+    Setting(
+        "shade_smooth", bool, True, "Shade Smooth", "Shade the mesh smooth rather than showing its "
+        "faces", "placing", offered=(BLENDER, *WITHOUT_A_WINDOW),
+        formerly=(Former("smooth", is_in_files=True), Former("flat", is_opposite=True)),
+    ),
+    Setting(
+        "floor", bool, False, "Middle of the Floor", "Stand the results in the middle of the floor "
+        "instead of where their sources are", "placing", offered=WITHOUT_A_WINDOW,
+    ),
+    Setting(
+        "quality", str, "standard", "Quality", "How fine the meshes are, and how long they take",
+        "mesh", offered=WITHOUT_A_WINDOW,
+        choices=(
+            Choice("draft", "Draft", "Coarse and fast, to see whether it works"),
+            Choice("standard", "Standard", "A good mesh for most uses"),
+            Choice("high", "High", "Fine and slow; needs more memory"),
+        ),
+    ),
+    Setting(
+        "seed", int, 0, "Seed", "Every number is another shape; several shapes have numbers in a "
+        "row", "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=0, high=2**31 - 101,
+    ),
+    Setting(
+        "count", int, 1, "How Many", "How many shapes are made, with seeds that follow each other",
+        "generate", (NONE,), (SHELL, *WITHOUT_A_WINDOW), low=1, high=100_000,
+    ),
+    Setting(
+        "seeds", int, None, "Seeds", "The seeds of two or more shapes", "morph", (NONE,),
+        WITHOUT_A_WINDOW, low=0, high=2**31 - 101, is_many=True, is_required=True,
+    ),
+    Setting(
+        "steps", int, 10, "Steps", "How many shapes on the way, both ends included", "morph",
+        (NONE,), WITHOUT_A_WINDOW, low=2, high=100_000,
+    ),
+    Setting(
+        "form", str, "meshes", "Form", "A file for each shape, or one file with a mesh that moves",
+        "morph", (NONE,), WITHOUT_A_WINDOW,
+        choices=(Choice("meshes", "Meshes"), Choice("shape-keys", "Shape Keys")),
+    ),
+)  # fmt: skip
+
+TABLE = {item.name: item for item in (*MESH_SETTINGS, *OTHERS)}
+
+
+def offered(front: str, *kinds: str, group: str | None = None) -> tuple[Setting, ...]:
+    """The settings that a front end has for any of these kinds of input, in the table's order.
+
+    group: only those; without it, those of a single command are left out.
+    """
+    return tuple(
+        item
+        for item in TABLE.values()
+        if front in item.offered
+        and (not kinds or set(kinds) & set(item.kinds))
+        and (item.group not in COMMANDS if group is None else item.group == group)
+    )
+
+
+def renamed(values: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, Any]]:
+    """The values under today's names.
+
+    names: those that can be used; a hyphen is as good as an underscore. Raises InputError that
+    names a setting that there is not, or that is of no use here.
+    """
+    formers = {
+        former.name: (item.name, former)
+        for item in TABLE.values()
+        for former in item.formerly
+        if item.name in names
+    }
+    for given, value in values.items():
+        name = given.replace("-", "_")
+        if name in names:
+            yield name, value
+        elif name in formers:
+            name, former = formers[name]
+            yield name, not value if former.is_opposite else value
+        elif name in TABLE:
+            raise InputError("The setting {name} is of no use here: leave it out.", name=given)
+        elif near := difflib.get_close_matches(name, names, n=1):
+            raise InputError(
+                "There is no setting {name}. Did you mean {near}?", name=given, near=near[0]
+            )
+        else:
+            raise InputError("There is no setting {name}.", name=given)
