@@ -13,6 +13,7 @@ import click
 
 from . import __version__
 from .errors import InputError, NoSurfaceError, OnetError
+from .kinds import ENDINGS, INPUT_NAMES, KIND_CHOICES, UP_AXIS_CHOICES
 from .threads import spin_little
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
 @_mesh_options
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "image", "points", "voxels"]),
+    type=click.Choice(KIND_CHOICES),
     default="auto",
     show_default=True,
     help="What the inputs are. auto: by suffix and content; a mesh with faces is voxels, without "
@@ -110,7 +111,7 @@ def _mesh_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--model", help="Name of a model, see `onet models`, or a weights file.")
 @click.option(
     "--up",
-    type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
+    type=click.Choice(UP_AXIS_CHOICES),
     default="auto",
     show_default=True,
     help="Vertical axis of the inputs. auto: y for glb, obj, off, binvox and voxel arrays, else z.",
@@ -320,7 +321,7 @@ def convert(source: Path, target: Path, half: bool) -> None:
 def _assert_reads(model: str, device: str) -> None:
     """Loads the model that was named; raises InputError where it reads nothing."""
     described = _reconstructor(model, device).description
-    if described.input_kind not in ("image", "points", "voxels"):
+    if described.input_kind not in INPUT_NAMES:
         raise InputError(
             f"The model {described.name!r} reads nothing: use it with `onet generate`."
         )
@@ -358,8 +359,6 @@ def _settings(
 
 def _expanded(inputs: Sequence[Path]) -> list[Path]:
     """The inputs, each once, folders replaced by the files in them that look like inputs."""
-    from .inputs.load import INPUT_SUFFIXES
-
     paths: dict[Path, Path] = {}
     for path in inputs:
         found = [path]
@@ -368,7 +367,7 @@ def _expanded(inputs: Sequence[Path]) -> list[Path]:
                 entry
                 for entry in path.iterdir()
                 if entry.is_file()
-                and entry.suffix.lower() in INPUT_SUFFIXES
+                and entry.suffix.lower() in ENDINGS
                 and not entry.name.startswith(".")
             )
             if not found:

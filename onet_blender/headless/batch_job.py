@@ -24,6 +24,7 @@ from mathutils import Matrix
 from onet_core.engine.client import Answer, EngineClient, Job
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import EngineError, InputError, OnetError
+from onet_core.kinds import ENDINGS
 
 from ..morph.baking import bake_frames, object_with_keys
 from ..runtime.chosen import RUNTIME_VARIABLE, Runtime, describe, runtime
@@ -33,11 +34,6 @@ from ..scene.pieces import all_at_once
 from ..scene.viewpoint import camera_turn
 from .options import COMMANDS, expand, parse
 
-# What is looked for in a folder: what `onet_core.inputs.load`, which lives in the runtime, reads.
-PICTURES = ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .tga .ppm .pgm"
-CLOUDS = ".ply .xyz .txt .asc .pts .csv .npy .npz .pcd"
-MESHES_AND_GRIDS = ".obj .off .stl .glb .gltf .binvox"
-SUFFIXES = tuple(f"{PICTURES} {CLOUDS} {MESHES_AND_GRIDS}".split())
 SECONDS_BETWEEN_POLLS = 0.05
 LONGEST_NAME = 40
 # Of OBJ, with normals and colours, each vertex with its two triangles: 98 without colours.
@@ -185,7 +181,7 @@ def reason_of(error: RuntimeError | OSError) -> str:
 
 def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
     """One task for each file; raises OnetError where there are none."""
-    inputs = expand(options.input, SUFFIXES)
+    inputs = expand(options.input, ENDINGS)
     masks = {}
     if options.masks is not None:
         if not options.masks.is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from onet_core.errors import OnetError
+from onet_core.kinds import KIND_CHOICES
 
 from ..properties.stored import QUALITY_SETTINGS
 from ..runtime.chosen import RUNTIME_VARIABLE
@@ -36,8 +37,9 @@ def make_parser(command: str, program: str) -> argparse.ArgumentParser:
     add("--job", "a JSON file with these options, without the dashes; those given here come first")
     if command == "reconstruct":
         add("--input", "files, folders, or patterns such as 'scans/*.ply'", nargs="+", default=[])
-        kinds = ["auto", "image", "points", "voxels"]
-        add("--kind", "what the files are; auto looks at each", choices=kinds, default="auto")
+        add(
+            "--kind", "what the files are; auto looks at each", choices=KIND_CHOICES, default="auto"
+        )
         verticals = ["auto", "y", "z"]
         add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
         add("--masks", "folder with a mask for each picture, by the same name", type=Path)

@@ -9,6 +9,7 @@ import bpy
 
 from onet_core.engine.client import Answer
 from onet_core.errors import InputError, OnetError
+from onet_core.kinds import INPUT_IDENTIFIERS
 
 from .. import activity
 from ..languages.sentences import translated
@@ -253,7 +254,7 @@ class ONET_OT_take_settings(bpy.types.Operator):
         if not is_own_scene(cls, context):
             return False
         item = context.active_object
-        if item is None or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
+        if item is None or item.onet.kind not in INPUT_IDENTIFIERS:
             cls.poll_message_set("Select an object that was reconstructed")
             return False
         return True

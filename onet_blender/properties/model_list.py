@@ -7,13 +7,14 @@ import zlib
 
 from bpy.app.translations import pgettext_iface
 
+from onet_core.kinds import KINDS
 from onet_core.models.catalogue import DEFAULTS, ModelEntry, list_models
 from onet_core.models.description import ModelDescription
 
 from ..runtime.chosen import runtime
 
 AUTOMATIC = "AUTO"
-NETWORK_KINDS = {"IMAGE": "image", "POINTS": "points", "VOXELS": "voxels", "NONE": "none"}
+NETWORK_KINDS = {kind.identifier: kind.name for kind in KINDS if kind.default_model}
 SECONDS_BETWEEN_LISTINGS = 2.0
 # In the panel; the menu's tooltips tell all.
 MOST_CATEGORIES = 4

@@ -6,6 +6,8 @@ from typing import Any
 
 import bpy
 
+from onet_core.kinds import INPUTS
+
 from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
@@ -14,22 +16,9 @@ from .generate import GenerateChoices
 from .mesh_settings import MeshSettings
 from .model_list import AUTOMATIC, Item, model_items
 
-INPUT_KINDS = (
-    (
-        "IMAGE",
-        "Picture",
-        "One picture of an object, best in front of a plain background",
-        "IMAGE_DATA",
-        0,
-    ),
-    ("POINTS", "Points", "A scan: a point cloud, or the vertices of a mesh", "POINTCLOUD_DATA", 1),
-    (
-        "VOXELS",
-        "Voxels",
-        "A blocky model, a Volume, or any mesh made blocky on the way",
-        "MESH_GRID",
-        2,
-    ),
+INPUT_KINDS = tuple(
+    (kind.identifier, kind.label, kind.help, kind.icon, number)
+    for number, kind in enumerate(INPUTS)
 )
 QUALITIES = (
     ("DRAFT", "Draft", "Coarse and fast, to see whether it works"),
@@ -48,10 +37,7 @@ QUALITY_SETTINGS = {
 
 # What the choices of a preset look like to the user who has made others.
 CUSTOM = ("CUSTOM", "Custom", "As set under Advanced")
-SOURCE_TYPES = {
-    "POINTS": ("MESH", "POINTCLOUD", "CURVE", "SURFACE", "FONT", "META", "EMPTY"),
-    "VOXELS": ("MESH", "VOLUME", "CURVE", "SURFACE", "FONT", "META", "EMPTY"),
-}
+SOURCE_TYPES = {kind.identifier: kind.objects for kind in INPUTS if kind.objects}
 
 
 def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+from onet_core.kinds import INPUT_IDENTIFIERS
 
 from ..morph.codes import code_text
 from ..pictures.images import BACKGROUNDS, arrays_in_pieces, show_seen
@@ -279,7 +280,7 @@ def prepare_again(
 
 def assert_replaceable(item: bpy.types.Object) -> None:
     """Raises InputError where an object's mesh is not ours to replace."""
-    if item.type != "MESH" or item.onet.kind not in ("IMAGE", "POINTS", "VOXELS"):
+    if item.type != "MESH" or item.onet.kind not in INPUT_IDENTIFIERS:
         raise InputError(f"{item.name} was not reconstructed: select an object that was.")
     if not scene_io.is_ours(item):
         raise InputError(f"{item.name} is linked from another file: make it local first.")

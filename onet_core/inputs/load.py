@@ -5,29 +5,26 @@ from __future__ import annotations
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..kinds import ENDINGS, INPUT_NAMES, format_of
 from .arrays import array_from_file
 from .frame import UpAxis
-from .observation import KINDS, Kind, Observation
+from .observation import Kind, Observation
 from .pictures import PICTURE_SUFFIXES, prepare_picture, read_mask, read_picture
 from .point_clouds import (
     ARRAY_NAMES,
-    POINT_SUFFIXES,
     TEXT_SUFFIXES,
     prepare_points,
     read_point_cloud,
 )
 from .voxelise import voxelise_mesh
-from .voxels import GRID_NAMES, GRID_SUFFIXES, prepare_voxels, read_voxels
+from .voxels import GRID_NAMES, prepare_voxels, read_voxels
 
 MESH_SUFFIXES = (".ply", ".obj", ".off", ".stl", ".glb", ".gltf")
-INPUT_SUFFIXES = tuple(dict.fromkeys(PICTURE_SUFFIXES + POINT_SUFFIXES + GRID_SUFFIXES))
-# Where y is up by specification (glTF), by habit (OBJ), or in ShapeNet's files (OFF, binvox).
-_Y_UP = (".glb", ".gltf", ".obj", ".off", ".binvox")
 
 
 def load_observation(
@@ -50,8 +47,8 @@ def load_observation(
         raise InputError(f"There is no file {path}.")
     if kind == "auto":
         kind = guess_kind(path)
-    if kind not in KINDS:
-        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(KINDS)}.")
+    if kind not in INPUT_NAMES:
+        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(INPUT_NAMES)}.")
     if mask is not None and kind != "image":
         raise InputError(f"{path.name} is not a picture, so it can't have a mask.")
     if kind == "image":
@@ -75,7 +72,7 @@ def guess_kind(path: str | Path) -> Kind:
     """The kind of an input by its suffix and, where that is not enough, by its content.
 
     Meshes with faces are voxels, without faces points. Arrays in three dimensions are voxels, in
-    two dimensions points. Raises InputError for a suffix that is none of `INPUT_SUFFIXES`.
+    two dimensions points. Raises InputError for a suffix that is none of `kinds.ENDINGS`.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -90,7 +87,7 @@ def guess_kind(path: str | Path) -> Kind:
     if suffix in MESH_SUFFIXES:
         return "voxels" if _has_faces(path) else "points"
     raise InputError(
-        f"{path.name} is of no known kind: give a file that ends with {', '.join(INPUT_SUFFIXES)}."
+        f"{path.name} is of no known kind: give a file that ends with {', '.join(ENDINGS)}."
     )
 
 
@@ -101,11 +98,10 @@ def default_up_axis(path: str | Path, kind: str) -> UpAxis:
     the original's layout; z for all other point clouds and meshes.
     """
     path = Path(path)
-    if path.suffix.lower() in _Y_UP:
+    if path.suffix.lower() == ".npz" and kind == "points" and _is_dataset_cloud(path):
         return "y"
-    if path.suffix.lower() in (".npy", ".npz"):
-        return "y" if kind == "voxels" or _is_dataset_cloud(path) else "z"
-    return "z"
+    found = format_of(path)
+    return "z" if found is None else cast(UpAxis, found.vertical(kind))
 
 
 def _is_dataset_cloud(path: Path) -> bool:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..kinds import INPUT_NAMES
+from ..kinds import KindName as Kind
 from .frame import Frame
 
-Kind = Literal["image", "points", "voxels"]
 Background = Literal["mask", "transparent", "plain", "none"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-KIND_NAMES: dict[str, str] = {
-    "image": "a picture",
-    "points": "a point cloud",
-    "voxels": "voxels",
-    "none": "nothing (it generates shapes)",
-}
 VOXEL_RESOLUTION = 32
 
 
@@ -42,8 +36,10 @@ class Observation:
     background: Background | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"Unknown kind of input {self.kind!r}: choose {', '.join(KINDS)}.")
+        if self.kind not in INPUT_NAMES:
+            raise InputError(
+                f"Unknown kind of input {self.kind!r}: choose {', '.join(INPUT_NAMES)}."
+            )
         data = np.ascontiguousarray(self.data, dtype=np.float32)
         shape = data.shape
         fits = {

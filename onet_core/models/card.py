@@ -6,15 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..kinds import kind_of
 from .description import ModelDescription
 
-READS = {
-    "image": "a picture",
-    "points": "a point cloud",
-    "voxels": "voxels, 32 along each edge",
-    "none": "nothing: it invents shapes",
-    "index": "the number of a shape that it learned",
-}
 # A measure's name in the metrics, its heading, and its decimals.
 MEASURES = (
     ("iou", "IoU", 3),
@@ -46,7 +40,7 @@ def model_card(described: ModelDescription) -> str:
     """
     learned = dict(described.training)
     lines = [f"# {described.title} (`{described.name}`)", ""]
-    lines += [f"- Reads {READS[described.input_kind]}."]
+    lines += [f"- Reads {kind_of(described.input_kind).reads}."]
     lines += [f"- Network: {described.architecture}, {json.dumps(described.network)}."]
     if "data" in learned:
         lines += [f"- Data: {learned.pop('data')}."]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
+from ..kinds import KINDS
 from .description import ModelDescription
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -18,7 +19,7 @@ HEADER_KEY = "onet"
 USER_FOLDER_VARIABLE = "ONET_MODELS"
 LARGEST_HEADER = 16 * 2**20
 # The shipped model that is taken for an input where none is named.
-DEFAULTS = {"points": "points", "voxels": "voxels", "image": "picture", "none": "car"}
+DEFAULTS = {kind.name: kind.default_model for kind in KINDS if kind.default_model}
 
 
 @dataclass(frozen=True)

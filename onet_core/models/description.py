@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import ModelError
+from ..kinds import NAMES as INPUT_KINDS
 
 ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_planes")
-INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 LARGEST_INPUT = 10_000_000
 MOST_DRAWS = 100
 # More would take off what is there, and swell what is wide: by up to 0.09 % a step.

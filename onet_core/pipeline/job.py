@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
-from ..inputs.observation import KINDS, Observation
+from ..inputs.observation import Observation
+from ..kinds import INPUT_NAMES
 from ..mesh.mesh import Mesh
 from ..models.catalogue import ModelEntry, default_model, find_model
 from .findings import Findings
@@ -146,8 +147,8 @@ def read(job: Job, wanted: str | None = None) -> Job:
     if not path.is_file():
         raise InputError(f"There is no file {path}.")
     kind = (wanted or guess_kind(path)) if job.kind == "auto" else job.kind
-    if kind not in KINDS:
-        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(KINDS)}.")
+    if kind not in INPUT_NAMES:
+        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(INPUT_NAMES)}.")
     if job.mask is not None and kind != "image":
         raise InputError(f"{path.name} is not a picture, so it can't have a mask.")
     job = replace(job, kind=kind, name=path.name)
@@ -258,7 +259,11 @@ def _named_model(job: Job) -> ModelEntry | None:
 
 def _kind_of(entry: ModelEntry | None) -> str | None:
     """What a model reads; None where none is named, it reads nothing, or that is not known yet."""
-    if entry is None or entry.description is None or entry.description.input_kind not in KINDS:
+    if (
+        entry is None
+        or entry.description is None
+        or entry.description.input_kind not in INPUT_NAMES
+    ):
         return None
     return entry.description.input_kind
 

@@ -24,8 +24,9 @@ from ..devices import choose_device, fast_products, memory_errors
 from ..errors import InputError, ModelError, NoSurfaceError
 from ..field import Field, evaluate
 from ..inputs.frame import Frame
-from ..inputs.observation import KIND_NAMES, Observation
+from ..inputs.observation import Observation
 from ..inputs.readings import read_cloud, subsample
+from ..kinds import phrase_of
 from ..mesh.mesh import Mesh
 from ..mesh.normals import face_based_normals, vertex_normals
 from ..mesh.parts import count_parts
@@ -169,8 +170,8 @@ class Reconstructor:
             what = observation.name or "the input"
             raise ModelError(
                 f"The model {self.description.name!r} reads "
-                f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}, but "
-                f"{what} is {KIND_NAMES[observation.kind]}: choose another model."
+                f"{phrase_of(self.description.input_kind)}, but "
+                f"{what} is {phrase_of(observation.kind)}: choose another model."
             )
         settings = settings or Settings()
         run = _Run(settings, progress)
@@ -361,7 +362,7 @@ class Reconstructor:
         if not self._is_generative or self.z_dim == 0:
             raise ModelError(
                 f"The model {self.description.name!r} does not generate shapes: it reads "
-                f"{KIND_NAMES.get(self.description.input_kind, self.description.input_kind)}."
+                f"{phrase_of(self.description.input_kind)}."
             )
 
     def _inputs(self, observation: Observation) -> Tensor:

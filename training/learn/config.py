@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from onet_core.errors import OnetError
+from onet_core.kinds import NAMES as INPUT_KINDS
 from onet_core.mesh.files import replacing
 from onet_core.models.description import ModelDescription
 
@@ -24,7 +25,6 @@ from ..data.augmentation import AugmentationError, check_augmentations
 from ..data.datasets.sampling import SAMPLINGS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-INPUT_KINDS = ("image", "points", "voxels", "none", "index")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 
 

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from onet_core.errors import InputError, OnetError
+from onet_core.kinds import KINDS
 from onet_core.mesh.files import replacing
 from onet_core.models.catalogue import PRETRAINED, default_model, find_model, user_models
 from onet_core.models.description import ModelDescription
@@ -38,7 +39,8 @@ from .lightning_module import OccupancyTraining, batch_iou
 from .quiet import quiet_lightning
 from .train import make_loaders, make_module, train
 
-INPUT_KINDS = {"pointcloud": "points", "voxels": "voxels", "image": "image", "none": "none"}
+# Of those that a user can train; their names as people type them.
+INPUT_KINDS = {kind.dataset_name or kind.name: kind.name for kind in KINDS if kind.default_model}
 CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture"}
 GENERATIVE = "free/chair"
 VALIDATION_SHARE = 0.15

@@ -168,14 +168,6 @@ def test_missing_runtime_is_told(
     assert "no Python at" in capsys.readouterr().out
 
 
-def test_looks_for_what_the_library_reads(runtime_python: str) -> None:
-    code = "from onet_core.inputs.load import INPUT_SUFFIXES; print(*INPUT_SUFFIXES)"
-    done = subprocess.run(
-        [runtime_python, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert set(batch_job.SUFFIXES) == set(done.stdout.split())
-
-
 @pytest.mark.usefixtures("shared_worker")
 def test_blocky_model_comes_back_upright(models: Path, tmp_path: Path) -> None:
     """A y-up file (OBJ): what is up in the file is up in Blender, and comes back up in a file."""

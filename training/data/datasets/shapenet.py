@@ -23,6 +23,7 @@ from torch.utils.data import Dataset, get_worker_info
 from onet_core.errors import InputError
 from onet_core.inputs.observation import VOXEL_RESOLUTION
 from onet_core.inputs.voxels import read_binvox
+from onet_core.kinds import NAMES as INPUT_KINDS
 
 from ..labelled import JITTER, list_shapes
 from .files import LabelledPoints, all_finite, read_array, read_arrays, read_points
@@ -41,7 +42,6 @@ from .sampling import (
 
 Item = dict[str, NDArray[Any]]
 
-INPUT_KINDS = ("points", "voxels", "image", "none", "index")
 # What all workers together keep in memory; shapes beyond it are read from disk each time.
 CACHE_BYTES = 4 * 1024**3
 # The file that the near bits of a shape belong to.
