@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,9 @@ import click
 
 from . import __version__
 from .errors import InputError, NoSurfaceError, OnetError
+from .files import assert_readable, expand
 from .kinds import ENDINGS, INPUT_NAMES, KIND_CHOICES, UP_AXIS_CHOICES
+from .results import Origin, ResultFolder, make_folder
 from .threads import spin_little
 
 if TYPE_CHECKING:
@@ -168,13 +172,15 @@ def reconstruct(
     Writes OUTPUT/<name of the input>.<format>, or just OUTPUT where that is named as a mesh file,
     in the input's own coordinates (pictures have none: their meshes are in a unit cube with z up).
     Where two inputs have the same name, or the mesh would replace an input, a number is added.
-    Files from earlier runs are replaced.
+    Files from earlier runs are replaced; a hidden record in OUTPUT tells what was made from what,
+    so that names stay and results never become inputs.
 
     An input that can't be used is reported in one line and skipped; the exit status is then 2.
     """
     with _errors():
         settings = _settings(**options)
-        paths = _expanded(inputs)
+        results = ResultFolder(output)
+        paths = _expanded(inputs, results)
         if mask is not None and len(paths) != 1:
             raise InputError(f"A mask belongs to one picture, but there are {len(paths)} inputs.")
         file = _file(output, suffix, len(paths), "inputs")
@@ -182,15 +188,19 @@ def reconstruct(
             raise InputError(f"The output {output} is the input itself: choose another name.")
         if model is not None:
             _assert_reads(model, device)
+        make_folder(output if file is None else file.parent)
+        asked = {**asdict(settings), "model": model, "kind": kind, "up_axis": up}
+        asked |= {"outliers": remove_outliers, "colours": colours, "mask": mask and str(mask)}
+        origins = [Origin(results.key_of(path), path.stem, asked, path) for path in paths]
         if file is None:
-            targets = _targets(paths, output, suffix or FORMATS[0])
+            results.clear_remains()
+            targets = results.targets(origins, suffix or FORMATS[0], paths, overwrite=True)
         else:
-            targets = {paths[0]: file}
-        _make_folder(output if file is None else file.parent)
+            targets = [file]
     from .pipeline.job import FIT_WITHIN, Job, run
 
     failures = 0
-    for path in paths:
+    for path, origin, target in zip(paths, origins, targets, strict=True):
         job = Job(
             path=path,
             kind=kind,
@@ -204,14 +214,15 @@ def reconstruct(
             settings=settings,
         )
         try:
+            assert_readable(path)
             with _Progress(path.name) as progress:
                 result = run(job, progress)
-                _write(result.made, targets[path])
-        except OnetError as error:
-            click.echo(f"Skipped {path}: {error}", err=True)
+                _save(result.made, target, results, origin if file is None else None)
+        except Exception as error:
+            click.echo(f"Skipped {path}: {_in_one_line(error)}", err=True)
             failures += 1
         else:
-            _report(str(path), targets[path], result.made, result.findings.sentences())
+            _report(str(path), target, result.made, result.findings.sentences())
     if failures:
         click.echo(f"{failures} of {len(paths)} inputs could not be used.", err=True)
         sys.exit(FAILED)
@@ -247,7 +258,7 @@ def generate(
         file = _file(output, suffix, count, "shapes")
         reconstructor = _reconstructor(model, device)
         reconstructor.latent(seed)
-        _make_folder(output if file is None else file.parent)
+        make_folder(output if file is None else file.parent)
         together = 1 if reconstructor.device.type == "cpu" else _TOGETHER
         for first in range(seed, seed + count, together):
             seeds = range(first, min(first + together, seed + count))
@@ -257,7 +268,7 @@ def generate(
                 if isinstance(result, NoSurfaceError):
                     raise result
                 target = file or output / f"{Path(model).stem}-{number}.{suffix or FORMATS[0]}"
-                _write(result, target)
+                _save(result, target, ResultFolder(target.parent), None)
                 _report(f"seed {number}", target, result)
 
 
@@ -357,24 +368,16 @@ def _settings(
     )
 
 
-def _expanded(inputs: Sequence[Path]) -> list[Path]:
-    """The inputs, each once, folders replaced by the files in them that look like inputs."""
-    paths: dict[Path, Path] = {}
-    for path in inputs:
-        found = [path]
-        if path.is_dir():
-            found = sorted(
-                entry
-                for entry in path.iterdir()
-                if entry.is_file()
-                and entry.suffix.lower() in ENDINGS
-                and not entry.name.startswith(".")
-            )
-            if not found:
-                raise InputError(f"The folder {path} has no files that could be inputs.")
-        for entry in found:
-            paths.setdefault(entry.resolve(), entry)
-    return list(paths.values())
+def _expanded(inputs: Sequence[Path], results: ResultFolder) -> list[Path]:
+    """The inputs, each once, folders replaced by the files in them that look like inputs.
+
+    What earlier runs made in the folder of the results is no input of this one.
+    """
+    found = expand([str(path) for path in inputs], ENDINGS)
+    paths = [path for path in found if not results.is_result(path)]
+    if not paths:
+        raise InputError("All files that were given are results of this folder's earlier runs.")
+    return paths
 
 
 def _file(output: Path, suffix: str | None, count: int, what: str) -> Path | None:
@@ -396,44 +399,26 @@ def _file(output: Path, suffix: str | None, count: int, what: str) -> Path | Non
     return output
 
 
-def _targets(paths: Sequence[Path], output: Path, suffix: str) -> dict[Path, Path]:
-    """A file for each input: its stem, with a number where that name is taken.
-
-    Taken are the inputs' own files and the names of other inputs; case does not tell names apart,
-    since it does not on every system. An input whose stem is unlike all others always keeps it.
-    """
-    folder = output.resolve()
-    taken = {path.resolve().name.casefold() for path in paths if path.resolve().parent == folder}
-    targets: dict[Path, Path] = {}
-    waiting = []
-    for path in paths:
-        name = f"{path.stem}.{suffix}"
-        if name.casefold() in taken:
-            waiting.append(path)
-            continue
-        taken.add(name.casefold())
-        targets[path] = output / name
-    for path in waiting:
-        number = 2
-        while f"{path.stem}-{number}.{suffix}".casefold() in taken:
-            number += 1
-        name = f"{path.stem}-{number}.{suffix}"
-        taken.add(name.casefold())
-        targets[path] = output / name
-    return targets
-
-
-def _write(result: Reconstruction, target: Path) -> None:
+def _save(made: Reconstruction, target: Path, results: ResultFolder, origin: Origin | None) -> None:
+    """Writes a mesh, and records what it was made from where there is such an `origin`."""
     from .mesh.files import write_mesh
 
-    write_mesh(result.mesh, target, up_axis=result.frame.up_axis)
-
-
-def _make_folder(folder: Path) -> None:
+    if origin is None:
+        write_mesh(made.mesh, target, up_axis=made.frame.up_axis)
+        return
+    scratch = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        scratch = results.scratch()
+        written = scratch / f"mesh{target.suffix}"
+        write_mesh(made.mesh, written, up_axis=made.frame.up_axis)
+        results.put(written, target, origin)
     except OSError as error:
-        raise InputError(f"The folder {folder} can't be made: {error.strerror}.") from error
+        raise OnetError(
+            "Could not write {path}: {reason}.", path=target, reason=error.strerror or error
+        ) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _report(
@@ -443,6 +428,14 @@ def _report(
     click.echo(f"{source} -> {target} ({len(result.mesh.faces)} faces, {seconds:.1f} s)")
     for finding in findings:
         click.echo(f"  {finding}.")
+
+
+def _in_one_line(error: Exception) -> str:
+    """The message of an error; of one that nobody foresaw, what it is in a sentence."""
+    if isinstance(error, OnetError):
+        return str(error)
+    first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    return f"an unexpected error stopped it ({type(error).__name__}: {first})."
 
 
 def _figure(metrics: Mapping[str, Any], name: str) -> str:

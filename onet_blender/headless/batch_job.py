@@ -1,19 +1,15 @@
 """Work without a window: many files in, many files out; one bad file does not stop the others.
 
-What is done already is skipped, so that a batch that was interrupted goes on where it stopped: a
-result is written whole or not at all.
+What is done already is skipped, so that a batch that was interrupted goes on where it stopped:
+the folder of the results has a record of what was made from what, see `onet_core.results`.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +19,10 @@ from mathutils import Matrix
 
 from onet_core.engine.client import Answer, EngineClient, Job
 from onet_core.engine.protocol import Arrays
-from onet_core.errors import EngineError, InputError, OnetError
+from onet_core.errors import EngineError, OnetError
+from onet_core.files import expand, refusal
 from onet_core.kinds import ENDINGS
+from onet_core.results import DAMAGED, DONE, EDITED, MISSING, OUTDATED, Origin, ResultFolder
 
 from ..morph.baking import bake_frames, object_with_keys
 from ..runtime.chosen import RUNTIME_VARIABLE, Runtime, describe, runtime
@@ -32,12 +30,14 @@ from ..scene import reconstruction, scene_io
 from ..scene.meshes import make_mesh
 from ..scene.pieces import all_at_once
 from ..scene.viewpoint import camera_turn
-from .options import COMMANDS, expand, parse
+from .export import EXPORTERS, export, most_bytes, reason_of
+from .options import COMMANDS, parse
 
+__all__ = ["EXPORTERS", "export", "main", "most_bytes", "reason_of", "run"]
+
+FAILED = 2
 SECONDS_BETWEEN_POLLS = 0.05
 LONGEST_NAME = 40
-# Of OBJ, with normals and colours, each vertex with its two triangles: 98 without colours.
-BYTES_OF_A_VERTEX, BYTES_OF_A_VERTEX_IN_A_KEY, BYTES_OF_A_FILE = 150, 24, 2**18
 AT_SOURCE, ON_FLOOR, MIDDLE_OF_FLOOR = "AT_SOURCE", "ON_FLOOR", "MIDDLE_OF_FLOOR"
 NO_TURN = Matrix()
 # Files whose vertical is y, brought upright the way Blender's importers do.
@@ -48,15 +48,16 @@ Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1
 class Task:
     """One call of the worker whose mesh becomes one file.
 
-    frames: of the shapes of a `morph_sequence`.
+    target: the file; origin: what it is made from; frames: of the shapes of a `morph_sequence`.
     """
 
     name: str
-    target: Path
+    origin: Origin
     method: str
     params: dict[str, Any]
     arrays: Arrays = field(default_factory=dict)
     frames: tuple[int, ...] = ()
+    target: Path = Path()
 
     def start(self, client: EngineClient) -> Job:
         """Hands it to a worker; raises OnetError."""
@@ -71,39 +72,6 @@ class Outcome:
     result: str
     faces: int = 0
     seconds: float = 0.0
-
-
-def export_blend(path: Path) -> None:
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
-
-
-# glTF and OBJ are y-up by convention, and Blender's exporters turn the scene accordingly.
-EXPORTERS: dict[str, Callable[[Path], object]] = {
-    "glb": lambda path: bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB"),
-    "obj": lambda path: bpy.ops.wm.obj_export(
-        filepath=str(path), export_materials=False, export_colors=True
-    ),
-    "ply": lambda path: bpy.ops.wm.ply_export(filepath=str(path)),
-    "stl": lambda path: bpy.ops.wm.stl_export(filepath=str(path)),
-    "blend": export_blend,
-}
-
-
-def targets_of(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
-    """Where each result goes: folder/<stem>.<suffix>, with a number where that is taken.
-
-    It is taken by another result or by one of the inputs, in a file system of any kind.
-    """
-    taken = {str(path.resolve()).lower() for path in inputs}
-    targets = []
-    for path in inputs:
-        target, number = folder / f"{path.stem}.{suffix}", 1
-        while str(target.resolve()).lower() in taken:
-            number += 1
-            target = folder / f"{path.stem}-{number}.{suffix}"
-        taken.add(str(target.resolve()).lower())
-        targets.append(target)
-    return targets
 
 
 def build_scene(
@@ -147,50 +115,21 @@ def build(task: Task, answer: Answer, options: Any) -> None:
     build_scene(name, answer, smooth, MIDDLE_OF_FLOOR if options.floor else place, turn)
 
 
-def export(target: Path, form: str) -> None:
-    """Writes the scene whole or not at all. Raises OnetError where Blender can't."""
-    meshes = [item.data for item in bpy.context.scene.objects if item.type == "MESH"]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".onet-") as scratch:
-            # On a full disk some of Blender's exporters leave an empty file and say nothing.
-            if shutil.disk_usage(scratch).free < sum(map(most_bytes, meshes)):
-                raise OSError(errno.ENOSPC, "there is not enough space on the disk")
-            written = Path(scratch) / target.name
-            EXPORTERS[form](written)
-            os.replace(written, target)
-    except (RuntimeError, OSError) as error:
-        raise OnetError(f"{target} can't be written: {reason_of(error)}.") from error
-
-
-def most_bytes(mesh: bpy.types.Mesh) -> int:
-    """How large a file of this mesh can be, in the most wordy format."""
-    keys = len(mesh.shape_keys.key_blocks) if mesh.shape_keys is not None else 0
-    each = BYTES_OF_A_VERTEX + BYTES_OF_A_VERTEX_IN_A_KEY * keys
-    return BYTES_OF_A_FILE + each * len(mesh.vertices)
-
-
-def reason_of(error: RuntimeError | OSError) -> str:
-    """What went wrong, of an error or of the traceback that one of Blender's exporters ends in."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    lines = [line for line in str(error).splitlines() if line and line[0] not in " \t"]
-    told = [line for line in lines if not line.startswith(("Location:", "Error: Python:"))]
-    return told[-1].removeprefix("Error: ").rstrip(".") if told else "no reason given"
-
-
-def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
-    """One task for each file; raises OnetError where there are none."""
-    inputs = expand(options.input, ENDINGS)
+def reconstruct_tasks(
+    options: argparse.Namespace, params: dict[str, Any], inputs: Sequence[Path] | None = None
+) -> list[Task]:
+    """One task for each file, by default those that the options name; raises OnetError."""
+    if inputs is None:
+        inputs = expand(options.input, ENDINGS)
+    results = ResultFolder(options.output)
     masks = {}
     if options.masks is not None:
         if not options.masks.is_dir():
-            raise OnetError(f"There is no folder {options.masks} with masks.")
+            raise OnetError("There is no folder {folder} with masks.", folder=options.masks)
         masks = {path.stem: path.resolve() for path in sorted(options.masks.iterdir())}
     tasks = []
-    targets = targets_of(inputs, options.output, options.format)
-    for path, target in zip(inputs, targets, strict=True):
-        asked = {**params, "path": str(path.resolve()), "kind": options.kind}
+    for path in inputs:
+        asked = {**params, "kind": options.kind}
         asked["up_axis"] = options.up
         asked["crop_outliers"] = options.crop_outliers
         clouds = {
@@ -200,24 +139,37 @@ def reconstruct_tasks(options: argparse.Namespace, params: dict[str, Any]) -> li
         }
         asked["settings"] = {**params["settings"], **clouds}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
-        if path.stem in masks:
-            asked["mask"] = str(masks[path.stem])
         asked["colours"] = not options.no_colours
-        tasks.append(Task(path.name, target, "reconstruct", asked))
+        told = settings_told(asked, options)
+        mask = masks.get(path.stem)
+        if mask is not None:
+            asked["mask"] = str(mask)
+            found = mask.stat()
+            told["mask"] = [results.key_of(mask), found.st_size, found.st_mtime_ns]
+        asked["path"] = str(path.resolve())
+        origin = Origin(results.key_of(path), path.stem, told, path)
+        tasks.append(Task(path.name, origin, "reconstruct", asked))
     return tasks
+
+
+def settings_told(params: Mapping[str, Any], options: Any) -> dict[str, Any]:
+    """What a result depends on beside its source; where it is computed does not count."""
+    told = {name: value for name, value in params.items() if name not in ("device", "folders")}
+    for name in ("format", "flat", "floor"):
+        told[name] = getattr(options, name, None)
+    if (turn := getattr(options, "turn", NO_TURN)) != NO_TURN:
+        told["turn"] = [round(value, 6) for row in turn for value in row]
+    return told
 
 
 def generate_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
     """One task for each seed."""
-    return [
-        Task(
-            f"seed {seed}",
-            options.output / f"seed-{seed:04}.{options.format}",
-            "generate",
-            {**params, "seed": seed},
-        )
-        for seed in range(options.seed, options.seed + options.count)
-    ]
+    tasks = []
+    for seed in range(options.seed, options.seed + options.count):
+        asked = {**params, "seed": seed}
+        origin = Origin(f"seed {seed}", f"seed-{seed:04}", settings_told(asked, options))
+        tasks.append(Task(f"seed {seed}", origin, "generate", asked))
+    return tasks
 
 
 def morph_tasks(
@@ -228,32 +180,92 @@ def morph_tasks(
     for seed in options.seeds:
         codes.append(client.call("latent", {**params, "seed": seed}).arrays["latent"])
     joined = {"codes": np.stack(codes)}
-    name = "-".join(map(str, options.seeds))
+    name = f"morph-{'-'.join(map(str, options.seeds))}"
     if options.form == "shape-keys":
         scene = bpy.context.scene
-        frames = bake_frames(scene.frame_start, scene.frame_end, options.steps)
+        frames = tuple(bake_frames(scene.frame_start, scene.frame_end, options.steps))
         positions = [number / (len(frames) - 1) for number in range(len(frames))]
         asked = {**params, "positions": positions, "shared": True}
-        target = options.output / f"morph-{name}.{options.format}"
-        return [Task(target.stem, target, "morph_sequence", asked, joined, frames=tuple(frames))]
-    return [
-        Task(
-            f"step {number}",
-            options.output / f"morph-{name}-{number:04}.{options.format}",
-            "morph",
-            {**params, "position": number / (options.steps - 1)},
-            joined,
-        )
-        for number in range(options.steps)
-    ]
+        origin = Origin(name, name, {**settings_told(asked, options), "frames": frames})
+        return [Task(name, origin, "morph_sequence", asked, joined, frames)]
+    tasks = []
+    for number in range(options.steps):
+        asked = {**params, "position": number / (options.steps - 1)}
+        stem = f"{name}-{number:04}"
+        origin = Origin(stem, stem, settings_told(asked, options))
+        tasks.append(Task(f"step {number}", origin, "morph", asked, joined))
+    return tasks
 
 
-def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) -> list[Outcome]:
+def placed(tasks: Sequence[Task], results: ResultFolder, form: str, overwrite: bool) -> list[Task]:
+    """The tasks with the files that their results become."""
+    origins = [task.origin for task in tasks]
+    inputs = [origin.path for origin in origins if origin.path is not None]
+    targets = results.targets(origins, form, inputs, overwrite=overwrite)
+    return [replace(task, target=target) for task, target in zip(tasks, targets, strict=True)]
+
+
+def still_to_do(
+    tasks: Sequence[Task], results: ResultFolder, overwrite: bool
+) -> tuple[list[Task], int]:
+    """The tasks without a good result, and how many results were changed so that they can't be
+    made. Says why a result that is there is made again, or not."""
+    left, blocked = [], 0
+    for task in tasks:
+        state = MISSING if overwrite else results.state(task.target, task.origin)
+        name = task.target.name
+        if state == EDITED:
+            if results.is_current(task.target, task.origin):
+                print(f"{name} was changed since it was made: it stays as it is.", flush=True)
+                continue
+            print(
+                f"Skipped {task.name}: {name}, made from it before, was changed by hand. Give "
+                "another folder, or --overwrite to replace it.",
+                flush=True,
+            )
+            blocked += 1
+        elif state != DONE:
+            if state in (DAMAGED, OUTDATED):
+                reason = {
+                    DAMAGED: "it is empty or cut off",
+                    OUTDATED: "its source or the settings have changed",
+                }[state]
+                print(f"{name} is made again: {reason}.", flush=True)
+            left.append(task)
+    return left, blocked
+
+
+def chosen_inputs(options: argparse.Namespace, results: ResultFolder) -> tuple[list[Path], int]:
+    """The files to be read, and how many can't be; those are named here with the reason.
+
+    What earlier runs made is no input for the next. Raises OnetError where nothing is left.
+    """
+    inputs, skipped = [], 0
+    for path in expand(options.input, ENDINGS):
+        if results.is_result(path):
+            continue
+        reason = refusal(path)
+        if reason is None:
+            inputs.append(path)
+            continue
+        print(f"Skipped {path}: {reason}.", flush=True)
+        skipped += 1
+    if not inputs and not skipped:
+        raise OnetError("All files that were given are results of this folder's earlier runs.")
+    return inputs, skipped
+
+
+def run(
+    tasks: Sequence[Task],
+    clients: Sequence[EngineClient],
+    options: Any,
+    results: ResultFolder | None = None,
+) -> list[Outcome]:
     """Does the tasks, one at a time with each client, and tells how far it is.
 
-    options: format, flat, floor, turn. A task that fails is told and left out. Only Blender's own
-    part, reading and writing files, runs in this thread. Raises EngineError where no worker can be
-    had.
+    options: format, flat, floor, turn; results: where they are recorded. A task that fails,
+    whatever the reason, is told and left out. Only Blender's own part, reading and writing files,
+    runs in this thread.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(tasks))[::-1]
@@ -262,7 +274,14 @@ def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) ->
     def head(number: int) -> str:
         return f"[{len(outcomes) + 1}/{len(tasks)}] {tasks[number].name}"
 
-    def fail(number: int, error: OnetError) -> None:
+    def fail(number: int, error: Exception) -> None:
+        if not isinstance(error, OnetError):
+            # One line a file; an error that nobody foresaw is no reason to leave out the others.
+            error = OnetError(
+                "An unexpected error stopped this file ({kind}: {error}).",
+                kind=type(error).__name__,
+                error=(str(error).strip().splitlines() or [""])[0].rstrip("."),
+            )
         print(f"{head(number)}: FAILED: {error}", flush=True)
         outcomes[number] = Outcome(tasks[number].name, "failed")
 
@@ -271,8 +290,8 @@ def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) ->
         try:
             answer = job.result()
             build(task, answer, options)
-            export(task.target, options.format)
-        except OnetError as error:
+            export(task.target, options.format, results, task.origin)
+        except Exception as error:
             fail(number, error)
             return
         seconds = sum(answer.values["seconds"].values())
@@ -293,7 +312,7 @@ def run(tasks: Sequence[Task], clients: Sequence[EngineClient], options: Any) ->
                 number, task = waiting.pop()
                 try:
                     busy[client] = (number, task.start(client))
-                except InputError as error:
+                except Exception as error:
                     fail(number, error)
         if busy and not any(job.done for _, job in busy.values()):
             time.sleep(SECONDS_BETWEEN_POLLS)
@@ -324,7 +343,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def main(arguments: Sequence[str], program: str = "batch.py") -> int:
-    """Runs a batch: 0 where all gave a result, 1 where some did not, 2 for bad usage.
+    """Runs a batch: 0 where all gave a result, 2 where some did not or the usage is bad.
 
     arguments: one of `COMMANDS`, reconstruct where that is left out, and its options.
     """
@@ -369,24 +388,30 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
             f"The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}."
         )
     clients.append(EngineClient(chosen.python))
+    number, count = options.part
+    results = ResultFolder(options.output, f"-{number}-of-{count}" if count > 1 else "")
+    results.clear_remains()
+    failed = 0
     if command == "reconstruct":
-        tasks = reconstruct_tasks(options, params)
+        inputs, failed = chosen_inputs(options, results)
+        tasks = reconstruct_tasks(options, params, inputs)
     elif command == "generate":
         tasks = generate_tasks(options, params)
     else:
         tasks = morph_tasks(options, params, clients[0])
-    # After the names are given, so that all machines give the same.
-    number, count = options.part
-    tasks = tasks[number - 1 :: count]
-    left = [task for task in tasks if options.overwrite or not task.target.exists()]
-    if len(left) < len(tasks):
-        print(f"{len(tasks) - len(left)} of {len(tasks)} are done already.", flush=True)
-    if not left:
-        return 0
-    clients += [EngineClient(chosen.python) for _ in range(min(options.jobs, len(left)) - 1)]
-    print(describe(chosen, clients[0].call("hello").values), flush=True)
-    outcomes = run(left, clients, options)
-    print(table(outcomes), flush=True)
-    done = sum(outcome.faces > 0 for outcome in outcomes)
-    print(f"{done} of {len(left)} files done.", flush=True)
-    return 0 if done == len(left) else 1
+    # Names are given before the parts, so that all machines give the same.
+    tasks = placed(tasks, results, options.format, options.overwrite)[number - 1 :: count]
+    left, blocked = still_to_do(tasks, results, options.overwrite)
+    failed += blocked
+    if len(left) + blocked < len(tasks):
+        there = len(tasks) - len(left) - blocked
+        print(f"{there} of {len(tasks)} are done already.", flush=True)
+    if left:
+        clients += [EngineClient(chosen.python) for _ in range(min(options.jobs, len(left)) - 1)]
+        print(describe(chosen, clients[0].call("hello").values), flush=True)
+        outcomes = run(left, clients, options, results)
+        print(table(outcomes), flush=True)
+        done = sum(outcome.faces > 0 for outcome in outcomes)
+        print(f"{done} of {len(left)} files done.", flush=True)
+        failed += len(left) - done
+    return FAILED if failed else 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from onet_core.errors import OnetError
+from onet_core.files import refusal
 from onet_core.kinds import KIND_CHOICES
 
 from ..properties.stored import QUALITY_SETTINGS
@@ -23,6 +23,8 @@ COMMANDS = {
 FORMATS = ("blend", "glb", "obj", "ply", "stl")
 # Those that keep shape keys and their animation.
 ANIMATED_FORMATS = ("blend", "glb")
+# Options that are programs. A job file may come from anywhere, and no file starts a program.
+PROGRAMS = {"runtime"}
 # What simplifying takes away, polishing wins back; a mesh that keeps all faces it hardly improves.
 STEPS_AFTER_SIMPLIFYING = 30
 
@@ -159,44 +161,44 @@ def read_job(path: Path) -> list[str]:
 
     Paths in it are relative to its folder. Raises OnetError.
     """
+    reason = refusal(path)
+    if reason is not None:
+        raise OnetError("The job file {path} can't be read: {reason}.", path=path, reason=reason)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise OnetError(f"The job file {path} can't be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise OnetError(f"The job file {path} is no JSON: {error}.") from error
+        raise OnetError(
+            "The job file {path} can't be read: {reason}.", path=path, reason=error.strerror
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise OnetError(
+            "The job file {path} is no JSON: {reason}.", path=path, reason=error
+        ) from error
     if not isinstance(content, dict):
-        raise OnetError(f"The job file {path} has to hold one object, with options by name.")
+        raise OnetError(
+            "The job file {path} has to hold one object, with options by name.", path=path
+        )
+    for name in PROGRAMS & set(content):
+        raise OnetError(
+            "The job file {path} names a program, {name}, which only the command line may: give "
+            "--{name} there, or leave it out.",
+            path=path,
+            name=name,
+        )
     found: list[str] = []
     for name, value in content.items():
         if value is False or value is None:
             continue
         values = [] if value is True else value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str | int | float) for item in values):
-            raise OnetError(f"The job file {path} has a {name} that is no text, number or list.")
-        if name in ("input", "output", "masks", "runtime"):
+        if not all(isinstance(item, str | int | float) for item in values) or any(
+            "\0" in str(item) for item in values
+        ):
+            raise OnetError(
+                "The job file {path} has a {name} that is no text, number or list.",
+                path=path,
+                name=name,
+            )
+        if name in ("input", "output", "masks"):
             values = [path.parent.resolve() / str(item) for item in values]
         found += [f"--{name}", *map(str, values)]
     return found
-
-
-def expand(sources: Sequence[str], suffixes: Sequence[str]) -> list[Path]:
-    """The files that are meant, in order, each once. Raises OnetError where there are none."""
-    found: dict[Path, None] = {}
-    for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            inside = [item for item in sorted(path.iterdir()) if item.is_file()]
-            inside = [item for item in inside if item.suffix.lower() in suffixes]
-            if not inside:
-                raise OnetError(f"There is no picture, point cloud or voxel model in {path}.")
-            found.update(dict.fromkeys(inside))
-        elif path.is_file():
-            found[path] = None
-        else:
-            matches = sorted(glob.glob(source, recursive=True))
-            files = [Path(match) for match in matches if Path(match).is_file()]
-            if not files:
-                raise OnetError(f"There is no file or folder {source}.")
-            found.update(dict.fromkeys(files))
-    return list(found)

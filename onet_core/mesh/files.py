@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from trimesh.exchange.stl import export_stl
 
 from ..colours import to_linear, to_srgb
 from ..errors import InputError, OnetError
+from ..files import scratch_name
 from ..inputs.frame import network_to_up
 from .mesh import Mesh
 
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises OnetError where the folder can't be written.
     """
     # Not from tempfile, whose files only their owner may read.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(scratch_name())
     try:
         with temporary.open("xb") as file:
             yield file

@@ -84,7 +84,8 @@ def run(*arguments, code: int = 0):
 
 
 def meshes(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir())
+    """The visible files of a folder; the record of results is hidden."""
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
 def test_every_kind_of_input_becomes_a_mesh_over_it(folder):
@@ -201,13 +202,58 @@ def test_equal_names_get_numbers_and_inputs_are_never_replaced(folder):
     assert (folder / "blocks-2.stl").exists()
 
 
+def test_a_folder_of_its_own_inputs_and_names_that_stay(folder):
+    arguments = ("reconstruct", folder, "-o", folder, "--format", "stl", *FAST)
+    run(*arguments)
+    first = meshes(folder)
+    assert {"blocks-2.stl", "photo.stl", "scan.stl"} <= set(first)
+    result = run(*arguments)
+    assert meshes(folder) == first
+    assert result.stdout.count("->") == 3
+    # One that sorts before it does not take its name.
+    np.save(folder / "scan.npy", np.ones((4, 4, 4), bool))
+    run(*arguments)
+    assert set(meshes(folder)) - set(first) == {"scan.npy", "scan-2.stl"}
+
+
+def test_nothing_that_lies_in_a_folder_ends_the_run(folder, monkeypatch):
+    os.mkfifo(folder / "pipe.ply")
+    (folder / "circle.obj").symlink_to("circle.obj")
+    (folder / "lost.png").symlink_to("nowhere")
+    (folder / "broken.obj").write_text("v 0 0 0\nf 1 2 x\n")
+    np.savez(folder / "odd.npz", text=np.array(["a"]))
+    long = "n" * 251 + ".xyz"
+    (folder / long).write_bytes((folder / "scan.xyz").read_bytes())
+    result = run(
+        "reconstruct", folder, folder / ("m" * 300), folder / "none.ply", "-o", folder / "out",
+        *FAST, code=2,
+    )  # fmt: skip
+    assert len(meshes(folder / "out")) == 4
+    for name, reason in {
+        "pipe.ply": "a pipe", "circle.obj": "in a circle", "lost.png": "not there",
+        "broken.obj": "", "odd.npz": "", "m" * 300: "too long", "none.ply": "no such file",
+    }.items():  # fmt: skip
+        lines = [line for line in result.stderr.splitlines() if name in line]
+        assert len(lines) == 1
+        assert lines[0].startswith("Skipped ")
+        assert reason in lines[0]
+    assert "7 of 11 inputs" in result.stderr
+
+    def broken(*_: object) -> None:
+        raise KeyError("nobody\nforesaw this")
+
+    monkeypatch.setattr("onet_core.pipeline.job.run", broken)
+    result = run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, code=2)
+    assert "unexpected error stopped it (KeyError" in result.stderr
+
+
 def test_folders_stand_for_their_files(folder):
     (folder / "notes.md").write_text("not an input")
     (folder / ".hidden.xyz").write_text("")
     run("reconstruct", folder, folder / "scan.xyz", "-o", folder / "out", *FAST)
     assert meshes(folder / "out") == ["blocks.ply", "photo.ply", "scan.ply"]
     (folder / "bare").mkdir()
-    assert "no files" in run("reconstruct", folder / "bare", "-o", folder, code=2).stderr
+    assert "There are no files" in run("reconstruct", folder / "bare", "-o", folder, code=2).stderr
 
 
 def test_a_mask_for_one_picture(folder):
