@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import bpy
 
-from onet_core.engine.client import Answer, Task
+from onet_core.engine.client import Answer, Event, Task
+from onet_core.sentences import NOTHING, Sentence
 
-from .languages.sentences import translated
+from .languages.translate import translated
 
 STAGES = {
-    "start": "Starting",
-    "load": "Loading the network",
-    "encode": "Looking at the input",
-    "surface": "Finding the surface",
-    "network": "Finding the surface",
-    "marching cubes": "Making the mesh",
-    "smooth": "Smoothing",
-    "snap": "Following the points",
-    "simplify": "Simplifying",
-    "refine": "Polishing",
-    "normals": "Smoothing",
-    "done": "Finishing",
+    "start": Sentence("Starting"),
+    "load": Sentence("Loading the network"),
+    "encode": Sentence("Looking at the input"),
+    "surface": Sentence("Finding the surface"),
+    "network": Sentence("Finding the surface"),
+    "marching cubes": Sentence("Making the mesh"),
+    "smooth": Sentence("Smoothing"),
+    "snap": Sentence("Following the points"),
+    "simplify": Sentence("Simplifying"),
+    "refine": Sentence("Polishing"),
+    "normals": Sentence("Smoothing"),
+    "done": Sentence("Finishing"),
 }
 
 _current: Activity | None = None
-_messages: dict[str, str] = {}
+_messages: dict[str, Sentence] = {}
 
 
 class Activity:
@@ -52,7 +53,7 @@ class Activity:
         events = self._job.poll()
         for event in events:
             if event.kind == "progress" and not self.cancelling:
-                self.stage = STAGES.get(event.stage, event.stage)
+                self.stage = stage_of(event)
                 self.fraction = event.fraction
         return bool(events)
 
@@ -60,11 +61,17 @@ class Activity:
         """Asks the worker to stop; `done` tells when it has."""
         self._job.cancel()
         self.cancelling = True
-        self.stage = "Cancelling"
+        self.stage = Sentence("Cancelling")
 
     def result(self) -> Answer:
         """The answer; raises the worker's error, `Cancelled` among them."""
         return self._job.result()
+
+
+def stage_of(event: Event) -> Sentence:
+    """What a task is at, for the user."""
+    stage = event.stage
+    return stage if isinstance(stage, Sentence) else STAGES.get(stage, Sentence(stage))
 
 
 def begin(owner: str, job: Task, timer: bpy.types.Timer | None = None) -> Activity:
@@ -92,7 +99,7 @@ def end() -> None:
         redraw()
 
 
-def tell(owner: str, message: str) -> None:
+def tell(owner: str, message: Sentence) -> None:
     """Keeps what came out of an operator until it starts again."""
     _messages[owner] = message
     redraw()
@@ -103,9 +110,9 @@ def forget(owner: str) -> None:
     _messages.pop(owner, None)
 
 
-def message(owner: str) -> str:
+def message(owner: str) -> Sentence:
     """What came out of an operator last, empty where nothing did."""
-    return _messages.get(owner, "")
+    return _messages.get(owner, NOTHING)
 
 
 def status_text(work: Activity) -> str:

@@ -124,7 +124,7 @@ def look(picture: bpy.types.Image, mask: bpy.types.Image | None = None) -> str:
     choose_kind(choices, "IMAGE")
     choices.picture, choices.mask = picture, mask
     _call("look", {})
-    return activity.message("onet.look")
+    return str(activity.message("onet.look"))
 
 
 def open_file(path: str | Path) -> bpy.types.Object:
@@ -136,13 +136,13 @@ def open_file(path: str | Path) -> bpy.types.Object:
 def import_model(path: str | Path) -> str:
     """Converts a checkpoint of the original code into the model folder; returns what was done."""
     _call("import_model", {"filepath": str(path)})
-    return activity.message("onet.import_model")
+    return str(activity.message("onet.import_model"))
 
 
 def check_runtime() -> str:
     """Tells what the networks run on, and how fast."""
     _call("check_runtime", {})
-    return activity.message("onet.check_runtime")
+    return str(activity.message("onet.check_runtime"))
 
 
 def _activate(item: bpy.types.Object) -> None:

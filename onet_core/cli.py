@@ -18,6 +18,7 @@ from .errors import InputError, NoSurfaceError, OnetError
 from .files import assert_readable, expand
 from .kinds import ENDINGS, INPUT_NAMES, KIND_CHOICES, UP_AXIS_CHOICES
 from .results import Origin, ResultFolder, make_folder
+from .sentences import Sentence
 from .threads import spin_little
 
 if TYPE_CHECKING:
@@ -422,7 +423,7 @@ def _save(made: Reconstruction, target: Path, results: ResultFolder, origin: Ori
 
 
 def _report(
-    source: str, target: Path, result: Reconstruction, findings: Sequence[str] = ()
+    source: str, target: Path, result: Reconstruction, findings: Sequence[Sentence] = ()
 ) -> None:
     seconds = sum(result.seconds.values())
     click.echo(f"{source} -> {target} ({len(result.mesh.faces)} faces, {seconds:.1f} s)")

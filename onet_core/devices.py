@@ -29,19 +29,25 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
             raise DeviceError(
-                f"There is no GPU for {str(name)!r} that this torch ({torch.__version__}) can "
-                "use: choose 'auto' or 'cpu', or install a torch for your GPU."
+                "There is no GPU for {name!r} that this torch ({version}) can use: choose 'auto' "
+                "or 'cpu', or install a torch for your GPU.",
+                name=str(name),
+                version=torch.__version__,
             )
         if (device.index or 0) >= count:
             raise DeviceError(
-                f"There is no {str(name)!r}: the GPUs are cuda:0 to cuda:{count - 1}."
+                "There is no {name!r}: the GPUs are cuda:0 to cuda:{last}.",
+                name=str(name),
+                last=count - 1,
             )
         return device
     if device.type == "mps":
         if not torch.backends.mps.is_available():
             raise DeviceError("There is no Apple GPU that torch can use: choose 'auto' or 'cpu'.")
         return device
-    raise DeviceError(f"Unknown device {str(name)!r}: choose auto, cpu, cuda, cuda:1 or mps.")
+    raise DeviceError(
+        "Unknown device {name!r}: choose auto, cpu, cuda, cuda:1 or mps.", name=str(name)
+    )
 
 
 @contextmanager
@@ -59,9 +65,15 @@ def memory_errors(device: torch.device) -> Iterator[None]:
 
 
 def _full(device: torch.device) -> DeviceError:
-    other = "" if device.type == "cpu" else ", or choose the device 'cpu'"
+    if device.type == "cpu":
+        return DeviceError(
+            "The memory of {device} is full: lower the resolution, close other programs.",
+            device=device,
+        )
     return DeviceError(
-        f"The memory of {device} is full: lower the resolution, close other programs{other}."
+        "The memory of {device} is full: lower the resolution, close other programs, or choose "
+        "the device 'cpu'.",
+        device=device,
     )
 
 

@@ -65,8 +65,9 @@ def logit(threshold: float) -> float:
     """
     if not 0 < threshold < 1:
         raise InputError(
-            f"A threshold of {threshold:g} can't be used: choose a probability between 0 and 1, "
-            "such as 0.2."
+            "A threshold of {threshold:g} can't be used: choose a probability between 0 and 1, "
+            "such as 0.2.",
+            threshold=threshold,
         )
     return float(np.float32(np.log(threshold) - np.log1p(-threshold)))
 
@@ -217,8 +218,10 @@ def _in_batches(
                 raise
             if batch <= _SMALLEST_BATCH:
                 raise DeviceError(
-                    f"The memory of {points.device} is too full for {batch} points at once: "
-                    "close other programs that use it, or choose the CPU."
+                    "The memory of {device} is too full for {batch} points at once: close other "
+                    "programs that use it, or choose the CPU.",
+                    device=points.device,
+                    batch=batch,
                 ) from error
             batch //= 2
             torch.cuda.empty_cache()
@@ -244,6 +247,8 @@ def _assert_finite(logits: Tensor) -> None:
     bad = int(logits.numel() - torch.isfinite(logits).sum())
     if bad:
         raise ModelError(
-            f"The network's output is not finite (NaN or infinite) at {bad} of {len(logits)} "
-            "points: its weights are damaged or do not fit this input."
+            "The network's output is not finite (NaN or infinite) at {bad} of {count} points: "
+            "its weights are damaged or do not fit this input.",
+            bad=bad,
+            count=len(logits),
         )

@@ -32,6 +32,9 @@ class Sentence:
     def __str__(self) -> str:
         return self._english
 
+    def __bool__(self) -> bool:
+        return bool(self.template)
+
     def __repr__(self) -> str:
         return f"Sentence({self._english!r})"
 
@@ -96,3 +99,6 @@ def _from_json(value: Any) -> Value:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise TypeError(type(value).__name__)
+
+
+NOTHING = Sentence("")

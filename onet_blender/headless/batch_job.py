@@ -323,9 +323,10 @@ def what_came_out(answer: Answer) -> list[str]:
     """What the panel tells about a result, in its words."""
     values = answer.values
     fit, background = values.get("fit", -1.0), values.get("background") or ""
-    return reconstruction.sentences(
+    found = reconstruction.sentences(
         "POINTS", fit, values.get("left_out", 0), background, values.get("mirrored", False)
     )
+    return [str(sentence) for sentence in found]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -385,7 +386,8 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
     )
     if chosen.python is None:
         raise EngineError(
-            f"The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}."
+            "The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}.",
+            RUNTIME_VARIABLE=RUNTIME_VARIABLE,
         )
     clients.append(EngineClient(chosen.python))
     number, count = options.part

@@ -1,44 +1,38 @@
-"""The sentences that tell of errors and results, in German. `sentences` finds them.
-
-Names in braces stand for what is filled in; {reason} is translated itself.
-"""
+"""What the extension says of results and errors, in German: templates as they stand in its code."""
 
 from __future__ import annotations
 
-# As the extension says them.
 OWN = {
     # Results
-    "{name}: {faces} faces in {seconds} s with the model {model}": "{name}: {faces} Flächen in "
-    "{seconds} s mit dem Modell {model}",
-    "{name}: {faces} faces in {seconds} s with the model {model}. {count} of the seeds have no "
-    "surface and were left out": "{name}: {faces} Flächen in {seconds} s mit dem Modell {model}. "
-    "{count} der Startwerte haben keine Oberfläche und wurden weggelassen",
-    "{count} shapes: {faces} faces in {seconds} s with the model {model}": "{count} Formen: "
-    "{faces} Flächen in {seconds} s mit dem Modell {model}",
-    "{count} shapes: {faces} faces in {seconds} s with the model {model}. {missing} of the seeds "
-    "have no surface and were left out": "{count} Formen: {faces} Flächen in {seconds} s mit dem "
-    "Modell {model}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen",
-    "{percent} % of the points lie within {share} % of the size": "{percent} % der Punkte liegen "
-    "näher als {share} % der Größe",
+    "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
+        "{name}: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"
+    ),
+    "{told}. {missing} of the seeds have no surface and were left out": (
+        "{told}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen"
+    ),
+    "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
+        "{count} Formen: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"
+    ),
+    "{percent} % of the points lie within {share:g} % of the size": (
+        "{percent} % der Punkte liegen näher als {share:g} % der Größe"
+    ),
     "1 stray point was left out": "1 Ausreißer wurde weggelassen",
-    "{count} stray points were left out": "{count} Ausreißer wurden weggelassen",
+    "{count:,} stray points were left out": ("{count:,} Ausreißer wurden weggelassen"),
     "Left and right are alike: the mirror image was used too": "Links und rechts gleichen sich: "
     "das Spiegelbild wurde mitbenutzt",
     "{name}, from {source}, by {model}": "{name}, aus {source}, mit {model}",
     "{name}: a slider through {count} shapes": "{name}: ein Regler durch {count} Formen",
-    "{name}: {count} faces": "{name}: {count} Flächen",
+    "{name}: {count:,} faces": ("{name}: {count:,} Flächen"),
     "{count} steps of {name} baked; the morph itself is hidden": "{count} Schritte von {name} "
     "gebacken; der Übergang selbst ist verborgen",
     "The model {name} is in the model folder.": "Das Modell {name} liegt im Modellordner.",
     "The picture is {name}.": "Das Bild ist {name}.",
-    "The log is the text {name}.": "Das Protokoll ist der Text {name}.",
+    "The log is the text {name!r}.": ("Das Protokoll ist der Text {name!r}."),
     "Works: Python {python}, PyTorch {torch}; can compute on {devices}": "Läuft: Python {python}, "
     "PyTorch {torch}; kann rechnen auf {devices}",
-    "Works: Python {python}, PyTorch {torch}; can compute on {devices}. A coarse shape takes "
-    "{seconds} s, which is {reason}": "Läuft: Python {python}, PyTorch {torch}; kann rechnen auf "
-    "{devices}. Eine grobe Form braucht {seconds} s: {reason}",
-    "A coarse shape takes {seconds} s, which is {reason}": "Eine grobe Form braucht {seconds} s: "
-    "{reason}",
+    "A coarse shape takes {seconds:.1f} s, which is {reason}": (
+        "Eine grobe Form braucht {seconds:.1f} s: {reason}"
+    ),
     "fast: the sliders of morphs follow the hand": "schnell, die Regler der Übergänge folgen der "
     "Hand",
     "fine for all but the highest resolutions": "gut für alle außer den höchsten Auflösungen",
@@ -151,17 +145,20 @@ OWN = {
         "Der Laufzeit ({python}) fehlt {names}: Fehlendes installieren oder ein anderes Python "
         "wählen."
     ),
-    "The runtime can't compute on {device}, only on {names}: choose another device.": "Die "
-    "Laufzeit kann nicht auf {device} rechnen, nur auf {names}: ein anderes Gerät wählen.",
+    "The runtime can't compute on {device!r}, only on {names}: choose another device.": (
+        "Die Laufzeit kann nicht auf {device!r} rechnen, nur auf {names}: ein anderes Gerät wählen."
+    ),
     "There is no log yet.": "Es gibt noch kein Protokoll.",
     "The extension is not enabled: enable it in Blender's preferences.": "Die Erweiterung ist "
     "nicht eingeschaltet: in Blenders Einstellungen einschalten.",
     "{folder} is too long a path for Windows to hold PyTorch: choose a shorter folder for the "
     "runtime, for example C:\\onet.": "{folder} ist für Windows ein zu langer Pfad für PyTorch: "
     "einen kürzeren Ordner für die Laufzeit wählen, zum Beispiel C:\\onet.",
-    "The runtime needs {need} GB on the disk of {folder}, where {free} GB are free: make room, or "
-    "choose another folder.": "Die Laufzeit braucht {need} GB auf dem Datenträger von {folder}, wo "
-    "{free} GB frei sind: Platz schaffen oder einen anderen Ordner wählen.",
+    "The runtime needs {need:.0f} GB on the disk of {folder}, where {free:.1f} GB are "
+    "free: make room, or choose another folder.": (
+        "Die Laufzeit braucht {need:.0f} GB auf dem Datenträger von {folder}, wo {free:.1f} "
+        "GB frei sind: Platz schaffen oder einen anderen Ordner wählen."
+    ),
     "PyTorch has no such build for {system}: choose another one.": "PyTorch gibt es in dieser "
     "Fassung nicht für {system}: eine andere wählen.",
     "The usual package index has no build for NVIDIA cards for Windows: fill in PyTorch's Index, "
@@ -208,79 +205,11 @@ OWN = {
     "Trying it": "Probiert sie aus",
     "Removing": "Entfernt",
     "Done": "Fertig",
+    "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit under "
+    "Adjust Last Operation.": (
+        "{name} ist {longest:.3g} lang: vermutlich {unit}. Wenn das falsch ist, die Einheit "
+        "unter Letzte Operation anpassen wählen."
+    ),
+    "centimetres": "Zentimeter",
+    "millimetres": "Millimeter",
 }
-
-# As the worker and its client say what happens most; their other sentences stay English.
-OF_THE_WORKER = {
-    "The worker process stopped unexpectedly: {reason}. Its log ({path}) ends with: {log}": "Der "
-    "Arbeitsprozess hielt unerwartet an: {reason}. Sein Protokoll ({path}) endet mit: {log}",
-    "The worker process stopped unexpectedly: {reason}.": "Der Arbeitsprozess hielt unerwartet an: "
-    "{reason}.",
-    "The worker process ({python}) could not be started: {reason}. Its log ({path}) ends with: "
-    "{log}": "Der Arbeitsprozess ({python}) ließ sich nicht starten: {reason}. Sein Protokoll "
-    "({path}) endet mit: {log}",
-    "The worker process ({python}) could not be started: {reason}.": "Der Arbeitsprozess "
-    "({python}) ließ sich nicht starten: {reason}.",
-    "it was killed, perhaps because the memory was full: try a lower resolution": "er wurde "
-    "beendet, vielleicht weil der Speicher voll war; eine niedrigere Auflösung versuchen",
-    "it crashed: try to compute on the processor": "er ist abgestürzt; auf dem Prozessor zu "
-    "rechnen versuchen",
-    "The worker's log can't be made among the temporary files: {error}.": "Das Protokoll des "
-    "Arbeitsprozesses lässt sich nicht bei den temporären Dateien anlegen: {error}.",
-    "There is no Python at {python}: set the runtime up again.": "Es gibt kein Python unter "
-    "{python}: die Laufzeit neu einrichten.",
-    "The memory of {device} is full: lower the resolution, close other programs.": "Der Speicher "
-    "von {device} ist voll: die Auflösung senken, andere Programme schließen.",
-    "The memory of {device} is full: lower the resolution, close other programs, or choose the "
-    "device 'cpu'.": "Der Speicher von {device} ist voll: die Auflösung senken, andere Programme "
-    "schließen oder auf dem Prozessor rechnen.",
-    "{name} has only {width} x {height} pixels: at least {least} are needed each way, a hundred "
-    "are good.": "{name} hat nur {width} x {height} Pixel: mindestens {least} in jeder Richtung "
-    "sind nötig, hundert sind gut.",
-    "{name} shows no object: all of it is masked out or transparent.": "{name} zeigt kein Objekt: "
-    "alles ist maskiert oder durchsichtig.",
-    "{name} is of one colour: no object stands out from the background.": "{name} ist einfarbig: "
-    "kein Objekt hebt sich vom Hintergrund ab.",
-    "{name} has pixels that are not finite (NaN or infinite).": "{name} hat Pixel, die nicht "
-    "endlich sind (NaN oder unendlich).",
-    "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x {height}: "
-    "they must show the same.": "Die Maske von {name} hat {mask_width} x {mask_height} Pixel, das "
-    "Bild {width} x {height}: beide müssen dasselbe zeigen.",
-    "{name} can't be read as a picture: {error}.": "{name} lässt sich nicht als Bild lesen: "
-    "{error}.",
-    "{name} has no points.": "{name} hat keine Punkte.",
-    "{name} has {count} of {all} points with coordinates that are not finite (NaN or infinite): "
-    "remove them.": "{name} hat {count} von {all} Punkten mit Koordinaten, die nicht endlich sind "
-    "(NaN oder unendlich): entfernen.",
-    "{name} has 1 point: at least {least} are needed, some hundreds are good.": "{name} hat 1 "
-    "Punkt: mindestens {least} sind nötig, einige hundert sind gut.",
-    "{name} has {count} points: at least {least} are needed, some hundreds are good.": "{name} hat "
-    "{count} Punkte: mindestens {least} sind nötig, einige hundert sind gut.",
-    "{name} has all its points on one line: there is no surface to find.": "Bei {name} liegen alle "
-    "Punkte auf einer Geraden: es gibt keine Oberfläche zu finden.",
-    "{name}: {reason}": "{name}: {reason}",
-    "The coordinates are too large to compute with: rescale the input.": "Die Koordinaten sind zu "
-    "groß zum Rechnen: die Vorlage anders skalieren.",
-    "All coordinates are the same: there is no shape in the input.": "Alle Koordinaten sind "
-    "gleich: die Vorlage hat keine Form.",
-    "{name} has no occupied cell.": "{name} hat keine besetzte Zelle.",
-    "No surface at threshold {threshold}: the network takes the whole box for outside; its "
-    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
-    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für außen; seine "
-    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
-    "die Vorlage prüfen.",
-    "No surface at threshold {threshold}: the network takes the whole box for inside; its "
-    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
-    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für innen; seine "
-    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
-    "die Vorlage prüfen.",
-    "There is no model {name}; there are: {names}.": "Es gibt kein Modell {name}; es gibt: "
-    "{names}.",
-    "There is no weights file {path}.": "Es gibt keine Datei {path} mit Gewichten.",
-    "{name} is damaged or cut off; get it again.": "{name} ist beschädigt oder abgeschnitten: neu "
-    "besorgen.",
-    "There is a model {name} already: rename the file first.": "Ein Modell {name} gibt es schon: "
-    "erst die Datei umbenennen.",
-}
-
-SENTENCES = OWN | OF_THE_WORKER

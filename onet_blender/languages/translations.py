@@ -5,10 +5,13 @@ from __future__ import annotations
 import bpy
 
 from ..runtime.chosen import PACKAGE
-from .german_sentences import SENTENCES
+from .german_library import OF_THE_LIBRARY
+from .german_sentences import OWN
 
 # English text as in the sources -> German.
-GERMAN = SENTENCES | {
+GERMAN = {
+    **OWN,
+    **OF_THE_LIBRARY,
     # Panels and menus
     "Reconstruct": "Rekonstruieren",
     "Advanced": "Erweitert",

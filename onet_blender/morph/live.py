@@ -15,6 +15,7 @@ import bpy
 
 from onet_core.engine.client import Job
 from onet_core.errors import Cancelled, OnetError
+from onet_core.sentences import NOTHING, Sentence
 
 from .. import activity
 from ..scene.meshes import MeshArrays
@@ -63,8 +64,9 @@ def show_now(item: bpy.types.Object, value: float | None = None) -> None:
 
 def tell(name: str, error: OnetError) -> None:
     """Puts a sentence where it is seen: in the panel, and in the log of a render."""
-    activity.tell(OPERATOR, f"{name}: {error}")
-    print(f"ONet: {name}: {error}", file=sys.stderr, flush=True)
+    told = Sentence("{name}: {reason}", name=name, reason=error.sentence)
+    activity.tell(OPERATOR, told)
+    print(f"ONet: {told}", file=sys.stderr, flush=True)
 
 
 def waiting() -> bool:
@@ -159,7 +161,7 @@ def _go_on() -> None:
         if item is not None and is_morph(item) and item.mode == "OBJECT":
             show(item, step, shape)
             if activity.message(OPERATOR):
-                activity.tell(OPERATOR, "")
+                activity.tell(OPERATOR, NOTHING)
     except Cancelled:
         _running = None
     except OnetError as error:

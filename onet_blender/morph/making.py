@@ -27,16 +27,23 @@ def first_step(items: Sequence[bpy.types.Object], resolution: int, threshold: fl
     strangers = [item.name for item in items if not item.onet.code]
     if strangers:
         names = ", ".join(strangers)
-        what = "were" if len(strangers) > 1 else "was"
+        if len(strangers) > 1:
+            raise InputError(
+                "{names} were not made by a model with a latent space: select generated objects.",
+                names=names,
+            )
         raise InputError(
-            f"{names} {what} not made by a model with a latent space: select generated objects."
+            "{names} was not made by a model with a latent space: select generated objects.",
+            names=names,
         )
     if len(items) < 2:
         raise InputError("A morph needs two shapes or more: select further generated objects.")
     models = {(item.onet.model, item.onet.kind == "NONE") for item in items}
     if len(models) > 1:
         names = " and ".join(sorted({item.onet.model for item in items}))
-        raise InputError(f"The objects come from different models ({names}): select those of one.")
+        raise InputError(
+            "The objects come from different models ({names}): select those of one.", names=names
+        )
     # Which model that was is known, also where it was chosen because it suited.
     model = items[0].onet.chosen_model or items[0].onet.model
     codes = tuple(item.onet.code for item in items)

@@ -8,8 +8,9 @@ import bpy
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..operators.shared import WorkerOperator, fill, is_object_mode
 from ..registration import register_classes, unregister_classes
 from ..scene.pieces import Pieces
@@ -51,14 +52,16 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
         self._smooth = items[0].onet.smooth
         return self._step.start()
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         scene = scene_of(self._scene)
         shape, model = shape_of(answer), answer.values["model"]
         made = yield from making.place_in_pieces(
             context, scene, self._names, self._step, shape, model, self._smooth
         )
         cache.put(self._step, shape.result())
-        return f"{made.name}: a slider through {len(self._names)} shapes"
+        return Sentence(
+            "{name}: a slider through {count} shapes", name=made.name, count=len(self._names)
+        )
 
 
 class MorphOperator(WorkerOperator):
@@ -83,7 +86,7 @@ class MorphOperator(WorkerOperator):
         """The object that the work was started for; raises InputError where it is gone."""
         item = bpy.data.objects.get(self._name)
         if item is None or not is_morph(item):
-            raise InputError(f"The morph {self._name} is gone.")
+            raise InputError("The morph {name} is gone.", name=self._name)
         return item
 
 
@@ -100,13 +103,13 @@ class ONET_OT_update_morph(MorphOperator, bpy.types.Operator):
         self._name, self._step = item.name, step_of(item)
         return self._step.start()
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         shape = shape_of(answer)
         yield shape
         item = self.morph()
         show(item, self._step, shape.result())
         cache.put(self._step, shape.result())
-        return f"{item.name}: {len(item.data.polygons):,} faces"
+        return Sentence("{name}: {count:,} faces", name=item.name, count=len(item.data.polygons))
 
 
 class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
@@ -124,7 +127,7 @@ class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
         values = baking.values_at(item, self._frames)
         return baking.start(item, values, self.form == SHAPE_KEYS)
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         item, scene = self.morph(), scene_of(self._scene)
         view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
         place = baking.place_shape_keys if self.form == SHAPE_KEYS else baking.place_meshes
@@ -132,7 +135,11 @@ class ONET_OT_bake_morph(MorphOperator, BakeChoices, bpy.types.Operator):
         # The morph itself would show through.
         item.hide_render = True
         item.hide_set(True, view_layer=view_layer)
-        return f"{len(self._frames)} steps of {item.name} baked; the morph itself is hidden"
+        return Sentence(
+            "{count} steps of {name} baked; the morph itself is hidden",
+            count=len(self._frames),
+            name=item.name,
+        )
 
 
 CLASSES = (ONET_OT_morph, ONET_OT_update_morph, ONET_OT_bake_morph)

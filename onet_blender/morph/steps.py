@@ -15,6 +15,7 @@ import numpy as np
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
@@ -72,9 +73,9 @@ def has_slider(item: bpy.types.Object) -> bool:
     return item.type == "MESH" and item.onet.kind == MORPH
 
 
-def linked(item: bpy.types.Object) -> str:
+def linked(item: bpy.types.Object) -> Sentence:
     """Why a morph of another file can't be changed here."""
-    return f"{item.name} is linked from another file: make it local first."
+    return Sentence("{name} is linked from another file: make it local first.", name=item.name)
 
 
 def preview_of(item: bpy.types.Object) -> Step:
@@ -124,9 +125,13 @@ def compute(step: Step) -> MeshArrays:
 def assert_showable(item: bpy.types.Object) -> None:
     """Raises InputError where an object's mesh can't be exchanged now."""
     if item.data.shape_keys is not None:
-        raise InputError(f"{item.name} has shape keys, which a morph would destroy: bake it.")
+        raise InputError(
+            "{name} has shape keys, which a morph would destroy: bake it.", name=item.name
+        )
     if not item.data.is_editable:
-        raise InputError(f"The mesh of {item.name} is linked from another file: make it local.")
+        raise InputError(
+            "The mesh of {name} is linked from another file: make it local.", name=item.name
+        )
 
 
 def show(item: bpy.types.Object, step: Step, shape: MeshArrays) -> None:

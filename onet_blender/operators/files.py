@@ -10,8 +10,9 @@ from mathutils import Matrix, Vector
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError, OnetError
+from onet_core.sentences import NOTHING, Sentence
 
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..pictures import images as pictures
 from ..properties.model_list import forget_listing
 from ..properties.stored import choose_kind
@@ -32,6 +33,10 @@ UP_AXES: dict[str, dict[str, str]] = {
     "Y": {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"},
     "Z": {"forward_axis": "Y", "up_axis": "Z"},
 }
+
+
+# Units other than Blender's own, in words.
+TAKEN_FOR = {"CENTIMETRES": Sentence("centimetres"), "MILLIMETRES": Sentence("millimetres")}
 
 
 class ONET_OT_open_file(bpy.types.Operator):
@@ -97,7 +102,7 @@ class ONET_OT_open_file(bpy.types.Operator):
             path = Path(bpy.path.abspath(self.filepath))
             told = open_file(context, path, self.kind, self.units, self.up_axis)
         except OnetError as error:
-            self.report({"ERROR"}, translated(str(error)))
+            self.report({"ERROR"}, translated(error.sentence))
             return {"CANCELLED"}
         if told:
             self.report({"INFO"}, translated(told))
@@ -110,7 +115,7 @@ class ONET_OT_open_file(bpy.types.Operator):
 
 def open_file(
     context: bpy.types.Context, path: Path, kind: str = AUTO, units: str = AUTO, up_axis: str = AUTO
-) -> str:
+) -> Sentence:
     """Opens a picture, a scan or a mesh and chooses it in the panel; returns what was guessed.
 
     kind: IMAGE, POINTS, VOXELS or AUTO, see `guesses.kind_of`; units: METRES, CENTIMETRES,
@@ -118,7 +123,7 @@ def open_file(
     Raises InputError for files that are missing, of another kind or damaged.
     """
     if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+        raise InputError("There is no file {path}.", path=path)
     suffix, choices = path.suffix.lower(), context.scene.onet
     if suffix in PICTURES:
         image = bpy.data.images.load(str(path), check_existing=True)
@@ -130,9 +135,13 @@ def open_file(
             raise
         choose_kind(choices, "IMAGE")
         choices.picture, choices.mask = image, None
-        return ""
+        return NOTHING
     if suffix not in IMPORTERS:
-        raise InputError(f"{path.name} can't be opened: choose one of {', '.join(SUFFIXES)}.")
+        raise InputError(
+            "{name} can't be opened: choose one of {kinds}.",
+            name=path.name,
+            kinds=", ".join(SUFFIXES),
+        )
     item = _imported(path, up_axis)
     choose_kind(choices, guesses.kind_of(item.data) if kind == AUTO else kind)
     # What is selected is what is used.
@@ -149,10 +158,12 @@ def _imported(path: Path, up_axis: str) -> bpy.types.Object:
         importer = getattr(bpy.ops.wm, IMPORTERS[path.suffix.lower()])
         importer(filepath=str(path), **UP_AXES[up_axis])
     except RuntimeError as error:
-        raise InputError(f"{path.name} can't be imported: {str(error).strip()}") from error
+        raise InputError(
+            "{name} can't be imported: {error}", name=path.name, error=str(error).strip()
+        ) from error
     new = [item for item in bpy.data.objects if item not in before and item.type == "MESH"]
     if not new:
-        raise InputError(f"{path.name} holds no mesh and no points.")
+        raise InputError("{name} holds no mesh and no points.", name=path.name)
     item = max(new, key=lambda one: len(one.data.vertices))
     for other in bpy.context.view_layer.objects:
         other.select_set(other == item)
@@ -160,7 +171,7 @@ def _imported(path: Path, up_axis: str) -> bpy.types.Object:
     return item
 
 
-def _scaled(item: bpy.types.Object, units: str) -> str:
+def _scaled(item: bpy.types.Object, units: str) -> Sentence:
     """Brings an object from the unit it was measured in to metres; returns what was guessed."""
     item.data.transform(item.matrix_world)
     item.matrix_world.identity()
@@ -175,10 +186,14 @@ def _scaled(item: bpy.types.Object, units: str) -> str:
     item.location = middle * metres
     bpy.context.view_layer.update()
     if units != AUTO or metres == 1:
-        return ""
-    return (
-        f"{item.name} is {longest:.3g} long: taken for {name.lower()}. If that is wrong, choose "
-        "the unit under Adjust Last Operation."
+        return NOTHING
+    unit = TAKEN_FOR[name]
+    return Sentence(
+        "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit under "
+        "Adjust Last Operation.",
+        name=item.name,
+        longest=longest,
+        unit=unit,
     )
 
 
@@ -224,13 +239,13 @@ class ONET_OT_import_model(WorkerOperator, bpy.types.Operator):
     def start(self, context: bpy.types.Context) -> Job:
         source = Path(bpy.path.abspath(self.filepath))
         if not source.is_file():
-            raise InputError(f"There is no file {source}.")
+            raise InputError("There is no file {path}.", path=source)
         params = {"source": str(source.resolve()), "target": str(runtime().folders[0].resolve())}
         return engine_session.client(runtime()).start("convert", params)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         forget_listing()
-        return f"The model {answer.values['name']} is in the model folder."
+        return Sentence("The model {name} is in the model folder.", name=answer.values["name"])
 
 
 CLASSES = (ONET_OT_open_file, ONET_FH_files, ONET_OT_import_model)

@@ -7,6 +7,7 @@ import random
 import bpy
 
 from onet_core.engine.client import Answer, Job
+from onet_core.sentences import Sentence
 
 from ..properties.generate import Sampling
 from ..properties.mesh_settings import MeshSettings
@@ -63,7 +64,7 @@ class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operato
         self._replaces = active.name if self.replace and active is not None else ""
         return generation.start(self._seeds, self._params)
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         made = yield from generation.place_in_pieces(
             context,
             self._scene,

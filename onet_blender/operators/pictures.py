@@ -7,6 +7,7 @@ import bpy
 from onet_core.engine.client import Answer, Job
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
 from ..pictures import images as pictures
 from ..pictures.render_copy import render_in_pieces
@@ -45,7 +46,7 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
 
         return Preparation(pictures.arrays_in_pieces(image, choices.mask), start)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         pictures.show_seen(answer.arrays["seen"])
         return pictures.BACKGROUNDS[answer.values["background"]]
 
@@ -69,12 +70,12 @@ class PictureOperator(WorkerOperator):
         self._preparation = Preparation(self.picture(context), lambda image: Finished())
         return self._preparation
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         image, choices = self._preparation.prepared, context.scene.onet
         pictures.assert_readable(image)
         choose_kind(choices, "IMAGE")
         choices.picture, choices.mask = image, None
-        return f"The picture is {image.name}."
+        return Sentence("The picture is {name}.", name=image.name)
 
 
 class ONET_OT_paste_picture(PictureOperator, bpy.types.Operator):

@@ -10,9 +10,10 @@ import bpy
 from onet_core.engine.client import Answer
 from onet_core.errors import InputError, OnetError
 from onet_core.kinds import INPUT_IDENTIFIERS
+from onet_core.sentences import Sentence
 
 from .. import activity
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..properties.mesh_settings import SETTINGS, MeshSettings, settings_of
 from ..properties.model_list import AUTOMATIC, model_items
 from ..properties.stored import INPUT_KINDS
@@ -86,7 +87,7 @@ class ReconstructOperator(MeshSettings, MeshOperator):
             return {"CANCELLED"}
         return super().execute(context)
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         made = yield from reconstruction.place_in_pieces(
             context, self._preparation.prepared, answer
         )
@@ -182,7 +183,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
                 raise InputError("No picture is chosen: open one in the panel first.")
             mask = bpy.data.images.get(self.mask)
             if self.mask and mask is None:
-                raise InputError(f"There is no image {self.mask}: choose the mask again.")
+                raise InputError("There is no image {name}: choose the mask again.", name=self.mask)
             return reconstruction.prepare_picture(
                 image, context.scene, self.params(), choices, self.target, mask
             )
@@ -220,7 +221,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         try:
             assert_replaceable(item)
         except OnetError as error:
-            cls.poll_message_set(translated(str(error)))
+            cls.poll_message_set(translated(error.sentence))
             return False
         return True
 
@@ -231,7 +232,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
     def request(self, context: bpy.types.Context) -> Pieces[Request]:
         item = bpy.data.objects.get(self.target) if self.target else context.active_object
         if item is None:
-            raise InputError(f"There is no object {self.target}.")
+            raise InputError("There is no object {name}.", name=self.target)
         panel, kept = context.scene.onet, item.onet
         # Left to choose, the model stays.
         chosen = panel.input_kind == kept.kind and panel.model != AUTOMATIC

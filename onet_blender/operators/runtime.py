@@ -8,8 +8,9 @@ import bpy
 
 from onet_core.engine.client import Answer
 from onet_core.errors import OnetError
+from onet_core.sentences import Sentence
 
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import preferences, runtime
@@ -40,11 +41,13 @@ class ONET_OT_set_up_runtime(WorkerOperator, bpy.types.Operator):
             torch_index=chosen.torch_index.strip(),
         )
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         other = runtime().python
         if other is not None and Path(answer.values["folder"]) not in other.parents:
-            return f"The runtime is ready, but {other} is used, as you have chosen."
-        return "The runtime is ready: press Check to try it."
+            return Sentence(
+                "The runtime is ready, but {other} is used, as you have chosen.", other=other
+            )
+        return Sentence("The runtime is ready: press Check to try it.")
 
 
 class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
@@ -59,8 +62,8 @@ class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
         chosen = preferences()
         return start_removal(home(chosen.runtime_folder if chosen is not None else ""))
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
-        return "The runtime is removed."
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+        return Sentence("The runtime is removed.")
 
 
 class ONET_OT_show_log(bpy.types.Operator):
@@ -82,11 +85,11 @@ class ONET_OT_show_log(bpy.types.Operator):
         try:
             title, content = read_log(self.which)
         except OnetError as error:
-            self.report({"ERROR"}, translated(str(error)))
+            self.report({"ERROR"}, translated(error.sentence))
             return {"CANCELLED"}
         text = bpy.data.texts.get(title) or bpy.data.texts.new(title)
         text.from_string(content)
-        self.report({"INFO"}, translated(f"The log is the text {title!r}."))
+        self.report({"INFO"}, translated(Sentence("The log is the text {name!r}.", name=title)))
         if not bpy.app.background and context.window is not None:
             show_text(context, text)
         return {"FINISHED"}

@@ -15,10 +15,11 @@ import bpy
 
 from onet_core.engine.client import Answer, Task
 from onet_core.errors import Cancelled, OnetError
+from onet_core.sentences import Sentence
 
 from .. import activity
 from ..activity import Activity
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..morph import steps as morph_steps
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session, trial
@@ -42,17 +43,17 @@ class WorkerOperator:
     adds_object = True
 
     _activity: Activity
-    _concluding: Gradual[str] | None
+    _concluding: Gradual[Sentence] | None
 
     def start(self, context: bpy.types.Context) -> Task:
         """Hands the work to the worker; raises OnetError."""
         raise AssertionError("each operator has its own")
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         """Uses the answer and returns what to tell the user; raises OnetError."""
         raise AssertionError("each operator has its own")
 
-    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[str]:
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         """`finish`; operators that would hold the interface up for long have pieces instead."""
         yield None
         return self.finish(context, answer)
@@ -75,7 +76,7 @@ class WorkerOperator:
         if bpy.app.background or context.window is None:
             return self.execute(context)
         if activity.current() is not None:
-            told = "ONet is still at work: wait, or cancel it first."
+            told = Sentence("ONet is still at work: wait, or cancel it first.")
             self.report({"WARNING"}, translated(told))
             return {"CANCELLED"}
         try:
@@ -101,7 +102,7 @@ class WorkerOperator:
         if not self._activity.done:
             return {"PASS_THROUGH"}
         if self.adds_object and context.mode != "OBJECT":
-            self._activity.stage = "Ready: leave the edit mode"
+            self._activity.stage = Sentence("Ready: leave the edit mode")
             activity.redraw()
             return {"PASS_THROUGH"}
         try:
@@ -131,15 +132,15 @@ class WorkerOperator:
             self._concluding.close()
         activity.end()
 
-    def _conclude(self, told: str) -> set[str]:
+    def _conclude(self, told: Sentence) -> set[str]:
         activity.tell(self.owner(), told)
         self.report({"INFO"}, translated(told))
         return {"FINISHED"}
 
     def _refuse(self, error: OnetError) -> set[str]:
-        activity.tell(self.owner(), str(error))
+        activity.tell(self.owner(), error.sentence)
         level = "WARNING" if isinstance(error, Cancelled) else "ERROR"
-        self.report({level}, translated(str(error)))
+        self.report({level}, translated(error.sentence))
         return {"CANCELLED"}
 
 
@@ -173,9 +174,10 @@ class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
         params = {**reconstruction.options(resolution=trial.RESOLUTION), "seed": 0}
         return Trial(engine_session.client(chosen), params, lambda found: describe(chosen, found))
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+        found = describe(runtime(), answer.values)
         speed = trial.in_words(answer.values["seconds_of_a_draft"])
-        return f"{describe(runtime(), answer.values)}. {speed}"
+        return Sentence("{found}. {speed}", found=found, speed=speed)
 
 
 class ONET_OT_cancel(bpy.types.Operator):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from onet_core.sentences import Sentence
+
 from .. import activity
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..properties.model_list import about_chosen
 from ..registration import register_classes, unregister_classes
 from ..runtime.chosen import runtime
@@ -39,7 +41,7 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         draw_work(layout, context, "onet.generate", "SHADERFX")
         active = replaceable(context.active_object)
         if activity.current() is None and active is not None and choices.count == 1:
-            text = translated(f"Give the Shape to {active.name}")
+            text = translated(Sentence("Give the Shape to {name}", name=active.name))
             layout.operator("onet.generate", text=text, icon="FILE_REFRESH").replace = True
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from onet_core.sentences import NOTHING, Sentence
+
 from .. import activity
 from ..pictures import images as pictures
 from ..properties.mesh_settings import SETTINGS_OF_KIND, settings_of
@@ -81,7 +83,13 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, item = self.layout, context.active_object
         kept, width = item.onet, room(context)
-        draw_text(layout, f"{item.name}, from {kept.source}, by {kept.model}", width)
+        origin = Sentence(
+            "{name}, from {source}, by {model}",
+            name=item.name,
+            source=kept.source,
+            model=kept.model,
+        )
+        draw_text(layout, origin, width)
         for sentence in findings(item):
             draw_text(layout, sentence, width, icon="INFO")
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
@@ -109,17 +117,17 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
             layout.template_icon(pictures.seen_icon(), scale=SCALE_OF_SEEN)
 
 
-def what_is_missing(context: bpy.types.Context) -> str:
+def what_is_missing(context: bpy.types.Context) -> Sentence:
     """Why there is nothing to reconstruct, in a sentence; empty where there is something."""
     choices = context.scene.onet
     if choices.input_kind == "IMAGE":
-        return "" if choices.picture is not None else "Open a picture first"
+        return NOTHING if choices.picture is not None else Sentence("Open a picture first")
     item = choices.source or chosen_object(context)
     if item is None:
-        return "Select an object first"
+        return Sentence("Select an object first")
     if item.type not in SOURCE_TYPES[choices.input_kind]:
-        return f"{item.name} has nothing to reconstruct: select a mesh"
-    return ""
+        return Sentence("{name} has nothing to reconstruct: select a mesh", name=item.name)
+    return NOTHING
 
 
 CLASSES = (ONET_PT_reconstruct, ONET_PT_reconstruct_advanced, ONET_PT_result)

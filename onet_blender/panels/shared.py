@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import activity
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..runtime import engine_session
 from .text import draw_text
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import blf
 import bpy
 
-from ..languages.sentences import translated
+from onet_core.sentences import Sentence
+
+from ..languages.translate import translated
 
 INTERFACE_FONT = 0
 PIXELS_OF_ICON = 28
@@ -38,7 +40,9 @@ def pixels_of(text: str) -> float:
     return float(blf.dimensions(INTERFACE_FONT, text)[0])
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NONE") -> None:
+def draw_text(
+    layout: bpy.types.UILayout, text: str | Sentence, width: float, icon: str = "NONE"
+) -> None:
     """Draws a sentence, translated, over as many labels as it takes, the icon before the first.
 
     width: of the place for it, in pixels.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
 from ..scene.pieces import Pieces, all_at_once, in_background
 from ..scene.scene_io import srgb
@@ -23,10 +24,10 @@ from .files import content_in_pieces, needs_no_decoding
 
 # What was removed from a picture, by the worker's names, in words.
 BACKGROUNDS = {
-    "mask": "Background: left out by the mask",
-    "transparent": "Background: transparent",
-    "plain": "Background: plain, removed",
-    "none": "Background: none found, the whole picture is used",
+    "mask": Sentence("Background: left out by the mask"),
+    "transparent": Sentence("Background: transparent"),
+    "plain": Sentence("Background: plain, removed"),
+    "none": Sentence("Background: none found, the whole picture is used"),
 }
 SEEN = "seen"
 
@@ -50,19 +51,22 @@ def assert_still(image: bpy.types.Image) -> None:
         raise InputError("A render result can't be read as it is: choose Use the Render.")
     if image.source in ("MOVIE", "SEQUENCE"):
         raise InputError(
-            f"The picture {image.name} is animated: save the frame that you want as a picture of "
-            "its own."
+            "The picture {name} is animated: save the frame that you want as a picture of its own.",
+            name=image.name,
         )
     if image.source == "TILED":
         raise InputError(
-            f"The picture {image.name} is made of tiles (UDIM): choose a picture in one piece."
+            "The picture {name} is made of tiles (UDIM): choose a picture in one piece.",
+            name=image.name,
         )
 
 
 def assert_has_pixels(image: bpy.types.Image) -> None:
     """Raises InputError for images without pixels; Blender decodes the file for that."""
     if image.size[0] * image.size[1] == 0:
-        raise InputError(f"The picture {image.name} has no pixels: is its file still there?")
+        raise InputError(
+            "The picture {name} has no pixels: is its file still there?", name=image.name
+        )
 
 
 def pixels_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
@@ -78,7 +82,7 @@ def pixels_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
     yield memory
     values = memory.result()
     if len(image.pixels) != len(values):
-        raise InputError(f"The picture {image.name} has changed: try again.")
+        raise InputError("The picture {name} has changed: try again.", name=image.name)
     image.pixels.foreach_get(values)
     found = in_background(lambda: _as_bytes(values.reshape(height, width, channels), is_float))
     yield found
@@ -234,7 +238,7 @@ def folder_for_files() -> Iterator[Path]:
             yield Path(folder)
     except OSError as error:
         raise InputError(
-            f"The picture can't be put among the temporary files: {error.strerror}."
+            "The picture can't be put among the temporary files: {error}.", error=error.strerror
         ) from error
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
 from ..scene.pieces import Pieces, in_background
 from .images import folder_for_files, packed
@@ -27,7 +28,7 @@ from .plain_exr import read_rgba
 
 NAME = "Render (ONet)"
 PIXELS_OF_A_BAND = 150_000
-NOTHING_RENDERED = "Nothing has been rendered yet: render first (F12)."
+NOTHING_RENDERED = Sentence("Nothing has been rendered yet: render first (F12).")
 
 # Settings for saving, in the order in which they depend on each other; Blender 4 has no media.
 LINEAR = {

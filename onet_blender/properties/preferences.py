@@ -6,8 +6,10 @@ import sys
 
 import bpy
 
+from onet_core.sentences import Sentence
+
 from .. import activity
-from ..languages.sentences import translated
+from ..languages.translate import translated
 from ..panels.shared import room
 from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
@@ -102,7 +104,12 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "model_folder")
         for entry in listed_models():
             if entry.error:
-                draw_text(layout, f"Not usable: {entry.error}", width, icon="ERROR")
+                draw_text(
+                    layout,
+                    Sentence("Not usable: {reason}", reason=entry.error),
+                    width,
+                    icon="ERROR",
+                )
 
     def _draw_runtime(self, box: bpy.types.UILayout, width: float) -> None:
         """What runs the networks: whether it is there, and the buttons that change that."""
@@ -111,12 +118,24 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         if chosen.problem and busy is None:
             draw_text(box, chosen.problem, width, icon="ERROR")
         elif installed is not None and chosen.python == installed.python:
-            draw_text(box, f"The runtime is in {installed.folder}", width, icon="CHECKMARK")
+            draw_text(
+                box,
+                Sentence("The runtime is in {folder}", folder=installed.folder),
+                width,
+                icon="CHECKMARK",
+            )
             if not installed.current:
-                older = "It was made for another version of ONet: press Set Up to renew it"
+                older = Sentence(
+                    "It was made for another version of ONet: press Set Up to renew it"
+                )
                 draw_text(box, older, width, icon="INFO")
         elif not chosen.problem and not self.runtime_python:
-            draw_text(box, f"Given from outside: {chosen.python}", width, icon="INFO")
+            draw_text(
+                box,
+                Sentence("Given from outside: {python}", python=chosen.python),
+                width,
+                icon="INFO",
+            )
         row = box.row(align=True)
         row.scale_y = 1.3
         if busy is not None and busy.owner in OWNERS:

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from onet_core.errors import EngineError
+from onet_core.sentences import NOTHING, Sentence
 
 from .folder import find_installed, home
 
@@ -31,15 +32,18 @@ class Runtime:
     idle_minutes: int = 30
 
     @property
-    def problem(self) -> str:
+    def problem(self) -> Sentence:
         """Why nothing can be computed, in one sentence for the user; empty where all is well."""
         if self.python is None:
-            return "The runtime is not set up: press Set Up in the extension's preferences."
-        if not self.python.is_file():
-            return (
-                f"There is no Python at {self.python}: correct it in the extension's preferences."
+            return Sentence(
+                "The runtime is not set up: press Set Up in the extension's preferences."
             )
-        return ""
+        if not self.python.is_file():
+            return Sentence(
+                "There is no Python at {python}: correct it in the extension's preferences.",
+                python=self.python,
+            )
+        return NOTHING
 
 
 def preferences() -> Any:
@@ -69,21 +73,24 @@ def runtime() -> Runtime:
     )
 
 
-def describe(chosen: Runtime, found: Mapping[str, Any]) -> str:
+def describe(chosen: Runtime, found: Mapping[str, Any]) -> Sentence:
     """The worker's answer to "hello" in plain words; raises EngineError where it can't do its work.
 
     found: as `onet_core.engine.methods.hello` returns it.
     """
     if found["missing"]:
         raise EngineError(
-            f"The runtime ({found['executable']}) lacks {', '.join(found['missing'])}: install "
-            "what is missing, or choose another Python."
+            "The runtime ({python}) lacks {names}: install what is missing, or choose another "
+            "Python.",
+            python=found["executable"],
+            names=", ".join(found["missing"]),
         )
     names = [device["name"] for device in found["devices"]]
     if chosen.device != "auto" and not any(name.startswith(chosen.device) for name in names):
         raise EngineError(
-            f"The runtime can't compute on {chosen.device!r}, only on {', '.join(names)}: choose "
-            "another device."
+            "The runtime can't compute on {device!r}, only on {names}: choose another device.",
+            device=chosen.device,
+            names=", ".join(names),
         )
     devices = []
     for device in found["devices"]:
@@ -92,7 +99,9 @@ def describe(chosen: Runtime, found: Mapping[str, Any]) -> str:
         if "free_bytes" in device:
             title += f" ({device['free_bytes'] / GIBIBYTE:.0f} GB free)"
         devices.append(title)
-    return (
-        f"Works: Python {found['python']}, PyTorch {found['torch']}; can compute on "
-        f"{', '.join(devices)}"
+    return Sentence(
+        "Works: Python {python}, PyTorch {torch}; can compute on {devices}",
+        python=found["python"],
+        torch=found["torch"],
+        devices=", ".join(devices),
     )

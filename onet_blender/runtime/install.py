@@ -1,10 +1,11 @@
 """Makes the runtime: a virtual environment with exactly the packages of a requirements file.
 
 Runs as a process of its own, under the Python that the environment is made of, and imports nothing
-but the standard library. `runtime_setup` starts it, reads what it prints (lines that begin with
-`STATUS` carry how far it is, as JSON; all others are for the log), and ends it by closing its
-standard input, which also happens when Blender dies. Whatever stops it, no half-made environment
-stays: only one with a stamp in it, which is written last, is whole.
+but the standard library. `setup` starts it, reads what it prints (lines that begin with `STATUS`
+carry how far it is, as JSON, with sentences as `onet_core.sentences.Sentence.from_json` reads them;
+all others are for the log), and ends it by closing its standard input, which also happens when
+Blender dies. Whatever stops it, no half-made environment stays: only one with a stamp in it, which
+is written last, is whole.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 STATUS = "ONET "
 STAMP = "onet-runtime.json"
@@ -70,7 +71,14 @@ MEANINGS = (
 
 
 class SetupError(Exception):
-    """The runtime could not be made; the message says why, for the user."""
+    """The runtime could not be made; the message says why, for the user.
+
+    template, values: as of `onet_core.errors.OnetError`.
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.sentence = sentence(template, **values)
 
 
 class Cancelled(Exception):
@@ -81,8 +89,14 @@ _child: subprocess.Popen[str] | None = None
 _cancelled = threading.Event()
 
 
-def tell(stage: str, fraction: float) -> None:
-    """Says how far it is: a few words for the user, and 0 to 1."""
+def sentence(template: str, **values: object) -> dict[str, Any]:
+    """A sentence as JSON: what the user reads once it is translated and filled in."""
+    return {"template": template, "values": {name: str(value) for name, value in values.items()}}
+
+
+def tell(fraction: float, template: str, **values: object) -> None:
+    """Says how far it is: 0 to 1, and a few words for the user."""
+    stage = sentence(template, **values)
     print(STATUS + json.dumps({"stage": stage, "fraction": round(fraction, 3)}), flush=True)
 
 
@@ -103,7 +117,7 @@ def install(
     wanted = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
     wanted = [line for line in wanted if line and not line.startswith("#")]
     try:
-        tell("Making the environment", 0.0)
+        tell(0.0, "Making the environment")
         remove(folder)
         # Without pip: once made, the runtime stays as it is.
         venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
@@ -115,11 +129,11 @@ def install(
         pip += ["--no-index", "--find-links", str(wheels)] if wheels else []
         torch = next((line for line in wanted if re.match(r"torch\b", line)), None)
         if torch_index and torch:
-            tell("Fetching PyTorch", 0.05)
+            tell(0.05, "Fetching PyTorch")
             # Without what it depends on: that comes with the others, from the usual index.
             run([*pip, "--no-deps", "--index-url", torch_index, torch])
         install_all(pip, requirements, len(wanted))
-        tell("Trying it", 0.97)
+        tell(0.97, "Trying it")
         found = json.loads(run([str(python), "-I", "-c", PROBE, *modules])[-1])
         stamp = {**found, "base": sys.base_prefix}
         unfinished = folder / f".{STAMP}"
@@ -128,7 +142,7 @@ def install(
     except BaseException as error:
         remove(folder)
         if isinstance(error, OSError):
-            raise SetupError(meaning_of(str(error)) or f"{error}.") from error
+            raise (meaning_of(str(error)) or SetupError("{error}.", error=error)) from error
         raise
 
 
@@ -141,7 +155,7 @@ def bundled_pip() -> Path:
         wheels = sorted(folder.glob("pip-*.whl"))
         if wheels:
             return wheels[-1]
-    raise SetupError(f"{sys.executable} comes without pip: choose another Python.")
+    raise SetupError("{python} comes without pip: choose another Python.", python=sys.executable)
 
 
 def install_all(pip: list[str], requirements: Path, count: int) -> None:
@@ -155,12 +169,12 @@ def install_all(pip: list[str], requirements: Path, count: int) -> None:
             seen += 1
             # A requirement, or the path of a wheel.
             name = re.split("[=<>!~]", words[1])[0] if words[0] == "Collecting" else wheel_of(line)
-            tell(f"Fetching {name}", 0.1 + 0.6 * min(1.0, seen / count))
+            tell(0.1 + 0.6 * min(1.0, seen / count), "Fetching {name}", name=name)
         elif line.startswith("Downloading ") and len(words) > 2:
             fraction = 0.1 + 0.6 * min(1.0, seen / count)
-            tell(f"Fetching {wheel_of(line)} {' '.join(words[2:4])}", fraction)
+            tell(fraction, "Fetching {name}", name=f"{wheel_of(line)} {' '.join(words[2:4])}")
         elif line.startswith("Installing collected packages"):
-            tell("Unpacking (a minute or two)", 0.75)
+            tell(0.75, "Unpacking (a minute or two)")
 
     run([*pip, "--requirement", str(requirements)], follow)
 
@@ -206,9 +220,9 @@ def run(command: list[str], follow: Callable[[str], None] | None = None) -> list
         raise Cancelled
     if status:
         text = "\n".join(lines)
-        raise SetupError(
-            meaning_of(text)
-            or f"Setting up stopped (status {status}): {lines[-1] if lines else 'no reason given'}"
+        last = lines[-1] if lines else "no reason given"
+        raise meaning_of(text) or SetupError(
+            "Setting up stopped (status {status}): {error}", status=status, error=last
         )
     return lines
 
@@ -226,14 +240,14 @@ def end_child() -> None:
             os.killpg(_child.pid, signal.SIGKILL)
 
 
-def meaning_of(text: str) -> str:
-    """The sentence for what a failed command has printed; empty where there is none."""
+def meaning_of(text: str) -> SetupError | None:
+    """The error for what a failed command has printed; None where there is none."""
     for pattern, meaning in MEANINGS:
         found = re.search(pattern, text)
         if found:
             python = ".".join(str(number) for number in sys.version_info[:2])
-            return meaning.format(python=python, **found.groupdict())
-    return ""
+            return SetupError(meaning, python=python, **found.groupdict())
+    return None
 
 
 def python_of(folder: Path) -> Path:
@@ -264,8 +278,8 @@ def watch_input() -> None:
     end_child()
 
 
-def refuse(message: str, status: int = FAILED) -> NoReturn:
-    print(STATUS + json.dumps({"error": message}), flush=True)
+def refuse(error: SetupError, status: int = FAILED) -> NoReturn:
+    print(STATUS + json.dumps({"error": error.sentence}), flush=True)
     sys.exit(status)
 
 
@@ -273,7 +287,7 @@ def remove_all(home: Path) -> None:
     """Deletes every environment below a folder, whole or not."""
     folders = [folder for folder in home.iterdir() if (folder / "pyvenv.cfg").is_file()]
     for number, folder in enumerate(folders):
-        tell("Removing", number / len(folders))
+        tell(number / len(folders), "Removing")
         remove(folder)
 
 
@@ -306,13 +320,19 @@ def main() -> None:
     options = parser.parse_args()
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(str(number) for number in sys.version_info[:2])
-        refuse(f"ONet needs Python 3.11 or newer, but {sys.executable} is Python {found}.")
+        refuse(
+            SetupError(
+                "ONet needs Python 3.11 or newer, but {python} is Python {version}.",
+                python=sys.executable,
+                version=found,
+            )
+        )
     home = options.remove or options.folder.parent
     try:
         held = lock(home)
         if options.remove:
             remove_all(home)
-            tell("Done", 1.0)
+            tell(1.0, "Done")
             return
         # Only now: a set-up that another Blender has begun is not this one's to end.
         threading.Thread(target=watch_input, daemon=True).start()
@@ -324,13 +344,13 @@ def main() -> None:
             options.torch_index,
         )
     except Cancelled:
-        refuse("Cancelled.", CANCELLED)
+        refuse(SetupError("Cancelled."), CANCELLED)
     except SetupError as error:
-        refuse(str(error))
+        refuse(error)
     except OSError as error:
-        refuse(meaning_of(str(error)) or f"{error}.")
+        refuse(meaning_of(str(error)) or SetupError("{error}.", error=error))
     held.close()
-    tell("Done", 1.0)
+    tell(1.0, "Done")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import bpy
 
 from onet_core.engine.client import Answer, Event, Progress
 from onet_core.errors import Cancelled, EngineError, OnetError
+from onet_core.sentences import NOTHING, Sentence
 
 from . import install as install_runtime
 from .folder import BUNDLED_WHEELS, REQUIREMENTS, current_folder
@@ -50,7 +51,7 @@ class SetupJob:
         self.log = log
         self._folder = folder
         self._unread = ""
-        self._message = ""
+        self._message = NOTHING
         self._error: OnetError | None = None
         self._answer: Answer | None = None
         self._cancelled_at: float | None = None
@@ -69,7 +70,9 @@ class SetupJob:
             self._reader = log.open(encoding="utf-8", errors="replace")
         except OSError as error:
             raise EngineError(
-                f"The runtime can't be set up in {log.parent}: {error.strerror}."
+                "The runtime can't be set up in {folder}: {error}.",
+                folder=log.parent,
+                error=error.strerror,
             ) from error
 
     @property
@@ -90,9 +93,11 @@ class SetupJob:
         for line in lines:
             if line.startswith(install_runtime.STATUS):
                 told: dict[str, Any] = json.loads(line.removeprefix(install_runtime.STATUS))
-                self._message = str(told.get("error", self._message))
+                if "error" in told:
+                    self._message = Sentence.from_json(told["error"])
                 if "stage" in told:
-                    events.append(Event("progress", told["stage"], told["fraction"]))
+                    stage = Sentence.from_json(told["stage"])
+                    events.append(Event("progress", stage, told["fraction"]))
         if status is not None:
             events.append(self._end(status))
         elif (
@@ -112,9 +117,10 @@ class SetupJob:
         if self._cancelled_at is not None:
             self._error = Cancelled()
         else:
-            self._error = EngineError(
-                self._message or f"Setting up stopped unexpectedly (status {status}): try again."
+            unknown = Sentence(
+                "Setting up stopped unexpectedly (status {status}): try again.", status=status
             )
+            self._error = EngineError(self._message or unknown)
         if status not in (install_runtime.FAILED, install_runtime.CANCELLED):
             # It was killed and could not clean up; what it leaves is large, so not in this thread.
             threading.Thread(
@@ -135,7 +141,7 @@ class SetupJob:
         while not self.done:
             for event in self.poll(wait=0.1):
                 if event.kind == "progress" and on_progress is not None:
-                    on_progress(event.stage, event.fraction)
+                    on_progress(str(event.stage), event.fraction)
             if deadline is not None and time.monotonic() > deadline:
                 self.cancel()
         if self._error is not None:
@@ -186,7 +192,7 @@ def assert_possible(
 ) -> None:
     """Raises EngineError with what the user can do, where setting up is bound to fail."""
     if not interpreter.is_file():
-        raise EngineError(f"There is no Python at {interpreter}: choose another one.")
+        raise EngineError("There is no Python at {python}: choose another one.", python=interpreter)
     if wheels is None:
         if not bpy.app.online_access:
             raise EngineError(
@@ -196,8 +202,9 @@ def assert_possible(
         assert_obtainable(platform.system(), build, torch_index)
     if os.name == "nt" and len(str(folder)) + LONGEST_INSIDE > LONGEST_PATH and not _long_paths():
         raise EngineError(
-            f"{folder} is too long a path for Windows to hold PyTorch: choose a shorter folder "
-            r"for the runtime, for example C:\onet."
+            "{folder} is too long a path for Windows to hold PyTorch: choose a shorter folder "
+            "for the runtime, for example C:\\onet.",
+            folder=folder,
         )
     there = next(place for place in folder.parents if place.is_dir())
     bundled = wheels is not None
@@ -205,8 +212,11 @@ def assert_possible(
     free = shutil.disk_usage(there).free
     if free < need:
         raise EngineError(
-            f"The runtime needs {need / GIBIBYTE:.0f} GB on the disk of {there}, where "
-            f"{free / GIBIBYTE:.1f} GB are free: make room, or choose another folder."
+            "The runtime needs {need:.0f} GB on the disk of {folder}, where {free:.1f} GB are "
+            "free: make room, or choose another folder.",
+            need=need / GIBIBYTE,
+            folder=there,
+            free=free / GIBIBYTE,
         )
 
 
@@ -214,7 +224,9 @@ def assert_obtainable(system: str, build: str, torch_index: str) -> None:
     """Raises EngineError where this build of PyTorch is not to be had. system: "Windows" etc."""
     if (build == "MPS") != (system == "Darwin") and build != "CPU":
         name = {"Darwin": "macOS"}.get(system, system)
-        raise EngineError(f"PyTorch has no such build for {name}: choose another one.")
+        raise EngineError(
+            "PyTorch has no such build for {system}: choose another one.", system=name
+        )
     if build == "CUDA" and system == "Windows" and not torch_index:
         raise EngineError(
             "The usual package index has no build for NVIDIA cards for Windows: fill in "

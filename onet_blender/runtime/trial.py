@@ -8,13 +8,14 @@ from typing import Any
 
 from onet_core.engine.client import Answer, EngineClient, Event, Job, Progress
 from onet_core.errors import OnetError
+from onet_core.sentences import Sentence
 
 RESOLUTION = 64
 # Up to how many seconds a coarse shape takes for these words.
 SPEEDS = (
-    (0.3, "fast: the sliders of morphs follow the hand"),
-    (2.0, "fine for all but the highest resolutions"),
-    (float("inf"), "slow: choose Draft, or a graphics card"),
+    (0.3, Sentence("fast: the sliders of morphs follow the hand")),
+    (2.0, Sentence("fine for all but the highest resolutions")),
+    (float("inf"), Sentence("slow: choose Draft, or a graphics card")),
 )
 
 
@@ -70,7 +71,9 @@ class Trial:
         return Answer({**self._found, "seconds_of_a_draft": seconds})
 
 
-def in_words(seconds: float) -> str:
+def in_words(seconds: float) -> Sentence:
     """How fast a runtime is that makes a coarse shape in that time."""
     verdict = next(words for most, words in SPEEDS if seconds <= most)
-    return f"A coarse shape takes {seconds:.1f} s, which is {verdict}"
+    return Sentence(
+        "A coarse shape takes {seconds:.1f} s, which is {reason}", seconds=seconds, reason=verdict
+    )

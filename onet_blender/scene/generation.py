@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from onet_core.engine.client import Answer, Job
+from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
 from ..properties.generate import SPACING
@@ -117,12 +118,34 @@ def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:
     return list(zip(vertices, faces, strict=True))
 
 
-def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> str:
+def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> Sentence:
     """What to tell the user about what was made."""
     seconds = sum(answer.values["seconds"].values())
     faces = sum(len(item.data.polygons) for item in made)
-    what = made[0].name if len(made) == 1 else f"{len(made)} shapes"
-    told = f"{what}: {faces:,} faces in {seconds:.1f} s with the model {answer.values['model']!r}"
-    if len(made) < asked:
-        told += f". {asked - len(made)} of the seeds have no surface and were left out"
-    return told
+    model = answer.values["model"]
+    if len(made) == 1:
+        name = made[0].name
+        told = Sentence(
+            "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
+            name=name,
+            faces=faces,
+            seconds=seconds,
+            model=model,
+        )
+    else:
+        count = len(made)
+        told = Sentence(
+            "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
+            count=count,
+            faces=faces,
+            seconds=seconds,
+            model=model,
+        )
+    missing = asked - len(made)
+    if not missing:
+        return told
+    return Sentence(
+        "{told}. {missing} of the seeds have no surface and were left out",
+        told=told,
+        missing=missing,
+    )

@@ -23,6 +23,7 @@ from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 from onet_core.kinds import INPUT_IDENTIFIERS
+from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
 from ..pictures.images import BACKGROUNDS, arrays_in_pieces, show_seen
@@ -154,7 +155,9 @@ def prepare_object(
     choices = dict(choices or {})
     evaluated = item.evaluated_get(depsgraph)
     if not evaluated.is_evaluated:
-        raise InputError(f"{item.name} is switched off or not in this scene: switch it on first.")
+        raise InputError(
+            "{name} is switched off or not in this scene: switch it on first.", name=item.name
+        )
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
     params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
@@ -212,7 +215,7 @@ def _upright(
     """
     points = found.points if isinstance(found, Cloud) else found.vertices
     if not np.isfinite(points).all():
-        raise InputError(f"{name} has coordinates that are not finite (NaN or infinite).")
+        raise InputError("{name} has coordinates that are not finite (NaN or infinite).", name=name)
     seen = without_extremes(points) if choices.get("crop_outliers") else points
     turn = straight_turn(matrix, seen)
     turned_back = scene_io.transformed(points, turn.T)  # its inverse
@@ -275,15 +278,17 @@ def prepare_again(
         return prepare_picture(kept.picture, scene, params, choices, item.name, kept.mask)
     if kept.kind in ("POINTS", "VOXELS") and kept.source_object is not None:
         return prepare_object(kept.source_object, kept.kind, depsgraph, params, choices, item.name)
-    raise InputError(f"{kept.source}, which {item.name} was made from, is gone.")
+    raise InputError(
+        "{source}, which {name} was made from, is gone.", source=kept.source, name=item.name
+    )
 
 
 def assert_replaceable(item: bpy.types.Object) -> None:
     """Raises InputError where an object's mesh is not ours to replace."""
     if item.type != "MESH" or item.onet.kind not in INPUT_IDENTIFIERS:
-        raise InputError(f"{item.name} was not reconstructed: select an object that was.")
+        raise InputError("{name} was not reconstructed: select an object that was.", name=item.name)
     if not scene_io.is_ours(item):
-        raise InputError(f"{item.name} is linked from another file: make it local first.")
+        raise InputError("{name} is linked from another file: make it local first.", name=item.name)
 
 
 def start(request: Request) -> Job:
@@ -369,16 +374,19 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
         show_seen(answer.arrays["seen"])
 
 
-def summary(made: bpy.types.Object, answer: Answer) -> str:
+def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     """One line for the user about what was made."""
     seconds = sum(answer.values["seconds"].values())
-    return (
-        f"{made.name}: {len(made.data.polygons):,} faces in {seconds:.1f} s "
-        f"with the model {answer.values['model']!r}"
+    return Sentence(
+        "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
+        name=made.name,
+        faces=len(made.data.polygons),
+        seconds=seconds,
+        model=answer.values["model"],
     )
 
 
-def findings(made: bpy.types.Object) -> list[str]:
+def findings(made: bpy.types.Object) -> list[Sentence]:
     """What came out about an object and its input, one sentence each, without full stops."""
     kept = made.onet
     return sentences(kept.kind, kept.fit, kept.left_out, kept.background, kept.is_mirrored)
@@ -386,18 +394,25 @@ def findings(made: bpy.types.Object) -> list[str]:
 
 def sentences(
     kind: str, fit: float, left_out: int, background: str, is_mirrored: bool
-) -> list[str]:
+) -> list[Sentence]:
     """`findings`, from what the worker has told; fit: -1 where that is not known."""
     found = []
     if kind == "POINTS" and fit >= 0:
         # Rounded down: all is said where it is all.
         percent = math.floor(100 * fit + 1e-6)
-        found.append(f"{percent} % of the points lie within {SHARE_OF_SIZE * 100:g} % of the size")
+        found.append(
+            Sentence(
+                "{percent} % of the points lie within {share:g} % of the size",
+                percent=percent,
+                share=SHARE_OF_SIZE * 100,
+            )
+        )
     if left_out:
-        told = f"{left_out:,} stray points were left out"
-        found.append("1 stray point was left out" if left_out == 1 else told)
+        one = Sentence("1 stray point was left out")
+        several = Sentence("{count:,} stray points were left out", count=left_out)
+        found.append(one if left_out == 1 else several)
     if is_mirrored:
-        found.append("Left and right are alike: the mirror image was used too")
+        found.append(Sentence("Left and right are alike: the mirror image was used too"))
     if background:
         found.append(BACKGROUNDS[background])
     return found

@@ -59,7 +59,7 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
                 parts.append((found, matrix.copy(), painted))
     if not parts:
         raise InputError(
-            f"{item.name} has no points: choose a mesh or a point cloud that has some."
+            "{name} has no points: choose a mesh or a point cloud that has some.", name=item.name
         )
 
     def cloud() -> Cloud:
@@ -89,7 +89,7 @@ def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Call
                 places = _places(data.attributes, len(data.vertices))
                 parts.append((places, matrix.copy(), _triangles(data), _corner_colours(data)))
     if not parts:
-        raise InputError(f"{item.name} has no faces: choose a mesh that has some.")
+        raise InputError("{name} has no faces: choose a mesh that has some.", name=item.name)
 
     def surface() -> Surface:
         starts = np.cumsum([0, *(len(places) for places, *_ in parts[:-1])], dtype=np.int32)
@@ -134,8 +134,9 @@ def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Calla
         return read_surface(helper, depsgraph)
     except InputError as error:
         raise InputError(
-            f"The volume {item.name} is empty: is its file still there, and does it have a grid "
-            "of densities?"
+            "The volume {name} is empty: is its file still there, and does it have a grid of "
+            "densities?",
+            name=item.name,
         ) from error
     finally:
         bpy.data.objects.remove(helper)
@@ -327,9 +328,13 @@ def scene_of(name: str) -> bpy.types.Scene:
     """
     scene = bpy.data.scenes.get(name)
     if scene is None:
-        raise InputError(f"The scene {name} is gone: there is no place for what was made.")
+        raise InputError(
+            "The scene {name} is gone: there is no place for what was made.", name=name
+        )
     if not scene.is_editable:
-        raise InputError(f"The scene {name} is linked from another file: choose one of this file.")
+        raise InputError(
+            "The scene {name} is linked from another file: choose one of this file.", name=name
+        )
     return scene
 
 

@@ -7,23 +7,30 @@ built for another Python.
 
 import importlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
-# With this status the last line on stderr says, for the user, what is wrong with the interpreter.
+# With this status the last line on stderr is, as JSON, the sentence for the user on what is wrong
+# with the interpreter.
 UNSUITABLE = 78
 
 
-def refuse(message: str) -> None:
-    """Ends the process, which has not begun to work."""
-    print(message, file=sys.stderr)
+def refuse(template: str, **values: str) -> None:
+    """Ends the process, which has not begun to work; template, values: as of `Sentence`."""
+    print(template.format(**values), file=sys.stderr)
+    print(json.dumps({"template": template, "values": values}), file=sys.stderr)
     sys.exit(UNSUITABLE)
 
 
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 -- the user chooses the interpreter
         found = ".".join(str(number) for number in sys.version_info[:3])
-        refuse(f"ONet needs Python 3.11 or newer, but {sys.executable} is Python {found}.")
+        refuse(
+            "ONet needs Python 3.11 or newer, but {python} is Python {version}.",
+            python=sys.executable,
+            version=found,
+        )
     folder = Path(__file__).resolve().parent.parent
     spec = importlib.util.spec_from_file_location(
         "onet_core", folder / "__init__.py", submodule_search_locations=[str(folder)]
@@ -36,7 +43,11 @@ def main() -> None:
     try:
         worker = importlib.import_module("onet_core.engine.worker")
     except ModuleNotFoundError as error:
-        refuse(f"The runtime ({sys.executable}) lacks the package {error.name!r}: set it up again.")
+        refuse(
+            "The runtime ({python}) lacks the package {name!r}: set it up again.",
+            python=sys.executable,
+            name=str(error.name),
+        )
     worker.main()
 
 

@@ -9,6 +9,7 @@ its jobs belong to one thread.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO, Protocol
 
 from .. import errors
 from ..errors import Cancelled, EngineError, OnetError
+from ..sentences import Sentence
 from ..threads import spin_little
 from .protocol import Arrays, Header, ProtocolError, encode_message, read_message
 
@@ -37,8 +39,8 @@ UNSUITABLE = 78  # __main__.py's status for an interpreter that can't be used
 LOG_TAIL_LINES = 6
 LOG_TAIL_BYTES = 16_384
 DEAD: Message = ({"type": "dead"}, {})
-KILLED = "it was killed, perhaps because the memory was full: try a lower resolution"
-CRASHED = "it crashed: try to compute on the processor"
+KILLED = Sentence("it was killed, perhaps because the memory was full: try a lower resolution")
+CRASHED = Sentence("it crashed: try to compute on the processor")
 # What a status of the child usually means; 137 is what shells and containers make of -9.
 FATES = {
     -9: KILLED,
@@ -53,7 +55,7 @@ class Event:
     """Something that happened to a job: progress, or its end."""
 
     kind: str  # "progress", "result" or "error"
-    stage: str = ""
+    stage: str | Sentence = ""  # the worker's are names, others may be for the user as they are
     fraction: float = 0.0
 
 
@@ -72,6 +74,14 @@ class _Request:
     method: str
     params: dict[str, Any]
     arrays: Arrays
+
+
+def _sentence_in(line: str) -> Sentence:
+    """What a process wrote as JSON before it ended; the line itself where that is none."""
+    try:
+        return Sentence.from_json(json.loads(line))
+    except ValueError:
+        return Sentence(line)
 
 
 class Job:
@@ -159,11 +169,11 @@ class Job:
             while not self.done:
                 for event in self.poll(wait=0.2):
                     if event.kind == "progress" and on_progress is not None:
-                        on_progress(event.stage, event.fraction)
+                        on_progress(str(event.stage), event.fraction)
                 if deadline is not None and not self.done and time.monotonic() > deadline:
                     self._process.kill()
                     self._error = EngineError(
-                        f"The worker did not answer within {timeout:g} seconds."
+                        "The worker did not answer within {timeout:g} seconds.", timeout=timeout
                     )
         except BaseException:
             self.cancel()
@@ -263,7 +273,9 @@ class EngineClient:
         try:
             parts = encode_message(header, request.arrays)
         except ValueError as error:
-            raise EngineError(f"The request {request.method!r} can't be sent: {error}") from error
+            raise EngineError(
+                "The request {method!r} can't be sent: {error}", method=request.method, error=error
+            ) from error
         if self._process is None or not self._process.alive:
             self.close()
             self._process = _Process(self.python, self._idle_seconds, self._log)
@@ -277,14 +289,17 @@ class _Process:
 
     def __init__(self, python: Path, idle_seconds: float, log: Path | None) -> None:
         if not python.is_file():
-            raise EngineError(f"There is no Python at {python}: set the runtime up again.")
+            raise EngineError(
+                "There is no Python at {python}: set the runtime up again.", python=python
+            )
         self._keep_log = log is not None
         if log is None:
             try:
                 handle, name = tempfile.mkstemp(prefix="onet-worker-", suffix=".log")
             except OSError as error:
                 raise EngineError(
-                    f"The worker's log can't be made among the temporary files: {error.strerror}."
+                    "The worker's log can't be made among the temporary files: {error}.",
+                    error=error.strerror,
                 ) from error
             os.close(handle)
             log = Path(name)
@@ -322,7 +337,9 @@ class _Process:
                 )
         except OSError as error:
             self._forget_log()
-            raise EngineError(f"{python} can't be started: {error.strerror}.") from error
+            raise EngineError(
+                "{python} can't be started: {error}.", python=python, error=error.strerror
+            ) from error
         self.identity = self._child.pid
         self._started_at = time.monotonic()
         self._python = python
@@ -421,11 +438,14 @@ class _Process:
         known = getattr(errors, str(header.get("error")), EngineError)
         if not (isinstance(known, type) and issubclass(known, OnetError)):
             known = EngineError
-        message = str(header.get("message"))
+        try:
+            told = Sentence.from_json(header.get("sentence"))
+        except ValueError as error:
+            told = Sentence(str(error))
         if header.get("logged"):
             self._keep_log = True
-            message += f" The details are in {self.log}."
-        return known(message)
+            told = Sentence("{told} The details are in {path}.", told=told, path=self.log)
+        return known(told)
 
     def obituary(self) -> EngineError:
         """What to tell about the worker's end."""
@@ -433,24 +453,35 @@ class _Process:
             return EngineError("The worker was closed before it had answered.")
         status = self._child.poll()
         if self._babble:
-            reason = f"what it said can't be understood: {self._babble}"
+            reason = Sentence("what it said can't be understood: {error}", error=self._babble)
         elif self.too_slow_to_start:
-            reason = f"it said nothing for {SECONDS_TO_START:g} seconds"
+            seconds = SECONDS_TO_START
+            reason = Sentence("it said nothing for {seconds:g} seconds", seconds=seconds)
+        elif status in FATES:
+            reason = FATES[status]
         else:
-            reason = FATES.get(status or 0, f"exit status {status}")
+            reason = Sentence("exit status {status}", status=status)
         with self.log.open("rb") as log_file:
             size = log_file.seek(0, os.SEEK_END)
             log_file.seek(max(self._log_start, size - LOG_TAIL_BYTES))
             lines = log_file.read().decode("utf-8", errors="replace").strip().splitlines()
         if status == UNSUITABLE and not self._ready and lines:
-            return EngineError(lines[-1])
-        what = "stopped unexpectedly" if self._ready else f"({self._python}) could not be started"
-        message = f"The worker process {what}: {reason}."
-        if lines:
-            self._keep_log = True
-            tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])
-            message += f" Its log ({self.log}) ends with: {tail}"
-        return EngineError(message)
+            return EngineError(_sentence_in(lines[-1]))
+        if self._ready:
+            end = EngineError("The worker process stopped unexpectedly: {reason}.", reason=reason)
+        else:
+            end = EngineError(
+                "The worker process ({python}) could not be started: {reason}.",
+                python=self._python,
+                reason=reason,
+            )
+        if not lines:
+            return end
+        self._keep_log = True
+        tail = " | ".join(line.strip() for line in lines[-LOG_TAIL_LINES:])
+        return EngineError(
+            "{end} Its log ({path}) ends with: {log}", end=end, path=self.log, log=tail
+        )
 
     def kill(self) -> None:
         """Ends it at once; its death reaches the jobs by the thread that listens."""

@@ -90,7 +90,7 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
         {
             "name": entry.name,
             "path": str(entry.path),
-            "error": entry.error,
+            "error": str(entry.error),
             "description": entry.description and dataclasses.asdict(entry.description),
         }
         for entry in list_models(_folders(params))

@@ -18,6 +18,7 @@ import traceback
 from typing import BinaryIO
 
 from ..errors import Cancelled, DeviceError, EngineError, OnetError
+from ..sentences import Sentence
 from .methods import METHODS
 from .protocol import Arrays, Header, ProtocolError, read_message, write_message
 
@@ -95,7 +96,9 @@ class Worker:
         try:
             method = METHODS.get(header["method"])
             if method is None:
-                raise EngineError(f"The worker does not know the method {header['method']!r}.")
+                raise EngineError(
+                    "The worker does not know the method {method!r}.", method=header["method"]
+                )
             report("start", 0.0)
             result, result_arrays = method(header["params"], arrays, report)
             self._send(identity, {"type": "result", "result": result}, result_arrays)
@@ -128,22 +131,30 @@ def _assert_well_formed(header: Header) -> None:
 
 def _as_told(error: BaseException) -> Header:
     """The error as the user should read it; anything unexpected leaves its traceback in the log."""
-    told, logged = error, False
-    if isinstance(error, MemoryError):
+    logged = False
+    if isinstance(error, OnetError):
+        told = error
+    elif isinstance(error, MemoryError):
         told = DeviceError("The memory does not suffice: choose a lower resolution.")
     elif isinstance(error, ModuleNotFoundError):
         told = EngineError(
-            f"The runtime ({sys.executable}) lacks the package {error.name!r}: set it up again."
+            "The runtime ({python}) lacks the package {name!r}: set it up again.",
+            python=sys.executable,
+            name=error.name,
         )
-    elif not isinstance(error, OnetError):
+    else:
         first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
         kind, logged = type(error).__name__, True
-        told = EngineError(f"An unexpected error stopped this step ({kind}: {first}).")
+        told = EngineError(
+            "An unexpected error stopped this step ({kind}: {error}).", kind=kind, error=first
+        )
     if told is not error:
         traceback.print_exception(error, file=sys.stderr)
         sys.stderr.flush()
-    message = str(told)[:LONGEST_MESSAGE]
-    return {"error": type(told).__name__, "message": message, "logged": logged}
+    sentence = told.sentence
+    if len(str(sentence)) > LONGEST_MESSAGE:
+        sentence = Sentence(str(sentence)[:LONGEST_MESSAGE])
+    return {"error": type(told).__name__, "sentence": sentence.as_json(), "logged": logged}
 
 
 def main() -> None:

@@ -44,7 +44,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         os.replace(temporary, path)
     except OSError as error:
-        raise OnetError(f"Could not write {path}: {error.strerror or error}.") from error
+        raise OnetError(
+            "Could not write {path}: {error}.", path=path, error=error.strerror or error
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -61,12 +63,16 @@ def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise OnetError(
-            f"Can't write {path.name}: choose one of the formats {', '.join(MESH_FORMATS)}."
+            "Can't write {name}: choose one of the formats {formats}.",
+            name=path.name,
+            formats=", ".join(MESH_FORMATS),
         )
     if mesh.is_empty:
-        raise OnetError(f"Can't write {path.name}: the mesh has no faces.")
+        raise OnetError("Can't write {name}: the mesh has no faces.", name=path.name)
     if not np.isfinite(mesh.vertices).all():
-        raise OnetError(f"Can't write {path.name}: the mesh has vertices that are not finite.")
+        raise OnetError(
+            "Can't write {name}: the mesh has vertices that are not finite.", name=path.name
+        )
     with replacing(path) as file:
         write(mesh, file, up_axis)
 
@@ -82,11 +88,13 @@ def read_mesh(path: str | Path) -> Mesh:
     vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
     faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
     if len(faces) == 0:
-        raise InputError(f"{path.name} has no faces.")
+        raise InputError("{name} has no faces.", name=path.name)
     if not np.isfinite(vertices).all():
-        raise InputError(f"{path.name} has vertices that are not finite numbers.")
+        raise InputError("{name} has vertices that are not finite numbers.", name=path.name)
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise InputError(f"{path.name} has faces that point at vertices it does not have.")
+        raise InputError(
+            "{name} has faces that point at vertices it does not have.", name=path.name
+        )
     colours = None
     if loaded.visual.kind == "vertex":
         colours = srgb_of_file(loaded.visual.vertex_colors[:, :3], path)
@@ -109,13 +117,15 @@ def load_with_trimesh(path: Path, take: Callable[[trimesh.Scene], Result]) -> Re
     Nothing is merged or dropped, save what trimesh's readers never keep.
     """
     if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+        raise InputError("There is no file {path}.", path=path)
     try:
         with np.errstate(all="ignore"):
             return take(trimesh.load_scene(path, process=False))
     except Exception as error:  # trimesh's readers raise whatever a damaged file makes them raise
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise InputError(f"{path.name} can't be read as a mesh: {detail}.") from error
+        raise InputError(
+            "{name} can't be read as a mesh: {error}.", name=path.name, error=detail
+        ) from error
 
 
 def _single_is_enough(vertices: NDArray[np.floating]) -> bool:

@@ -36,7 +36,8 @@ def simplify(mesh: Mesh, target_faces: int) -> Mesh:
     """
     if target_faces < 4:
         raise InputError(
-            f"A mesh can't be simplified to {target_faces} faces: choose at least 4, such as 5000."
+            "A mesh can't be simplified to {faces} faces: choose at least 4, such as 5000.",
+            faces=target_faces,
         )
     if len(mesh.faces) <= target_faces:
         return mesh

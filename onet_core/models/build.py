@@ -42,7 +42,9 @@ def build_network(description: ModelDescription, *, initialise: bool = True) -> 
     # What torch raises for sizes that are no sizes depends on the layer.
     except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         reason = str(error).partition("\n")[0]
-        raise ModelError(f"The model {description.name!r} can't be built: {reason}") from error
+        raise ModelError(
+            "The model {name!r} can't be built: {reason}", name=description.name, reason=reason
+        ) from error
 
 
 def network_layout(description: ModelDescription) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..kinds import KINDS
+from ..sentences import NOTHING, Sentence
 from .description import ModelDescription
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -29,7 +30,7 @@ class ModelEntry:
     name: str
     path: Path
     description: ModelDescription | None
-    error: str = ""
+    error: Sentence = NOTHING
 
 
 def read_description(path: Path) -> ModelDescription:
@@ -43,24 +44,33 @@ def read_description(path: Path) -> ModelDescription:
             prefix = file.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(LARGEST_HEADER, size - 8):
-                raise ModelError(f"{path.name} is not a weights file, or it is cut off.")
+                raise ModelError("{name} is not a weights file, or it is cut off.", name=path.name)
             header = json.loads(file.read(length))
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror or error}.") from error
+        raise ModelError(
+            "{path} can't be read: {error}.", path=path, error=error.strerror or error
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
+        raise ModelError(
+            "{name} is not a weights file (its header is damaged).", name=path.name
+        ) from error
     if not isinstance(header, dict):
-        raise ModelError(f"{path.name} is not a weights file (its header is damaged).")
+        raise ModelError("{name} is not a weights file (its header is damaged).", name=path.name)
     metadata = header.pop("__metadata__", None)
     try:
         end = max(int(tensor["data_offsets"][1]) for tensor in header.values())
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
-        raise ModelError(f"{path.name} is not a weights file (its header is damaged).") from error
+        raise ModelError(
+            "{name} is not a weights file (its header is damaged).", name=path.name
+        ) from error
     if end != size - 8 - length:
-        raise ModelError(f"{path.name} is cut off or has something behind it; get it again.")
+        raise ModelError(
+            "{name} is cut off or has something behind it; get it again.", name=path.name
+        )
     if not isinstance(metadata, dict) or not isinstance(metadata.get(HEADER_KEY), str):
         raise ModelError(
-            f"{path.name} holds weights, but not of an occupancy network made by this project."
+            "{name} holds weights, but not of an occupancy network made by this project.",
+            name=path.name,
         )
     return ModelDescription.from_json(metadata[HEADER_KEY])
 
@@ -96,7 +106,7 @@ def list_models(folders: Sequence[Path] = ()) -> list[ModelEntry]:
             try:
                 entries[path.stem] = ModelEntry(path.stem, path, read_description(path))
             except ModelError as error:
-                entries[path.stem] = ModelEntry(path.stem, path, None, str(error))
+                entries[path.stem] = ModelEntry(path.stem, path, None, error.sentence)
     return list(entries.values())
 
 
@@ -111,15 +121,19 @@ def find_model(
     entries = list_models(folders)
     if path.suffix.lower() in (".pt", ".pth"):
         if not path.is_file():
-            raise ModelError(f"There is no weights file {path}.")
+            raise ModelError("There is no weights file {path}.", path=path)
         return ModelEntry(path.stem, path, None)
     if path.suffix.lower() == ".safetensors" or path.parent != Path():
         entry = ModelEntry(path.stem, path, read_description(path))
     else:
         found = [entry for entry in entries if entry.name == str(name_or_path)]
         if not found:
-            names = ", ".join(entry.name for entry in entries) or "none"
-            raise ModelError(f"There is no model {str(name_or_path)!r}; there are: {names}.")
+            names = ", ".join(entry.name for entry in entries)
+            raise ModelError(
+                "There is no model {name!r}; there are: {names}.",
+                name=str(name_or_path),
+                names=names or Sentence("none"),
+            )
         (entry,) = found
     if entry.description is None:
         raise ModelError(entry.error)
@@ -130,8 +144,11 @@ def find_model(
             if other.description is not None and other.description.input_kind == input_kind
         ]
         raise ModelError(
-            f"The model {entry.name!r} works on {entry.description.input_kind!r}, not on "
-            f"{input_kind!r}; suited are: {', '.join(suited) or 'none'}."
+            "The model {name!r} works on {own_kind!r}, not on {kind!r}; suited are: {names}.",
+            name=entry.name,
+            own_kind=entry.description.input_kind,
+            kind=input_kind,
+            names=", ".join(suited) or Sentence("none"),
         )
     return entry
 
@@ -153,5 +170,8 @@ def default_model(input_kind: str, folders: Sequence[Path] = ()) -> ModelEntry:
     ]
     preferred = [entry for entry in usable if entry.name == DEFAULTS.get(input_kind)]
     if not usable:
-        raise ModelError(f"There is no model for inputs of kind {input_kind!r}; install one.")
+        raise ModelError(
+            "There is no model for inputs of kind {kind!r}; install one.",
+            kind=input_kind,
+        )
     return (preferred or usable)[0]

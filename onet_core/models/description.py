@@ -68,50 +68,75 @@ class ModelDescription:
         for name, choices in (("architecture", ARCHITECTURES), ("input_kind", INPUT_KINDS)):
             if getattr(self, name) not in choices:
                 raise ModelError(
-                    f"The model's {name} is {getattr(self, name)!r}; "
-                    f"this version knows {', '.join(choices)}."
+                    "The model's {name} is {value!r}; this version knows {known}.",
+                    name=name,
+                    value=getattr(self, name),
+                    known=", ".join(choices),
                 )
         if not 0 < self.threshold < 1:
-            raise ModelError(f"The model's threshold is {self.threshold}, not between 0 and 1.")
+            raise ModelError(
+                "The model's threshold is {threshold}, not between 0 and 1.",
+                threshold=self.threshold,
+            )
         if not 0 <= self.share_of_highest < 1:
             raise ModelError(
-                f"The model's share_of_highest is {self.share_of_highest}, not from 0 to below 1."
+                "The model's share_of_highest is {share_of_highest}, not from 0 to below 1.",
+                share_of_highest=self.share_of_highest,
             )
         for name in ("share_of_highest", "joined_from"):
             if getattr(self, name) and self.input_kind == "none":
-                raise ModelError(f"The model's {name} is for networks that read something.")
+                raise ModelError(
+                    "The model's {name} is for networks that read something.", name=name
+                )
         for name in ("faint_from", "joined_from"):
             least = getattr(self, name)
             if not 0 <= least <= self.threshold:
-                raise ModelError(f"The model's {name} is {least}, not from 0 to its threshold.")
+                raise ModelError(
+                    "The model's {name} is {least}, not from 0 to its threshold.",
+                    name=name,
+                    least=least,
+                )
         if not 0 <= self.smoothing <= MOST_SMOOTHING:
             raise ModelError(
-                f"The model's smoothing is {self.smoothing}, not 0 to {MOST_SMOOTHING} steps."
+                "The model's smoothing is {smoothing}, not 0 to {most} steps.",
+                smoothing=self.smoothing,
+                most=MOST_SMOOTHING,
             )
         if not 0 <= self.snap_within < 1 or (self.snap_within and self.input_kind != "points"):
             raise ModelError(
-                f"The model's snap_within is {self.snap_within}, not from 0 to below 1 for one "
-                "that reads points."
+                "The model's snap_within is {snap_within}, not from 0 to below 1 for one that "
+                "reads points.",
+                snap_within=self.snap_within,
             )
         if not 1 <= self.draws <= MOST_DRAWS or (self.draws > 1 and self.input_kind != "none"):
             raise ModelError(
-                f"The model's draws are {self.draws}, not 1 to {MOST_DRAWS} for one that generates."
+                "The model's draws are {draws}, not 1 to {most} for one that generates.",
+                draws=self.draws,
+                most=MOST_DRAWS,
             )
         if not 0 <= self.padding <= 1:
-            raise ModelError(f"The model's padding is {self.padding}, not between 0 and 1.")
+            raise ModelError(
+                "The model's padding is {padding}, not between 0 and 1.", padding=self.padding
+            )
         if not all(isinstance(category, str) for category in self.categories):
             raise ModelError("The model's categories are not all names.")
         for name, lowest in (("image_size", 32), ("points", 1), ("voxels", 1)):
             value = self.inputs.get(name, lowest)
             if type(value) is not int or not lowest <= value <= LARGEST_INPUT:
-                raise ModelError(f"The model can't read inputs with {name} {value!r}.")
+                raise ModelError(
+                    "The model can't read inputs with {name} {value!r}.", name=name, value=value
+                )
         noise = self.inputs.get("noise", 0.0)
         if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise <= 1:
-            raise ModelError(f"The model can't read inputs with noise {noise!r}.")
+            raise ModelError(
+                "The model can't read inputs with {name} {value!r}.", name="noise", value=noise
+            )
         for name, kind in (("mirror", "image"), ("half_turn", "points"), ("denoise", "points")):
             moved = self.inputs.get(name, False)
             if not isinstance(moved, bool) or (moved and self.input_kind != kind):
-                raise ModelError(f"The model can't read inputs with {name} {moved!r}.")
+                raise ModelError(
+                    "The model can't read inputs with {name} {value!r}.", name=name, value=moved
+                )
 
     def at(self, threshold: float) -> ModelDescription:
         """The same with another threshold; what may not lie above it goes down with it.
@@ -142,15 +167,20 @@ class ModelDescription:
         for name, value in values.items():
             if name not in known:
                 raise ModelError(
-                    f"The model's description has an unknown field {name!r}; "
-                    "it may have been made by a newer version."
+                    "The model's description has an unknown field {name!r}; it may have been "
+                    "made by a newer version.",
+                    name=name,
                 )
             wanted = {"float": (float, int), "int": int, "str": str}.get(
                 str(known[name].type), list if "list" in str(known[name].type) else dict
             )
             if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]
-                raise ModelError(f"The model's description has an unusable value for {name!r}.")
+                raise ModelError(
+                    "The model's description has an unusable value for {name!r}.", name=name
+                )
         missing = {"name", "title", "architecture", "input_kind"} - set(values)
         if missing:
-            raise ModelError(f"The model's description lacks {', '.join(sorted(missing))}.")
+            raise ModelError(
+                "The model's description lacks {names}.", names=", ".join(sorted(missing))
+            )
         return cls(**values)

@@ -67,17 +67,18 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
     Raises ModelError for files that are missing, cut off, hostile or of no known configuration.
     """
     if not path.is_file():
-        raise ModelError(f"There is no weights file {path}.")
+        raise ModelError("There is no weights file {path}.", path=path)
     try:
         with torch.serialization.safe_globals(NUMPY_SCALAR):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path.name} was not loaded: it is damaged, or holds things other than weights, "
-            "which could be harmful. Get it from its original source."
+            "{name} was not loaded: it is damaged, or holds things other than weights, which "
+            "could be harmful. Get it from its original source.",
+            name=path.name,
         ) from error
     except Exception as error:  # a damaged pickle can make the reader raise anything
-        raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
+        raise ModelError("{name} is damaged or cut off; get it again.", name=path.name) from error
     state = _state_of(content, path.name)
     state = {_modern_name(key): _modern_shape(key, value) for key, value in state.items()}
     return state, _describe(state, path, _progress(content))
@@ -91,7 +92,8 @@ def _state_of(content: Any, name: str) -> State:
         or not all(isinstance(key, str) and _is_plain(value) for key, value in state.items())
     ):
         raise ModelError(
-            f"{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'."
+            "{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'.",
+            name=name,
         )
     return state
 
@@ -168,11 +170,15 @@ def _network_of(state: State, name: str) -> tuple[str, dict[str, Any]]:
     """The input kind and the constructor's arguments that these tensors belong to."""
     decoder, found = _decoder_of(state), _encoder_of(state)
     if decoder is None or found is None:
-        raise ModelError(f"{name} is a checkpoint, but of no known kind of occupancy network.")
+        raise ModelError(
+            "{name} is a checkpoint, but of no known kind of occupancy network.", name=name
+        )
     encoder, kind, output = found
     first = "decoder.conv_p.weight" if decoder == "cbatchnorm2" else "decoder.fc_p.weight"
     if first not in state:
-        raise ModelError(f"{name} is a checkpoint, but its decoder lacks {first}.")
+        raise ModelError(
+            "{name} is a checkpoint, but its decoder lacks {first}.", name=name, first=first
+        )
     latent = state.get("encoder_latent.fc_mean.weight")
     network: dict[str, Any] = {
         "decoder": decoder,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..sentences import Sentence
 from .build import build_network, network_layout
 from .catalogue import HEADER_KEY, read_description
 from .description import ModelDescription
@@ -44,7 +46,9 @@ def save_weights(
         os.chmod(scratch, 0o644)
         os.replace(scratch, path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"The weights can't be written to {path}: {error}.") from error
+        raise ModelError(
+            "The weights can't be written to {path}: {error}.", path=path, error=error
+        ) from error
     finally:
         if scratch is not None:
             Path(scratch).unlink(missing_ok=True)
@@ -59,7 +63,7 @@ def load_weights(
     configuration. Raises ModelError where it is missing, damaged or of another kind.
     """
     if not path.is_file():
-        raise ModelError(f"There is no weights file {path}.")
+        raise ModelError("There is no weights file {path}.", path=path)
     if path.suffix.lower() in (".pt", ".pth"):
         state, description = read_original(path)
     else:
@@ -67,7 +71,9 @@ def load_weights(
         try:
             state = load_file(path)
         except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path.name} is damaged or cut off; get it again.") from error
+            raise ModelError(
+                "{name} is damaged or cut off; get it again.", name=path.name
+            ) from error
     _check_fit(network_layout(description), state, path.name)
     network = build_network(description, initialise=False)
     network.load_state_dict(state)
@@ -79,23 +85,32 @@ def _check_fit(layout: Mapping[str, Tensor], state: Mapping[str, Tensor], name: 
     missing = [key for key in layout if key not in state]
     surplus = [key for key in state if key not in layout]
     unlike = [key for key in layout if key in state and not _alike(layout[key], state[key])]
-    told = []
+    reasons = []
     if missing:
-        told.append(f"lacks {_first(missing)}")
+        reasons.append(Sentence("lacks {keys}", keys=_first(missing)))
     if surplus:
-        told.append(f"has an unknown {_first(surplus)}")
+        reasons.append(Sentence("has an unknown {keys}", keys=_first(surplus)))
     if unlike:
         wanted, given = layout[unlike[0]], state[unlike[0]]
-        told.append(
-            f"has another {_first(unlike)} ({_kind(given)} where {_kind(wanted)} is needed)"
+        reasons.append(
+            Sentence(
+                "has another {keys} ({given} where {wanted} is needed)",
+                keys=_first(unlike),
+                given=_kind(given),
+                wanted=_kind(wanted),
+            )
         )
-    if told:
+    if reasons:
         raise ModelError(
-            f"{name} does not fit the network it is described as: it {'; '.join(told)}."
+            "{name} does not fit the network it is described as: it {reasons}.",
+            name=name,
+            reasons=reduce(_joined, reasons),
         )
     for key, value in state.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise ModelError(f"{name} holds values that are not numbers, in {key}.")
+            raise ModelError(
+                "{name} holds values that are not numbers, in {key}.", name=name, key=key
+            )
 
 
 def _alike(wanted: Tensor, given: Tensor) -> bool:
@@ -104,8 +119,14 @@ def _alike(wanted: Tensor, given: Tensor) -> bool:
     return wanted.shape == given.shape and given.dtype in dtypes
 
 
-def _first(keys: list[str]) -> str:
-    return keys[0] + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+def _joined(one: Sentence, other: Sentence) -> Sentence:
+    return Sentence("{one}; {other}", one=one, other=other)
+
+
+def _first(keys: list[str]) -> Sentence | str:
+    if len(keys) == 1:
+        return keys[0]
+    return Sentence("{some} and {count} more", some=keys[0], count=len(keys) - 1)
 
 
 def _kind(value: Tensor) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..sentences import Sentence
+
 BACKGROUNDS = {
-    "mask": "The mask shows the object",
-    "transparent": "The transparent background was removed",
-    "plain": "The plain background was removed",
-    "none": "No background was found: the whole picture was taken for the object",
+    "mask": Sentence("The mask shows the object"),
+    "transparent": Sentence("The transparent background was removed"),
+    "plain": Sentence("The plain background was removed"),
+    "none": Sentence("No background was found: the whole picture was taken for the object"),
 }
 
 
@@ -30,20 +32,25 @@ class Findings:
     is_mirrored: bool = False
     background: str | None = None
 
-    def sentences(self) -> list[str]:
+    def sentences(self) -> list[Sentence]:
         """One sentence for each finding, without full stops."""
         found = []
         if self.fit is not None:
             # Rounded down: 100 % means every point.
             percent = math.floor(100 * self.fit + 1e-6)
             found.append(
-                f"{percent} % of the points lie within {100 * self.within:g} % of the size"
+                Sentence(
+                    "{percent} % of the points lie within {share:g} % of the size",
+                    percent=percent,
+                    share=100 * self.within,
+                )
             )
         if self.outliers:
-            several = f"{self.outliers:,} outliers were removed"
-            found.append("1 outlier was removed" if self.outliers == 1 else several)
+            one = Sentence("1 outlier was removed")
+            several = Sentence("{count:,} outliers were removed", count=self.outliers)
+            found.append(one if self.outliers == 1 else several)
         if self.is_mirrored:
-            found.append("The scan is symmetric, so its mirror image was used as well")
+            found.append(Sentence("The scan is symmetric, so its mirror image was used as well"))
         if self.background is not None:
             found.append(BACKGROUNDS[self.background])
         return found

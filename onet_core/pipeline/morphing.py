@@ -41,7 +41,7 @@ def along(codes: ArrayLike, position: float, spherical: bool) -> NDArray[np.floa
     if stops.ndim != 2 or len(stops) < 2 or not np.isfinite(stops).all():
         raise InputError("A morph needs two or more shapes of the same model, with finite codes.")
     if not 0 <= position <= 1:
-        raise InputError(f"A morph goes from 0 to 1; {position:g} lies outside.")
+        raise InputError("A morph goes from 0 to 1; {position:g} lies outside.", position=position)
     place = position * (len(stops) - 1)
     start = min(math.floor(place), len(stops) - 2)
     factor = place - start

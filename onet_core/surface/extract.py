@@ -60,8 +60,10 @@ def split_resolution(resolution: int) -> tuple[int, int]:
     """
     if not 2 <= resolution <= LARGEST_RESOLUTION:
         raise InputError(
-            f"A resolution of {resolution} can't be used: choose a number between 2 and "
-            f"{LARGEST_RESOLUTION}, such as 128."
+            "A resolution of {resolution} can't be used: choose a number between 2 and "
+            "{most}, such as 128.",
+            resolution=resolution,
+            most=LARGEST_RESOLUTION,
         )
     if resolution < RESOLUTION_0:
         return resolution, 0

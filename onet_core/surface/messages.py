@@ -9,26 +9,38 @@ from ..errors import NoSurfaceError
 
 def no_surface(level: float, lowest: float, highest: float) -> NoSurfaceError:
     """What to tell the user; all are logits, lowest and highest those that were seen."""
-    return NoSurfaceError(_no_surface_message(level, lowest, highest))
-
-
-def _no_surface_message(level: float, lowest: float, highest: float) -> str:
     threshold = 0.5 * (1 + float(np.tanh(level / 2)))
     low, high = (0.5 * (1 + float(np.tanh(value / 2))) for value in (lowest, highest))
     if high - low < 1e-5:
-        return (
-            f"No surface at threshold {threshold:g}: the network's probability is {high:.3g} in "
-            "the whole box, so no threshold helps: check the input and the model."
+        return NoSurfaceError(
+            "No surface at threshold {threshold:g}: the network's probability is {high:.3g} in "
+            "the whole box, so no threshold helps: check the input and the model.",
+            threshold=threshold,
+            high=high,
         )
     all_outside = threshold >= high
-    where = "outside" if all_outside else "inside"
     suggestion = high / 2 if all_outside else (1 + low) / 2
     if not low < suggestion < high:
         suggestion = (low + high) / 2
-    return (
-        f"No surface at threshold {threshold:g}: the network takes the whole box for {where}; its "
-        f"probabilities range from {_probability(low)} to {_probability(high)}. Try a threshold "
-        f"such as {_rounded_within(suggestion, low, high)}, or check the input."
+    other = _rounded_within(suggestion, low, high)
+    if all_outside:
+        return NoSurfaceError(
+            "No surface at threshold {threshold:g}: the network takes the whole box for outside; "
+            "its probabilities range from {low} to {high}. Try a threshold such as {other}, or "
+            "check the input.",
+            threshold=threshold,
+            low=_probability(low),
+            high=_probability(high),
+            other=other,
+        )
+    return NoSurfaceError(
+        "No surface at threshold {threshold:g}: the network takes the whole box for inside; its "
+        "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
+        "input.",
+        threshold=threshold,
+        low=_probability(low),
+        high=_probability(high),
+        other=other,
     )
 
 

@@ -362,13 +362,13 @@ def test_killed_worker_is_replaced(models: Path) -> None:
 
 def test_check_tells_the_runtime(runtime_python: str) -> None:
     assert bpy.ops.onet.check_runtime() == {"FINISHED"}
-    told = activity.message("onet.check_runtime")
+    told = str(activity.message("onet.check_runtime"))
     assert "PyTorch" in told
     assert re.search(r"A coarse shape takes [\d.]+ s, which is (fast|fine|slow)", told)
 
 
 def test_speed_in_words() -> None:
-    words = [trial.in_words(seconds) for seconds in (0.04, 0.3, 0.31, 1.96, 45.0)]
+    words = [str(trial.in_words(seconds)) for seconds in (0.04, 0.3, 0.31, 1.96, 45.0)]
     assert [told.partition("which is ")[2].split()[0].strip(":") for told in words] == [
         "fast", "fast", "fine", "fine", "slow",
     ]  # fmt: skip

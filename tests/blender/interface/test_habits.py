@@ -24,6 +24,7 @@ from onet_blender.properties import model_list
 from onet_blender.properties import stored as properties
 from onet_blender.runtime.chosen import Runtime
 from onet_core.models.catalogue import default_model
+from onet_core.sentences import Sentence
 
 OWN_MODULES = ("reconstruct_operators", "picture_operators", "file_operators", "menus",
                "reconstruct_panel", "operators", "generate_operators", "generate_panel", "panel",
@@ -271,7 +272,7 @@ def interface_texts() -> set[str]:
                 if known.type == "ENUM":
                     for item in known.enum_items:
                         texts |= {item.name, item.description}
-    return texts | set(activity.STAGES.values())
+    return texts | {str(stage) for stage in activity.STAGES.values()}
 
 
 def test_all_of_it_has_a_german_text() -> None:
@@ -292,9 +293,9 @@ def test_translations_keep_what_is_filled_in() -> None:
 
 
 def test_the_status_bar_tells_the_stage() -> None:
-    work = SimpleNamespace(stage="Finding the surface", fraction=0.456, cancelling=False)
+    work = SimpleNamespace(stage=Sentence("Finding the surface"), fraction=0.456, cancelling=False)
     assert activity.status_text(work) == "ONet: Finding the surface, 46%    Esc: Cancel"
-    work = SimpleNamespace(stage="Cancelling", fraction=0.456, cancelling=True)
+    work = SimpleNamespace(stage=Sentence("Cancelling"), fraction=0.456, cancelling=True)
     assert activity.status_text(work) == "ONet: Cancelling"
 
 

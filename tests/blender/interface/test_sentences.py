@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,133 +12,142 @@ import pytest
 
 import onet_blender
 import onet_core
-from onet_blender.languages import sentences
-from onet_blender.languages.german_sentences import OF_THE_WORKER, OWN
-from onet_blender.languages.sentences import translated
+from onet_blender.languages import translate
+from onet_blender.languages.german_sentences import OWN
+from onet_blender.languages.translate import translated
 from onet_blender.languages.translations import GERMAN
-from onet_core.engine.client import FATES
+from onet_blender.runtime.install import MEANINGS
+from onet_core import errors
+from onet_core.engine.client import KILLED
+from onet_core.errors import InputError, OnetError
+from onet_core.sentences import Sentence
 
-SOURCES = Path(onet_blender.__file__).parent
+EXTENSION, LIBRARY = Path(onet_blender.__file__).parent, Path(onet_core.__file__).parent
 # Work without a window speaks English, like the command line.
-CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py"}
-ERRORS = {"InputError", "EngineError", "OnetError", "ModelError", "SetupError"}
-SAYING = {"report", "poll_message_set", "tell", "refuse", "draw_text"}
-# What these functions make is told as it is.
-TELLING = {
-    "finish", "finish_in_pieces", "summary", "sentences", "describe", "in_words", "linked",
-    "what_is_missing", "problem",
-}  # fmt: skip
-WORDS = re.compile(r"[a-z]{2,} \(?[a-z]{2,}")
-
-
-def templates(node: ast.AST) -> Iterator[str]:
-    """The texts of an expression, "{}" for what is filled in."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    elif isinstance(node, ast.JoinedStr):
-        parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
-        yield "".join(map(str, parts))
-    else:
-        for inner in ast.iter_child_nodes(node):
-            yield from templates(inner)
-
-
-def sources(folder: Path) -> list[ast.Module]:
-    return [
-        ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.rglob("*.py"))
-        if path.name not in CONSOLE and "german" not in path.name
-    ]
+CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "cli.py"}
+ERRORS = {
+    name
+    for name, cls in vars(errors).items()
+    if isinstance(cls, type) and issubclass(cls, OnetError)
+}
+# Calls that begin with a template, and the arguments that the template has no part in.
+MAKING = {*ERRORS, "SetupError", "Sentence", "refuse", "sentence"}
+# Calls that show texts to the user.
+SHOWING = {"report", "poll_message_set", "draw_text", "tell"}
 
 
 def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def told(tree: ast.Module) -> Iterator[str]:
-    """The sentences of a module that reach the user."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            if called(node.exc) in ERRORS:
-                yield from templates(node.exc)
-        elif isinstance(node, ast.Call) and called(node) in SAYING:
-            yield from templates(node)
-        elif isinstance(node, ast.FunctionDef) and node.name in TELLING:
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return) and inner.value is not None:
-                    yield from templates(inner.value)
+def calls(folder: Path, names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Where in a folder's modules these are called; console tools and tables left out."""
+    for path in sorted(folder.rglob("*.py")):
+        if path.name in CONSOLE or path.parent.name == "languages":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and called(node) in names:
+                yield f"{path.relative_to(folder.parent)}:{node.lineno}", node
 
 
-def pattern(template: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, template.split("{}"))), re.DOTALL)
+def constants(nodes: list[ast.expr]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
-def filled(template: str) -> str:
-    return re.sub(r"\{\w+\}", "x", template)
+def fields(template: str) -> list[tuple[str, str, str | None]]:
+    """Name, format and conversion of what is filled in, in their order."""
+    parts = string.Formatter().parse(template)
+    return [(name, spec or "", kind) for _, name, spec, kind in parts if name is not None]
+
+
+def has_words(template: str) -> bool:
+    parts = string.Formatter().parse(template)
+    return any(letter.isalpha() for words, *_ in parts for letter in words)
+
+
+def told(folder: Path) -> set[str]:
+    """The templates and texts of a folder's modules that reach the user."""
+    found = {text for _, node in calls(folder, MAKING) for text in constants(node.args[:1])}
+    if folder == EXTENSION:
+        found |= {text for _, node in calls(folder, SHOWING) for text in constants(node.args)}
+        found |= {template for _, template in MEANINGS}
+    return {text for text in found if has_words(text) and not text.isupper()}
+
+
+def test_sentences_are_templates() -> None:
+    """None is filled in where it is made; what is filled in has its values beside it."""
+    for folder in (EXTENSION,):
+        for place, node in calls(folder, MAKING | SHOWING):
+            inner = [part for argument in node.args for part in ast.walk(argument)]
+            assert not any(isinstance(part, ast.JoinedStr) for part in inner), place
+            if called(node) in MAKING and node.args:
+                for template in constants(node.args[:1]):
+                    given = {keyword.arg for keyword in node.keywords}
+                    assert given == {name for name, *_ in fields(template)} or not given, place
 
 
 def test_every_sentence_has_a_german_one() -> None:
-    found = {text for tree in sources(SOURCES) for text in told(tree) if WORDS.search(text)}
-    assert len(found) > 70
-    known = [filled(text) for text in GERMAN]
-    missing = [text for text in found if not any(pattern(text).fullmatch(one) for one in known)]
-    assert not missing
+    found = told(EXTENSION)
+    assert len(found) > 100
+    assert not found - set(GERMAN)
 
 
-@pytest.mark.parametrize(
-    ("table", "folder"), [(OWN, SOURCES), (OF_THE_WORKER, Path(onet_core.__file__).parent)]
-)
-def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:
-    texts = {text for tree in sources(folder) for text in templates(tree)}
-    texts = {re.sub(r"\{\w+\}", "{}", text) for text in texts if re.search("[a-z]{2}", text)}
-    said = [pattern(text) for text in (*texts, "{}: {}")]
-    for text in table:
-        # Some consist of a sentence and of what may follow it.
-        parts = re.split(r"(?<=[.x]) (?=[A-Z0-9x])", filled(text))
-        assert any(one.fullmatch(part) for one in said for part in (filled(text), *parts)), text
+def test_every_german_sentence_is_one_that_is_told() -> None:
+    assert not set(OWN) - told(EXTENSION)
+
+
+def test_templates_can_be_filled() -> None:
+    for english, german in GERMAN.items():
+        names = sorted(fields(english))
+        assert ("", "", None) not in names
+        assert names == sorted(fields(german))
 
 
 @pytest.fixture
 def german(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where Blender speaks German: as a module it has no languages."""
-    monkeypatch.setattr(sentences, "pgettext_iface", lambda text: GERMAN.get(text, text))
+    monkeypatch.setattr(translate, "pgettext_iface", lambda text: GERMAN.get(text, text))
 
 
-def test_sentences_are_found_by_their_templates(german: None) -> None:
-    killed = f"The worker process stopped unexpectedly: {FATES[-9]}. Its log (/a: b) ends with: c."
-    for english, known in {
-        "The picture a {b}: c is animated: save the frame that you want as a picture of its own.":
+def test_sentences_are_translated_before_they_are_filled_in(german: None) -> None:
+    animated = (
+        "The picture {name} is animated: save the frame that you want as a picture of its own."
+    )
+    result = "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}"
+    end = Sentence("The worker process stopped unexpectedly: {reason}.", reason=KILLED)
+    missing = InputError("There is no file {path}.", path="/x")
+    for sentence, known in (
+        (
+            Sentence(animated, name="a {b}: c"),
             "Das Bild a {b}: c ist animiert: das gewünschte Einzelbild als eigenes Bild speichern.",
-        "97 % of the points lie within 1 % of the size":
-            "97 % der Punkte liegen näher als 1 % der Größe",
-        "Car: 1,234 faces in 0.5 s with the model 'car'":
+        ),
+        (
+            Sentence(result, name="Car", faces=1234, seconds=0.5, model="car"),
             "Car: 1,234 Flächen in 0.5 s mit dem Modell 'car'",
-        "2 shapes: 9 faces in 0.5 s with the model 'a'. 1 of the seeds have no surface and were "
-        "left out": "2 Formen: 9 Flächen in 0.5 s mit dem Modell 'a'. 1 der Startwerte haben keine "
-            "Oberfläche und wurden weggelassen",
-        "a, b were not made by a model with a latent space: select generated objects.":
-            "a, b stammen nicht von einem Modell mit Codes: erzeugte Objekte auswählen.",
-        killed: "Der Arbeitsprozess hielt unerwartet an: er wurde beendet, vielleicht weil der "
+        ),
+        (
+            Sentence("{end} Its log ({path}) ends with: {log}", end=end, path="/a: b", log="c."),
+            "Der Arbeitsprozess hielt unerwartet an: er wurde beendet, vielleicht weil der "
             "Speicher voll war; eine niedrigere Auflösung versuchen. Sein Protokoll (/a: b) endet "
             "mit: c.",
-        "morph: There is no file /x.": "morph: Es gibt keine Datei /x.",
-        "Fetching numpy": "Holt numpy",
-        "": "",
-        "Nobody has said this before": "Nobody has said this before",
-    }.items():  # fmt: skip
-        assert translated(english) == known
+        ),
+        (
+            InputError("{name}: {reason}", name="morph", reason=missing).sentence,
+            "morph: Es gibt keine Datei /x.",
+        ),
+        (Sentence("Fetching {name}", name="numpy"), "Holt numpy"),
+        (Sentence(""), ""),
+        (Sentence("Nobody has said this before"), "Nobody has said this before"),
+    ):
+        assert translated(sentence) == known
+    assert translated("Smoothing") == "Glättet"
     with pytest.raises(RuntimeError, match="Kein Objekt ist gewählt"):
         bpy.ops.onet.reconstruct(kind="POINTS")
 
 
 def test_in_english_all_stays_as_it_is() -> None:
     for text in GERMAN:
-        assert translated(filled(text)) == filled(text)
-
-
-def test_templates_can_be_filled() -> None:
-    for english, german in GERMAN.items():
-        names = re.findall(r"\{(\w*)\}", english)
-        assert "" not in names
-        assert sorted(names) == sorted(re.findall(r"\{(\w*)\}", german))
-        assert sentences._pattern(english).fullmatch(filled(english))
+        values = {name: 1 if spec else "x" for name, spec, _ in fields(text)}
+        assert translated(Sentence(text, **values)) == str(Sentence(text, **values))

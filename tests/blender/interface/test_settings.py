@@ -84,7 +84,7 @@ def test_again_updates_the_same_object(models: Path) -> None:
     assert tuple(made.location) == (5, 0, 0)
     np.testing.assert_allclose(span(made), 1.2, atol=0.02)
     # The panel shows the last outcome, and only that.
-    assert f"{len(made.data.polygons):,} faces" in activity.message("onet.reconstruct")
+    assert f"{len(made.data.polygons):,} faces" in str(activity.message("onet.reconstruct"))
     assert (made.onet.resolution, made.onet.smooth, made.onet.kind) == (64, False, "POINTS")
     assert made.onet.source_object == scan
     assert made.onet.model == "cube_points"
@@ -251,7 +251,9 @@ def test_the_fit_is_told(models: Path) -> None:
     # The models see a cube of 0.6 times the cloud's size: none of its surface is met.
     made = reconstruct(models, source=add_scan().name, symmetry=False)
     assert made.onet.fit == 0
-    assert reconstruction.findings(made) == ["0 % of the points lie within 1 % of the size"]
+    assert [str(found) for found in reconstruction.findings(made)] == [
+        "0 % of the points lie within 1 % of the size"
+    ]
     # Most points lie on the cube that the models see, whose edges are a little round.
     scan = add_scan("inner")
     values = np.array([vertex.co for vertex in scan.data.vertices]) * 0.6
@@ -264,7 +266,7 @@ def test_the_fit_is_told(models: Path) -> None:
     assert 0.8 < share < 1
     assert made.onet.fit == pytest.approx(share, abs=1e-4)
     percent = int(100 * share)
-    assert reconstruction.findings(made) == [
+    assert [str(found) for found in reconstruction.findings(made)] == [
         f"{percent} % of the points lie within 1 % of the size"
     ]
 
@@ -275,7 +277,7 @@ def test_stray_points_are_left_out_and_counted(models: Path) -> None:
     scan.data.vertices[2000].co, scan.data.vertices[2001].co = (50, 0, 0), (0, 9, 30)
     made = reconstruct(models, source="scan", crop_outliers=True)
     assert made.onet.left_out == 2
-    assert "2 stray points were left out" in reconstruction.findings(made)
+    assert "2 stray points were left out" in [str(found) for found in reconstruction.findings(made)]
     np.testing.assert_allclose(span(made), 1.2, atol=0.05)
 
 
@@ -310,7 +312,7 @@ def test_a_symmetric_cloud_is_mirrored_unless_that_is_switched_off(models: Path)
     made = reconstruct(models, source="box")
     assert made.onet.is_mirrored
     told = "Left and right are alike: the mirror image was used too"
-    assert told in reconstruction.findings(made)
+    assert told in [str(found) for found in reconstruction.findings(made)]
     again = reconstruct(models, source="box", symmetry=False)
     assert not again.onet.is_mirrored
 

@@ -19,6 +19,7 @@ from onet_blender.scene import reconstruction
 from onet_blender.scene.pieces import all_at_once
 from onet_blender.scene.viewpoint import camera_turn
 from onet_core.errors import InputError
+from onet_core.sentences import Sentence
 
 
 def add_picture(name: str = "photo", background: float = 1.0, alpha: float = 1.0):
@@ -93,15 +94,15 @@ def test_what_the_network_sees_is_shown(runtime_python: str) -> None:
     # All of that is about this picture.
     choices.picture = add_picture("another")
     assert pictures.seen_icon() == 0
-    assert activity.message("onet.look") == ""
+    assert not activity.message("onet.look")
 
 
 @pytest.mark.parametrize("changed", ["picture", "source", "input_kind"])
 def test_what_came_out_is_not_told_of_another_input(changed: str) -> None:
-    activity.tell("onet.reconstruct", "photo (ONet): 100 faces")
+    activity.tell("onet.reconstruct", Sentence("photo (ONet): 100 faces"))
     values = {"picture": add_picture(), "source": None, "input_kind": "VOXELS"}
     setattr(bpy.context.scene.onet, changed, values[changed])
-    assert activity.message("onet.reconstruct") == ""
+    assert not activity.message("onet.reconstruct")
 
 
 def test_a_mask_is_read_by_alpha_or_brightness() -> None:

@@ -372,7 +372,7 @@ def test_catalogue_lists_shipped_models_first_and_broken_ones_with_their_error(
     entries = list_models([tmp_path])
     assert [entry.name for entry in entries] == ["airplane", "broken", "tiny"]
     assert entries[1].description is None
-    assert "broken.safetensors" in entries[1].error
+    assert "broken.safetensors" in str(entries[1].error)
     assert default_model("none", [tmp_path]).name == "airplane"
     assert find_model("tiny", "none", [tmp_path]).path == weights
     with pytest.raises(ModelError, match=r"there are: airplane, broken, tiny"):

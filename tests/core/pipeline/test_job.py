@@ -148,4 +148,4 @@ def test_what_can_not_be_a_job_is_said(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_findings_are_sentences(findings: Findings, sentences: list[str]) -> None:
-    assert findings.sentences() == sentences
+    assert [str(sentence) for sentence in findings.sentences()] == sentences

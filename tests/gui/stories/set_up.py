@@ -27,7 +27,7 @@ def scenario() -> Steps:
     watch_everything()
     notes["online"] = bpy.app.online_access
     yield from open_tab()
-    notes["before"] = extension("runtime.chosen").runtime().problem
+    notes["before"] = str(extension("runtime.chosen").runtime().problem)
     place = yield from find_button("onet.open_preferences")
     yield from click(*place)
     manager = bpy.context.window_manager
@@ -40,8 +40,8 @@ def scenario() -> Steps:
 
     def at_work() -> bool:
         work = extension("activity").current()
-        if work is not None and work.stage not in stages:
-            stages.append(work.stage)
+        if work is not None and str(work.stage) not in stages:
+            stages.append(str(work.stage))
         return work is not None
 
     with bpy.context.temp_override(window=manager.windows[1]):
@@ -52,7 +52,7 @@ def scenario() -> Steps:
     notes["stages"] = stages
     notes["message"] = message("onet.set_up_runtime")
     chosen = extension("runtime.chosen").runtime()
-    notes["python"], notes["problem"] = str(chosen.python), chosen.problem
+    notes["python"], notes["problem"] = str(chosen.python), str(chosen.problem)
     notes["folder"] = bpy.utils.extension_path_user(MODULE)
     yield 0.5
     yield from picture("3-after")
@@ -62,7 +62,7 @@ def scenario() -> Steps:
         bpy.ops.onet.remove_runtime("INVOKE_DEFAULT")
     yield lambda: not busy()
     notes["removed"] = message("onet.remove_runtime")
-    notes["after"] = extension("runtime.chosen").runtime().problem
+    notes["after"] = str(extension("runtime.chosen").runtime().problem)
     stalls.note("set up")
     yield from picture("4-removed")
 

@@ -1,0 +1,339 @@
+"""What `onet_core` says of errors, in German: templates as they stand in its code."""
+
+from __future__ import annotations
+
+OF_THE_LIBRARY = {
+    "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
+    "{told} The details are in {path}.": "{told} Die Einzelheiten stehen in {path}.",
+    "The worker was closed before it had answered.": (
+        "Der Arbeitsprozess wurde beendet, bevor er geantwortet hatte."
+    ),
+    "The worker did not answer within {timeout:g} seconds.": (
+        "Der Arbeitsprozess hat nicht innerhalb von {timeout:g} Sekunden geantwortet."
+    ),
+    "The worker does not know the method {method!r}.": (
+        "Der Arbeitsprozess kennt die Methode {method!r} nicht."
+    ),
+    "The request {method!r} can't be sent: {error}": (
+        "Der Auftrag {method!r} lässt sich nicht senden: {error}"
+    ),
+    "{python} can't be started: {error}.": "{python} lässt sich nicht starten: {error}.",
+    "what it said can't be understood: {error}": "was er sagte, ist nicht zu verstehen: {error}",
+    "it said nothing for {seconds:g} seconds": "er sagte {seconds:g} Sekunden lang nichts",
+    "exit status {status}": "Status {status}",
+    "The runtime ({python}) lacks the package {name!r}: set it up again.": (
+        "Der Laufzeit ({python}) fehlt das Paket {name!r}: neu einrichten."
+    ),
+    "An unexpected error stopped this step ({kind}: {error}).": (
+        "Ein unerwarteter Fehler brach diesen Schritt ab ({kind}: {error})."
+    ),
+    "The memory does not suffice: choose a lower resolution.": (
+        "Der Speicher reicht nicht: eine niedrigere Auflösung wählen."
+    ),
+    "The worker process stopped unexpectedly: {reason}.": "Der Arbeitsprozess hielt unerwartet an: "
+    "{reason}.",
+    "The worker process ({python}) could not be started: {reason}.": "Der Arbeitsprozess "
+    "({python}) ließ sich nicht starten: {reason}.",
+    "it was killed, perhaps because the memory was full: try a lower resolution": "er wurde "
+    "beendet, vielleicht weil der Speicher voll war; eine niedrigere Auflösung versuchen",
+    "it crashed: try to compute on the processor": "er ist abgestürzt; auf dem Prozessor zu "
+    "rechnen versuchen",
+    "The worker's log can't be made among the temporary files: {error}.": "Das Protokoll des "
+    "Arbeitsprozesses lässt sich nicht bei den temporären Dateien anlegen: {error}.",
+    "There is no Python at {python}: set the runtime up again.": "Es gibt kein Python unter "
+    "{python}: die Laufzeit neu einrichten.",
+    "The memory of {device} is full: lower the resolution, close other programs.": "Der Speicher "
+    "von {device} ist voll: die Auflösung senken, andere Programme schließen.",
+    "The memory of {device} is full: lower the resolution, close other programs, or choose the "
+    "device 'cpu'.": "Der Speicher von {device} ist voll: die Auflösung senken, andere Programme "
+    "schließen oder auf dem Prozessor rechnen.",
+    "{name} has only {width} x {height} pixels: at least {least} are needed each way, a hundred "
+    "are good.": "{name} hat nur {width} x {height} Pixel: mindestens {least} in jeder Richtung "
+    "sind nötig, hundert sind gut.",
+    "{name} shows no object: all of it is masked out or transparent.": "{name} zeigt kein Objekt: "
+    "alles ist maskiert oder durchsichtig.",
+    "{name} is of one colour: no object stands out from the background.": "{name} ist einfarbig: "
+    "kein Objekt hebt sich vom Hintergrund ab.",
+    "{name} has pixels that are not finite (NaN or infinite).": "{name} hat Pixel, die nicht "
+    "endlich sind (NaN oder unendlich).",
+    "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x {height}: "
+    "they must show the same.": "Die Maske von {name} hat {mask_width} x {mask_height} Pixel, das "
+    "Bild {width} x {height}: beide müssen dasselbe zeigen.",
+    "{name} can't be read as a picture: {error}.": "{name} lässt sich nicht als Bild lesen: "
+    "{error}.",
+    "{name} has no points.": "{name} hat keine Punkte.",
+    "{name} has {count} of {all} points with coordinates that are not finite (NaN or infinite): "
+    "remove them.": "{name} hat {count} von {all} Punkten mit Koordinaten, die nicht endlich sind "
+    "(NaN oder unendlich): entfernen.",
+    "{name} has 1 point: at least {least} are needed, some hundreds are good.": "{name} hat 1 "
+    "Punkt: mindestens {least} sind nötig, einige hundert sind gut.",
+    "{name} has {count} points: at least {least} are needed, some hundreds are good.": "{name} hat "
+    "{count} Punkte: mindestens {least} sind nötig, einige hundert sind gut.",
+    "{name} has all its points on one line: there is no surface to find.": "Bei {name} liegen alle "
+    "Punkte auf einer Geraden: es gibt keine Oberfläche zu finden.",
+    "{name}: {reason}": "{name}: {reason}",
+    "The coordinates are too large to compute with: rescale the input.": "Die Koordinaten sind zu "
+    "groß zum Rechnen: die Vorlage anders skalieren.",
+    "All coordinates are the same: there is no shape in the input.": "Alle Koordinaten sind "
+    "gleich: die Vorlage hat keine Form.",
+    "{name} has no occupied cell.": "{name} hat keine besetzte Zelle.",
+    "No surface at threshold {threshold}: the network takes the whole box for outside; its "
+    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
+    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für außen; seine "
+    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
+    "die Vorlage prüfen.",
+    "No surface at threshold {threshold}: the network takes the whole box for inside; its "
+    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
+    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für innen; seine "
+    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
+    "die Vorlage prüfen.",
+    "There is no model {name}; there are: {names}.": "Es gibt kein Modell {name}; es gibt: "
+    "{names}.",
+    "There is no weights file {path}.": "Es gibt keine Datei {path} mit Gewichten.",
+    "{name} is damaged or cut off; get it again.": "{name} ist beschädigt oder abgeschnitten: neu "
+    "besorgen.",
+    "There is a model {name} already: rename the file first.": "Ein Modell {name} gibt es schon: "
+    "erst die Datei umbenennen.",
+    # Devices and memory
+    "Unknown device {name!r}: choose auto, cpu, cuda, cuda:1 or mps.": (
+        "Unbekanntes Gerät {name!r}: auto, cpu, cuda, cuda:1 oder mps wählen."
+    ),
+    "There is no GPU for {name!r} that this torch ({version}) can use: choose 'auto' or "
+    "'cpu', or install a torch for your GPU.": (
+        "Für {name!r} gibt es keine Grafikkarte, die dieses Torch ({version}) benutzen kann: "
+        "'auto' oder 'cpu' wählen oder ein Torch für die Grafikkarte installieren."
+    ),
+    "There is no {name!r}: the GPUs are cuda:0 to cuda:{last}.": (
+        "Es gibt kein {name!r}: die Grafikkarten sind cuda:0 bis cuda:{last}."
+    ),
+    "There is no Apple GPU that torch can use: choose 'auto' or 'cpu'.": (
+        "Es gibt keine Apple-Grafik, die Torch benutzen kann: 'auto' oder 'cpu' wählen."
+    ),
+    "The memory of {device} is too full for {batch} points at once: close other programs "
+    "that use it, or choose the CPU.": (
+        "Der Speicher von {device} ist zu voll für {batch} Punkte auf einmal: andere Programme "
+        "schließen, die ihn benutzen, oder den Prozessor wählen."
+    ),
+    # Settings and calls
+    "A threshold of {threshold:g} can't be used: choose a probability between 0 and 1, such "
+    "as 0.2.": (
+        "Die Schwelle {threshold:g} geht nicht: eine Wahrscheinlichkeit zwischen 0 und 1 wählen, "
+        "etwa 0.2."
+    ),
+    "A resolution of {resolution} can't be used: choose a number between 2 and {most}, such "
+    "as 128.": (
+        "Die Auflösung {resolution} geht nicht: eine Zahl zwischen 2 und {most} wählen, etwa 128."
+    ),
+    "A mesh can't be simplified to {faces} faces: choose at least 4, such as 5000.": (
+        "Auf {faces} Flächen lässt sich ein Mesh nicht vereinfachen: mindestens 4 wählen, etwa "
+        "5000."
+    ),
+    "Nothing to reconstruct was given: neither a file nor arrays.": (
+        "Gegeben wurde nichts zu rekonstruieren: weder Datei noch Arrays."
+    ),
+    "Generating needs a whole number as seed for each shape.": (
+        "Zum Erzeugen braucht jede Form eine ganze Zahl als Startwert."
+    ),
+    "Generating needs a whole number as seed, or two of them to go between.": (
+        "Zum Erzeugen braucht es eine ganze Zahl als Startwert, oder zwei für Formen dazwischen."
+    ),
+    "A morph needs the codes of its shapes and a position between them.": (
+        "Ein Übergang braucht die Codes seiner Formen und eine Stelle dazwischen."
+    ),
+    "A morph needs the codes of its shapes and positions between them.": (
+        "Ein Übergang braucht die Codes seiner Formen und Stellen dazwischen."
+    ),
+    "A morph needs two or more shapes of the same model, with finite codes.": (
+        "Ein Übergang braucht mindestens zwei Formen desselben Modells, mit endlichen Codes."
+    ),
+    "A morph goes from 0 to 1; {position:g} lies outside.": (
+        "Ein Übergang geht von 0 bis 1; {position:g} liegt außerhalb."
+    ),
+    "There is no surface at {position:g} of the morph: bake it as meshes, or choose another "
+    "threshold.": (
+        "An der Stelle {position:g} hat der Übergang keine Oberfläche: als Meshes backen oder "
+        "eine andere Schwelle wählen."
+    ),
+    "There must be one colour for each point.": ("Jeder Punkt braucht genau eine Farbe."),
+    "There must be one colour for each corner of each triangle.": (
+        "Jede Ecke jedes Dreiecks braucht genau eine Farbe."
+    ),
+    "The mesh has no triangle with an area, so it has no colours to give.": (
+        "Das Mesh hat kein Dreieck mit einer Fläche, also keine Farben zu vergeben."
+    ),
+    "{path} is a relative path: give all of it.": ("{path} ist ein relativer Pfad: ganz angeben."),
+    "There is no setting {names}.": ("Es gibt keine Einstellung {names}."),
+    "{name} is no picture.": ("{name} ist kein Bild."),
+    "{name} has faces of other vertices than it has.": (
+        "{name} hat Flächen mit Punkten, die es nicht hat."
+    ),
+    "The input": ("Die Vorlage"),
+    "The mesh": ("Das Mesh"),
+    "There can't be {root_steps} root steps; 0 is none.": (
+        "{root_steps} Nullstellenschritte gibt es nicht; 0 heißt keine."
+    ),
+    "There can't be {refinement_steps} refinement steps; 0 is none.": (
+        "{refinement_steps} Schritte Nachschleifen gibt es nicht; 0 heißt keine."
+    ),
+    "There can't be {smoothing} smoothing steps; 0 is none, and more than {most} swell the "
+    "shape.": (
+        "{smoothing} Glättungsschritte gehen nicht; 0 heißt keine, und mehr als {most} blähen "
+        "die Form auf."
+    ),
+    "A seed can't be negative; {seed} is.": (
+        "Ein Startwert darf nicht negativ sein; {seed} ist es."
+    ),
+    # Surfaces and meshes
+    "No surface at threshold {threshold:g}: the network's probability is {high:.3g} in the "
+    "whole box, so no threshold helps: check the input and the model.": (
+        "Keine Oberfläche bei Schwelle {threshold:g}: die Wahrscheinlichkeit des Netzes ist "
+        "überall {high:.3g}, so dass keine Schwelle hilft: Vorlage und Modell prüfen."
+    ),
+    "The network's output is not finite (NaN or infinite) at {bad} of {count} points: its "
+    "weights are damaged or do not fit this input.": (
+        "Die Ausgabe des Netzes ist an {bad} von {count} Punkten nicht endlich (NaN oder "
+        "unendlich): die Gewichte sind beschädigt oder passen nicht zur Vorlage."
+    ),
+    "Can't write {name}: choose one of the formats {formats}.": (
+        "{name} lässt sich nicht schreiben: eines der Formate {formats} wählen."
+    ),
+    "Can't write {name}: the mesh has no faces.": (
+        "{name} lässt sich nicht schreiben: das Mesh hat keine Flächen."
+    ),
+    "Can't write {name}: the mesh has vertices that are not finite.": (
+        "{name} lässt sich nicht schreiben: das Mesh hat Punkte, die nicht endlich sind."
+    ),
+    "Could not write {path}: {error}.": ("{path} ließ sich nicht schreiben: {error}."),
+    "{name} has no faces.": ("{name} hat keine Flächen."),
+    "{name} has vertices that are not finite numbers.": (
+        "{name} hat Punkte, die keine endlichen Zahlen sind."
+    ),
+    "{name} has faces that point at vertices it does not have.": (
+        "{name} hat Flächen mit Punkten, die es nicht gibt."
+    ),
+    "{name} can't be read as a mesh: {error}.": (
+        "{name} lässt sich nicht als Mesh lesen: {error}."
+    ),
+    # Models
+    "The model {name!r} can't be built: {reason}": (
+        "Das Modell {name!r} lässt sich nicht bauen: {reason}"
+    ),
+    "{name} is not a weights file, or it is cut off.": (
+        "{name} ist keine Datei mit Gewichten, oder sie ist abgeschnitten."
+    ),
+    "{name} is not a weights file (its header is damaged).": (
+        "{name} ist keine Datei mit Gewichten (ihr Kopf ist beschädigt)."
+    ),
+    "{name} is cut off or has something behind it; get it again.": (
+        "{name} ist abgeschnitten, oder es folgt noch etwas: neu besorgen."
+    ),
+    "{name} holds weights, but not of an occupancy network made by this project.": (
+        "{name} enthält Gewichte, aber nicht die eines Occupancy Network dieses Projekts."
+    ),
+    "{path} can't be read: {error}.": ("{path} lässt sich nicht lesen: {error}."),
+    "The model {name!r} works on {own_kind!r}, not on {kind!r}; suited are: {names}.": (
+        "Das Modell {name!r} liest {own_kind!r}, nicht {kind!r}; geeignet sind: {names}."
+    ),
+    "There is no model for inputs of kind {kind!r}; install one.": (
+        "Für Vorlagen der Art {kind!r} gibt es kein Modell: eines installieren."
+    ),
+    "none": ("keine"),
+    "The model {name!r} has no latent space: its shapes can't be blended. Use shapes of a "
+    "model that generates.": (
+        "Das Modell {name!r} hat keine Codes: seine Formen lassen sich nicht mischen. Formen "
+        "eines erzeugenden Modells nehmen."
+    ),
+    "The model {name!r} does not generate shapes: it reads {kind}.": (
+        "Das Modell {name!r} erzeugt keine Formen: es liest {kind}."
+    ),
+    "{name} does not fit the network it is described as: it {reasons}.": (
+        "{name} passt nicht zu dem Netz, als das es beschrieben ist: {reasons}."
+    ),
+    "lacks {keys}": ("es fehlt {keys}"),
+    "has an unknown {keys}": ("unbekannt ist {keys}"),
+    "has another {keys} ({given} where {wanted} is needed)": (
+        "anders ist {keys} ({given}, wo {wanted} nötig ist)"
+    ),
+    "{name} holds values that are not numbers, in {key}.": (
+        "{name} enthält in {key} Werte, die keine Zahlen sind."
+    ),
+    "The weights can't be written to {path}: {error}.": (
+        "Die Gewichte lassen sich nicht nach {path} schreiben: {error}."
+    ),
+    "{name} was not loaded: it is damaged, or holds things other than weights, which could "
+    "be harmful. Get it from its original source.": (
+        "{name} wurde nicht geladen: es ist beschädigt oder enthält anderes als Gewichte, was "
+        "schaden könnte. Aus der ursprünglichen Quelle besorgen."
+    ),
+    "{name} is no checkpoint of Occupancy Networks: it has no tensors under 'model'.": (
+        "{name} ist kein Checkpoint der Occupancy Networks: unter 'model' stehen keine Tensoren."
+    ),
+    "{name} is a checkpoint, but of no known kind of occupancy network.": (
+        "{name} ist ein Checkpoint, aber von keiner bekannten Art von Occupancy Network."
+    ),
+    "{name} is a checkpoint, but its decoder lacks {first}.": (
+        "{name} ist ein Checkpoint, aber seinem Decoder fehlt {first}."
+    ),
+    "The model's threshold is {threshold}, not between 0 and 1.": (
+        "Die Schwelle des Modells ist {threshold}, nicht zwischen 0 und 1."
+    ),
+    "The model's share_of_highest is {share_of_highest}, not from 0 to below 1.": (
+        "share_of_highest des Modells ist {share_of_highest}, nicht von 0 bis unter 1."
+    ),
+    "The model's smoothing is {smoothing}, not 0 to {most} steps.": (
+        "Die Glättung des Modells ist {smoothing}, nicht 0 bis {most} Schritte."
+    ),
+    "The model's snap_within is {snap_within}, not from 0 to below 1 for one that reads points.": (
+        "snap_within des Modells ist {snap_within}, nicht von 0 bis unter 1 für eines, das "
+        "Punkte liest."
+    ),
+    "The model's draws are {draws}, not 1 to {most} for one that generates.": (
+        "draws des Modells ist {draws}, nicht 1 bis {most} für eines, das erzeugt."
+    ),
+    "The model's padding is {padding}, not between 0 and 1.": (
+        "padding des Modells ist {padding}, nicht zwischen 0 und 1."
+    ),
+    "The model's categories are not all names.": (
+        "Die Kategorien des Modells sind nicht alle Namen."
+    ),
+    "The model can't read inputs with {name} {value!r}.": (
+        "Vorlagen mit {name} {value!r} kann das Modell nicht lesen."
+    ),
+    "The model's description is damaged (it is not an object).": (
+        "Die Beschreibung des Modells ist beschädigt (sie ist kein Objekt)."
+    ),
+    "The model's description is damaged (it is not JSON).": (
+        "Die Beschreibung des Modells ist beschädigt (sie ist kein JSON)."
+    ),
+    "The model's description lacks {names}.": ("In der Beschreibung des Modells fehlt {names}."),
+    "The model's {name} is {value!r}; this version knows {known}.": (
+        "{name} des Modells ist {value!r}; diese Version kennt {known}."
+    ),
+    "The model's {name} is for networks that read something.": (
+        "{name} des Modells ist für Netze, die etwas lesen."
+    ),
+    "The model's {name} is {least}, not from 0 to its threshold.": (
+        "{name} des Modells ist {least}, nicht von 0 bis zu seiner Schwelle."
+    ),
+    "The model's description has an unknown field {name!r}; it may have been made by a newer "
+    "version.": (
+        "Die Beschreibung des Modells hat ein unbekanntes Feld {name!r}; vielleicht stammt sie "
+        "aus einer neueren Version."
+    ),
+    "The model's description has an unusable value for {name!r}.": (
+        "Die Beschreibung des Modells hat einen unbrauchbaren Wert für {name!r}."
+    ),
+    # What came out
+    "The mask shows the object": ("Die Maske zeigt das Objekt"),
+    "The transparent background was removed": ("Der durchsichtige Hintergrund wurde entfernt"),
+    "The plain background was removed": ("Der einfarbige Hintergrund wurde entfernt"),
+    "No background was found: the whole picture was taken for the object": (
+        "Kein Hintergrund gefunden: das ganze Bild gilt als Objekt"
+    ),
+    "1 outlier was removed": ("1 Ausreißer wurde entfernt"),
+    "{count:,} outliers were removed": ("{count:,} Ausreißer wurden entfernt"),
+    "The scan is symmetric, so its mirror image was used as well": (
+        "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
+    ),
+    "Only points and meshes can have colours.": ("Nur Punkte und Meshes können Farben haben."),
+}
