@@ -24,7 +24,7 @@ from onet_core.models.prepared import prepare
 from onet_core.models.weights import load_weights
 from onet_core.pipeline.morphing import between
 from onet_core.surface.extract import Extraction, extract
-from onet_core.surface.interactive import InteractiveSurface, Update
+from onet_core.surface.interactive import InteractiveSurface
 
 RESOLUTIONS = (32, 64, 128)
 
@@ -71,14 +71,14 @@ def measured(
     """A row of the table. The first update is a search, and warms up what is slow once."""
     settings = {"resolution": resolution, "threshold": description.threshold}
     surface = InteractiveSurface(**settings, padding=description.padding)
-    updates: list[Update] = []
+    updates: list[Extraction] = []
     searches: list[Extraction] = []
     update_times, search_times = [], []
     for field in fields:
         update_times.append(seconds(partial(_append, updates, surface.update, field), clock))
         search = partial(extract, **settings, padding=description.padding)
         search_times.append(seconds(partial(_append, searches, search, field), clock))
-    pairs = [(update.extraction, search) for update, search in zip(updates, searches, strict=True)]
+    pairs = [(update, search) for update, search in zip(updates, searches, strict=True)]
     equal = [
         np.array_equal(one.mesh.faces, other.mesh.faces)
         and np.allclose(one.mesh.vertices, other.mesh.vertices, atol=1e-5)

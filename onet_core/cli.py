@@ -162,8 +162,6 @@ def reconstruct(
     model: str | None,
     up: str,
     mask: Path | None,
-    remove_outliers: bool,
-    colours: bool,
     device: str,
     suffix: str | None,
     **options: Any,
@@ -207,8 +205,6 @@ def reconstruct(
             kind=kind,
             up_axis=up,
             mask=mask,
-            keep_colours=colours,
-            remove_outliers=remove_outliers,
             fit_within=FIT_WITHIN,
             model=model or "",
             device=device,
@@ -354,6 +350,8 @@ def _settings(
     symmetry: bool = True,
     denoise: bool = True,
     snap: bool = True,
+    remove_outliers: bool = False,
+    colours: bool = True,
 ) -> Settings:
     from .settings import Settings
 
@@ -366,6 +364,8 @@ def _settings(
         symmetry=symmetry,
         denoise=denoise,
         snap=snap,
+        remove_outliers=remove_outliers,
+        colours=colours,
     )
 
 

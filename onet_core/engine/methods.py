@@ -309,7 +309,7 @@ def _latent(params: Params, reconstructor: Reconstructor) -> NDArray[Any]:
 
 def free(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Forgets all loaded models."""
-    from ..pipeline.reconstructor import forget_models
+    from ..pipeline.loaded import forget_models
 
     forget_models()
     return {}, {}
@@ -336,6 +336,16 @@ def _folders(params: Params) -> list[Path]:
 
 def _settings(params: Params) -> Settings:
     return Settings.of(params.get("settings", {}))
+
+
+def _settings_of_job(params: Params, arrays: Arrays) -> Settings:
+    """The settings, with those that 0.1.0 sent beside them: `crop_outliers` and `colours`."""
+    given = dict(params.get("settings", {}))
+    if "crop_outliers" in params:
+        given["remove_outliers"] = bool(params["crop_outliers"])
+    if "colours" in params or "colours" in arrays:
+        given["colours"] = bool(params.get("colours")) or "colours" in arrays
+    return Settings.of(given)
 
 
 def _reconstructor(params: Params, kind: str) -> Reconstructor:
@@ -369,13 +379,11 @@ def _job(params: Params, arrays: Arrays) -> Job:
         mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
         name=name,
         colours=arrays.get("colours"),
-        keep_colours=bool(params.get("colours")) or "colours" in arrays,
-        remove_outliers=bool(params.get("crop_outliers")),
         fit_within=float(params["fit"]) if "fit" in params else None,
         model=params.get("model", ""),
         folders=_folders(params),
         device=params.get("device", "auto"),
-        settings=_settings(params) if params.get("settings") else None,
+        settings=_settings_of_job(params, arrays),
     )
     if "path" in params:
         path = Path(params["path"])

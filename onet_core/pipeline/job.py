@@ -21,11 +21,12 @@ from ..inputs.observation import Observation
 from ..kinds import INPUT_NAMES
 from ..mesh.mesh import Mesh
 from ..models.catalogue import ModelEntry, default_model, find_model
+from ..settings import Settings
 from .findings import Findings
 
 if TYPE_CHECKING:
     from ..inputs.voxels import VoxelGrid
-    from .reconstructor import Reconstruction, Settings
+    from .reconstructor import Reconstruction
 
 Progress = Callable[[str, float], None]
 
@@ -50,14 +51,12 @@ class Job:
     mask: of a picture: a file, or an array (H, W) that is high where the object is.
     name: of arrays, for messages.
     colours: of points (N, 3), or of the corners of a mesh's faces (F, 3, 3), uint8 sRGB.
-    keep_colours: whether the mesh gets the colours of the input, where that has any.
-    remove_outliers: whether points that lie far from all others are left out.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
         None: the fit is not measured, which takes a moment.
     model: a name or a weights file; empty for the default model of the kind.
     folders: where models are looked for beside those that ship.
     device: see `devices.choose_device`.
-    settings: how the mesh is made; None for the defaults.
+    settings: how the mesh is made, which points are used, and whether it gets colours.
     """
 
     path: Path | None = None
@@ -70,13 +69,11 @@ class Job:
     mask: Path | NDArray[Any] | None = None
     name: str = ""
     colours: NDArray[np.uint8] | None = None
-    keep_colours: bool = True
-    remove_outliers: bool = False
     fit_within: float | None = None
     model: str | Path = ""
     folders: Sequence[Path] = field(default=())
     device: str = "auto"
-    settings: Settings | None = None
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +107,7 @@ def run(job: Job, progress: Progress | None = None) -> Result:
     model = job.model or default_model(observation.kind, job.folders).path
     reconstructor = Reconstructor(model, job.device, job.folders)
     made = reconstructor.reconstruct(observation, job.settings, progress)
-    if job.colours is not None and job.keep_colours:
+    if job.colours is not None and job.settings.colours:
         made = replace(made, mesh=replace(made.mesh, colours=colours_at(made.mesh, job)))
     findings = Findings(
         fit=_fit(job, observation, made.mesh),
@@ -166,7 +163,7 @@ def _read_points(job: Job, path: Path) -> Job:
     from ..inputs.point_clouds import read_point_cloud, read_point_colours
 
     points = read_point_cloud(path)
-    colours = read_point_colours(path) if job.keep_colours else None
+    colours = read_point_colours(path) if job.settings.colours else None
     return replace(job, path=None, points=points, colours=colours)
 
 
@@ -179,7 +176,9 @@ def _read_voxels(job: Job, path: Path) -> Job:
     from ..mesh.files import read_mesh
 
     mesh = read_mesh(path)
-    colours = mesh.colours[mesh.faces] if job.keep_colours and mesh.colours is not None else None
+    colours = (
+        mesh.colours[mesh.faces] if job.settings.colours and mesh.colours is not None else None
+    )
     return replace(job, path=None, mesh=mesh, colours=colours)
 
 
@@ -188,7 +187,7 @@ def without_outliers(job: Job) -> tuple[Job, int | None]:
 
     The number is None where the job does not ask for it or has no points.
     """
-    if job.points is None or not job.remove_outliers:
+    if job.points is None or not job.settings.remove_outliers:
         return job, None
     from ..inputs.outliers import stray_points
 

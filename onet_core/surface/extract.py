@@ -39,14 +39,19 @@ are followed from `RESOLUTION_0` on: on 28 test shapes IoU and Chamfer distance 
 class Extraction:
     """A surface and how it was found.
 
-    mesh: in the network's frame; resolution: cells per axis of the final grid; evaluations: how
-    many points each round of MISE evaluated; seconds: of "network", "mise" and "marching cubes".
+    mesh: in the network's frame.
+    resolution: cells per axis of the final grid.
+    evaluations: how many points each round of MISE evaluated.
+    seconds: of "network", "mise" and "marching cubes".
+    is_followed: whether it was found from an earlier surface, see `surface.interactive`, or else by
+        a search through the whole box.
     """
 
     mesh: Mesh
     resolution: int
     evaluations: tuple[int, ...]
     seconds: dict[str, float]
+    is_followed: bool = False
 
 
 def split_resolution(resolution: int) -> tuple[int, int]:

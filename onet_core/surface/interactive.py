@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,18 +27,6 @@ _MOST_TURNED = 0.02
 WORTHWHILE = range(64, 128)
 """Cells per axis where an update costs less than a search: on coarser grids nearly all points are
 the coarse grid's, and on finer ones a search follows the surface itself."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """The surface of a field.
-
-    extraction: as `surface.extract` gives; is_followed: whether it was found from the last surface,
-    or else by a search through the whole box.
-    """
-
-    extraction: Extraction
-    is_followed: bool
 
 
 class InteractiveSurface:
@@ -75,7 +63,7 @@ class InteractiveSurface:
         self._last: SparseGrid | None = None
         self._last_coarse = torch.empty(0)
 
-    def update(self, field: Field, progress: Progress | None = None) -> Update:
+    def update(self, field: Field, progress: Progress | None = None) -> Extraction:
         """The surface of a field. Errors: see `surface.extract`; the next update searches then."""
         report = Report(progress, self._resolution_0, self._depth)
         rounds = Rounds(
@@ -94,7 +82,7 @@ class InteractiveSurface:
             grid = search(rounds, self._resolution_0, self._depth, self._level, coarse=values)
         extraction = only(meshed(grid, rounds))
         self._last, self._last_coarse = grid, coarse
-        return Update(extraction, is_followed)
+        return replace(extraction, is_followed=is_followed)
 
     def _followed(
         self, last: SparseGrid, turned: Tensor, coarse: Tensor, rounds: Rounds

@@ -382,7 +382,7 @@ def test_help_and_models_load_no_torch():
 def test_refinement_follows_simplification(folder, monkeypatch, arguments, steps):
     taken = []
     monkeypatch.setattr(
-        "onet_core.pipeline.reconstructor.refine",
+        "onet_core.pipeline.finish.refine",
         lambda mesh, field, *, steps, **_: taken.append(steps) or mesh,
     )
     run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, *arguments)

@@ -29,7 +29,8 @@ from onet_core.mesh.parts import count_parts
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights
-from onet_core.pipeline.reconstructor import LEAST_PART, Reconstructor
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
 from ..data.labelled import LabelledShape, list_shapes, read_shape, thinned

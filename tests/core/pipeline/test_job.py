@@ -17,7 +17,7 @@ from onet_core.inputs.voxels import VoxelGrid
 from onet_core.mesh.mesh import Mesh
 from onet_core.pipeline.findings import Findings
 from onet_core.pipeline.job import Job, look, read, run
-from onet_core.pipeline.reconstructor import Settings
+from onet_core.settings import Settings
 from tests.known_models import write
 
 FAST = Settings(resolution=32, normals=False)
@@ -49,8 +49,8 @@ def test_a_file_is_the_same_job_in_the_shell_in_the_worker_and_in_python(
 ) -> None:
     model = write(tmp_path, "cube_points")
     job = Job(
-        path=scan, model=str(model), device="cpu", settings=FAST,
-        remove_outliers=True, fit_within=0.01,
+        path=scan, model=str(model), device="cpu",
+        settings=replace(FAST, remove_outliers=True), fit_within=0.01,
     )  # fmt: skip
     here = run(job)
     params = {
@@ -83,7 +83,7 @@ def test_a_file_is_the_same_job_in_the_shell_in_the_worker_and_in_python(
 
 def test_what_a_job_does_not_ask_for_is_left_alone(scan: Path, tmp_path: Path) -> None:
     model = str(write(tmp_path, "cube_points"))
-    made = run(Job(path=scan, model=model, device="cpu", settings=FAST, keep_colours=False))
+    made = run(Job(path=scan, model=model, device="cpu", settings=replace(FAST, colours=False)))
     assert made.made.mesh.colours is None
     assert made.findings == Findings(within=0.0)
     assert made.findings.sentences() == []

@@ -28,8 +28,9 @@ from onet_core.models.build import build_network
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import save_weights
-from onet_core.pipeline import reconstructor as module
-from onet_core.pipeline.reconstructor import Reconstructor, forget_models
+from onet_core.pipeline import encoding
+from onet_core.pipeline.loaded import forget_models
+from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
 SKIN = 0.05
@@ -218,7 +219,7 @@ def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
 
 
 def test_local_networks_take_many_points(monkeypatch):
-    monkeypatch.setattr(module, "MOST_POINTS", 400)
+    monkeypatch.setattr(encoding, "LOCAL_POINTS", 400)
     skin = Skin()
     reconstructor = with_network(skin, "points", inputs={"points": 100})
     reconstructor.reconstruct(ball_observation(count=350), Settings(resolution=24))
@@ -481,7 +482,7 @@ def errors_of(points):
 
 
 def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
-    monkeypatch.setattr(module, "MOST_POINTS", 2000)
+    monkeypatch.setattr(encoding, "LOCAL_POINTS", 2000)
     network, settings = BallAndCloud(), Settings(resolution=24, normals=False)
     inputs = {"half_turn": True, "denoise": True}
     model = with_network(network, "points", inputs=inputs)
@@ -815,7 +816,7 @@ def test_a_dense_or_lopsided_cloud_is_taken_as_it_is(monkeypatch):
     lopsided = prepare_points(lopsided_cloud(300), "y")
     assert not reconstructor.reconstruct(lopsided, Settings(resolution=24)).is_mirrored
     np.testing.assert_array_equal(skin.seen[0].numpy(), lopsided.data)
-    monkeypatch.setattr(module, "MOST_POINTS", 500)
+    monkeypatch.setattr(encoding, "LOCAL_POINTS", 500)
     dense = prepare_points(mirrored_cloud(), "y")
     assert not reconstructor.reconstruct(dense, Settings(resolution=24)).is_mirrored
 

@@ -44,8 +44,8 @@ def follow(fields: list[Shape]) -> list[bool]:
     interactive, followed = surface(), []
     for field in fields:
         update = interactive.update(field)
-        assert same(update.extraction, searched(field))
-        assert is_closed_manifold(update.extraction.mesh.faces)
+        assert same(update, searched(field))
+        assert is_closed_manifold(update.mesh.faces)
         followed.append(update.is_followed)
     return followed
 
@@ -62,7 +62,7 @@ def test_it_asks_for_less_than_a_search() -> None:
     update = interactive.update(ball((0.01, 0, 0), 0.3))
     search = searched(ball((0.01, 0, 0), 0.3))
     coarse = 33**3
-    assert sum(update.extraction.evaluations) - coarse < 0.6 * (sum(search.evaluations) - coarse)
+    assert sum(update.evaluations) - coarse < 0.6 * (sum(search.evaluations) - coarse)
 
 
 def test_new_and_vanished_parts_are_found() -> None:
@@ -106,4 +106,4 @@ def test_after_an_error_the_next_update_searches() -> None:
         interactive.update(ball((0, 0, 0), 0.1), cancel)
     update = interactive.update(ball((0, 0, 0), 0.1))
     assert not update.is_followed
-    assert same(update.extraction, searched(ball((0, 0, 0), 0.1)))
+    assert same(update, searched(ball((0, 0, 0), 0.1)))

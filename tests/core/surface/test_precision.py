@@ -133,9 +133,9 @@ def test_the_next_surface_of_a_morph_is_as_precise() -> None:
     surface.update(torus)
     update = surface.update(Rough(0.05))
     assert update.is_followed
-    assert is_closed_manifold(update.extraction.mesh.faces)
+    assert is_closed_manifold(update.mesh.faces)
     exact = extract(torus, resolution=64)
-    moved, before = (root_mean_square(offsets(r.mesh, 64)) for r in (update.extraction, exact))
+    moved, before = (root_mean_square(offsets(r.mesh, 64)) for r in (update, exact))
     assert moved < before + 0.1
 
 

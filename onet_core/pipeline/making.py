@@ -1,0 +1,201 @@
+"""From what a network makes of shapes to their meshes: level -> surface -> finishing steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..devices import fast_products, memory_errors
+from ..errors import NoSurfaceError
+from ..field import Field
+from ..inputs.frame import Frame
+from ..mesh.mesh import Mesh
+from ..models.description import ModelDescription
+from ..models.prepared import PreparedField
+from ..settings import Settings
+from ..surface.extract import Extraction, extract_all, only
+from ..surface.interactive import WORTHWHILE
+from .encoding import Encoded
+from .finish import Context, finished, shares
+from .level import Level, joined, level_of
+from .loaded import interactive_surface
+from .progress import Progress, Run
+
+# How long encoding and the search for the surface take beside the finishing steps, roughly.
+_ENCODING, _SURFACE = 1.0, 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A mesh and how it came about.
+
+    mesh: in the source's frame.
+    frame: network to source.
+    seconds: by stage.
+    evaluations: points that went through the network.
+    model: its name.
+    code: what `Reconstructor.decode` makes the same shape of, (code_width,); None where the model
+        has no code of one vector.
+    is_followed: whether the surface was found from an earlier one, see `Reconstructor.decode`.
+    is_mirrored: whether a cloud was completed by its mirror image.
+    """
+
+    mesh: Mesh
+    frame: Frame
+    seconds: dict[str, float]
+    evaluations: int
+    model: str
+    code: NDArray[np.float32] | None = None
+    is_followed: bool = False
+    is_mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for, and how much of what the model wants is done beside it.
+
+    is_free: whether faint parts are drawn, torn ones joined, and the surface drawn to the points.
+    is_interactive: whether the surface is followed from that of the last interactive call.
+    """
+
+    settings: Settings
+    is_free: bool
+    is_interactive: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings | None) -> Wish:
+        """All that the model wants, unless a threshold says where the surface is."""
+        settings = settings or Settings()
+        return cls(settings, is_free=settings.threshold is None)
+
+
+def make(
+    sources: Sequence[Callable[[], Encoded]],
+    frame: Frame,
+    model: ModelDescription,
+    device: torch.device,
+    wish: Wish,
+    progress: Progress | None,
+) -> list[Reconstruction | NoSurfaceError]:
+    """The meshes of several shapes of one model, or of one shape.
+
+    sources: give what the network makes of each shape. Where a shape has no surface, the error says
+    why.
+    """
+    if not sources:
+        return []
+    stages = {"encode": _ENCODING, "surface": _SURFACE, **shares(wish.settings)}
+    run = Run(stages, progress, len(sources))
+    making = _Making(model, device, wish, run)
+    together: dict[str, float] = {}
+    made: list[Reconstruction | NoSurfaceError] = []
+    with memory_errors(device), fast_products(device):
+        with run.stage("encode", together):
+            shapes = [source() for source in sources]
+        with run.stage("surface"):
+            found = making.surfaces(shapes)
+        for shape, (level, surface) in zip(shapes, found, strict=True):
+            if isinstance(surface, NoSurfaceError):
+                made.append(surface)
+                continue
+            times = {**together, **surface.seconds}
+            seconds = {name: passed / len(shapes) for name, passed in times.items()}
+            mesh = finished(surface.mesh, making.context(shape, level), run, seconds)
+            made.append(
+                Reconstruction(
+                    mesh.transformed(frame.matrix),
+                    frame,
+                    seconds,
+                    level.field.evaluations,
+                    model.name,
+                    shape.code,
+                    surface.is_followed,
+                    shape.is_mirrored,
+                )
+            )
+    run.finish()
+    return made
+
+
+class _Making:
+    """The steps of one run of a model."""
+
+    def __init__(self, model: ModelDescription, device: torch.device, wish: Wish, run: Run) -> None:
+        self._model, self._device, self._wish, self._run = model, device, wish, run
+
+    def surfaces(
+        self, shapes: Sequence[Encoded]
+    ) -> list[tuple[Level, Extraction | NoSurfaceError]]:
+        """Where each shape's surface is drawn, and that surface."""
+        start = time.perf_counter()
+        levels = [self._level(shape.field) for shape in shapes]
+        probing = time.perf_counter() - start
+        # The same for all: only networks that read something lower it, and those read one thing.
+        surfaces = self._found([level.field for level in levels], levels[0].threshold)
+        least = self._model.joined_from if self._wish.is_free else 0.0
+        found: list[tuple[Level, Extraction | NoSurfaceError]] = []
+        for level, surface in zip(levels, surfaces, strict=True):
+            if not isinstance(surface, NoSurfaceError):
+                at = partial(self._found_at, level.field)
+                surface, threshold = joined(surface, level.threshold, least, at)
+                surface.seconds["network"] += probing
+                level = level._replace(threshold=threshold)
+            found.append((level, surface))
+        return found
+
+    def context(self, shape: Encoded, level: Level) -> Context:
+        """What the finishing steps of a shape may need."""
+        settings = self._wish.settings
+        smoothing = settings.smoothing
+        if smoothing is None:
+            # Root steps go to where the field says.
+            smoothing = 0 if settings.root_steps else self._model.smoothing
+        follows_points = self._wish.is_free and not settings.root_steps
+        return Context(
+            field=level.field,
+            threshold=level.threshold,
+            settings=settings,
+            smoothing=smoothing,
+            cloud=shape.cloud if follows_points else None,
+            device=self._device,
+            report=self._run.report,
+        )
+
+    def _level(self, field: PreparedField) -> Level:
+        if self._wish.settings.threshold is not None:
+            return Level(field, self._wish.settings.threshold)
+        return level_of(
+            field,
+            self._model,
+            self._device,
+            with_faint=self._wish.is_free,
+            # What was observed may be in several parts, an invented shape should not be.
+            keep_apart=self._model.input_kind != "none",
+        )
+
+    def _found_at(self, field: Field, threshold: float) -> Extraction:
+        return only(self._found([field], threshold))
+
+    def _found(
+        self, fields: Sequence[Field], threshold: float
+    ) -> Sequence[Extraction | NoSurfaceError]:
+        settings, padding = self._wish.settings, self._model.padding
+        resolution, root_steps = settings.resolution, settings.root_steps
+        if self._wish.is_interactive and resolution in WORTHWHILE and root_steps == 0:
+            surface = interactive_surface(resolution, threshold, padding, str(self._device))
+            return [surface.update(field, self._run.report) for field in fields]
+        return extract_all(
+            fields,
+            resolution=resolution,
+            threshold=threshold,
+            padding=padding,
+            device=self._device,
+            root_steps=root_steps,
+            progress=self._run.report,
+        )
