@@ -189,7 +189,7 @@ def reconstruct(
             _assert_reads(model, device)
         make_folder(output if file is None else file.parent)
         asked = {**asdict(settings), "model": model, "kind": kind, "up_axis": up}
-        asked |= {"outliers": remove_outliers, "colours": colours, "mask": mask and str(mask)}
+        asked["mask"] = mask and str(mask)
         origins = [Origin(results.key_of(path), path.stem, asked, path) for path in paths]
         if file is None:
             results.clear_remains()
