@@ -21,6 +21,9 @@ OF_THE_LIBRARY = {
     "what it said can't be understood: {error}": "was er sagte, ist nicht zu verstehen: {error}",
     "it said nothing for {seconds:g} seconds": "er sagte {seconds:g} Sekunden lang nichts",
     "exit status {status}": "Status {status}",
+    "it hung, silent for {seconds:g} seconds, and was ended: try again, with another input if it "
+    "hangs again": "er hing, war {seconds:g} Sekunden lang still und wurde beendet; noch einmal "
+    "versuchen, wenn er wieder hängt mit einer anderen Eingabe",
     "The runtime ({python}) lacks the package {name!r}: set it up again.": (
         "Der Laufzeit ({python}) fehlt das Paket {name!r}: neu einrichten."
     ),

@@ -2,6 +2,8 @@
 
 stdout belongs to the protocol alone: whatever libraries print goes to stderr, which is the log.
 One request runs at a time; a thread keeps reading, so that a cancel request is seen meanwhile.
+Another one sends a heartbeat every two seconds as long as the process does anything: a worker that
+is stopped or waits for ever is silent, and the client ends it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from .methods import METHODS
 from .protocol import Arrays, Header, ProtocolError, read_message, write_message
 
 SECONDS_BETWEEN_REPORTS = 0.05
+SECONDS_BETWEEN_HEARTBEATS = 2.0
+# Processor time between two heartbeats that is work: the heartbeat itself takes less.
+SECONDS_OF_WORK = 0.001
 # How long work may go on for a client that is gone before it is cut off.
 SECONDS_TO_STOP = 5.0
 LONGEST_MESSAGE = 2000
@@ -38,11 +43,14 @@ class Worker:
         self._waiting: queue.SimpleQueue[tuple[Header, Arrays] | None] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
         self._client_gone = threading.Event()
+        self._is_busy = False
+        self._sending = threading.Lock()
 
     def serve(self) -> None:
         """Runs until the client is gone, asks for the end, or has been silent for long."""
         write_message(self._answers, {"type": "ready", "python": platform.python_version()})
         threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
         while True:
             try:
                 request = self._waiting.get(timeout=self._idle_seconds)
@@ -57,6 +65,19 @@ class Worker:
                 return
             self._answer(header, arrays)
             del arrays
+
+    def _beat(self) -> None:
+        """Says that the process is alive, at work only where it has used the processor.
+
+        Whatever computes, reads or waits for a graphics card uses some; threads that wait for each
+        other, or for a pipe that nobody writes to, use none.
+        """
+        worked = time.process_time()
+        while not self._client_gone.wait(SECONDS_BETWEEN_HEARTBEATS):
+            before, worked = worked, time.process_time()
+            if not self._is_busy or worked - before > SECONDS_OF_WORK:
+                self._send(0, {"type": "alive"})
+                worked = time.process_time()
 
     def _listen(self) -> None:
         """Sorts what arrives: cancel requests are noted at once, others wait for their turn."""
@@ -99,17 +120,20 @@ class Worker:
                 raise EngineError(
                     "The worker does not know the method {method!r}.", method=header["method"]
                 )
+            self._is_busy = True
             report("start", 0.0)
             result, result_arrays = method(header["params"], arrays, report)
             self._send(identity, {"type": "result", "result": result}, result_arrays)
         except BaseException as error:  # whatever it is, sys.exit included, it is an answer
             self._send(identity, {"type": "error", **_as_told(error)})
         finally:
+            self._is_busy = False
             self._cancelled.discard(identity)
 
     def _send(self, identity: int, header: Header, arrays: Arrays | None = None) -> None:
         try:
-            write_message(self._answers, {**header, "id": identity}, arrays)
+            with self._sending:
+                write_message(self._answers, {**header, "id": identity}, arrays)
         except OSError:
             self._client_gone.set()
 

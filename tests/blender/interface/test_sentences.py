@@ -18,13 +18,13 @@ from onet_blender.languages.translate import translated
 from onet_blender.languages.translations import GERMAN
 from onet_blender.runtime.install import MEANINGS
 from onet_core import errors
-from onet_core.engine.client import KILLED
+from onet_core.engine.process import KILLED
 from onet_core.errors import InputError, OnetError
 from onet_core.sentences import Sentence
 
 EXTENSION, LIBRARY = Path(onet_blender.__file__).parent, Path(onet_core.__file__).parent
 # Work without a window speaks English, like the command line.
-CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "cli.py"}
+CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "cli.py", "export.py"}
 ERRORS = {
     name
     for name, cls in vars(errors).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -34,6 +35,34 @@ def hang(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Reports nothing and ignores all requests to stop."""
     time.sleep(600)
     return {}, {}
+
+
+def deadlock(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Waits for a lock that it holds itself."""
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+    return {}, {}
+
+
+def pipe(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Reads a pipe that nobody writes to."""
+    return {"content": Path(params["path"]).read_text()}, {}
+
+
+def compute(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Computes for `seconds` and reports nothing."""
+    end = time.monotonic() + params["seconds"]
+    while time.monotonic() < end:
+        sum(range(1000))
+    return {}, {}
+
+
+def hoard(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Computes for seconds in one call of C that lets no other thread run."""
+    start = time.monotonic()
+    3 ** (2 ** int(params["power"]))
+    return {"silent": time.monotonic() - start}, {}
 
 
 def noise(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -79,7 +108,17 @@ def unsendable(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 METHODS.update(
-    echo=echo, work=work, hang=hang, noise=noise, end=end, fail=fail, unsendable=unsendable
+    echo=echo,
+    work=work,
+    hang=hang,
+    noise=noise,
+    end=end,
+    fail=fail,
+    unsendable=unsendable,
+    deadlock=deadlock,
+    pipe=pipe,
+    compute=compute,
+    hoard=hoard,
 )
 
 if __name__ == "__main__":

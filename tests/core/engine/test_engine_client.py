@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from onet_core.engine import client as client_module
+from onet_core.engine import process as process_module
 from onet_core.engine.client import EngineClient, Job
 from onet_core.errors import Cancelled, DeviceError, EngineError, NoSurfaceError
 
@@ -29,8 +30,8 @@ not_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and sh
 @pytest.fixture(autouse=True)
 def double(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The client starts the double; its logs go where pytest cleans up."""
-    monkeypatch.setattr(client_module, "MAIN", DOUBLE)
-    monkeypatch.setattr(client_module.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(process_module, "MAIN", DOUBLE)
+    monkeypatch.setattr(process_module.tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -349,9 +350,9 @@ def test_the_worker_ends_with_its_parent(method: str) -> None:
     code = f"""
         import os, sys, time
         sys.path.insert(0, {str(ROOT)!r})
-        from onet_core.engine import client
+        from onet_core.engine import client, process
         from pathlib import Path
-        client.MAIN = Path({str(DOUBLE)!r})
+        process.MAIN = Path({str(DOUBLE)!r})
         engine = client.EngineClient({sys.executable!r})
         engine.call("echo")
         engine.start({method!r})
@@ -392,7 +393,7 @@ def script(path: Path, text: str) -> Path:
 def test_programs_that_are_no_interpreter(
     tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SECONDS_TO_START", 0.5)
+    monkeypatch.setattr(process_module, "SECONDS_TO_START", 0.5)
     engine = EngineClient(script(tmp_path / "python", text))
     with pytest.raises(EngineError, match=told):
         engine.call("hello")
@@ -417,7 +418,7 @@ def test_interpreters_that_are_too_old(tmp_path: Path, monkeypatch: pytest.Monke
         "import runpy, sys\nsys.version_info = (3, 10, 2, 'final', 0)\n"
         f"runpy.run_path({str(start)!r}, run_name='__main__')\n"
     )
-    monkeypatch.setattr(client_module, "MAIN", pretending)
+    monkeypatch.setattr(process_module, "MAIN", pretending)
     with pytest.raises(EngineError, match=r"^ONet needs Python 3\.11 .* is Python 3\.10\.2\.$"):
         EngineClient(sys.executable).call("hello")
 

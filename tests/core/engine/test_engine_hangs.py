@@ -1,0 +1,108 @@
+"""Workers that are stopped or wait for ever: noticed by their silence, ended, told, replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_engine_client import begun, exists
+
+from onet_core.engine import alive
+from onet_core.engine import process as process_module
+from onet_core.engine.client import EngineClient
+from onet_core.errors import EngineError
+
+DOUBLE = Path(__file__).with_name("engine_double.py")
+# As it is, each test would take a quarter of a minute; one does.
+SILENCE = 5.0
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EngineClient]:
+    monkeypatch.setattr(process_module, "MAIN", DOUBLE)
+    monkeypatch.setattr(process_module.tempfile, "tempdir", str(tmp_path))
+    engine = EngineClient(sys.executable)
+    engine.call("echo")
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("how", ["stopped", "deadlock", "pipe"])
+def test_a_worker_that_hangs_is_ended_and_told(
+    client: EngineClient, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how != "stopped":
+        monkeypatch.setattr(alive, "SECONDS_OF_SILENCE", SILENCE)
+    process = client.process_id
+    assert process is not None
+    os.mkfifo(tmp_path / "pipe")
+    method = {"stopped": "compute", "deadlock": "deadlock", "pipe": "pipe"}[how]
+    job = begun(client.start(method, {"seconds": 600, "path": str(tmp_path / "pipe")}))
+    if how == "stopped":
+        os.kill(process, signal.SIGSTOP)
+    start = time.monotonic()
+    with pytest.raises(EngineError, match="it hung, silent for"):
+        job.result(timeout=60)
+    assert time.monotonic() - start < 20
+    assert not exists(process)
+    assert client.call("echo", {"a": 1}).values["params"] == {"a": 1}
+
+
+def test_a_worker_that_was_stopped_between_jobs_is_replaced(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alive, "SECONDS_OF_SILENCE", SILENCE)
+    process = client.process_id
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    answer = client.call("echo", {"a": 1}, timeout=60)
+    assert answer.values["params"] == {"a": 1}
+    assert answer.values["process"] != process
+    assert not exists(process)
+
+
+def test_work_that_lets_no_thread_run_is_no_hanging(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries in C that keep Python's lock, as for reading a long text, hold heartbeats back."""
+    monkeypatch.setattr(alive, "SECONDS_OF_SILENCE", 2.0)
+    assert client.call("hoard", {"power": 23}, timeout=120).values["silent"] > 1
+
+
+def test_processor_time_is_known(client: EngineClient) -> None:
+    process = client._process
+    assert process is not None
+    before = alive.processor_seconds(process._child)
+    assert before is not None
+    client.call("compute", {"seconds": 0.5})
+    after = alive.processor_seconds(process._child)
+    assert after is not None
+    assert 0.1 < after - before < 2
+
+
+def test_work_that_reports_nothing_and_jobs_that_wait_are_no_hanging(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alive, "SECONDS_OF_SILENCE", SILENCE)
+    first = client.start("compute", {"seconds": 9})
+    second = client.start("echo", {"a": 2})
+    assert second.result(timeout=60).values["params"] == {"a": 2}
+    assert first.result().values == {}
+
+
+def test_a_machine_that_slept_is_not_taken_for_a_worker_that_hangs(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was heard because nobody could say anything."""
+    job = begun(client.start("compute", {"seconds": 3}))
+    real = time.monotonic
+    monkeypatch.setattr(alive.time, "monotonic", lambda: real() + 3600)
+    job.poll()
+    assert not job.done
+    assert job.result().values == {}
