@@ -12,7 +12,8 @@ the runtime's Python, a worker is started in between.
 those in --wheels DIR, else those that pip downloads for that platform. They lie in
 `wheels-runtime`, outside the manifest's list, which would install them into Blender itself.
 
-The same sources give the same bytes. Standard library only.
+Flamenco's job types go to `dist/flamenco`. The same sources give the same bytes. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from onet_core.flamenco import write_job_types
 
 ROOT = Path(__file__).resolve().parent
 EXTENSION_TOOL = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
@@ -431,6 +434,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     print(f"{package} ({package.stat().st_size / 2**20:.1f} MiB)")
+    print(*write_job_types(options.output / "flamenco"), sep="\n")
     return 0
 
 

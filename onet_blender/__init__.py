@@ -33,7 +33,7 @@ from .operators import (
 from .panels import generate as generate_panel
 from .panels import menus
 from .panels import reconstruct as reconstruct_panel
-from .properties import preferences
+from .properties import former, preferences
 from .properties import stored as properties
 from .runtime import engine_session
 
@@ -42,6 +42,7 @@ MODULES = (
     preferences,
     morph_properties,
     properties,
+    former,
     operators,
     runtime_operators,
     command_line,

@@ -53,6 +53,7 @@ import bpy
 from onet_core.errors import OnetError
 
 from . import activity
+from .properties.mesh_settings import for_blender
 from .properties.stored import choose_kind
 
 
@@ -62,7 +63,7 @@ def reconstruct(
     """A mesh from an object or a picture; returns the new object, selected and active.
 
     source: None for what the panel says. options: kind (POINTS or VOXELS; a picture has its own),
-    model, mask (the name of an image) and the settings of `mesh_settings.MeshSettings`.
+    model, mask (the name of an image) and settings, see docs/settings.md; None is automatic.
     """
     if isinstance(source, bpy.types.Image):
         options |= {"kind": "IMAGE", "picture": source.name}
@@ -82,7 +83,7 @@ def reconstruct_again(item: bpy.types.Object, **options: Any) -> bpy.types.Objec
 def generate(**options: Any) -> list[bpy.types.Object]:
     """Invents shapes; returns their objects, in the order of their seeds.
 
-    options: seed, count, spacing, model, and the settings of `mesh_settings.MeshSettings`.
+    options: seed, count, spacing, model and settings, see docs/settings.md; None is automatic.
     """
     before = set(bpy.data.objects)
     _call("generate", options)
@@ -152,7 +153,7 @@ def _activate(item: bpy.types.Object) -> None:
 def _call(name: str, options: dict[str, Any]) -> None:
     """Runs an operator to its end; raises OnetError with what it reports."""
     try:
-        getattr(bpy.ops.onet, name)(**options)
+        getattr(bpy.ops.onet, name)(**for_blender(options))
     except RuntimeError as error:
         # Blender puts the kind of report before the sentence.
         raise OnetError(str(error).strip().removeprefix("Error: ")) from error

@@ -11,182 +11,56 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .sentences import Sentence
+from .kinds import INPUT_NAMES, KIND_CHOICES, UP_AXIS_CHOICES
+from .setting_type import (
+    BLENDER,
+    FLAMENCO,
+    IMAGE,
+    NONE,
+    POINTS,
+    PYTHON,
+    SHELL,
+    VOXELS,
+    WITHOUT_A_WINDOW,
+    Choice,
+    Former,
+    Setting,
+)  # fmt: skip
 
-# What the front ends are called in the table.
-PYTHON, SHELL, BLENDER, BATCH, FLAMENCO = "python", "shell", "blender", "batch", "flamenco"
-EVERYWHERE = (PYTHON, SHELL, BLENDER, BATCH, FLAMENCO)
-WITHOUT_A_WINDOW = (BATCH, FLAMENCO)
 
-IMAGE, POINTS, VOXELS, NONE = "image", "points", "voxels", "none"
-OBSERVED = (IMAGE, POINTS, VOXELS)
-ALL_KINDS = (*OBSERVED, NONE)
+@dataclass(frozen=True)
+class Command:
+    """What the batch can be asked for; the group of settings of that name belongs to it alone.
 
-# What the batch can be asked for. The group of settings of that name belongs to it alone.
-COMMANDS = {"reconstruct": OBSERVED, "generate": (NONE,), "morph": (NONE,)}
+    about: in words; kinds: of input that it is about.
+    """
+
+    about: str
+    kinds: tuple[str, ...]
+
+
+COMMANDS = {
+    "reconstruct": Command(
+        "Makes meshes from pictures, point clouds and voxel models.", INPUT_NAMES
+    ),
+    "generate": Command("Invents shapes.", (NONE,)),
+    "morph": Command("Makes the shapes on the way between invented ones.", (NONE,)),
+}
+
+# So that a hundred shapes in a row have seeds too.
+LAST_SEED = 2**31 - 101
 
 # Refinement wins back what simplification takes away; a mesh that keeps all faces it hardly
 # improves. As many steps as in the original's demo.
 STEPS_AFTER_SIMPLIFYING = 30
 
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str, "Path": Path}
-
-
-@dataclass(frozen=True)
-class Former:
-    """A name that a setting had in 0.1.0.
-
-    name: with underscores; is_opposite: True meant False; is_in_files: it stands in .blend files
-    too, not only in commands and jobs.
-    """
-
-    name: str
-    is_opposite: bool = False
-    is_in_files: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of the values that a text can have.
-
-    value: as written in commands; Blender has it in capitals.
-    """
-
-    value: str
-    label: str
-    help: str = ""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What there is to know about one setting.
-
-    name: a Python name; options have hyphens for underscores.
-    type: of the value: bool, int, float, str or Path.
-    default: None where the setting is automatic, or has to be given (`is_required`).
-    label, help: for people; the help has no full stop at its end.
-    group: where it is shown: mesh, points, finishing, colours, placing, input, run, or a command.
-    kinds: of input that it concerns; "none" for generated shapes.
-    offered: the front ends that have it.
-    low, high: the least and the largest value; the bounds are allowed unless `is_open`.
-    soft_low, soft_high: between which Blender's sliders move.
-    choices: the values of a text; empty for any.
-    automatic: what None stands for, in words; empty where None is not allowed.
-    suggested: the value that appears when a user turns "automatic" off.
-    formerly: its names in 0.1.0.
-    subtype: Blender's, such as LENGTH.
-    """
-
-    name: str
-    type: type
-    default: Any
-    label: str
-    help: str
-    group: str
-    kinds: tuple[str, ...] = ALL_KINDS
-    offered: tuple[str, ...] = EVERYWHERE
-    low: float | None = None
-    high: float | None = None
-    soft_low: float | None = None
-    soft_high: float | None = None
-    is_open: bool = False
-    choices: tuple[Choice, ...] = ()
-    automatic: str = ""
-    suggested: Any = None
-    is_many: bool = False
-    is_required: bool = False
-    formerly: tuple[Former, ...] = ()
-    subtype: str = ""
-
-    @property
-    def option(self) -> str:
-        """As an option of a command, without the dashes before it."""
-        return self.name.replace("_", "-")
-
-    @property
-    def blank(self) -> Any:
-        """What stands for None where a value has to be of the setting's type."""
-        if self.type is bool or not self.automatic:
-            return self.default
-        if self.type not in (int, float):
-            return ""
-        return self.type(-1 if self.low == 0 and not self.is_open else 0)
-
-    def packed(self, value: Any) -> Any:
-        """A value for a front end that can't hold None, see `blank`."""
-        return self.blank if value is None else value
-
-    def unpacked(self, value: Any) -> Any:
-        """What `packed` gave, as the rest of the program wants it."""
-        return None if self.automatic and value == self.blank else value
-
-    def checked(self, value: Any) -> Any:
-        """The value, a whole number as a float where that is wanted.
-
-        Raises InputError with the setting's label where it is of another type or out of bounds.
-        """
-        if value is None:
-            if self.automatic or self.default is None:
-                return None
-            raise InputError("{label} needs a value.", label=Sentence(self.label))
-        if self.is_many:
-            return [self._one(item) for item in value]
-        return self._one(value)
-
-    def _one(self, value: Any) -> Any:
-        # NumPy's numbers are numbers too; true and false are none.
-        wanted: Any = {int: Integral, float: Real, Path: (str, Path)}.get(self.type, self.type)
-        right = isinstance(value, wanted) and (self.type is bool or not isinstance(value, bool))
-        if not right or (self.type is float and not math.isfinite(value)) or self._is_out(value):
-            raise InputError(
-                "{label} can't be {value}: choose {allowed}.",
-                label=Sentence(self.label),
-                value=str(value),
-                allowed=self.allowed,
-            )
-        return self.type(value)
-
-    def _is_out(self, value: Any) -> bool:
-        if self.choices:
-            return value not in {choice.value for choice in self.choices}
-        if self.low is not None and (value < self.low or (self.is_open and value == self.low)):
-            return True
-        return self.high is not None and (
-            value > self.high or (self.is_open and value == self.high)
-        )
-
-    @property
-    def allowed(self) -> Sentence:
-        """The values that it can have, in words."""
-        if self.choices:
-            names = ", ".join(choice.value for choice in self.choices)
-            return Sentence("one of {choices}", choices=names)
-        if self.type not in (int, float):
-            return Sentence("true or false" if self.type is bool else "a text")
-        template = f"{'a whole number' if self.type is int else 'a number'}{self._between()}"
-        return Sentence(
-            template,
-            **{
-                name: value
-                for name, value in (("low", self.low), ("high", self.high))
-                if value is not None
-            },
-        )
-
-    def _between(self) -> str:
-        if self.low is None:
-            return ""
-        if self.high is None:
-            return ", {low} or more"
-        return " above {low} and below {high}" if self.is_open else " from {low} to {high}"
 
 
 def _setting(default: Any, label: str, help: str, group: str, **more: Any) -> Any:
@@ -305,7 +179,7 @@ def _mesh_settings() -> Iterator[Setting]:
 
 MESH_SETTINGS = tuple(_mesh_settings())
 
-QUALITIES = {
+QUALITIES: dict[str, dict[str, int | None]] = {
     "draft": {"resolution": 64, "refinement_steps": None},
     "standard": {"resolution": 128, "refinement_steps": None},
     # Measured on a chair's scan: 10 steps at 128 take three times as long as all the rest and bring
@@ -316,22 +190,31 @@ QUALITIES = {
 OTHERS = (
     Setting(
         "kind", str, "auto", "Kind", "What the inputs are; auto looks at each: a mesh with faces "
-        "is voxels, without faces points", "input", OBSERVED, (SHELL, *WITHOUT_A_WINDOW),
-        choices=(Choice("auto", "Automatic"), *(Choice(kind, kind.title()) for kind in OBSERVED)),
+        "is voxels, without faces points", "input", INPUT_NAMES, (SHELL, *WITHOUT_A_WINDOW),
+        choices=tuple(Choice(name, name) for name in KIND_CHOICES),
     ),
     Setting(
         "up_axis", str, "auto", "Up Axis", "Vertical axis of the inputs; auto is y for glb, obj, "
-        "off, binvox and voxel arrays, else z", "input", OBSERVED, (SHELL, *WITHOUT_A_WINDOW),
-        choices=tuple(Choice(name, name) for name in ("auto", "x", "y", "z", "-x", "-y", "-z")),
+        "off, binvox and voxel arrays, else z", "input", INPUT_NAMES, (SHELL, *WITHOUT_A_WINDOW),
+        choices=tuple(Choice(name, name) for name in UP_AXIS_CHOICES),
         formerly=(Former("up"),),
     ),
     Setting(
         "masks", Path, None, "Masks", "Folder with a mask for each picture, by the same name; "
         "white where the object is", "input", (IMAGE,), WITHOUT_A_WINDOW, automatic="none",
+        subtype="DIR_PATH",
     ),
     Setting(
         "model", str, None, "Model", "Name of a model or a weights file", "run",
         offered=(SHELL, *WITHOUT_A_WINDOW), automatic="the one that suits",
+    ),
+    Setting(
+        "sample_surface", bool, True, "Sample the Surface", "Spread points over the faces of a "
+        "mesh instead of taking its vertices", "points", (POINTS,), (BLENDER,),
+    ),
+    Setting(
+        "hide_source", bool, True, "Hide the Source", "Hide what the mesh was made from, so that "
+        "the result can be seen", "placing", (POINTS, VOXELS), (BLENDER,),
     ),
     Setting(
         "pose", str, "floor", "Place", "How the mesh made from a picture is put into the scene",
@@ -362,16 +245,26 @@ OTHERS = (
         ),
     ),
     Setting(
+        "input", str, None, "Input", "Files, folders, or patterns such as 'scans/*.ply'",
+        "reconstruct", INPUT_NAMES, WITHOUT_A_WINDOW, is_many=True, is_required=True,
+        subtype="DIR_PATH",
+    ),
+    Setting(
         "seed", int, 0, "Seed", "Every number is another shape; several shapes have numbers in a "
-        "row", "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=0, high=2**31 - 101,
+        "row", "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=0, high=LAST_SEED,
     ),
     Setting(
         "count", int, 1, "How Many", "How many shapes are made, with seeds that follow each other",
-        "generate", (NONE,), (SHELL, *WITHOUT_A_WINDOW), low=1, high=100_000,
+        "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=1, high=100_000,
+        soft_high=100,
+    ),
+    Setting(
+        "spacing", float, 1.2, "Spacing", "How far the shapes of the grid stand from each other",
+        "generate", (NONE,), (BLENDER,), low=0, soft_high=3, subtype="LENGTH",
     ),
     Setting(
         "seeds", int, None, "Seeds", "The seeds of two or more shapes", "morph", (NONE,),
-        WITHOUT_A_WINDOW, low=0, high=2**31 - 101, is_many=True, is_required=True,
+        WITHOUT_A_WINDOW, low=0, high=LAST_SEED, is_many=True, is_required=True,
     ),
     Setting(
         "steps", int, 10, "Steps", "How many shapes on the way, both ends included", "morph",
@@ -381,6 +274,35 @@ OTHERS = (
         "form", str, "meshes", "Form", "A file for each shape, or one file with a mesh that moves",
         "morph", (NONE,), WITHOUT_A_WINDOW,
         choices=(Choice("meshes", "Meshes"), Choice("shape-keys", "Shape Keys")),
+    ),
+    Setting(
+        "output", Path, None, "Output", "Folder for the results", "run",
+        offered=WITHOUT_A_WINDOW, is_required=True, subtype="DIR_PATH",
+    ),
+    Setting(
+        "format", str, "glb", "Format", "Kind of the results", "run", offered=WITHOUT_A_WINDOW,
+        choices=tuple(Choice(name, name) for name in ("blend", "glb", "obj", "ply", "stl")),
+    ),
+    Setting(
+        "overwrite", bool, False, "Overwrite", "Make results again that are there already", "run",
+        offered=WITHOUT_A_WINDOW,
+    ),
+    Setting(
+        "tasks", int, 10, "Tasks", "Into how many tasks the work is divided; at best more than "
+        "there are workers", "run", offered=(FLAMENCO,), low=1, high=1000,
+    ),
+    Setting(
+        "jobs", int, 1, "Jobs", "How many are computed at once; each takes memory of its own",
+        "run", offered=WITHOUT_A_WINDOW, low=1, high=64,
+    ),
+    Setting(
+        "device", str, None, "Device", "Where the networks run: auto, cpu, cuda, cuda:1 or mps",
+        "run", offered=(SHELL, *WITHOUT_A_WINDOW),
+        automatic="auto; from within Blender what the preferences say",
+    ),
+    Setting(
+        "runtime", Path, None, "Runtime", "The runtime's Python", "run", offered=WITHOUT_A_WINDOW,
+        automatic="what has been set up",
     ),
 )  # fmt: skip
 
@@ -401,11 +323,18 @@ def offered(front: str, *kinds: str, group: str | None = None) -> tuple[Setting,
     )
 
 
+def batch_settings(front: str, command: str) -> tuple[Setting, ...]:
+    """The settings of one of `COMMANDS` in a front end, the command's own ones first."""
+    kinds = COMMANDS[command].kinds
+    return (*offered(front, *kinds, group=command), *offered(front, *kinds))
+
+
 def renamed(values: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, Any]]:
     """The values under today's names.
 
-    names: those that can be used; a hyphen is as good as an underscore. Raises InputError that
-    names a setting that there is not, or that is of no use here.
+    names: those that can be used; a hyphen is as good as an underscore, and no_<name> is the
+    opposite of a bool. Raises InputError that names a setting that there is not, or that is of no
+    use here.
     """
     formers = {
         former.name: (item.name, former)
@@ -414,7 +343,7 @@ def renamed(values: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, 
         if item.name in names
     }
     for given, value in values.items():
-        name = given.replace("-", "_")
+        name, value = _without_no(given.replace("-", "_"), value)
         if name in names:
             yield name, value
         elif name in formers:
@@ -428,3 +357,24 @@ def renamed(values: Mapping[str, Any], names: list[str]) -> Iterator[tuple[str, 
             )
         else:
             raise InputError("There is no setting {name}.", name=given)
+
+
+def _without_no(name: str, value: Any) -> tuple[str, Any]:
+    bare = name.removeprefix("no_")
+    if bare in TABLE and TABLE[bare].type is bool and isinstance(value, bool) and bare != name:
+        return bare, not value
+    return name, value
+
+
+def todays_options(arguments: Sequence[str]) -> list[str]:
+    """A command's arguments with the options that had other names in 0.1.0 under today's."""
+    formers = {
+        f"--{former.option}": f"--{'no-' if former.is_opposite else ''}{item.option}"
+        for item in TABLE.values()
+        for former in item.formerly
+    }
+    found = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        found.append(formers.get(name, name) + equals + value)
+    return found

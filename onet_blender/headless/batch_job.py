@@ -23,6 +23,7 @@ from onet_core.errors import EngineError, OnetError
 from onet_core.files import expand, refusal
 from onet_core.kinds import ENDINGS
 from onet_core.results import DAMAGED, DONE, EDITED, MISSING, OUTDATED, Origin, ResultFolder
+from onet_core.settings import COMMANDS
 
 from ..morph.baking import bake_frames, object_with_keys
 from ..runtime.chosen import RUNTIME_VARIABLE, Runtime, describe, runtime
@@ -31,7 +32,7 @@ from ..scene.meshes import make_mesh
 from ..scene.pieces import all_at_once
 from ..scene.viewpoint import camera_turn
 from .export import EXPORTERS, export, most_bytes, reason_of
-from .options import COMMANDS, parse
+from .options import parse
 
 __all__ = ["EXPORTERS", "export", "main", "most_bytes", "reason_of", "run"]
 
@@ -105,7 +106,7 @@ def build_animation(name: str, answer: Answer, frames: Sequence[int], smooth: bo
 def build(task: Task, answer: Answer, options: Any) -> None:
     """Makes the scene of a task's answer. What has no source with a place, a picture's result or an
     invented shape, stands on the floor, as when the panel makes it."""
-    name, smooth = task.target.stem, not options.flat
+    name, smooth = task.target.stem, options.shade_smooth
     if task.frames:
         build_animation(name, answer, task.frames, smooth)
         return
@@ -129,17 +130,8 @@ def reconstruct_tasks(
         masks = {path.stem: path.resolve() for path in sorted(options.masks.iterdir())}
     tasks = []
     for path in inputs:
-        asked = {**params, "kind": options.kind}
-        asked["up_axis"] = options.up
-        asked["crop_outliers"] = options.crop_outliers
-        clouds = {
-            "symmetry": not options.no_symmetry,
-            "denoise": not options.no_denoise,
-            "snap": not options.no_snap,
-        }
-        asked["settings"] = {**params["settings"], **clouds}
+        asked = {**params, "kind": options.kind, "up_axis": options.up_axis}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
-        asked["colours"] = not options.no_colours
         told = settings_told(asked, options)
         mask = masks.get(path.stem)
         if mask is not None:
@@ -155,7 +147,7 @@ def reconstruct_tasks(
 def settings_told(params: Mapping[str, Any], options: Any) -> dict[str, Any]:
     """What a result depends on beside its source; where it is computed does not count."""
     told = {name: value for name, value in params.items() if name not in ("device", "folders")}
-    for name in ("format", "flat", "floor"):
+    for name in ("format", "shade_smooth", "floor"):
         told[name] = getattr(options, name, None)
     if (turn := getattr(options, "turn", NO_TURN)) != NO_TURN:
         told["turn"] = [round(value, 6) for row in turn for value in row]
@@ -263,7 +255,7 @@ def run(
 ) -> list[Outcome]:
     """Does the tasks, one at a time with each client, and tells how far it is.
 
-    options: format, flat, floor, turn; results: where they are recorded. A task that fails,
+    options: format, shade_smooth, floor, turn; results: where they are recorded. A task that fails,
     whatever the reason, is told and left out. Only Blender's own part, reading and writing files,
     runs in this thread.
     """
@@ -375,15 +367,7 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
     chosen = Runtime(
         options.runtime or chosen.python, options.device or chosen.device, chosen.folders
     )
-    params = reconstruction.options(
-        options.model,
-        resolution=options.resolution,
-        refinement_steps=options.refine,
-        faces=options.faces,
-        smoothing=options.smoothing,
-        threshold=options.threshold,
-        device=chosen.device,
-    )
+    params = reconstruction.options(options.model or "", vars(options), chosen.device)
     if chosen.python is None:
         raise EngineError(
             "The runtime is not set: give --runtime PYTHON, or set {RUNTIME_VARIABLE}.",

@@ -1,17 +1,20 @@
 """`blender --command onet reconstruct|generate|morph ...`, for whoever has the extension installed.
 
-Blender calls it without a window. The options are those of `batch_options`.
+Blender calls it without a window. The options are those of `options`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
 
+from onet_core.flamenco import write_job_types
+from onet_core.settings import COMMANDS
+
 from . import batch_job
-from .options import COMMANDS
 
 NAME = "onet"
 PROGRAM = f"blender --command {NAME}"
@@ -21,7 +24,8 @@ _handle: Any = None
 
 def usage() -> str:
     """What can be called."""
-    lines = [f"  {name:<12} {about}" for name, about in COMMANDS.items()]
+    lines = [f"  {name:<12} {command.about}" for name, command in COMMANDS.items()]
+    lines.append(f"  {'flamenco':<12} Writes job types for the render farm into a folder.")
     return "\n".join(
         [f"usage: {PROGRAM} COMMAND [options]", "", *lines, "", "COMMAND --help tells its options."]
     )
@@ -32,10 +36,25 @@ def run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
         print(usage(), flush=True)
         return 0
+    if arguments and arguments[0] == "flamenco":
+        return _write_job_types(arguments[1:])
     if not arguments or arguments[0] not in COMMANDS:
         print(usage(), flush=True)
         return 2
     return batch_job.main(arguments, PROGRAM)
+
+
+def _write_job_types(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1:
+        print(f"usage: {PROGRAM} flamenco FOLDER", flush=True)
+        return 2
+    try:
+        written = write_job_types(Path(arguments[0]))
+    except OSError as error:
+        print(f"Error: {arguments[0]} can't be written to: {error.strerror}.", flush=True)
+        return 2
+    print(*written, sep="\n", flush=True)
+    return 0
 
 
 def register() -> None:

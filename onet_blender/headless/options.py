@@ -1,120 +1,90 @@
-"""The options of work without a window: what may be given, on the command line or in a job file."""
+"""The options of work without a window: what may be given, on the command line or in a job file.
+
+They come from the table of settings, `onet_core.settings`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from onet_core.errors import OnetError
+from onet_core.errors import InputError, OnetError
 from onet_core.files import refusal
-from onet_core.kinds import KIND_CHOICES
+from onet_core.sentences import Sentence
+from onet_core.setting_type import BATCH, Setting
+from onet_core.settings import (
+    COMMANDS,
+    QUALITIES,
+    TABLE,
+    batch_settings,
+    renamed,
+    todays_options,
+)
 
-from ..properties.stored import QUALITY_SETTINGS
 from ..runtime.chosen import RUNTIME_VARIABLE
 
-COMMANDS = {
-    "reconstruct": "Makes meshes from pictures, point clouds and voxel models.",
-    "generate": "Invents shapes.",
-    "morph": "Makes the shapes on the way between invented ones.",
-}
-FORMATS = ("blend", "glb", "obj", "ply", "stl")
 # Those that keep shape keys and their animation.
 ANIMATED_FORMATS = ("blend", "glb")
 # Options that are programs. A job file may come from anywhere, and no file starts a program.
 PROGRAMS = {"runtime"}
-# What simplifying takes away, polishing wins back; a mesh that keeps all faces it hardly improves.
-STEPS_AFTER_SIMPLIFYING = 30
+SEEDS_OF_A_MORPH = 2
+# What a quality decides unless it is given.
+OF_QUALITY = tuple(QUALITIES["standard"])
 
 
 def make_parser(command: str, program: str) -> argparse.ArgumentParser:
     """The options of one of `COMMANDS`; program: how the user calls it."""
-    parser = argparse.ArgumentParser(prog=program, description=COMMANDS[command])
-
-    def add(name: str, help: str, **settings: Any) -> None:
-        parser.add_argument(name, help=help, **settings)
-
-    add("--job", "a JSON file with these options, without the dashes; those given here come first")
-    if command == "reconstruct":
-        add("--input", "files, folders, or patterns such as 'scans/*.ply'", nargs="+", default=[])
-        add(
-            "--kind", "what the files are; auto looks at each", choices=KIND_CHOICES, default="auto"
-        )
-        verticals = ["auto", "y", "z"]
-        add("--up", "the files' vertical; auto goes by format", choices=verticals, default="auto")
-        add("--masks", "folder with a mask for each picture, by the same name", type=Path)
-        add("--crop-outliers", "leave out points far from all others", action="store_true")
-        add("--no-symmetry", "do not complete symmetric clouds by their mirror image",
-            action="store_true")  # fmt: skip
-        add("--no-denoise", "do not average the noise of dense clouds away", action="store_true")
-        add("--no-snap", "do not draw the surface to the points of clouds", action="store_true")
-        add("--no-colours", "leave out the colours of the files", action="store_true")
-        pose = (
-            "what pictures become stands on the floor: floor, the front towards the front view; "
-            "camera, towards the camera of the file that Blender has open"
-        )
-        add("--pose", pose, choices=["floor", "camera"], default="floor")
-    if command == "generate":
-        add("--seed", "the first shape's number (0)", type=natural, default=0)
-        add("--count", "how many shapes (1)", type=positive, default=1)
-    if command == "morph":
-        add("--seeds", "the numbers of two or more shapes", type=natural, nargs="+", default=[])
-        add("--steps", "how many shapes on the way, both ends included (10)", type=steps,
-            default=10)  # fmt: skip
-        form = "meshes: a file for each shape; shape-keys: one file with a mesh that moves"
-        add("--form", form, choices=["meshes", "shape-keys"], default="meshes")
-    add("--output", "folder for the results", type=Path)
-    add("--format", "kind of the results (glb)", choices=FORMATS, default="glb")
-    add("--model", "name of a model or a weights file", default="")
-    qualities = ", ".join(
-        f"{name.lower()} is --resolution {preset['resolution']} "
-        f"--refine {preset['refinement_steps']}"
-        for name, preset in QUALITY_SETTINGS.items()
-    )
-    add("--quality", f"as in the panel: {qualities}", choices=[*map(str.lower, QUALITY_SETTINGS)],
-        default="standard")  # fmt: skip
-    add("--resolution", "cells along an axis; else by --quality", type=int)
-    add("--threshold", "lower gives fatter shapes", type=float, default=0.0)
-    add("--faces", "simplify to about this many faces", type=natural, default=0)
-    polish = f"polishing steps; else by --quality, at least {STEPS_AFTER_SIMPLIFYING} with --faces"
-    add("--refine", polish, type=natural)
-    add("--smoothing", "steps that take bumps off; else as suits the model", type=natural,
-        default=-1)  # fmt: skip
-    add("--floor", "stand the results in the middle of the floor, instead of where their sources "
-        "are", action="store_true")  # fmt: skip
-    add("--flat", "show the faces instead of shading smooth", action="store_true")
-    add("--overwrite", "make results again that are there already", action="store_true")
-    add("--part", "K/N: only every N-th result, from the K-th on, for one of N machines", type=part,
-        default=(1, 1))  # fmt: skip
-    add("--jobs", "how many are computed at once (1); each takes memory of its own",
-        type=positive, default=1)  # fmt: skip
-    add("--device", "auto, cpu, cuda or mps", default="")
-    source = f"the runtime's Python; else ${RUNTIME_VARIABLE} or the preferences"
-    add("--runtime", source, type=Path)
+    parser = argparse.ArgumentParser(prog=program, description=COMMANDS[command].about)
+    about = "a JSON file with these options, without the dashes; those given here come first"
+    parser.add_argument("--job", type=Path, help=about)
+    for item in batch_settings(BATCH, command):
+        _add(parser, item)
+    about = "K/N: only every N-th result, from the K-th on, for one of N machines"
+    parser.add_argument("--part", help=about, type=part, default=(1, 1))
     return parser
 
 
-def natural(text: str) -> int:
-    """A whole number, 0 or more."""
-    if int(text) < 0:
-        raise ValueError
-    return int(text)
+def _add(parser: argparse.ArgumentParser, item: Setting) -> None:
+    about = item.help.replace("%", "%%")
+    if item.name == "runtime":
+        about += f"; else ${RUNTIME_VARIABLE} or the preferences"
+    elif item.name in OF_QUALITY:
+        each = ", ".join(f"{name} {values[item.name]}" for name, values in QUALITIES.items())
+        about += f" [by --quality: {each.replace('None', 'automatic')}]"
+    elif item.automatic:
+        about += f" [default: {item.automatic}]"
+    elif item.default is not None:
+        about += f" [default: {item.default}]"
+    kind: dict[str, Any] = {}
+    if item.type is bool:
+        kind["action"] = argparse.BooleanOptionalAction
+    elif item.choices:
+        kind["choices"] = [choice.value for choice in item.choices]
+    else:
+        kind["type"] = _reader(item)
+        kind["metavar"] = item.name.upper()
+    if item.is_many:
+        kind["nargs"] = "+"
+    default = argparse.SUPPRESS if item.name in OF_QUALITY else item.default
+    parser.add_argument(f"--{item.option}", dest=item.name, help=about, default=default, **kind)
 
 
-def positive(text: str) -> int:
-    """A whole number, 1 or more."""
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
+def _reader(item: Setting) -> Any:
+    """Reads the text of an option. 0 or -1 is automatic where it was so in 0.1.0."""
 
+    def read(text: str) -> Any:
+        try:
+            value = item.unpacked(item.type(text))
+            return value if value is None else item.checked_one(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"choose {item.allowed}, not {text!r}") from error
+        except InputError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def steps(text: str) -> int:
-    """A whole number, 2 or more."""
-    if int(text) < 2:
-        raise ValueError
-    return int(text)
+    return read
 
 
 def part(text: str) -> tuple[int, int]:
@@ -130,36 +100,30 @@ def parse(command: str, arguments: Sequence[str], program: str) -> argparse.Name
 
     Raises OnetError where the job file can't be used, SystemExit (argparse) for bad options.
     """
-    parser = make_parser(command, program)
-    options = parser.parse_args(arguments)
+    parser, given = make_parser(command, program), todays_options(arguments)
+    options = parser.parse_args(given)
     if options.job:
-        # The last of two equal options counts.
-        options = parser.parse_args([*read_job(Path(options.job)), *arguments])
-    wanted = {"output": options.output}
-    if command != "generate":
-        name = {"reconstruct": "input", "morph": "seeds"}[command]
-        wanted[name] = getattr(options, name)
-    for name, value in wanted.items():
-        if not value:
-            parser.error(f"--{name} is missing")
+        parser.set_defaults(**read_job(options.job, command))
+        options = parser.parse_args(given)
+    for item in batch_settings(BATCH, command):
+        if item.is_required and not getattr(options, item.name):
+            parser.error(f"--{item.option} is missing")
     if command == "morph":
-        if len(options.seeds) < 2:
+        if len(options.seeds) < SEEDS_OF_A_MORPH:
             parser.error("--seeds: a morph needs two shapes or more")
         if options.form == "shape-keys" and options.format not in ANIMATED_FORMATS:
             parser.error(f"--format: only {' and '.join(ANIMATED_FORMATS)} can hold shape keys")
-    preset = QUALITY_SETTINGS[options.quality.upper()]
-    if options.resolution is None:
-        options.resolution = preset["resolution"]
-    if options.refine is None:
-        polish = STEPS_AFTER_SIMPLIFYING if options.faces else 0
-        options.refine = max(polish, preset["refinement_steps"])
+    for name, value in QUALITIES[options.quality].items():
+        if not hasattr(options, name):
+            setattr(options, name, value)
     return options
 
 
-def read_job(path: Path) -> list[str]:
-    """The options of a job file as the command line would have them.
+def read_job(path: Path, command: str = "reconstruct") -> dict[str, Any]:
+    """The settings of a job file by name.
 
-    Paths in it are relative to its folder. Raises OnetError.
+    Paths in it are relative to its folder; names of earlier versions are understood. Raises
+    OnetError that names what can't be used.
     """
     reason = refusal(path)
     if reason is not None:
@@ -185,20 +149,32 @@ def read_job(path: Path) -> list[str]:
             path=path,
             name=name,
         )
-    found: list[str] = []
-    for name, value in content.items():
-        if value is False or value is None:
+    try:
+        return _job_values(path, command, content)
+    except (ValueError, argparse.ArgumentTypeError, InputError) as error:
+        told = error.sentence if isinstance(error, InputError) else Sentence(f"{error}.")
+        raise OnetError(
+            "The job file {path} can't be used: {reason}", path=path, reason=told
+        ) from error
+
+
+def _job_values(path: Path, command: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "part" in content:
+        found["part"] = part(str(content["part"]))
+    names = [item.name for item in batch_settings(BATCH, command)]
+    given = {name: value for name, value in content.items() if name != "part"}
+    for name, value in renamed(given, names):
+        item = TABLE[name]
+        values = value if isinstance(value, list) else [value]
+        plain = all(isinstance(one, str | int | float) or one is None for one in values)
+        if not plain or any("\0" in str(one) for one in values):
+            raise ValueError(f"{name} is no text, number or list")
+        if value is None:
             continue
-        values = [] if value is True else value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str | int | float) for item in values) or any(
-            "\0" in str(item) for item in values
-        ):
-            raise OnetError(
-                "The job file {path} has a {name} that is no text, number or list.",
-                path=path,
-                name=name,
-            )
-        if name in ("input", "output", "masks"):
-            values = [path.parent.resolve() / str(item) for item in values]
-        found += [f"--{name}", *map(str, values)]
+        if item.is_path:
+            values = [str(path.parent.resolve() / str(one)) for one in values]
+        if item.type is not bool and not item.choices:
+            values = [_reader(item)(str(one)) for one in values]
+        found[name] = item.checked(values if item.is_many else values[-1])
     return found

@@ -52,6 +52,25 @@ GERMAN = {
     "ONet from File": "ONet aus Datei",
     "Open a picture, a scan or a mesh and make a mesh from it with ONet": "Öffnet ein Bild, einen "
     "Scan oder ein Mesh und macht mit ONet ein Mesh daraus",
+    "Kind": "Art",
+    "What the file holds": "Was die Datei enthält",
+    "Points without faces, voxels for boxes of one size on a grid": "Punkte, wenn sie keine "
+    "Flächen hat, Voxel bei gleich großen Klötzen in einem Raster",
+    "A scan, or a mesh whose surface is sampled": "Ein Scan oder ein Mesh, dessen Oberfläche "
+    "abgetastet wird",
+    "A blocky model, or a mesh made blocky on the way": "Ein Modell aus Klötzen oder ein Mesh, das "
+    "unterwegs in Klötze zerlegt wird",
+    "Units": "Einheiten",
+    "The unit that the file's numbers were measured in": "Die Einheit, in der die Zahlen der Datei "
+    "gemessen sind",
+    "What is longer than 20 is taken for centimetres": "Was länger als 20 ist, gilt als Zentimeter",
+    "Metres": "Meter",
+    "Centimetres": "Zentimeter",
+    "Millimetres": "Millimeter",
+    "Up": "Oben",
+    "The file's vertical axis": "Die senkrechte Achse der Datei",
+    "As the format has it by habit: Y for OBJ, else Z": "Wie beim Format üblich: Y bei "
+    "OBJ, sonst Z",
     "Reconstruct at Once": "Sofort rekonstruieren",
     "Start with the panel's settings; else the file is only put into the panel": "Beginnt mit den "
     "Einstellungen des Bedienfelds; sonst wird die Datei nur dort eingetragen",
@@ -99,7 +118,8 @@ GERMAN = {
     "The model that suits this kind of input best": "Das Modell, das am besten zu dieser Art von "
     "Vorlage passt",
     "Quality": "Qualität",
-    "How fine the mesh is, and how long it takes": "Wie fein das Mesh wird und wie lange es dauert",
+    "How fine the meshes are, and how long they take": "Wie fein die Meshes werden und wie "
+    "lange sie dauern",
     "Draft": "Entwurf",
     "Coarse and fast, to see whether it works": "Grob und schnell, um zu sehen, ob es geht",
     "Standard": "Standard",
@@ -113,45 +133,57 @@ GERMAN = {
     "and give four times as many faces": "Wie viele Zellen das feinste Gitter längs einer Achse "
     "hat; doppelt so viele dauern etwa viermal so lang und geben viermal so viele Flächen",
     "Threshold": "Schwelle",
-    "From which probability on a place is inside: lower gives fatter shapes, higher thinner ones; "
-    "0 for the model's own": "Ab welcher Wahrscheinlichkeit ein Ort innen liegt: niedriger ergibt "
-    "dickere Formen, höher dünnere; 0 für die des Modells",
-    "Polish": "Nachschleifen",
-    "How many steps move the mesh closer to the network's surface; worth it after simplifying": (
-        "Wie viele Schritte das Mesh näher an die Oberfläche des Netzes bringen; lohnt sich nach "
-        "dem Vereinfachen"
-    ),
+    "Probability above which a point counts as inside the object: lower gives fatter shapes, "
+    "higher thinner ones. 0: the model's own": "Ab welcher Wahrscheinlichkeit ein Punkt als innen "
+    "gilt: niedriger ergibt dickere Formen, höher dünnere. 0: die des Modells",
+    "Exact Surface Steps": "Schritte zur genauen Oberfläche",
+    "How many times each vertex is moved to where the network puts the surface; one step brings "
+    "the mesh two to three times as near to it, without the model's own smoothing": "Wie oft jeder "
+    "Eckpunkt dorthin gerückt wird, wo das Netz die Oberfläche sieht; ein Schritt bringt das Mesh "
+    "ihr zwei- bis dreimal so nah, ohne die Glättung des Modells",
+    "Refinement Steps": "Verfeinerungsschritte",
+    "How many steps move the mesh closer to the network's surface; worth it after simplifying. "
+    "-1: 30 where faces are simplified, else none": "Wie viele Schritte das Mesh näher an die "
+    "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
+    "vereinfacht werden, sonst keine",
     "Smoothing Steps": "Glättungsschritte",
-    "How many steps take bumps off the mesh, and a little off its edges; -1 for as many as suit "
-    "the model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten; -1 für "
-    "so viele, wie zum Modell passen",
+    "How many steps take bumps off the mesh, and a little off its edges. -1: as many as suit the "
+    "model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten. -1: so "
+    "viele, wie zum Modell passen",
     "Faces": "Flächen",
-    "Simplify to about this many faces; 0 keeps all": "Auf etwa so viele Flächen vereinfachen; 0 "
-    "behält alle",
-    "Smooth Shading": "Glatt schattieren",
+    "Simplify to about this many triangles. 0: keep all": "Auf etwa so viele Dreiecke "
+    "vereinfachen. 0: alle behalten",
+    "Set by Hand": "Selbst einstellen",
+    "Choose the value instead of leaving it to ONet": "Den Wert wählen, statt ihn ONet zu "
+    "überlassen",
+    "Shade Smooth": "Glatt schattieren",
     "Shade the mesh smooth rather than showing its faces": "Schattiert das Mesh glatt, statt seine "
     "Flächen zu zeigen",
     "Colours": "Farben",
     "Give the mesh the colours of the points or faces, where there are any": "Gibt dem Mesh die "
     "Farben der Punkte oder Flächen, wo es welche gibt",
-    "Leave Out Strays": "Ausreißer weglassen",
-    "Leave out points that lie far from all others, as scanners make them": "Lässt Punkte weg, die "
-    "weit von allen anderen liegen, wie Scanner sie hinterlassen",
-    "Use Symmetry": "Symmetrie nutzen",
-    "Where up to 1,000 points are the same to the left and to the right, take the mirror image of "
-    "either side for the other too: few points then tell twice as much": "Wo bis zu 1000 Punkte "
-    "links denen rechts gleichen, auch das Spiegelbild jeder Seite für die andere nehmen: "
-    "Wenige Punkte sagen dann doppelt so viel",
-    "Even Out Noise": "Rauschen ausgleichen",
-    "Where many points scatter about the surface, average that away before they are read: smoother "
-    "and nearer to the shape than the points themselves": "Wo viele Punkte um die Oberfläche "
-    "streuen, wird das herausgemittelt, bevor sie gelesen werden: glatter und näher an der Form "
-    "als die Punkte selbst",
+    "Remove Outliers": "Ausreißer entfernen",
+    "Ignore points far away from the rest, a common scanner artefact": "Punkte weit abseits der "
+    "übrigen nicht beachten, wie Scanner sie oft hinterlassen",
+    "Mirror Symmetry": "Spiegelsymmetrie",
+    "For sparse scans (up to 1,000 points) that look left-right symmetric, add the mirrored "
+    "points": "Bei dünnen Scans (bis zu 1000 Punkten), die links und rechts gleich aussehen, die "
+    "gespiegelten Punkte hinzunehmen",
+    "Denoise": "Entrauschen",
+    "Average out measurement noise in dense scans before the network reads them, if the model is "
+    "made for that": "Mittelt das Messrauschen dichter Scans heraus, bevor das Netz sie liest, "
+    "wenn das Modell dafür gemacht ist",
     "Snap to Points": "An Punkte ziehen",
-    "Draw the surface to the points, up to 200,000 of them: more of a dense scan's details, but "
-    "also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu den "
-    "Punkten, bis zu 200.000: mehr von den Einzelheiten eines dichten Scans, aber auch von seinen "
-    "Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
+    "Pull the surface to the points, up to 200,000 of them: keeps more of a dense scan's details, "
+    "but also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu "
+    "den Punkten, bis zu 200.000: behält mehr von den Einzelheiten eines dichten Scans, aber auch "
+    "von seinen Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
+    "Sample the Surface": "Oberfläche abtasten",
+    "Spread points over the faces of a mesh instead of taking its vertices": "Verteilt Punkte über "
+    "die Flächen eines Mesh, statt seine Eckpunkte zu nehmen",
+    "Hide the Source": "Vorlage ausblenden",
+    "Hide what the mesh was made from, so that the result can be seen": "Blendet aus, woraus das "
+    "Mesh gemacht wurde, damit das Ergebnis zu sehen ist",
     "Place": "Aufstellen",
     "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
     "Szene gestellt wird",
@@ -220,8 +252,8 @@ GERMAN = {
     "Every number is another shape; several shapes have numbers in a row": "Jede Zahl ist eine "
     "andere Form; mehrere Formen haben aufeinanderfolgende Zahlen",
     "How Many": "Anzahl",
-    "How many shapes are made, each an object of its own": "Wie viele Formen entstehen, jede ein "
-    "eigenes Objekt",
+    "How many shapes are made, with seeds that follow each other": "Wie viele Formen entstehen, "
+    "mit aufeinanderfolgenden Startwerten",
     "Spacing": "Abstand",
     "How far the shapes of the grid stand from each other": "Wie weit die Formen des Rasters "
     "voneinander entfernt stehen",
@@ -231,8 +263,6 @@ GERMAN = {
     "Make an object with a slider that goes through the shapes of the selected objects": (
         "Macht ein Objekt mit einem Regler, der durch die Formen der ausgewählten Objekte führt"
     ),
-    "How many cells the finest grid has along an axis, once the slider rests": "Wie viele Zellen "
-    "das feinste Gitter entlang einer Achse hat, sobald der Regler ruht",
     "Update Morph": "Übergang aktualisieren",
     "Make the mesh of the morph anew, as its slider and settings say": "Macht das Mesh des "
     "Übergangs neu, wie Regler und Einstellungen es sagen",

@@ -26,9 +26,8 @@ VALUE_PATH = "onet.morph.value"
 def start(item: bpy.types.Object, values: Sequence[float], shared: bool) -> Job:
     """Hands the values to the worker, see `methods.morph_sequence`; raises OnetError."""
     kept = item.onet
-    params = reconstruction.options(
-        kept.chosen_model, resolution=kept.resolution, threshold=kept.threshold
-    )
+    choices = {"resolution": kept.resolution, "threshold": kept.threshold}
+    params = reconstruction.options(kept.chosen_model, choices)
     params |= {"positions": list(values), "shared": shared}
     codes = np.stack([code_of(stop.code) for stop in kept.morph.stops])
     return engine_session.client(runtime()).start("morph_sequence", params, {"codes": codes})
@@ -74,7 +73,7 @@ def place_shape_keys(
 ) -> Pieces[list[bpy.types.Object]]:
     """One object with a shape key for each frame; from frame to frame they fade over."""
     name = f"{item.name} (baked)"
-    made = yield from object_with_keys(name, frames, answer, item.onet.smooth)
+    made = yield from object_with_keys(name, frames, answer, item.onet.shade_smooth)
     _show(made, item, scene, view_layer)
     return [made]
 
@@ -137,7 +136,7 @@ def place_meshes(
         for number, (frame, shape) in enumerate(zip(frames, split_meshes(answer), strict=True)):
             if len(shape[1]):
                 compute, name = partial(standing, *shape), f"{item.name} {frame}"
-                meshes[number] = yield from mesh_in_pieces(name, compute, item.onet.smooth)
+                meshes[number] = yield from mesh_in_pieces(name, compute, item.onet.shade_smooth)
     except BaseException:
         discard(list(meshes.values()))
         raise

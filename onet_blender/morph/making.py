@@ -76,7 +76,7 @@ def place_in_pieces(
     kept = made.onet
     kept.kind, kept.model, kept.chosen_model = MORPH, model, step.model
     kept.source = ", ".join(names)
-    kept.resolution, kept.threshold, kept.smooth = step.resolution, step.threshold, smooth
+    kept.resolution, kept.threshold, kept.shade_smooth = step.resolution, step.threshold, smooth
     kept.morph.preview = min(DEFAULT_PREVIEW, step.resolution)
     for name, code in zip(names, step.codes, strict=True):
         stop = kept.morph.stops.add()

@@ -12,6 +12,7 @@ from onet_core.sentences import Sentence
 
 from ..languages.translate import translated
 from ..operators.shared import WorkerOperator, fill, is_object_mode
+from ..properties.mesh_settings import with_settings
 from ..registration import register_classes, unregister_classes
 from ..scene.pieces import Pieces
 from ..scene.scene_io import scene_of
@@ -20,23 +21,13 @@ from .properties import SHAPE_KEYS, BakeChoices
 from .steps import assert_showable, cache, has_slider, is_morph, linked, shape_of, show, step_of
 
 
+@with_settings(("resolution",))
 class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
     """Make an object with a slider that goes through the shapes of the selected objects"""
 
     bl_idname = "onet.morph"
     bl_label = "Morph between Selected"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution",
-        description="How many cells the finest grid has along an axis, once the slider rests",
-        min=8,
-        soft_min=32,
-        soft_max=512,
-        max=1024,
-        default=128,
-        options={"SKIP_SAVE"},
-    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -46,10 +37,11 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
         items = list(context.selected_objects)
         threshold = items[0].onet.threshold if items else 0.0
         fill(self, {"resolution": context.scene.onet.resolution})
-        self._step = making.first_step(items, self.resolution, threshold)
+        resolution: int = self.resolution
+        self._step = making.first_step(items, resolution, threshold)
         self._names = [item.name for item in items]
         self._scene = context.scene.name
-        self._smooth = items[0].onet.smooth
+        self._smooth = items[0].onet.shade_smooth
         return self._step.start()
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:

@@ -56,9 +56,8 @@ class Step:
     def start(self) -> Job:
         """Hands the step to the worker; raises OnetError."""
         codes = np.stack([code_of(text) for text in self.codes])
-        params = reconstruction.options(
-            self.model, resolution=self.resolution, threshold=self.threshold
-        )
+        choices = {"resolution": self.resolution, "threshold": self.threshold}
+        params = reconstruction.options(self.model, choices)
         params |= {"position": self.value, "preview": self.is_preview}
         return engine_session.client(runtime()).start("morph", params, {"codes": codes})
 
@@ -140,5 +139,5 @@ def show(item: bpy.types.Object, step: Step, shape: MeshArrays) -> None:
     if item.data.users > 1:  # a linked duplicate has a slider of its own
         item.data = item.data.copy()
     item.data.clear_geometry()
-    fill_mesh(item.data, shape, smooth=item.onet.smooth)
+    fill_mesh(item.data, shape, smooth=item.onet.shade_smooth)
     item.onet.morph.shown = step.digest

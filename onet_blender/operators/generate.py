@@ -9,16 +9,15 @@ import bpy
 from onet_core.engine.client import Answer, Job
 from onet_core.sentences import Sentence
 
-from ..properties.generate import Sampling
-from ..properties.mesh_settings import MeshSettings
+from ..properties.mesh_settings import OF_SAMPLES, SAMPLING, with_settings
 from ..registration import register_classes, unregister_classes
 from ..scene import generation, reconstruction
-from ..scene.generation import SETTINGS_OF_SAMPLES
 from ..scene.pieces import Pieces
 from .shared import WorkerOperator, fill, is_object_mode, is_own_scene
 
 
-class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operator):
+@with_settings((*SAMPLING, *OF_SAMPLES))
+class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
     """Invent one shape or a grid of shapes, each an object of its own"""
 
     bl_idname = "onet.generate"
@@ -41,24 +40,18 @@ class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operato
         return is_object_mode(cls, context)
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The redo panel: what does not concern generated shapes is left out."""
         self.layout.use_property_split = True
-        for name in ("model", "seed", "count", "spacing", *SETTINGS_OF_SAMPLES):
+        for name in ("model", *SAMPLING, *OF_SAMPLES):
             self.layout.prop(self, name)
 
     def start(self, context: bpy.types.Context) -> Job:
         choices = context.scene.onet
-        names = ("seed", "count", "spacing", *SETTINGS_OF_SAMPLES)
+        names = (*SAMPLING, *OF_SAMPLES)
         fill(self, {**{name: getattr(choices, name) for name in names}, "model": choices.generator})
-        self._params = reconstruction.options(
-            self.model,
-            resolution=self.resolution,
-            refinement_steps=self.refinement_steps,
-            faces=self.faces,
-            smoothing=self.smoothing,
-            threshold=self.threshold,
-        )
-        self._seeds = range(self.seed, self.seed + self.count)
+        self._choices = {name: getattr(self, name) for name in names}
+        self._params = reconstruction.options(self.model, self._choices)
+        first, count = self._choices["seed"], self._choices["count"]
+        self._seeds = range(first, first + count)
         self._scene = context.scene.name
         active = context.active_object
         self._replaces = active.name if self.replace and active is not None else ""
@@ -71,11 +64,11 @@ class ONET_OT_generate(WorkerOperator, Sampling, MeshSettings, bpy.types.Operato
             self._seeds,
             answer,
             self._params,
-            {name: getattr(self, name) for name in SETTINGS_OF_SAMPLES},
-            self.spacing,
+            self._choices,
+            self._choices["spacing"],
             self._replaces,
         )
-        return generation.summary(made, self.count, answer)
+        return generation.summary(made, len(self._seeds), answer)
 
 
 class ONET_OT_roll_dice(bpy.types.Operator):

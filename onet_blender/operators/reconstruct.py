@@ -14,7 +14,8 @@ from onet_core.sentences import Sentence
 
 from .. import activity
 from ..languages.translate import translated
-from ..properties.mesh_settings import SETTINGS, MeshSettings, settings_of
+from ..properties.former import take_over
+from ..properties.mesh_settings import OF_INPUTS, SETTINGS, settings_of, with_settings
 from ..properties.model_list import AUTOMATIC, model_items
 from ..properties.stored import INPUT_KINDS
 from ..registration import register_classes, unregister_classes
@@ -55,7 +56,8 @@ def _start_wanted() -> float | None:
     return None
 
 
-class ReconstructOperator(MeshSettings, MeshOperator):
+@with_settings(OF_INPUTS)
+class ReconstructOperator(MeshOperator):
     """What making a mesh and making it again share."""
 
     target: bpy.props.StringProperty(  # type: ignore[valid-type]
@@ -106,22 +108,8 @@ class ReconstructOperator(MeshSettings, MeshOperator):
 
     def choices(self, context: bpy.types.Context) -> dict[str, Any]:
         """The settings, of which those that were not given are the panel's."""
-        self.fill({name: getattr(context.scene.onet, name) for name in SETTINGS})
-        return {name: getattr(self, name) for name in SETTINGS}
-
-    def params(self) -> dict[str, Any]:
-        """What the worker is told beside the input."""
-        return reconstruction.options(
-            self.model,
-            resolution=self.resolution,
-            refinement_steps=self.refinement_steps,
-            faces=self.faces,
-            smoothing=self.smoothing,
-            threshold=self.threshold,
-            symmetry=self.symmetry,
-            denoise=self.denoise,
-            snap=self.snap,
-        )
+        self.fill({name: getattr(context.scene.onet, name) for name in OF_INPUTS})
+        return {name: getattr(self, name) for name in OF_INPUTS}
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
@@ -173,6 +161,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         if panel.source is not None:
             self.fill({"source": panel.source.name})
         choices = self.choices(context)
+        params = reconstruction.options(self.model, choices)
         if self.target:
             target = bpy.data.objects.get(self.target)
             if target is not None:
@@ -185,7 +174,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
             if self.mask and mask is None:
                 raise InputError("There is no image {name}: choose the mask again.", name=self.mask)
             return reconstruction.prepare_picture(
-                image, context.scene, self.params(), choices, self.target, mask
+                image, context.scene, params, choices, self.target, mask
             )
         if self.source:
             item = bpy.data.objects.get(self.source)
@@ -195,7 +184,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
             raise InputError("No object is chosen: select one, or name it in the panel.")
         depsgraph = context.evaluated_depsgraph_get()
         return reconstruction.prepare_object(
-            item, self.kind, depsgraph, self.params(), choices, self.target
+            item, self.kind, depsgraph, params, choices, self.target
         )
 
 
@@ -238,8 +227,9 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         chosen = panel.input_kind == kept.kind and panel.model != AUTOMATIC
         self.fill({"model": panel.model if chosen else kept.chosen_model})
         choices = self.choices(context)
+        params = reconstruction.options(self.model, choices)
         return reconstruction.prepare_again(
-            item, context.evaluated_depsgraph_get(), self.params(), choices
+            item, context.evaluated_depsgraph_get(), params, choices
         )
 
 
@@ -263,6 +253,7 @@ class ONET_OT_take_settings(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         panel, kept = context.scene.onet, context.active_object.onet
         panel.input_kind = kept.kind
+        take_over(kept)
         for name in SETTINGS:
             setattr(panel, name, getattr(kept, name))
         if kept.kind == "IMAGE":

@@ -171,7 +171,7 @@ class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
 
     def start(self, context: bpy.types.Context) -> Task:
         chosen = runtime()
-        params = {**reconstruction.options(resolution=trial.RESOLUTION), "seed": 0}
+        params = {**reconstruction.options(choices={"resolution": trial.RESOLUTION}), "seed": 0}
         return Trial(engine_session.client(chosen), params, lambda found: describe(chosen, found))
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:

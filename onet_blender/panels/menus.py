@@ -6,8 +6,9 @@ from typing import Any
 
 import bpy
 
+from onet_core.kinds import INPUT_IDENTIFIERS
+
 from ..pictures import images as pictures
-from ..properties.mesh_settings import SETTINGS_OF_KIND
 from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
 
@@ -69,7 +70,7 @@ def draw_for_object(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
             if item.type in SOURCE_TYPES[kind]:
                 asked = layout.operator("onet.reconstruct", text=text, icon=icon)
                 asked.kind, asked.source = kind, item.name
-    if item is not None and item.onet.kind in SETTINGS_OF_KIND:
+    if item is not None and item.onet.kind in INPUT_IDENTIFIERS:
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         layout.operator("onet.take_settings", icon="EYEDROPPER")
 

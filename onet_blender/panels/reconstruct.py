@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bpy
 
+from onet_core.kinds import INPUT_IDENTIFIERS
 from onet_core.sentences import NOTHING, Sentence
 
 from .. import activity
 from ..pictures import images as pictures
-from ..properties.mesh_settings import SETTINGS_OF_KIND, settings_of
+from ..properties.mesh_settings import beside_the_input, draw_setting, settings_of
 from ..properties.model_list import about_chosen
 from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
@@ -39,8 +40,8 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         if choices.input_kind != "IMAGE":
             active = chosen_object(context)
             column.prop(choices, "source", placeholder=active.name if active is not None else "")
-        for name in _beside_the_input(choices.input_kind):
-            column.prop(choices, name)
+        for name in beside_the_input(choices.input_kind):
+            draw_setting(column, choices, name)
         column.prop(choices, "model")
         about = about_chosen(choices.input_kind, choices.model)
         draw_text(column, about, room(context))
@@ -63,10 +64,10 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         choices = context.scene.onet
         column = split_column(self.layout, context)
-        shown = _beside_the_input(choices.input_kind)
+        shown = beside_the_input(choices.input_kind)
         for name in settings_of(choices.input_kind):
             if name not in shown:
-                column.prop(choices, name)
+                draw_setting(column, choices, name)
         self.layout.operator("onet.import_model", icon="IMPORT")
 
 
@@ -77,7 +78,7 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         item = context.active_object
-        made = item is not None and item.onet.kind in SETTINGS_OF_KIND
+        made = item is not None and item.onet.kind in INPUT_IDENTIFIERS
         return made and not runtime().problem
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -94,11 +95,6 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
             draw_text(layout, sentence, width, icon="INFO")
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         layout.operator("onet.take_settings", icon="EYEDROPPER")
-
-
-def _beside_the_input(kind: str) -> tuple[str, ...]:
-    """The settings of one kind of input that stand right under it, not with the advanced ones."""
-    return tuple(name for name in SETTINGS_OF_KIND[kind] if name != "colours")
 
 
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

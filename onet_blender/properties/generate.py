@@ -6,47 +6,21 @@ from typing import Any
 
 import bpy
 
+from onet_core.settings import TABLE
+
+from .mesh_settings import SAMPLING, with_settings
 from .model_list import Item, model_items
 
-MOST_SAMPLES = 100
-SPACING = 1.2
+SPACING: float = TABLE["spacing"].default
 
 
 def _generative_models(self: Any, context: bpy.types.Context | None) -> list[Item]:
     return model_items("NONE")
 
 
-class Sampling:
-    """Which shapes are drawn, and how they are laid out: the same in the panel and the operator."""
-
-    seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed",
-        description="Every number is another shape; several shapes have numbers in a row",
-        min=0,
-        max=2**31 - 1 - MOST_SAMPLES,
-        options={"SKIP_SAVE"},
-    )
-    count: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="How Many",
-        description="How many shapes are made, each an object of its own",
-        min=1,
-        max=MOST_SAMPLES,
-        default=1,
-        options={"SKIP_SAVE"},
-    )
-    spacing: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Spacing",
-        description="How far the shapes of the grid stand from each other",
-        min=0.0,
-        soft_max=3.0,
-        default=SPACING,
-        unit="LENGTH",
-        options={"SKIP_SAVE"},
-    )
-
-
-class GenerateChoices(Sampling):
-    """What the panel keeps beside that."""
+@with_settings(SAMPLING)
+class GenerateChoices:
+    """Which shapes are drawn, how they are laid out, and by which network."""
 
     generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Category",

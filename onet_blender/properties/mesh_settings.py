@@ -1,126 +1,144 @@
-"""How a mesh is made: the settings that panel, operators and results share."""
+"""How a mesh is made: Blender's properties for the table of settings, `onet_core.settings`.
+
+Blender's properties can't hold None. What is automatic is held as `Setting.blank`, and the panel
+shows a check box beside it, `use_<name>`, that is made of the value.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
 import bpy
 
-POSES = (
-    ("FLOOR", "On the Floor", "Stand at the 3D cursor, the front towards the front view"),
-    ("CAMERA", "Face the Camera", "Stand at the 3D cursor, the front towards the active camera"),
-)
+from onet_core.kinds import INPUT_NAMES, kind_of
+from onet_core.setting_type import BLENDER, NONE, Setting
+from onet_core.settings import MESH_SETTINGS, TABLE, offered
+
+SETTINGS = tuple(item.name for item in offered(BLENDER))
+"""What panel, operators and results share, in the table's order."""
+
+OF_INPUTS = tuple(item.name for item in offered(BLENDER, *INPUT_NAMES))
+OF_SAMPLES = tuple(item.name for item in offered(BLENDER, NONE))
+SAMPLING = tuple(item.name for item in offered(BLENDER, group="generate"))
+
+# What stands right under the input in the panel, not with the advanced settings.
+GROUPS_BESIDE_THE_INPUT = ("points", "picture")
+
+C = TypeVar("C", bound=type)
 
 
-class MeshSettings:
-    """How a mesh is made: the same in the panel, in an operator and in the object that came out.
+def with_settings(
+    names: Iterable[str], *, switches: bool = False, formers: bool = False
+) -> Callable[[C], C]:
+    """Gives a class of Blender's, not registered yet, a property for each setting.
+
+    switches: also `use_<name>` for those that can be automatic; formers: also, hidden, the names
+    that files of earlier versions hold, see `former`.
+    """
+
+    def add(cls: C) -> C:
+        made: dict[str, Any] = {}
+        for item in map(TABLE.__getitem__, names):
+            made[item.name] = _property(item)
+            if switches and item.automatic:
+                made[switch_of(item.name)] = _switch(item)
+            for former in item.formerly:
+                if formers and former.is_in_files:
+                    made[former.name] = bpy.props.BoolProperty(options={"HIDDEN"})
+        cls.__annotations__ = {**inspect.get_annotations(cls), **made}
+        return cls
+
+    return add
+
+
+def settings_of(kind: str) -> tuple[str, ...]:
+    """The names of the settings that concern IMAGE, POINTS or VOXELS, in the panel's order.
+
+    An empty kind stands for all of them at once.
+    """
+    kinds = {kind_of(kind).name} if kind else set(INPUT_NAMES)
+    return tuple(name for name in OF_INPUTS if kinds <= set(TABLE[name].kinds))
+
+
+def beside_the_input(kind: str) -> tuple[str, ...]:
+    """Those of `settings_of` that stand right under the input."""
+    return tuple(name for name in settings_of(kind) if TABLE[name].group in GROUPS_BESIDE_THE_INPUT)
+
+
+def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
+    """A setting of the panel; one that is automatic as a check box, and its value once ticked."""
+    if not TABLE[name].automatic:
+        layout.prop(owner, name)
+        return
+    row = layout.row(heading=TABLE[name].label)
+    row.prop(owner, switch_of(name), text="")
+    if getattr(owner, switch_of(name)):
+        row.prop(owner, name, text="")
+    else:
+        row.label(text="Automatic")
+
+
+def for_the_worker(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of Blender's values, or of plain ones, that `Settings` takes; None is automatic."""
+    made = {
+        item.name: item.unpacked(values[item.name]) for item in MESH_SETTINGS if item.name in values
+    }
+    # Blender makes its own normals, also after the mesh has been edited.
+    return {**made, "normals": False}
+
+
+def for_blender(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as an operator takes them; what is no setting stays."""
+    return {
+        name: TABLE[name].packed(value) if name in TABLE else value
+        for name, value in values.items()
+    }
+
+
+def switch_of(name: str) -> str:
+    """The name of the check box beside a setting that can be automatic."""
+    return f"use_{name}"
+
+
+def _property(item: Setting) -> Any:
+    """A deferred property.
 
     SKIP_SAVE concerns operators only: a call that leaves something out takes it from the panel, not
     from the call before.
     """
-
-    resolution: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Resolution",
-        description="How many cells the finest grid has along an axis; twice as many take about "
-        "four times as long and give four times as many faces",
-        min=8,
-        soft_min=32,
-        soft_max=512,
-        max=1024,
-        default=128,
-        options={"SKIP_SAVE"},
-    )
-    threshold: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Threshold",
-        description="From which probability on a place is inside: lower gives fatter shapes, "
-        "higher thinner ones; 0 for the model's own",
-        min=0.0,
-        max=0.99,
-        options={"SKIP_SAVE"},
-    )
-    refinement_steps: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Polish",
-        description="How many steps move the mesh closer to the network's surface; worth it after "
-        "simplifying",
-        min=0,
-        soft_max=50,
-        max=300,
-        options={"SKIP_SAVE"},
-    )
-    smoothing: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Smoothing Steps",
-        description="How many steps take bumps off the mesh, and a little off its edges; -1 for as "
-        "many as suit the model",
-        min=-1,
-        soft_max=20,
-        max=30,
-        default=-1,
-        options={"SKIP_SAVE"},
-    )
-    faces: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Faces",
-        description="Simplify to about this many faces; 0 keeps all",
-        min=0,
-        options={"SKIP_SAVE"},
-    )
-    smooth: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Smooth Shading",
-        description="Shade the mesh smooth rather than showing its faces",
-        default=True,
-        options={"SKIP_SAVE"},
-    )
-    colours: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Colours",
-        description="Give the mesh the colours of the points or faces, where there are any",
-        default=True,
-        options={"SKIP_SAVE"},
-    )
-    crop_outliers: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Leave Out Strays",
-        description="Leave out points that lie far from all others, as scanners make them",
-        options={"SKIP_SAVE"},
-    )
-    symmetry: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Use Symmetry",
-        description="Where up to 1,000 points are the same to the left and to the right, take the "
-        "mirror image of either side for the other too: few points then tell twice as much",
-        default=True,
-        options={"SKIP_SAVE"},
-    )
-    denoise: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Even Out Noise",
-        description="Where many points scatter about the surface, average that away before they "
-        "are read: smoother and nearer to the shape than the points themselves",
-        default=True,
-        options={"SKIP_SAVE"},
-    )
-    snap: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Snap to Points",
-        description="Draw the surface to the points, up to 200,000 of them: more of a dense scan's "
-        "details, but also of its flaws. Has no effect where a threshold is given",
-        default=True,
-        options={"SKIP_SAVE"},
-    )
-    pose: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Place",
-        description="How the mesh made from a picture is put into the scene",
-        items=POSES,
-        default="FLOOR",
-        options={"SKIP_SAVE"},
-    )
+    about = f"{item.help}. {item.blank:g}: {item.automatic}" if item.automatic else item.help
+    common = {"name": item.label, "description": about, "options": {"SKIP_SAVE"}}
+    default = item.packed(item.default)
+    if item.choices:
+        items = tuple((one.value.upper(), one.label, one.help) for one in item.choices)
+        return bpy.props.EnumProperty(items=items, default=default.upper(), **common)
+    if item.type is bool:
+        return bpy.props.BoolProperty(default=default, **common)
+    make = {int: bpy.props.IntProperty, float: bpy.props.FloatProperty}[item.type]
+    return make(default=default, **_bounds(item), **common)
 
 
-SETTINGS = tuple(MeshSettings.__annotations__)
+def _bounds(item: Setting) -> dict[str, Any]:
+    """The limits of a number, as far as there are any."""
+    low = item.blank if item.automatic else item.low
+    high = item.high - 0.01 if item.is_open and item.high is not None else item.high
+    found = {"min": low, "max": high, "soft_min": item.soft_low, "soft_max": item.soft_high}
+    limits = {name: item.type(value) for name, value in found.items() if value is not None}
+    return {**limits, "unit": item.subtype} if item.subtype else limits
 
 
-# Those that concern one kind of input only.
-SETTINGS_OF_KIND = {
-    "IMAGE": ("pose",),
-    "POINTS": ("crop_outliers", "symmetry", "denoise", "snap", "colours"),
-    "VOXELS": ("colours",),
-}
+def _switch(item: Setting) -> Any:
+    def get(self: Any) -> bool:
+        return item.unpacked(getattr(self, item.name)) is not None
 
+    def set_(self: Any, value: bool) -> None:
+        setattr(self, item.name, item.suggested if value else item.blank)
 
-def settings_of(kind: str) -> tuple[str, ...]:
-    """The names of the settings that concern this kind of input, in the panel's order."""
-    special = {name for names in SETTINGS_OF_KIND.values() for name in names}
-    wanted = SETTINGS_OF_KIND.get(kind, ())
-    return tuple(name for name in SETTINGS if name not in special or name in wanted)
+    return bpy.props.BoolProperty(
+        name="Set by Hand",
+        description="Choose the value instead of leaving it to ONet",
+        get=get,
+        set=set_,
+    )

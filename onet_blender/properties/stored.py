@@ -7,34 +7,21 @@ from typing import Any
 import bpy
 
 from onet_core.kinds import INPUTS
+from onet_core.settings import QUALITIES, TABLE
 
 from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
 from ..registration import register_classes, unregister_classes
 from .generate import GenerateChoices
-from .mesh_settings import MeshSettings
+from .mesh_settings import SETTINGS, with_settings
 from .model_list import AUTOMATIC, Item, model_items
 
 INPUT_KINDS = tuple(
     (kind.identifier, kind.label, kind.help, kind.icon, number)
     for number, kind in enumerate(INPUTS)
 )
-QUALITIES = (
-    ("DRAFT", "Draft", "Coarse and fast, to see whether it works"),
-    ("STANDARD", "Standard", "A good mesh for most uses"),
-    ("HIGH", "High", "Fine and slow; needs more memory"),
-)
-# Cells along an axis of the grid, and steps that polish the mesh afterwards. Measured on a chair's
-# scan: 10 steps at 128 take three times as long as all the rest and bring the mesh 2 % closer to
-# the surface at 384; they are for whoever asks for the last bit.
-QUALITY_SETTINGS = {
-    "DRAFT": {"resolution": 64, "refinement_steps": 0},
-    "STANDARD": {"resolution": 128, "refinement_steps": 0},
-    "HIGH": {"resolution": 256, "refinement_steps": 10},
-}
-
-
+QUALITY = TABLE["quality"]
 # What the choices of a preset look like to the user who has made others.
 CUSTOM = ("CUSTOM", "Custom", "As set under Advanced")
 SOURCE_TYPES = {kind.identifier: kind.objects for kind in INPUTS if kind.objects}
@@ -67,24 +54,32 @@ def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) 
 
 
 def _qualities(self: SceneProperties, context: bpy.types.Context | None) -> tuple[Any, ...]:
+    items = tuple((one.value.upper(), one.label, one.help) for one in QUALITY.choices)
     # "Custom" can be arrived at, not chosen.
-    return QUALITIES if _quality(self) < len(QUALITIES) else (*QUALITIES, CUSTOM)
+    return items if _quality(self) < len(items) else (*items, CUSTOM)
 
 
 def _quality(self: SceneProperties) -> int:
-    for number, (name, *_) in enumerate(QUALITIES):
-        if all(getattr(self, key) == value for key, value in QUALITY_SETTINGS[name].items()):
+    for number, one in enumerate(QUALITY.choices):
+        if all(_is_as_in_preset(self, *pair) for pair in QUALITIES[one.value].items()):
             return number
-    return len(QUALITIES)
+    return len(QUALITY.choices)
+
+
+def _is_as_in_preset(self: SceneProperties, name: str, wanted: int | None) -> bool:
+    value = TABLE[name].unpacked(getattr(self, name))
+    # Files of 0.1.0 hold 0 refinement steps where this is automatic now.
+    return value == wanted or (wanted is None and value == 0)
 
 
 def _set_quality(self: SceneProperties, number: int) -> None:
-    if number < len(QUALITIES):
-        for key, value in QUALITY_SETTINGS[QUALITIES[number][0]].items():
-            setattr(self, key, value)
+    if number < len(QUALITY.choices):
+        for name, value in QUALITIES[QUALITY.choices[number].value].items():
+            setattr(self, name, TABLE[name].packed(value))
 
 
-class SceneProperties(GenerateChoices, MeshSettings, bpy.types.PropertyGroup):
+@with_settings(SETTINGS, switches=True, formers=True)
+class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
     """`Scene.onet`: the choices of the panel."""
 
     input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
@@ -111,8 +106,8 @@ class SceneProperties(GenerateChoices, MeshSettings, bpy.types.PropertyGroup):
         name="Model", description="The trained network that is used", items=_models_for_input
     )
     quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Quality",
-        description="How fine the mesh is, and how long it takes",
+        name=QUALITY.label,
+        description=QUALITY.help,
         items=_qualities,
         get=_quality,
         set=_set_quality,
@@ -131,7 +126,8 @@ def choose_kind(choices: SceneProperties, kind: str) -> None:
         choices.input_kind = kind
 
 
-class ObjectProperties(MeshSettings, bpy.types.PropertyGroup):
+@with_settings(SETTINGS, formers=True)
+class ObjectProperties(bpy.types.PropertyGroup):
     """`Object.onet`: where a mesh came from, and the settings that it was made with."""
 
     kind: bpy.props.StringProperty(  # type: ignore[valid-type]

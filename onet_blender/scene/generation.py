@@ -16,15 +16,12 @@ from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
 from ..properties.generate import SPACING
+from ..properties.mesh_settings import OF_SAMPLES
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from . import scene_io
 from .meshes import discard, mesh_in_pieces, standing
 from .pieces import Pieces
-
-SETTINGS_OF_SAMPLES = (
-    "resolution", "refinement_steps", "smoothing", "faces", "threshold", "smooth",
-)  # fmt: skip
 
 
 def start(seeds: Sequence[int], params: Mapping[str, Any]) -> Job:
@@ -77,7 +74,7 @@ def place_in_pieces(
         )
         if len(shape[1])
     ]
-    smooth = choices.get("smooth", True)
+    smooth = choices.get("shade_smooth", True)
     meshes: list[bpy.types.Mesh] = []
     try:
         for seed, _, _, shape in shapes:
@@ -101,7 +98,7 @@ def place_in_pieces(
         kept.kind, kept.model = "NONE", answer.values["model"]
         kept.chosen_model, kept.source = params["model"], f"seed {seed}"
         kept.code = code_text(latent)
-        for key in SETTINGS_OF_SAMPLES:
+        for key in OF_SAMPLES:
             if key in choices:
                 setattr(kept, key, choices[key])
         made.append(item)

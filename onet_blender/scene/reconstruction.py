@@ -27,7 +27,7 @@ from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
 from ..pictures.images import BACKGROUNDS, arrays_in_pieces, show_seen
-from ..properties.mesh_settings import SETTINGS
+from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
@@ -52,7 +52,7 @@ class Request:
     object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
     (else it is lifted so that it stands on the object's origin plane); replaces: name of a
     object that was made from the same kind of input and gets the mesh instead of a new one;
-    choices: the settings (see `MeshSettings`) and the rest that the object keeps.
+    choices: the settings (see `mesh_settings`) and the rest that the object keeps.
     """
 
     method: str
@@ -70,45 +70,18 @@ class Request:
 
 
 def options(
-    model: str = AUTOMATIC,
-    *,
-    resolution: int = 128,
-    refinement_steps: int = 0,
-    faces: int = 0,
-    smoothing: int = -1,
-    threshold: float = 0.0,
-    symmetry: bool = True,
-    denoise: bool = True,
-    snap: bool = True,
-    device: str = "",
+    model: str = AUTOMATIC, choices: Mapping[str, Any] | None = None, device: str = ""
 ) -> dict[str, Any]:
     """The parameters that all requests share.
 
-    model: a name or a weights file, AUTOMATIC or empty for the one that suits; faces, threshold: 0
-    for as many as there are and for the model's own; smoothing: steps, -1 for the model's own;
-    symmetry: whether symmetric clouds may be completed by their mirror image; denoise:
-    whether the noise of dense clouds is averaged away; snap: whether clouds draw the surface to
-    them; device: empty for the preferences' choice.
+    model: a name or a weights file, AUTOMATIC or empty for the one that suits; choices: settings by
+    name, of Blender's values or plain ones, of which the worker gets those that it knows; device:
+    empty for the preferences' choice.
     """
     chosen = runtime()
-    # Blender makes its own normals, also after the mesh has been edited.
-    settings: dict[str, Any] = {
-        "resolution": resolution,
-        "refinement_steps": refinement_steps,
-        "normals": False,
-        "symmetry": symmetry,
-        "denoise": denoise,
-        "snap": snap,
-    }
-    if faces:
-        settings["faces"] = faces
-    if smoothing >= 0:
-        settings["smoothing"] = smoothing
-    if threshold:
-        settings["threshold"] = threshold
     return {
         "model": "" if model == AUTOMATIC else _found_anywhere(model),
-        "settings": settings,
+        "settings": for_the_worker(choices or {}),
         "device": device or chosen.device,
         "folders": [str(folder) for folder in chosen.folders],
     }
@@ -148,9 +121,9 @@ def prepare_object(
     """A mesh over an object: kind POINTS (its vertices or points) or VOXELS (its faces or volume).
 
     The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
-    choices: settings of `MeshSettings`, `colours` and `crop_outliers` among them; replaces: name of
-    the object to give the mesh to. The first piece reads all that is Blender's. Raises InputError
-    for objects that have no points or faces, are switched off, or flattened by their scale.
+    choices: the settings, see `mesh_settings`; replaces: name of the object to give the mesh to.
+    The first piece reads all that is Blender's. Raises InputError for objects that have no points
+    or faces, are switched off, or flattened by their scale.
     """
     choices = dict(choices or {})
     evaluated = item.evaluated_get(depsgraph)
@@ -164,7 +137,7 @@ def prepare_object(
     read: Callable[[], Cloud | Surface]
     if kind == "POINTS":
         read = _read_points(item, depsgraph, choices.get("sample_surface", True))
-        params |= {"crop_outliers": choices.get("crop_outliers", False), "fit": SHARE_OF_SIZE}
+        params |= {"fit": SHARE_OF_SIZE}
     elif kind == "VOXELS":
         take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
         read = take(item, depsgraph)
@@ -216,7 +189,7 @@ def _upright(
     points = found.points if isinstance(found, Cloud) else found.vertices
     if not np.isfinite(points).all():
         raise InputError("{name} has coordinates that are not finite (NaN or infinite).", name=name)
-    seen = without_extremes(points) if choices.get("crop_outliers") else points
+    seen = without_extremes(points) if choices.get("remove_outliers") else points
     turn = straight_turn(matrix, seen)
     turned_back = scene_io.transformed(points, turn.T)  # its inverse
     if isinstance(found, Cloud):
@@ -238,8 +211,8 @@ def prepare_picture(
 ) -> Pieces[Request]:
     """A mesh one unit large that stands at the 3D cursor.
 
-    choices: settings of `MeshSettings`; with the pose CAMERA its front looks towards the active
-    camera. mask: white where the object is. Raises InputError without pixels or camera.
+    choices: the settings, see `mesh_settings`; with the pose CAMERA its front looks towards the
+    active camera. mask: white where the object is. Raises InputError without pixels or camera.
     """
     choices = dict(choices or {})
     place = Matrix.Translation(scene.cursor.location)
@@ -310,7 +283,7 @@ def place_in_pieces(
     made for, and over its source wherever that is by now.
     """
     scene_io.scene_of(request.scene)
-    smooth = request.choices.get("smooth", True)
+    smooth = request.choices.get("shade_smooth", True)
     mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
     try:
         scene = scene_io.scene_of(request.scene)

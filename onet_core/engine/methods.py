@@ -338,16 +338,6 @@ def _settings(params: Params) -> Settings:
     return Settings.of(params.get("settings", {}))
 
 
-def _settings_of_job(params: Params, arrays: Arrays) -> Settings:
-    """The settings, with those that 0.1.0 sent beside them: `crop_outliers` and `colours`."""
-    given = dict(params.get("settings", {}))
-    if "crop_outliers" in params:
-        given["remove_outliers"] = bool(params["crop_outliers"])
-    if "colours" in params or "colours" in arrays:
-        given["colours"] = bool(params.get("colours")) or "colours" in arrays
-    return Settings.of(given)
-
-
 def _reconstructor(params: Params, kind: str) -> Reconstructor:
     from ..models.catalogue import default_model
     from ..pipeline.reconstructor import Reconstructor
@@ -366,8 +356,7 @@ def _job(params: Params, arrays: Arrays) -> Job:
     and `mask_file` (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default),
     folders, device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower
     corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
-    cube; crop_outliers: whether outliers are removed; colours: whether those of a file are used;
-    fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
+    cube; fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
     triangles' corners, gives the mesh colours.
     """
     from ..pipeline.job import Job
@@ -383,7 +372,7 @@ def _job(params: Params, arrays: Arrays) -> Job:
         model=params.get("model", ""),
         folders=_folders(params),
         device=params.get("device", "auto"),
-        settings=_settings_of_job(params, arrays),
+        settings=_settings(params),
     )
     if "path" in params:
         path = Path(params["path"])

@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 
+from onet_core import flamenco
+from onet_core.flamenco import SCRIPTS, write_job_types
+
 dukpy = pytest.importorskip("dukpy", reason="SKIPPED: dukpy, a JavaScript engine, is missing")
 
-FOLDER = Path(__file__).resolve().parents[2] / "flamenco"
-SCRIPTS = {
-    "reconstruct": "onet_batch.js",
-    "generate": "onet_generate.js",
-    "morph": "onet_morph.js",
-}
 # What the Manager gives a script, reduced to what can be looked at afterwards.
 MANAGER = """
 var author = {
@@ -36,8 +33,7 @@ JSON.stringify(job.tasks);
 
 
 def evaluate(command: str, code: str, **values: Any) -> Any:
-    script = (FOLDER / SCRIPTS[command]).read_text(encoding="utf-8")
-    return dukpy.evaljs([MANAGER, script, code], **values)
+    return dukpy.evaljs([MANAGER, flamenco.job_type(command), code], **values)
 
 
 def job_type(command: str) -> dict[str, Any]:
@@ -65,23 +61,22 @@ def test_tasks_divide_the_files() -> None:
     assert [task["name"] for task in tasks] == [f"meshes-{k}-of-3" for k in (1, 2, 3)]
     assert arguments(tasks) == [
         [
-            "--command", "onet", "reconstruct", "--input=shared/in put", "--output=out",
-            f"--part={number}/3", "--format=glb", "--kind=auto", "--up=auto", "--model=",
-            "--quality=standard", "--threshold=0", "--faces=0", "--pose=floor", "--jobs=1",
-            "--device=auto", "--resolution=64",
+            "--command", "onet", "reconstruct", "--input=shared/in put", "--resolution=64",
+            "--output=out", f"--part={number}/3",
         ]
         for number in (1, 2, 3)
     ]  # fmt: skip
 
 
 def test_tasks_divide_the_seeds() -> None:
-    tasks = compiled("generate", output="shared/out put", tasks=2, seed=7, count=30, smooth=False)
+    tasks = compiled(
+        "generate", output="shared/out put", tasks=2, seed=7, count=30, shade_smooth=False
+    )
     assert [task["name"] for task in tasks] == ["shapes-1-of-2", "shapes-2-of-2"]
     assert arguments(tasks) == [
         [
-            "--command", "onet", "generate", "--output=shared/out put", f"--part={number}/2",
-            "--seed=7", "--count=30", "--format=glb", "--model=", "--quality=standard",
-            "--threshold=0", "--faces=0", "--jobs=1", "--device=auto", "--flat",
+            "--command", "onet", "generate", "--seed=7", "--count=30", "--no-shade-smooth",
+            "--output=shared/out put", f"--part={number}/2",
         ]
         for number in (1, 2)
     ]  # fmt: skip
@@ -92,9 +87,8 @@ def test_tasks_divide_the_steps() -> None:
     assert [task["name"] for task in tasks] == ["morph-1-of-2", "morph-2-of-2"]
     assert arguments(tasks) == [
         [
-            "--command", "onet", "morph", "--seeds", "3", "14", "1", "--output=out",
-            f"--part={number}/2", "--steps=30", "--form=meshes", "--format=glb", "--model=",
-            "--quality=standard", "--threshold=0", "--faces=0", "--jobs=1", "--device=auto",
+            "--command", "onet", "morph", "--seeds", "3", "14", "1", "--steps=30", "--output=out",
+            f"--part={number}/2",
         ]
         for number in (1, 2)
     ]  # fmt: skip
@@ -124,11 +118,19 @@ def test_what_is_the_same_is_told_the_same() -> None:
         for command in ("generate", "morph")
     )
     reconstruct = {item["key"]: item for item in job_type("reconstruct")["settings"]}
-    shared = set(ours) & set(others) - {"tasks"}
+    shared = set(ours) & set(others)
     assert {key: ours[key] for key in shared} == {key: others[key] for key in shared}
-    assert shared - {"floor"} <= set(reconstruct)
-    for key in shared - {"floor"}:  # only what is reconstructed has a source with a place
+    assert shared <= set(reconstruct)
+    for key in shared:
         assert ours[key] == reconstruct[key]
+
+
+def test_they_are_written_where_flamenco_looks(tmp_path: Path) -> None:
+    written = write_job_types(tmp_path / "scripts")
+    assert sorted(path.name for path in written) == sorted(name for name, _, _ in SCRIPTS.values())
+    for command, (name, _, _) in SCRIPTS.items():
+        text = (tmp_path / "scripts" / name).read_text(encoding="utf-8")
+        assert text == flamenco.job_type(command)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_what_is_the_same_is_told_the_same() -> None:
         ("morph", {"seeds": "1"}, "two or more whole numbers"),
         ("morph", {"seeds": "1 --overwrite"}, "two or more whole numbers"),
         ("morph", {"seeds": "1 -2"}, "two or more whole numbers"),
-        ("morph", {"seeds": "1 2", "steps": 1}, "2 steps or more"),
+        ("morph", {"seeds": "1 2", "steps": 1}, "steps has to be 2 or more"),
         ("morph", {"seeds": "1 2", "form": "shape-keys", "format": "obj"}, "shape keys"),
     ],
 )

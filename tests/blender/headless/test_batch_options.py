@@ -14,63 +14,28 @@ from numpy.typing import NDArray
 
 from onet_blender.headless import batch_job, command_line
 from onet_blender.headless import options as batch_options
-from onet_blender.scene import scene_io
+from onet_blender.scene import reconstruction, scene_io
+from onet_core.settings import TABLE, Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
 
 CUBES = {"points": "cube_points", "voxels": "cube_voxels", "image": "cube_picture"}
 
-# Where each property of an operator or of the panel is in the batch, or why it is not there.
+# Where each property of an operator is in the batch if not under its own name, or why it is not
+# there.
 NO_FILE = "about datablocks, of which there are none yet"
-PANEL = {
+NO_WINDOW = "there is no source that could be hidden"
+ELSEWHERE = {
     "reconstruct": {
-        "kind": "--kind",
-        "input_kind": "--kind",
         "source": "--input",
         "picture": "--input",
         "mask": "--masks",
-        "model": "--model",
-        "quality": "--quality",
-        "resolution": "--resolution",
-        "threshold": "--threshold",
-        "refinement_steps": "--refine",
-        "smoothing": "--smoothing",
-        "faces": "--faces",
-        "smooth": "--flat",
-        "colours": "--no-colours",
-        "crop_outliers": "--crop-outliers",
-        "symmetry": "--no-symmetry",
-        "denoise": "--no-denoise",
-        "snap": "--no-snap",
-        "pose": "--pose",
         "target": NO_FILE,
+        "hide_source": NO_WINDOW,
+        "sample_surface": "whether a mesh is points, --kind says",
     },
-    "generate": {
-        "model": "--model",
-        "generator": "--model",
-        "seed": "--seed",
-        "count": "--count",
-        "spacing": "each shape has a file of its own",
-        "replace": NO_FILE,
-        "quality": "--quality",
-        "resolution": "--resolution",
-        "threshold": "--threshold",
-        "refinement_steps": "--refine",
-        "smoothing": "--smoothing",
-        "faces": "--faces",
-        "smooth": "--flat",
-        "colours": "invented shapes have none",
-        "crop_outliers": "there are no points",
-        "symmetry": "there are no points",
-        "denoise": "there are no points",
-        "snap": "there are no points",
-        "pose": "there is no picture",
-    },
-    "morph": {
-        "resolution": "--resolution",
-        "form": "--form",
-        "steps": "--steps",
-    },
+    "generate": {"spacing": "each shape has a file of its own", "replace": NO_FILE},
+    "morph": {},
 }
 OPERATORS = {
     "reconstruct": ("onet.reconstruct",),
@@ -85,23 +50,17 @@ def properties_of(operator: str) -> set[str]:
     return {item.identifier for item in kind.properties} - {"rna_type"}
 
 
-@pytest.mark.parametrize("command", PANEL)
+@pytest.mark.parametrize("command", ELSEWHERE)
 def test_every_option_of_the_panel_is_there(command: str) -> None:
-    known = PANEL[command]
+    known = ELSEWHERE[command]
     found = set().union(*(properties_of(operator) for operator in OPERATORS[command]))
-    assert found <= set(known), "a new property: offer it in the batch too"
+    wanted = {known.get(name, f"--{name.replace('_', '-')}") for name in found}
     offered = {
         word
         for action in batch_options.make_parser(command, "test")._actions
         for word in action.option_strings
     }
-    assert {option for option in known.values() if option.startswith("--")} <= offered
-
-
-def test_the_panel_has_no_more_than_its_operators() -> None:
-    panel = {item.identifier for item in bpy.context.scene.onet.bl_rna.properties}
-    known = set(PANEL["reconstruct"]) | set(PANEL["generate"])
-    assert panel - {"rna_type", "name"} <= known
+    assert {option for option in wanted if option.startswith("--")} <= offered
 
 
 def test_presets_are_the_panels() -> None:
@@ -110,13 +69,16 @@ def test_presets_are_the_panels() -> None:
     for quality in ("DRAFT", "STANDARD", "HIGH"):
         choices.quality = quality
         parsed = batch_options.parse("reconstruct", [*given, "--quality", quality.lower()], "test")
-        assert parsed.resolution == choices.resolution
-        assert parsed.refine == choices.refinement_steps
-    parsed = batch_options.parse(
-        "reconstruct", [*given, "--quality", "high", "--resolution", "40", "--refine", "0"], "test"
-    )
-    assert (parsed.resolution, parsed.refine) == (40, 0)
-    assert batch_options.parse("reconstruct", [*given, "--faces", "100"], "test").refine > 0
+        for name in ("resolution", "refinement_steps"):
+            assert getattr(parsed, name) == TABLE[name].unpacked(getattr(choices, name))
+    more = ["--quality", "high", "--resolution", "40", "--refinement-steps", "0"]
+    parsed = batch_options.parse("reconstruct", [*given, *more], "test")
+    assert (parsed.resolution, parsed.refinement_steps) == (40, 0)
+    # By itself refinement follows simplification, in every front end.
+    parsed = batch_options.parse("reconstruct", [*given, "--faces", "100"], "test")
+    assert parsed.refinement_steps is None
+    asked = reconstruction.options(choices=vars(parsed))["settings"]
+    assert Settings.of(asked).refinement == 30
 
 
 # Colours
@@ -336,5 +298,6 @@ def test_what_concerns_clouds_reaches_the_worker(tmp_path: Path) -> None:
     ):
         given = ["--input", str(scan), "--output", str(tmp_path / "out"), *flags]
         chosen = batch_options.parse("reconstruct", given, "batch.py")
-        (task,) = batch_job.reconstruct_tasks(chosen, {"settings": {"resolution": 8}})
-        assert task.params["settings"] == {"resolution": 8, **wanted}
+        params = reconstruction.options(choices=vars(chosen))
+        (task,) = batch_job.reconstruct_tasks(chosen, params)
+        assert wanted.items() <= task.params["settings"].items()

@@ -39,44 +39,41 @@ NEEDED: dict[str, dict[str, tuple[Any, list[str]]]] = {
     "morph": {"output": ("/out", ["--output=/out"]), "seeds": ("1 2", ["--seeds", "1", "2"])},
 }
 # What only a single call needs, or what the job itself does.
-NOT_FOR_FARMS = {"-h", "--help", "--job", "--part"}
+NOT_FOR_FARMS = {"help", "job", "part"}
 # Another value than the default, and what the batch makes of it.
-Others = dict[str, tuple[Any, tuple[str, Any]]]
+Others = dict[str, tuple[Any, Any]]
 OTHERS_OF_ALL: Others = {
-    "format": ("blend", ("format", "blend")),
-    "model": ("--mine", ("model", "--mine")),
-    "quality": ("high", ("resolution", 256)),
-    "resolution": (40, ("resolution", 40)),
-    "threshold": (0.25, ("threshold", 0.25)),
-    "refine": (7, ("refine", 7)),
-    "smoothing": (0, ("smoothing", 0)),
-    "faces": (100, ("faces", 100)),
-    "smooth": (False, ("flat", True)),
-    "floor": (True, ("floor", True)),
-    "overwrite": (True, ("overwrite", True)),
-    "jobs": (3, ("jobs", 3)),
-    "device": ("cpu", ("device", "cpu")),
-    "runtime": ("/a python", ("runtime", Path("/a python"))),
+    "format": ("blend", "blend"),
+    "model": ("--mine", "--mine"),
+    "quality": ("high", "high"),
+    "resolution": (40, 40),
+    "threshold": (0.25, 0.25),
+    "root_steps": (1, 1),
+    "refinement_steps": (7, 7),
+    "smoothing": (0, 0),
+    "faces": (100, 100),
+    "shade_smooth": (False, False),
+    "floor": (True, True),
+    "overwrite": (True, True),
+    "jobs": (3, 3),
+    "device": ("cpu", "cpu"),
+    "runtime": ("/a python", Path("/a python")),
 }
 OTHERS: dict[str, Others] = {
     "reconstruct": {
         **OTHERS_OF_ALL,
-        "kind": ("points", ("kind", "points")),
-        "up": ("y", ("up", "y")),
-        "masks": ("-masks", ("masks", Path("-masks"))),
-        "colours": (False, ("no_colours", True)),
-        "crop_outliers": (True, ("crop_outliers", True)),
-        "symmetry": (False, ("no_symmetry", True)),
-        "denoise": (False, ("no_denoise", True)),
-        "snap": (False, ("no_snap", True)),
-        "pose": ("camera", ("pose", "camera")),
+        "kind": ("points", "points"),
+        "up_axis": ("y", "y"),
+        "masks": ("-masks", Path("-masks")),
+        "colours": (False, False),
+        "remove_outliers": (True, True),
+        "symmetry": (False, False),
+        "denoise": (False, False),
+        "snap": (False, False),
+        "pose": ("camera", "camera"),
     },
-    "generate": {**OTHERS_OF_ALL, "seed": (5, ("seed", 5)), "count": (9, ("count", 9))},
-    "morph": {
-        **OTHERS_OF_ALL,
-        "steps": (20, ("steps", 20)),
-        "form": ("shape-keys", ("form", "shape-keys")),
-    },
+    "generate": {**OTHERS_OF_ALL, "seed": (5, 5), "count": (9, 9)},
+    "morph": {**OTHERS_OF_ALL, "steps": (20, 20), "form": ("shape-keys", "shape-keys")},
 }
 Compiled = tuple[str, dict[str, dict[str, Any]], dict[str, list[str]]]
 
@@ -110,15 +107,13 @@ def parsed(command: str, arguments: list[str]) -> argparse.Namespace:
 
 def actions(command: str) -> dict[str, argparse.Action]:
     parser = batch_options.make_parser(command, "test")
-    return {word: action for action in parser._actions for word in action.option_strings}
+    return {action.dest: action for action in parser._actions}
 
 
 def test_every_option_of_the_batch_is_there(compiled: Compiled) -> None:
-    command, settings, arguments = compiled
+    command, settings, _ = compiled
     assert set(settings) == {*NEEDED[command], "tasks", *OTHERS[command]}
-    words = {word for given in arguments.values() for word in given}
-    said = {word.partition("=")[0] for word in words if word.startswith("--")}
-    assert said == set(actions(command)) - NOT_FOR_FARMS | {"--part"}
+    assert set(settings) - {"tasks"} == set(actions(command)) - NOT_FOR_FARMS
 
 
 def test_the_defaults_are_the_batchs(compiled: Compiled) -> None:
@@ -126,26 +121,22 @@ def test_the_defaults_are_the_batchs(compiled: Compiled) -> None:
     plain = parsed(command, [word for _, words in NEEDED[command].values() for word in words])
     job = parsed(command, arguments[""])
     assert job.part == (1, 1)
-    # Left out, the device is as each machine's preferences say: automatic, unless changed.
-    job.device = plain.device
     assert vars(job) == vars(plain)
 
 
 def test_what_is_chosen_arrives(compiled: Compiled) -> None:
     command, _, arguments = compiled
-    for key, (_, (name, wanted)) in OTHERS[command].items():
-        assert getattr(parsed(command, arguments[key]), name) == wanted
-        assert getattr(parsed(command, arguments[""]), name) != wanted
+    for key, (_, wanted) in OTHERS[command].items():
+        assert getattr(parsed(command, arguments[key]), key) == wanted
+        assert getattr(parsed(command, arguments[""]), key) != wanted
 
 
 def test_choices_and_limits_are_the_batchs_and_the_panels(compiled: Compiled) -> None:
     command, settings, _ = compiled
     for key, item in settings.items():
-        known = actions(command).get(f"--{key}")
+        known = actions(command).get(key)
         if known is not None and known.choices is not None:
             assert item["choices"] == list(known.choices)
     panel = bpy.context.scene.onet.bl_rna.properties
-    limited = {"resolution": "resolution", "refine": "refinement_steps", "smoothing": "smoothing"}
-    for key, name in limited.items():
-        assert settings[key]["propargs"]["max"] == panel[name].hard_max
-    assert settings["threshold"]["propargs"]["max"] == pytest.approx(panel["threshold"].hard_max)
+    for key in ("resolution", "refinement_steps", "smoothing", "threshold"):
+        assert settings[key]["propargs"]["max"] == pytest.approx(panel[key].hard_max)

@@ -26,12 +26,6 @@ from onet_blender.runtime.chosen import Runtime
 from onet_core.models.catalogue import default_model
 from onet_core.sentences import Sentence
 
-OWN_MODULES = ("reconstruct_operators", "picture_operators", "file_operators", "menus",
-               "reconstruct_panel", "operators", "generate_operators", "generate_panel", "panel",
-               "runtime_operators", "generate_choices", "preferences")  # fmt: skip
-HAVE_SETTINGS = (*OWN_MODULES, "mesh_settings", "properties")
-
-
 HAVE_PROPERTIES = (bpy.types.PropertyGroup, bpy.types.AddonPreferences)
 
 
@@ -66,7 +60,6 @@ def own_operators() -> set[str]:
     return {
         cls.bl_idname
         for module in modules
-        if module.__name__.rsplit(".", 1)[-1] in OWN_MODULES
         for cls in module.CLASSES
         if issubclass(cls, bpy.types.Operator)
     }
@@ -247,11 +240,10 @@ def test_the_model_that_would_be_chosen_tells_its_licence(kind: str, runtime_pyt
 def interface_texts() -> set[str]:
     """Everything that Blender shows of the classes: labels, tooltips, names of choices."""
     texts = set()
-    classes = [properties.SceneProperties]
-    for module in onet_blender.MODULES:
-        if module.__name__.rsplit(".", 1)[-1] in OWN_MODULES:
-            classes += module.CLASSES
-    for cls in classes:
+    # What objects keep is shown nowhere.
+    kept = {properties.ObjectProperties}
+    classes = [cls for module in onet_blender.MODULES for cls in getattr(module, "CLASSES", ())]
+    for cls in set(classes) - kept:
         texts.add(getattr(cls, "bl_label", ""))
         if issubclass(cls, bpy.types.Operator):
             texts.add(cls.__doc__)
@@ -262,12 +254,14 @@ def interface_texts() -> set[str]:
             own = {
                 name
                 for base in cls.__mro__
-                if base.__module__.rsplit(".", 1)[-1] in HAVE_SETTINGS
+                if base.__module__.startswith("onet_blender.")
                 for name, note in inspect.get_annotations(base).items()
-                if "Property(" in str(note)
+                if "Property(" in str(note) or type(note).__name__ == "_PropertyDeferred"
             }
-            for name in own - {"filter_glob"}:
+            for name in own - {"filter_glob", "code", "shown", "stops"}:
                 known = shape.properties[name]
+                if known.is_hidden:
+                    continue
                 texts |= {known.name, known.description}
                 if known.type == "ENUM":
                     for item in known.enum_items:
@@ -276,7 +270,7 @@ def interface_texts() -> set[str]:
 
 
 def test_all_of_it_has_a_german_text() -> None:
-    names = {"ONet", ""}
+    names = {"ONet", "", "Y", "Z"}
     missing = interface_texts() - set(translations.GERMAN) - names
     assert not missing
 

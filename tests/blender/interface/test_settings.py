@@ -11,8 +11,8 @@ from mathutils.bvhtree import BVHTree
 
 from onet_blender import activity
 from onet_blender.properties.mesh_settings import SETTINGS, settings_of
-from onet_blender.properties.stored import QUALITY_SETTINGS
 from onet_blender.scene import reconstruction, scene_io
+from onet_core.settings import QUALITIES, TABLE
 
 
 def add_scan(name: str = "scan", count: int = 400) -> bpy.types.Object:
@@ -47,14 +47,15 @@ def names() -> tuple[list[str], list[str]]:
 def test_presets_are_settings_and_other_settings_are_custom() -> None:
     choices = bpy.context.scene.onet
     assert choices.quality == "STANDARD"
-    for name, values in QUALITY_SETTINGS.items():
-        choices.quality = name
-        assert {key: getattr(choices, key) for key in values} == values
-        assert choices.quality == name
+    for name, values in QUALITIES.items():
+        choices.quality = name.upper()
+        packed = {key: TABLE[key].packed(value) for key, value in values.items()}
+        assert {key: getattr(choices, key) for key in values} == packed
+        assert choices.quality == name.upper()
     choices.resolution = 200
     assert choices.quality == "CUSTOM"
     choices.quality = "DRAFT"
-    assert choices.resolution == QUALITY_SETTINGS["DRAFT"]["resolution"]
+    assert choices.resolution == QUALITIES["draft"]["resolution"]
 
 
 def test_each_kind_of_input_has_its_settings() -> None:
@@ -62,7 +63,7 @@ def test_each_kind_of_input_has_its_settings() -> None:
         SETTINGS
     )
     assert "pose" not in settings_of("POINTS")
-    assert "crop_outliers" not in settings_of("IMAGE")
+    assert "remove_outliers" not in settings_of("IMAGE")
 
 
 def test_again_updates_the_same_object(models: Path) -> None:
@@ -73,7 +74,7 @@ def test_again_updates_the_same_object(models: Path) -> None:
     made.location = (5, 0, 0)  # moved aside by the user
     before, count = names(), len(made.data.polygons)
     bpy.context.scene.onet.resolution = 64
-    bpy.context.scene.onet.smooth = False
+    bpy.context.scene.onet.shade_smooth = False
     assert bpy.ops.onet.reconstruct_again.poll()
     assert bpy.ops.onet.reconstruct_again() == {"FINISHED"}
     assert bpy.context.active_object == made
@@ -85,7 +86,7 @@ def test_again_updates_the_same_object(models: Path) -> None:
     np.testing.assert_allclose(span(made), 1.2, atol=0.02)
     # The panel shows the last outcome, and only that.
     assert f"{len(made.data.polygons):,} faces" in str(activity.message("onet.reconstruct"))
-    assert (made.onet.resolution, made.onet.smooth, made.onet.kind) == (64, False, "POINTS")
+    assert (made.onet.resolution, made.onet.shade_smooth, made.onet.kind) == (64, False, "POINTS")
     assert made.onet.source_object == scan
     assert made.onet.model == "cube_points"
 
@@ -179,7 +180,7 @@ def test_undo_and_redo_are_exact(models: Path) -> None:
 
 def test_settings_go_to_the_object_and_back_to_the_panel(models: Path) -> None:
     scan = add_scan()
-    made = reconstruct(models, threshold=0.4, smooth=False, crop_outliers=True)
+    made = reconstruct(models, threshold=0.4, shade_smooth=False, remove_outliers=True)
     choices = bpy.context.scene.onet
     choices.input_kind = "IMAGE"
     assert bpy.ops.onet.take_settings() == {"FINISHED"}
@@ -187,12 +188,16 @@ def test_settings_go_to_the_object_and_back_to_the_panel(models: Path) -> None:
     assert choices.source == scan
     for name in SETTINGS:
         assert getattr(choices, name) == getattr(made.onet, name), name
-    assert (choices.resolution, round(choices.threshold, 6), choices.smooth) == (32, 0.4, False)
+    assert (choices.resolution, round(choices.threshold, 6), choices.shade_smooth) == (
+        32,
+        0.4,
+        False,
+    )
 
 
 def test_files_keep_everything(models: Path, tmp_path: Path) -> None:
     add_scan()
-    made = reconstruct(models, crop_outliers=True)
+    made = reconstruct(models, remove_outliers=True)
     made.name = "result"
     choices = bpy.context.scene.onet
     choices.quality, choices.pose, choices.faces, choices.threshold = "HIGH", "CAMERA", 777, 0.25
@@ -211,7 +216,7 @@ def test_files_keep_everything(models: Path, tmp_path: Path) -> None:
     assert (first.picture.name, first.mask.name) == ("photo", "mask")
     assert second.quality == "DRAFT"
     kept = bpy.data.objects["result"].onet
-    assert (kept.kind, kept.resolution, kept.crop_outliers) == ("POINTS", 32, True)
+    assert (kept.kind, kept.resolution, kept.remove_outliers) == ("POINTS", 32, True)
     assert kept.source_object == bpy.data.objects["scan"]
     bpy.context.view_layer.objects.active = bpy.data.objects["result"]
     assert bpy.ops.onet.reconstruct_again(resolution=16) == {"FINISHED"}
@@ -275,7 +280,7 @@ def test_stray_points_are_left_out_and_counted(models: Path) -> None:
     scan = add_scan(count=2000)
     scan.data.vertices.add(2)
     scan.data.vertices[2000].co, scan.data.vertices[2001].co = (50, 0, 0), (0, 9, 30)
-    made = reconstruct(models, source="scan", crop_outliers=True)
+    made = reconstruct(models, source="scan", remove_outliers=True)
     assert made.onet.left_out == 2
     assert "2 stray points were left out" in [str(found) for found in reconstruction.findings(made)]
     np.testing.assert_allclose(span(made), 1.2, atol=0.05)

@@ -80,7 +80,7 @@ def test_the_grid_is_one_undo_step(models: Path) -> None:
 
 def test_what_is_not_given_is_taken_from_the_panel(models: Path) -> None:
     choices = bpy.context.scene.onet
-    choices.seed, choices.count, choices.resolution, choices.smooth = 40, 2, 16, False
+    choices.seed, choices.count, choices.resolution, choices.shade_smooth = 40, 2, 16, False
     assert bpy.ops.onet.generate(model=str(models / "cube_seed.safetensors")) == {"FINISHED"}
     made = bpy.context.selected_objects
     assert sorted(item.onet.source for item in made) == ["seed 40", "seed 41"]

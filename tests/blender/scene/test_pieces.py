@@ -87,7 +87,7 @@ def test_a_large_scan_does_not_stall() -> None:
     attribute.data.foreach_set("color_srgb", np.full(4 * len(points), 0.5, dtype=np.float32))
     scan = add("scan", mesh)
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    choices = {"colours": True, "crop_outliers": True}
+    choices = {"colours": True, "remove_outliers": True}
     request: list[Request] = []
 
     def prepare() -> Pieces[None]:

@@ -117,7 +117,8 @@ def test_stray_points_do_not_shrink_the_object(cube: dict[str, dict]) -> None:
     points = np.concatenate([box_surface(2000, 1.0), [[25, 0, 0], [5, 9, 40]]])
     colours = np.zeros((2002, 3), dtype=np.uint8)
     colours[:2000] = (10, 200, 30)
-    asked = {**cube["points"], "crop_outliers": True}
+    settings = {**cube["points"].get("settings", {}), "remove_outliers": True}
+    asked = {**cube["points"], "settings": settings}
     info, result = ask("reconstruct", asked, points=points, colours=colours)
     assert info["left_out"] == 2
     np.testing.assert_allclose(result["vertices"].min(0), [5 - 0.6, -0.6, -0.6], atol=0.03)

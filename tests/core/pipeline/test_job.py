@@ -54,8 +54,8 @@ def test_a_file_is_the_same_job_in_the_shell_in_the_worker_and_in_python(
     )  # fmt: skip
     here = run(job)
     params = {
-        "path": str(scan), "model": str(model), "device": "cpu", "crop_outliers": True,
-        "colours": True, "fit": 0.01, "settings": {"resolution": 32, "normals": False},
+        "path": str(scan), "model": str(model), "device": "cpu", "fit": 0.01,
+        "settings": {"resolution": 32, "normals": False, "remove_outliers": True},
     }  # fmt: skip
     info, worker = METHODS["reconstruct"](params, {}, lambda stage, fraction: None)
     asked = [

@@ -1,0 +1,171 @@
+"""`onet reconstruct` and `onet generate`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InputError, NoSurfaceError
+from ..files import assert_readable
+from ..kinds import INPUT_NAMES
+from ..results import Origin, ResultFolder, make_folder
+from ..setting_type import NONE
+from ..settings import Settings
+from .options import TodaysCommand, output_options, setting, settings_for
+from .outputs import FORMATS, inputs_of, output_file, save
+from .terminal import FAILED, Progress, errors, in_one_line, report
+
+if TYPE_CHECKING:
+    from ..pipeline.reconstructor import Reconstructor
+
+# On a GPU so many new shapes are made at once.
+_TOGETHER = 8
+
+
+@click.command(cls=TodaysCommand)
+@click.argument(
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@output_options
+@setting("kind")
+@setting("up_axis")
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path),
+    help="Picture that is white (or opaque) where the one input picture shows the object.",
+)
+@setting("model")
+@setting("device")
+@settings_for(*INPUT_NAMES)
+def reconstruct(
+    inputs: tuple[Path, ...],
+    output: Path,
+    kind: str,
+    up_axis: str,
+    mask: Path | None,
+    model: str | None,
+    device: str | None,
+    suffix: str | None,
+    **options: Any,
+) -> None:
+    """Makes a mesh of every INPUT, a file or a folder of files.
+
+    Writes OUTPUT/<name of the input>.<format>, or just OUTPUT where that is named as a mesh file,
+    in the input's own coordinates (pictures have none: their meshes are in a unit cube with z up).
+    Where two inputs have the same name, or the mesh would replace an input, a number is added.
+    Files from earlier runs are replaced; a hidden record in OUTPUT tells what was made from what,
+    so that names stay and results never become inputs.
+
+    An input that can't be used is reported in one line and skipped; the exit status is then 2.
+    """
+    with errors():
+        settings = Settings.of(options)
+        results = ResultFolder(output)
+        paths = inputs_of(inputs, results)
+        if mask is not None and len(paths) != 1:
+            raise InputError(f"A mask belongs to one picture, but there are {len(paths)} inputs.")
+        file = output_file(output, suffix, len(paths), "inputs")
+        if file is not None and file.resolve() == paths[0].resolve():
+            raise InputError(f"The output {output} is the input itself: choose another name.")
+        if model is not None:
+            _assert_reads(model, device)
+        make_folder(output if file is None else file.parent)
+        asked = {
+            **asdict(settings),
+            "model": model,
+            "kind": kind,
+            "up_axis": up_axis,
+            "mask": mask and str(mask),
+        }
+        origins = [Origin(results.key_of(path), path.stem, asked, path) for path in paths]
+        if file is None:
+            results.clear_remains()
+            targets = results.targets(origins, suffix or FORMATS[0], paths, overwrite=True)
+        else:
+            targets = [file]
+    from ..pipeline.job import FIT_WITHIN, Job, run
+
+    failures = 0
+    for path, origin, target in zip(paths, origins, targets, strict=True):
+        job = Job(
+            path=path,
+            kind=kind,
+            up_axis=up_axis,
+            mask=mask,
+            fit_within=FIT_WITHIN,
+            model=model or "",
+            device=device or "auto",
+            settings=settings,
+        )
+        try:
+            assert_readable(path)
+            with Progress(path.name) as progress:
+                result = run(job, progress)
+                save(result.made, target, results, origin if file is None else None)
+        except Exception as error:
+            click.echo(f"Skipped {path}: {in_one_line(error)}", err=True)
+            failures += 1
+        else:
+            report(str(path), target, result.made, result.findings.sentences())
+    if failures:
+        click.echo(f"{failures} of {len(paths)} inputs could not be used.", err=True)
+        sys.exit(FAILED)
+
+
+@click.command(cls=TodaysCommand)
+@output_options
+@setting("model", required=True)
+@setting("seed")
+@setting("count")
+@setting("device")
+@settings_for(NONE)
+def generate(
+    output: Path,
+    model: str,
+    seed: int,
+    count: int,
+    device: str | None,
+    suffix: str | None,
+    **options: Any,
+) -> None:
+    """Makes new shapes from random latents.
+
+    Writes OUTPUT/<model>-<seed>.<format>, or just OUTPUT where that is named as a mesh file, in a
+    unit cube with z up. The same seed gives the same shape.
+    """
+    with errors():
+        settings = Settings.of(options)
+        file = output_file(output, suffix, count, "shapes")
+        reconstructor = _loaded(model, device)
+        reconstructor.latent(seed)
+        make_folder(output if file is None else file.parent)
+        together = 1 if reconstructor.device.type == "cpu" else _TOGETHER
+        for first in range(seed, seed + count, together):
+            seeds = range(first, min(first + together, seed + count))
+            with Progress(f"{Path(model).stem}-{first}") as progress:
+                results = reconstructor.generate_all(seeds, settings, progress)
+            for number, result in zip(seeds, results, strict=True):
+                if isinstance(result, NoSurfaceError):
+                    raise result
+                target = file or output / f"{Path(model).stem}-{number}.{suffix or FORMATS[0]}"
+                save(result, target, ResultFolder(target.parent), None)
+                report(f"seed {number}", target, result)
+
+
+def _assert_reads(model: str, device: str | None) -> None:
+    """Loads the model that was named; raises InputError where it reads nothing."""
+    described = _loaded(model, device).description
+    if described.input_kind not in INPUT_NAMES:
+        raise InputError(
+            f"The model {described.name!r} reads nothing: use it with `onet generate`."
+        )
+
+
+def _loaded(model: str | Path, device: str | None) -> Reconstructor:
+    from ..pipeline.reconstructor import Reconstructor
+
+    return Reconstructor(model, device or "auto")
