@@ -120,6 +120,20 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_special(path: Path) -> bool:
+    """Whether there is something at a path that is neither file nor folder: a pipe, a device."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def is_on_network(path: str) -> bool:
+    """Whether a full path is that of a share on Windows, where asking for it tells who asks."""
+    return sys.platform == "win32" and path.replace("/", "\\").startswith("\\\\")
+
+
 def is_whole(path: Path) -> bool:
     """Whether a mesh file (.glb, .ply, .stl, .obj, .off, .blend) has a beginning and an end.
 

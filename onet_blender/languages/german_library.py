@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 OF_THE_LIBRARY = {
+    # Files that can't be read
+    "{path} can't be read: {reason}.": "{path} kann nicht gelesen werden: {reason}.",
+    "{path} can't be read: it is no file but a pipe or a device.": "{path} kann nicht gelesen "
+    "werden: es ist keine Datei, sondern eine Pipe oder ein Gerät.",
+    "it is no file but a pipe or a device": "es ist keine Datei, sondern eine Pipe oder ein Gerät",
+    "it is a folder": "es ist ein Ordner",
+    "it is empty": "sie ist leer",
+    "it is a link that leads in a circle": "es ist ein Verweis, der im Kreis führt",
+    "it is a link to a file that is not there": "es ist ein Verweis auf eine Datei, die fehlt",
+    "its name is too long": "der Name ist zu lang",
+    "its name can't be that of a file": "so kann keine Datei heißen",
+    "there is no such file": "diese Datei gibt es nicht",
+    "there is no permission to read it": "es fehlt das Recht, sie zu lesen",
+    "There are no files in {folder} that could be inputs.": "In {folder} sind keine Dateien, die "
+    "Eingaben sein könnten.",
+    "The folder {folder} can't be made: {reason}.": "Der Ordner {folder} kann nicht angelegt "
+    "werden: {reason}.",
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
     "{told} The details are in {path}.": "{told} Die Einzelheiten stehen in {path}.",
     "The worker was closed before it had answered.": (

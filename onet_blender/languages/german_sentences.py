@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 OWN = {
+    # Files from elsewhere
+    "This morph can't be shown ({error}).": "Dieser Übergang kann nicht gezeigt werden ({error}).",
+    "The file names its model by a path, {model}, which is not followed: put the model into the "
+    "model folder of the preferences, and choose it there.": "Die Datei nennt ihr Modell mit einem "
+    "Pfad, {model}, dem nicht gefolgt wird: das Modell in den Modellordner der Einstellungen legen "
+    "und dort wählen.",
+    "The shapes of the morph don't belong together: their codes differ in length.": "Die Formen "
+    "des Übergangs gehören nicht zusammen: ihre Codes sind verschieden lang.",
+    "The file of the picture {name} is no file but a pipe or a device.": "Die Datei des Bildes "
+    "{name} ist keine Datei, sondern eine Pipe oder ein Gerät.",
     # Results
     "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
         "{name}: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"

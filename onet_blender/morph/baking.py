@@ -18,7 +18,8 @@ from ..scene import reconstruction, scene_io
 from ..scene.generation import split_meshes
 from ..scene.meshes import MeshArrays, discard, mesh_in_pieces, standing
 from ..scene.pieces import Pieces, in_background
-from .codes import code_of
+from ..scene.stored_models import stored_model
+from .codes import stacked
 
 VALUE_PATH = "onet.morph.value"
 
@@ -27,9 +28,9 @@ def start(item: bpy.types.Object, values: Sequence[float], shared: bool) -> Job:
     """Hands the values to the worker, see `methods.morph_sequence`; raises OnetError."""
     kept = item.onet
     choices = {"resolution": kept.resolution, "threshold": kept.threshold}
-    params = reconstruction.options(kept.chosen_model, choices)
+    params = reconstruction.options(stored_model(kept.chosen_model), choices)
     params |= {"positions": list(values), "shared": shared}
-    codes = np.stack([code_of(stop.code) for stop in kept.morph.stops])
+    codes = stacked([stop.code for stop in kept.morph.stops])
     return engine_session.client(runtime()).start("morph_sequence", params, {"codes": codes})
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
+
+from onet_core.errors import OnetError
 
 from . import live
 from .steps import cache, is_morph, show, shows, step_of
@@ -15,23 +19,38 @@ def _morphs(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [item for item in scene.objects if is_morph(item) and item.onet.morph.stops]
 
 
+@contextmanager
+def _spoiling_no_other(item: bpy.types.Object) -> Iterator[None]:
+    """Tells what goes wrong with one morph; files may hold anything, and the others go on."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OnetError):
+            error = OnetError("This morph can't be shown ({error}).", error=repr(error)[:200])
+        live.tell(item.name, error)
+
+
 @persistent
 def on_frame(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
     """A frame's mesh: in a render always the full one, in the viewport what is there at once."""
     for item in _morphs(scene):
-        seen = item if depsgraph is None else item.evaluated_get(depsgraph)
-        value = seen.onet.morph.value
-        if bpy.app.background or live.rendering:
-            live.show_now(item, value)
-            continue
-        step = step_of(item, value)
-        if shows(item, step):
-            continue
-        shape = cache.get(step)
-        if shape is not None and item.mode == "OBJECT" and item.data.shape_keys is None:
-            show(item, step, shape)
-        else:
-            live.slider_moved(item)
+        with _spoiling_no_other(item):
+            seen = item if depsgraph is None else item.evaluated_get(depsgraph)
+            _follow(item, seen.onet.morph.value)
+
+
+def _follow(item: bpy.types.Object, value: float) -> None:
+    if bpy.app.background or live.rendering:
+        live.show_now(item, value)
+        return
+    step = step_of(item, value)
+    if shows(item, step):
+        return
+    shape = cache.get(step)
+    if shape is not None and item.mode == "OBJECT" and item.data.shape_keys is None:
+        show(item, step, shape)
+    else:
+        live.slider_moved(item)
 
 
 @persistent
@@ -39,8 +58,9 @@ def on_change(*_: Any) -> None:
     """After opening a file, undo and redo: meshes that lag behind their sliders."""
     for scene in bpy.data.scenes:
         for item in _morphs(scene):
-            if not shows(item, step_of(item)):
-                live.slider_moved(item)
+            with _spoiling_no_other(item):
+                if not shows(item, step_of(item)):
+                    live.slider_moved(item)
 
 
 @persistent

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import bpy
-import numpy as np
 
 from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
@@ -23,8 +22,9 @@ from ..scene import reconstruction
 from ..scene.meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
 from ..scene.pieces import in_background
 from ..scene.scene_io import is_ours
+from ..scene.stored_models import stored_model
 from .cache import MeshCache
-from .codes import code_of
+from .codes import stacked
 
 MORPH = "MORPH"
 # Values that differ by less look the same, and Blender's sliders have float32's digits.
@@ -55,9 +55,9 @@ class Step:
 
     def start(self) -> Job:
         """Hands the step to the worker; raises OnetError."""
-        codes = np.stack([code_of(text) for text in self.codes])
+        codes = stacked(self.codes)
         choices = {"resolution": self.resolution, "threshold": self.threshold}
-        params = reconstruction.options(self.model, choices)
+        params = reconstruction.options(stored_model(self.model), choices)
         params |= {"position": self.value, "preview": self.is_preview}
         return engine_session.client(runtime()).start("morph", params, {"codes": codes})
 

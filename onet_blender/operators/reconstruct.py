@@ -22,6 +22,7 @@ from ..registration import register_classes, unregister_classes
 from ..scene import presenting, reconstruction
 from ..scene.pieces import Pieces
 from ..scene.reconstruction import Request, assert_replaceable
+from ..scene.stored_models import stored_model
 from .shared import MeshOperator, is_object_mode, is_own_scene
 
 SECONDS_TO_SETTLE = 0.3
@@ -225,7 +226,7 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         panel, kept = context.scene.onet, item.onet
         # Left to choose, the model stays.
         chosen = panel.input_kind == kept.kind and panel.model != AUTOMATIC
-        self.fill({"model": panel.model if chosen else kept.chosen_model})
+        self.fill({"model": panel.model if chosen else stored_model(kept.chosen_model)})
         choices = self.choices(context)
         params = reconstruction.options(self.model, choices)
         return reconstruction.prepare_again(

@@ -14,6 +14,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from onet_core.files import is_on_network, is_special
+
 from ..scene.pieces import Pieces, in_background
 from .kinds import is_like_blenders
 
@@ -33,6 +35,15 @@ def is_stored(image: bpy.types.Image) -> bool:
         and not image.use_multiview
         and image.alpha_mode in UNCHANGED_ALPHA
     )
+
+
+def is_pipe(image: bpy.types.Image) -> bool:
+    """Whether the file of an image is one that opening would wait for.
+
+    A .blend file can name any place; of those on the network nothing is asked here.
+    """
+    text = image.filepath_from_user()
+    return bool(text) and not is_on_network(text) and is_special(Path(text))
 
 
 def needs_no_decoding(image: bpy.types.Image) -> bool:
@@ -63,6 +74,8 @@ def content_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8] | None
 
 def _is_readable(path: Path) -> bool:
     """Whether a file is like Blender's; not where it is gone: Blender may have its pixels still."""
+    if is_special(path):
+        return False
     try:
         with path.open("rb") as file:
             return is_like_blenders(file)

@@ -20,7 +20,7 @@ from onet_core.sentences import Sentence
 from ..scene.pieces import Pieces, all_at_once, in_background
 from ..scene.scene_io import srgb
 from . import x11_clipboard
-from .files import content_in_pieces, needs_no_decoding
+from .files import content_in_pieces, is_pipe, needs_no_decoding
 
 # What was removed from a picture, by the worker's names, in words.
 BACKGROUNDS = {
@@ -46,7 +46,11 @@ def assert_readable(image: bpy.types.Image) -> None:
 
 
 def assert_still(image: bpy.types.Image) -> None:
-    """Raises InputError for films, tiled images and render results."""
+    """Raises InputError for films, tiled images, render results and files that are pipes."""
+    if image.source == "FILE" and image.packed_file is None and is_pipe(image):
+        raise InputError(
+            "The file of the picture {name} is no file but a pipe or a device.", name=image.name
+        )
     if image.type == "RENDER_RESULT":
         raise InputError("A render result can't be read as it is: choose Use the Render.")
     if image.source in ("MOVIE", "SEQUENCE"):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 import zlib
+from concurrent.futures import Future, wait
+from functools import partial
+from pathlib import Path
 
+import bpy
 from bpy.app.translations import pgettext_iface
 
 from onet_core.kinds import KINDS
@@ -12,35 +16,60 @@ from onet_core.models.catalogue import DEFAULTS, ModelEntry, list_models
 from onet_core.models.description import ModelDescription
 
 from ..runtime.chosen import runtime
+from ..scene.pieces import in_background
 
 AUTOMATIC = "AUTO"
 NETWORK_KINDS = {kind.identifier: kind.name for kind in KINDS if kind.default_model}
 SECONDS_BETWEEN_LISTINGS = 2.0
+# Once, for the first list; without a window nobody looks and scripts want all at once.
+SECONDS_TO_WAIT, SECONDS_IN_BACKGROUND = 0.2, 5.0
 # In the panel; the menu's tooltips tell all.
 MOST_CATEGORIES = 4
 
 # identifier, name, description, icon, number
 Item = tuple[str, str, str, str, int]
 
-_listing: tuple[float, list[ModelEntry]] = (float("-inf"), [])
 # Blender keeps no reference to the strings of dynamic items: these must stay alive.
 _items: dict[str, list[Item]] = {}
 
 
+class _Listing:
+    """What is known of the models, looked up in a thread: a folder may lie on a slow share."""
+
+    def __init__(self) -> None:
+        self.entries: list[ModelEntry] | None = None
+        self.looked_at = float("-inf")
+        self._folders: tuple[Path, ...] = ()
+        self._looking: Future[list[ModelEntry]] | None = None
+
+    def look(self, folders: tuple[Path, ...]) -> None:
+        """Begins to look, unless that goes on already; waits only where nothing is known yet."""
+        if self._looking is None or folders != self._folders:
+            self._looking, self._folders = in_background(partial(list_models, folders)), folders
+        patience = SECONDS_TO_WAIT if self.entries is None else 0.0
+        wait([self._looking], SECONDS_IN_BACKGROUND if bpy.app.background else patience)
+        if self._looking.done():
+            self.entries = self._looking.result()
+            self._looking, self.looked_at = None, time.monotonic()
+
+
+_listing = _Listing()
+
+
 def listed_models() -> list[ModelEntry]:
-    """The shipped models and those of the user's folder, looked up at most every two seconds."""
-    global _listing
-    when, entries = _listing
-    if time.monotonic() - when > SECONDS_BETWEEN_LISTINGS:
-        entries = list_models(runtime().folders)
-        _listing = (time.monotonic(), entries)
-    return entries
+    """The shipped models and those of the user's folder, looked up at most every two seconds.
+
+    Does not wait for a disk that is slow: what is not known yet is listed when it is.
+    """
+    if time.monotonic() - _listing.looked_at > SECONDS_BETWEEN_LISTINGS:
+        _listing.look(runtime().folders)
+    return list_models((), shipped_only=True) if _listing.entries is None else _listing.entries
 
 
 def forget_listing() -> None:
     """Has the next call look at the disk again, for example after a change of the folder."""
     global _listing
-    _listing = (float("-inf"), [])
+    _listing = _Listing()
 
 
 def model_items(kind: str) -> list[Item]:

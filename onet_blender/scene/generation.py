@@ -19,7 +19,7 @@ from ..properties.generate import SPACING
 from ..properties.mesh_settings import OF_SAMPLES
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import scene_io
+from . import scene_io, stored_models
 from .meshes import discard, mesh_in_pieces, standing
 from .pieces import Pieces
 
@@ -97,6 +97,7 @@ def place_in_pieces(
         kept = item.onet
         kept.kind, kept.model = "NONE", answer.values["model"]
         kept.chosen_model, kept.source = params["model"], f"seed {seed}"
+        stored_models.remember(kept.chosen_model)
         kept.code = code_text(latent)
         for key in OF_SAMPLES:
             if key in choices:

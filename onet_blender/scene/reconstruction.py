@@ -31,7 +31,7 @@ from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import scene_io
+from . import scene_io, stored_models
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, all_at_once, in_background
 from .sampling import sampled
@@ -332,6 +332,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.source = request.source
     kept.source_object = bpy.data.objects.get(request.overlays) if request.overlays else None
     kept.chosen_model = request.params["model"]
+    stored_models.remember(kept.chosen_model)
     if request.kind == "IMAGE":
         kept.picture = bpy.data.images.get(request.source)
         kept.mask = bpy.data.images.get(request.choices.get("mask", ""))

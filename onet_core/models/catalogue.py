@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
+from ..files import is_special
 from ..kinds import KINDS
 from ..sentences import NOTHING, Sentence
 from .description import ModelDescription
@@ -18,7 +19,8 @@ from .description import ModelDescription
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 HEADER_KEY = "onet"
 USER_FOLDER_VARIABLE = "ONET_MODELS"
-LARGEST_HEADER = 16 * 2**20
+# A network of a thousand tensors takes 100 KB; more would keep Blender's panel waiting.
+LARGEST_HEADER = 2**20
 # The shipped model that is taken for an input where none is named.
 DEFAULTS = {kind.name: kind.default_model for kind in KINDS if kind.default_model}
 
@@ -38,6 +40,8 @@ def read_description(path: Path) -> ModelDescription:
 
     Raises ModelError, in one sentence, for files that are missing, cut off, damaged, or not ours.
     """
+    if is_special(path):  # opening it would wait for ever
+        raise ModelError("{path} can't be read: it is no file but a pipe or a device.", path=path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -93,14 +97,15 @@ def user_models() -> Path:
     return base / "onet" / "models"
 
 
-def list_models(folders: Sequence[Path] = ()) -> list[ModelEntry]:
+def list_models(folders: Sequence[Path] = (), *, shipped_only: bool = False) -> list[ModelEntry]:
     """The models that ship, then those of `folders` and of `user_models()`, by file name.
 
     A file that can't be used is listed with its error. A name counts once: the first one wins.
+    shipped_only: leaves out all but the first, which lie on a disk that is there.
     """
     entries: dict[str, ModelEntry] = {}
-    for folder in (PRETRAINED, *folders, user_models()):
-        for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else ():
+    for folder in (PRETRAINED,) if shipped_only else (PRETRAINED, *folders, user_models()):
+        for path in _weights_in(folder):
             if path.stem in entries:
                 continue
             try:
@@ -108,6 +113,13 @@ def list_models(folders: Sequence[Path] = ()) -> list[ModelEntry]:
             except ModelError as error:
                 entries[path.stem] = ModelEntry(path.stem, path, None, error.sentence)
     return list(entries.values())
+
+
+def _weights_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.safetensors"))
+    except (OSError, ValueError):  # no folder, or one that can't be read
+        return []
 
 
 def find_model(
