@@ -215,10 +215,14 @@ OWN = {
     "Trying it": "Probiert sie aus",
     "Removing": "Entfernt",
     "Done": "Fertig",
-    "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit under "
-    "Adjust Last Operation.": (
-        "{name} ist {longest:.3g} lang: vermutlich {unit}. Wenn das falsch ist, die Einheit "
-        "unter Letzte Operation anpassen wählen."
+    "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit when you "
+    "import it.": (
+        "{name} ist {longest:.3g} lang: vermutlich {unit}. Wenn das falsch ist, beim Importieren "
+        "die Einheit wählen."
+    ),
+    "{name} can only be read by the runtime: press Set Up in the extension's preferences first.": (
+        "{name} kann nur die Laufzeit lesen: erst in den Einstellungen der Erweiterung auf "
+        "Einrichten drücken."
     ),
     "centimetres": "Zentimeter",
     "millimetres": "Millimeter",

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
-import numpy as np
-from mathutils import Matrix, Vector
 
-from onet_core.engine.client import Answer, Job
+from onet_core.engine.client import Answer, Job, Task
 from onet_core.errors import InputError, OnetError
+from onet_core.kinds import endings_of, file_filter, format_of
 from onet_core.sentences import NOTHING, Sentence
 
-from ..languages.translate import translated
 from ..pictures import images as pictures
 from ..properties.model_list import forget_listing
 from ..properties.stored import choose_kind
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from ..scene import guesses, presenting
-from ..scene.scene_io import column
+from ..scene import guesses, importing
+from ..scene.pieces import Pieces
+from .reconstruct import start_soon
 from .shared import WorkerOperator, is_object_mode
 
+# What Blender itself can show; the worker reads the rest.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga", ".exr", ".hdr")
-IMPORTERS = {".ply": "ply_import", ".obj": "obj_import", ".stl": "stl_import"}
-SUFFIXES = (*PICTURES, *IMPORTERS)
-AUTO = "AUTO"
-# What Blender's importers call a file's axes.
-UP_AXES: dict[str, dict[str, str]] = {
-    AUTO: {},
-    "Y": {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"},
-    "Z": {"forward_axis": "Y", "up_axis": "Z"},
-}
+ENDINGS = endings_of("points", "voxels")
+SUFFIXES = (*PICTURES, *ENDINGS)
+AUTO = importing.AUTO
 
 
-# Units other than Blender's own, in words.
-TAKEN_FOR = {"CENTIMETRES": Sentence("centimetres"), "MILLIMETRES": Sentence("millimetres")}
-
-
-class ONET_OT_open_file(bpy.types.Operator):
+class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     """Open a picture, a scan or a mesh and make a mesh from it with ONet"""
 
     bl_idname = "onet.open_file"
@@ -50,7 +42,7 @@ class ONET_OT_open_file(bpy.types.Operator):
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
-        default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"}
+        default=file_filter(SUFFIXES), options={"HIDDEN"}
     )
     kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Kind",
@@ -83,118 +75,97 @@ class ONET_OT_open_file(bpy.types.Operator):
     )
     reconstruct: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Reconstruct at Once",
-        description="Start with the panel's settings; else the file is only put into the panel",
+        description="Start with the panel's settings; else the file is only put into the scene",
         default=True,
     )
+
+    # Blender's, of every operator.
+    as_keywords: Callable[..., dict[str, Any]]
+
+    _told = NOTHING
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return is_object_mode(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.filepath:
-            return self.execute(context)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        if not self.filepath:
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        return self._open(context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        if context.window is None or bpy.app.background:
+            return self._open(context, None)
+        # The dialog calls this, and waits: reading goes on beside the interface instead.
+        start_soon(self.bl_idname, self.as_keywords(ignore=("filter_glob",)))
+        return {"CANCELLED"}
+
+    def _open(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
+        """Opens the file: pictures at once, other files by the worker where there is one."""
+        path = self._path()
         try:
-            path = Path(bpy.path.abspath(self.filepath))
-            told = open_file(context, path, self.kind, self.units, self.up_axis)
+            if not path.is_file():
+                raise InputError("There is no file {path}.", path=path)
+            if path.suffix.lower() in PICTURES:
+                open_picture(context, path)
+                return self._conclude(NOTHING)
+            if path.suffix.lower() not in ENDINGS:
+                raise InputError(
+                    "{name} can't be opened: choose one of {kinds}.",
+                    name=path.name,
+                    kinds=", ".join(SUFFIXES),
+                )
+            if runtime().problem:
+                self._choose(context, *importing.by_blender(path, self.units, self.up_axis))
+                return self._conclude(self._told)
         except OnetError as error:
-            self.report({"ERROR"}, translated(error.sentence))
-            return {"CANCELLED"}
-        if told:
-            self.report({"INFO"}, translated(told))
-        if self.reconstruct and context.window is not None and not bpy.app.background:
-            bpy.ops.onet.reconstruct("INVOKE_DEFAULT")
+            return self._refuse(error)
+        return super().execute(context) if event is None else super().invoke(context, event)
+
+    def start(self, context: bpy.types.Context) -> Task:
+        up_axis = None if self.up_axis == AUTO else self.up_axis.lower()
+        # Of a mesh all is wanted: its faces are sampled, or made blocky, when it is used.
+        is_mesh = {"points", "voxels"} <= set(format_of(self._path()).kinds)
+        kind = "auto" if self.kind == AUTO or is_mesh else self.kind.lower()
+        params = {"path": str(self._path().resolve()), "kind": kind, "up_axis": up_axis}
+        return engine_session.client(runtime()).start("open_file", params)
+
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
+        found = yield from importing.place_in_pieces(context, self._path(), answer, self.units)
+        self._choose(context, *found)
+        return self._told
+
+    def _choose(self, context: bpy.types.Context, item: bpy.types.Object, told: Sentence) -> None:
+        """Sets the panel for an object that was opened: what is selected is what is used."""
+        choices, self._told = context.scene.onet, told
+        choose_kind(choices, guesses.kind_of(item.data) if self.kind == AUTO else self.kind)
+        choices.source = None
+
+    def _conclude(self, told: Sentence) -> set[str]:
+        result = super()._conclude(told) if told else {"FINISHED"}
+        if self.reconstruct and not bpy.app.background and bpy.context.window is not None:
+            start_soon("onet.reconstruct", {})
         elif self.reconstruct:
             bpy.ops.onet.reconstruct()
-        return {"FINISHED"}
+        return result
+
+    def _path(self) -> Path:
+        return Path(bpy.path.abspath(self.filepath))
 
 
-def open_file(
-    context: bpy.types.Context, path: Path, kind: str = AUTO, units: str = AUTO, up_axis: str = AUTO
-) -> Sentence:
-    """Opens a picture, a scan or a mesh and chooses it in the panel; returns what was guessed.
-
-    kind: IMAGE, POINTS, VOXELS or AUTO, see `guesses.kind_of`; units: METRES, CENTIMETRES,
-    MILLIMETRES or AUTO, see `guesses.unit_of`; up_axis: Y, Z or AUTO for the format's habit.
-    Raises InputError for files that are missing, of another kind or damaged.
-    """
-    if not path.is_file():
-        raise InputError("There is no file {path}.", path=path)
-    suffix, choices = path.suffix.lower(), context.scene.onet
-    if suffix in PICTURES:
-        image = bpy.data.images.load(str(path), check_existing=True)
-        try:
-            pictures.assert_readable(image)
-        except InputError:
-            if image.users == 0:
-                bpy.data.images.remove(image)
-            raise
-        choose_kind(choices, "IMAGE")
-        choices.picture, choices.mask = image, None
-        return NOTHING
-    if suffix not in IMPORTERS:
-        raise InputError(
-            "{name} can't be opened: choose one of {kinds}.",
-            name=path.name,
-            kinds=", ".join(SUFFIXES),
-        )
-    item = _imported(path, up_axis)
-    choose_kind(choices, guesses.kind_of(item.data) if kind == AUTO else kind)
-    # What is selected is what is used.
-    choices.source = None
-    told = _scaled(item, units)
-    presenting.bring_into_view(item, always=True)
-    return told
-
-
-def _imported(path: Path, up_axis: str) -> bpy.types.Object:
-    """The largest object of a file, the only one selected, its origin amid its vertices."""
-    before = set(bpy.data.objects)
+def open_picture(context: bpy.types.Context, path: Path) -> None:
+    """Loads a picture and chooses it in the panel; raises InputError where it can't be read."""
+    image = bpy.data.images.load(str(path), check_existing=True)
     try:
-        importer = getattr(bpy.ops.wm, IMPORTERS[path.suffix.lower()])
-        importer(filepath=str(path), **UP_AXES[up_axis])
-    except RuntimeError as error:
-        raise InputError(
-            "{name} can't be imported: {error}", name=path.name, error=str(error).strip()
-        ) from error
-    new = [item for item in bpy.data.objects if item not in before and item.type == "MESH"]
-    if not new:
-        raise InputError("{name} holds no mesh and no points.", name=path.name)
-    item = max(new, key=lambda one: len(one.data.vertices))
-    for other in bpy.context.view_layer.objects:
-        other.select_set(other == item)
-    bpy.context.view_layer.objects.active = item
-    return item
-
-
-def _scaled(item: bpy.types.Object, units: str) -> Sentence:
-    """Brings an object from the unit it was measured in to metres; returns what was guessed."""
-    item.data.transform(item.matrix_world)
-    item.matrix_world.identity()
-    places = column(item.data.vertices, "co", 3, np.float32)
-    low, high = places.min(axis=0), places.max(axis=0)
-    longest = float((high - low).max())
-    name, metres = guesses.unit_of(longest)
-    if units != AUTO:
-        metres = {unit: scale for unit, scale, _ in guesses.UNITS}[units]
-    middle = Vector(((low + high) / 2).tolist())
-    item.data.transform(Matrix.Diagonal((metres,) * 3).to_4x4() @ Matrix.Translation(-middle))
-    item.location = middle * metres
-    bpy.context.view_layer.update()
-    if units != AUTO or metres == 1:
-        return NOTHING
-    unit = TAKEN_FOR[name]
-    return Sentence(
-        "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit under "
-        "Adjust Last Operation.",
-        name=item.name,
-        longest=longest,
-        unit=unit,
-    )
+        pictures.assert_readable(image)
+    except InputError:
+        if image.users == 0:
+            bpy.data.images.remove(image)
+        raise
+    choices = context.scene.onet
+    choose_kind(choices, "IMAGE")
+    choices.picture, choices.mask = image, None
 
 
 class ONET_FH_files(bpy.types.FileHandler):
@@ -239,13 +210,13 @@ class ONET_OT_import_model(WorkerOperator, bpy.types.Operator):
     def start(self, context: bpy.types.Context) -> Job:
         source = Path(bpy.path.abspath(self.filepath))
         if not source.is_file():
-            raise InputError("There is no file {path}.", path=source)
+            raise InputError(f"There is no file {source}.")
         params = {"source": str(source.resolve()), "target": str(runtime().folders[0].resolve())}
         return engine_session.client(runtime()).start("convert", params)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
         forget_listing()
-        return Sentence("The model {name} is in the model folder.", name=answer.values["name"])
+        return f"The model {answer.values['name']} is in the model folder."
 
 
 CLASSES = (ONET_OT_open_file, ONET_FH_files, ONET_OT_import_model)

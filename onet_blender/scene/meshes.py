@@ -110,10 +110,18 @@ def fill_mesh(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool = True) -> 
 
 def _fill(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Iterator[None]:
     """Does it in pieces."""
-    count = len(arrays.faces)
     mesh.vertices.add(len(arrays.vertices))
     # Written as attributes, arrays are copied whole; by their older names, number by number.
     mesh.attributes["position"].data.foreach_set("vector", arrays.vertices.ravel())
+    if len(arrays.faces):
+        yield from _fill_faces(mesh, arrays, smooth)
+    if arrays.colours is not None:
+        attribute = mesh.color_attributes.new(COLOURS, "BYTE_COLOR", "POINT")
+        attribute.data.foreach_set("color_srgb", arrays.colours.ravel())
+
+
+def _fill_faces(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Iterator[None]:
+    count = len(arrays.faces)
     mesh.loops.add(3 * count)
     mesh.attributes[".corner_vert"].data.foreach_set("value", arrays.faces.ravel())
     if arrays.edges is not None:
@@ -130,9 +138,6 @@ def _fill(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Iterator[No
         mesh.shade_smooth()
     else:
         mesh.shade_flat()
-    if arrays.colours is not None:
-        attribute = mesh.color_attributes.new(COLOURS, "BYTE_COLOR", "POINT")
-        attribute.data.foreach_set("color_srgb", arrays.colours.ravel())
 
 
 def standing(vertices: NDArray[Any], faces: NDArray[Any]) -> MeshArrays:

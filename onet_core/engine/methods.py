@@ -129,6 +129,23 @@ def look(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {"background": observation.background}, {"seen": seen}
 
 
+def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """What a scan, mesh or voxel file holds, see `pipeline.opening`.
+
+    params: path (absolute), kind, up_axis. Answers with kind and centre, and with the arrays
+    vertices, faces and, where the file has some, colours.
+    """
+    from ..pipeline import opening
+
+    opened = opening.open_file(
+        Path(params["path"]), str(params.get("kind", "auto")), params.get("up_axis")
+    )
+    result: Arrays = {"vertices": opened.vertices, "faces": opened.faces}
+    if opened.colours is not None:
+        result["colours"] = opened.colours
+    return {"kind": opened.kind, "centre": opened.centre.tolist()}, result
+
+
 def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Converts an original checkpoint, params source, to weights in the folder target.
 
@@ -320,6 +337,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "models": models,
     "reconstruct": reconstruct,
     "look": look,
+    "open_file": open_file,
     "convert": convert,
     "generate": generate,
     "sample": sample,

@@ -1,0 +1,64 @@
+"""Files that become objects, read by the worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+PLACE = np.array([437_123.4, 5_312_987.6, 512.2])
+
+
+def open_file(path: Path, **options: object) -> bpy.types.Object:
+    assert bpy.ops.onet.open_file(filepath=str(path), reconstruct=False, **options) == {"FINISHED"}
+    return bpy.context.active_object
+
+
+def places(item: bpy.types.Object) -> np.ndarray:
+    return np.array([vertex.co[:] for vertex in item.data.vertices])
+
+
+def test_a_scan_in_national_coordinates_keeps_its_shape(models: Path, tmp_path: Path) -> None:
+    shape = np.random.default_rng(0).uniform(-0.5, 0.5, (300, 3))
+    np.savetxt(tmp_path / "scan.xyz", shape + PLACE, fmt="%.6f")
+    item = open_file(tmp_path / "scan.xyz")
+    middle = (shape.min(0) + shape.max(0)) / 2
+    assert np.abs(places(item) - (shape - middle)).max() < 1e-5
+    assert np.abs(np.array(item.location) - PLACE - middle).max() < 0.5  # Blender's own rounding
+    assert bpy.context.selected_objects == [item]
+
+
+def test_units_are_guessed_and_can_be_given(models: Path, tmp_path: Path) -> None:
+    """A chair of 92, which no chair has in metres."""
+    shape = np.random.default_rng(0).uniform(0, 1, (300, 3)) * [40, 50, 92]
+    np.savetxt(tmp_path / "chair.xyz", shape, fmt="%.3f")
+    assert open_file(tmp_path / "chair.xyz").dimensions.z == pytest.approx(0.92, abs=0.02)
+    tall = open_file(tmp_path / "chair.xyz", units="METRES")
+    assert tall.dimensions.z == pytest.approx(92, abs=2)
+
+
+def test_colours_of_a_cloud_arrive(models: Path, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).uniform(0, 1, (50, 3))
+    lines = [f"{x} {y} {z} 255 0 0" for x, y, z in rows]
+    (tmp_path / "red.xyz").write_text("\n".join(lines))
+    (attribute,) = open_file(tmp_path / "red.xyz").data.color_attributes
+    assert tuple(attribute.data[0].color_srgb) == (1, 0, 0, 1)
+
+
+def test_a_voxel_array_becomes_cubes(models: Path, tmp_path: Path) -> None:
+    cells = np.zeros((8, 8, 8), dtype=bool)
+    cells[2:6, :4, 1:3] = True
+    np.save(tmp_path / "blocks.npy", cells)
+    item = open_file(tmp_path / "blocks.npy")
+    assert bpy.context.scene.onet.input_kind == "VOXELS"
+    assert len(item.data.polygons) == 2 * 2 * (4 * 4 + 4 * 2 + 4 * 2)
+
+
+def test_what_cannot_be_read_leaves_the_scene_as_it_was(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.pcd").write_text("nothing of a kind")
+    before = list(bpy.data.objects)
+    with pytest.raises(RuntimeError, match=r"broken\.pcd"):
+        open_file(tmp_path / "broken.pcd")
+    assert list(bpy.data.objects) == before
