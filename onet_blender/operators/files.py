@@ -126,7 +126,8 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     def start(self, context: bpy.types.Context) -> Task:
         up_axis = None if self.up_axis == AUTO else self.up_axis.lower()
         # Of a mesh all is wanted: its faces are sampled, or made blocky, when it is used.
-        is_mesh = {"points", "voxels"} <= set(format_of(self._path()).kinds)
+        known = format_of(self._path())
+        is_mesh = known is not None and known.reader == "mesh"
         kind = "auto" if self.kind == AUTO or is_mesh else self.kind.lower()
         params = {"path": str(self._path().resolve()), "kind": kind, "up_axis": up_axis}
         return engine_session.client(runtime()).start("open_file", params)
@@ -210,13 +211,13 @@ class ONET_OT_import_model(WorkerOperator, bpy.types.Operator):
     def start(self, context: bpy.types.Context) -> Job:
         source = Path(bpy.path.abspath(self.filepath))
         if not source.is_file():
-            raise InputError(f"There is no file {source}.")
+            raise InputError("There is no file {path}.", path=source)
         params = {"source": str(source.resolve()), "target": str(runtime().folders[0].resolve())}
         return engine_session.client(runtime()).start("convert", params)
 
-    def finish(self, context: bpy.types.Context, answer: Answer) -> str:
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         forget_listing()
-        return f"The model {answer.values['name']} is in the model folder."
+        return Sentence("The model {name} is in the model folder.", name=answer.values["name"])
 
 
 CLASSES = (ONET_OT_open_file, ONET_FH_files, ONET_OT_import_model)
