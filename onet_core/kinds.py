@@ -146,6 +146,11 @@ class FileFormat:
     up_axis_of_grids: str = ""
     package: str = ""
 
+    @property
+    def is_mesh(self) -> bool:
+        """Whether such files hold meshes, whose faces can be sampled or made blocky."""
+        return self.kinds == _MESH
+
     def vertical(self, kind: str) -> str:
         """The vertical of files of this format that are read as `kind`, such as "z"."""
         return self.up_axis_of_grids or self.up_axis if kind == "voxels" else self.up_axis

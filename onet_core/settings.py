@@ -227,6 +227,16 @@ OTHERS = (
         ),
     ),
     Setting(
+        "sample_surface", bool, True, "Sample Surface",
+        "Spread points evenly over the faces of a mesh instead of using its vertices",
+        "points", (POINTS,), (BLENDER,),
+    ),
+    Setting(
+        "hide_source", bool, True, "Hide Source",
+        "Hide what the mesh was made from, which else lies in the same place",
+        "placing", (POINTS, VOXELS), (BLENDER,),
+    ),
+    Setting(
         "shade_smooth", bool, True, "Shade Smooth", "Shade the mesh smooth rather than showing its "
         "faces", "placing", offered=(BLENDER, *WITHOUT_A_WINDOW),
         formerly=(Former("smooth", is_in_files=True), Former("flat", is_opposite=True)),

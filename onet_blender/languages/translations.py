@@ -72,8 +72,8 @@ GERMAN = {
     "As the format has it by habit: Y for OBJ, else Z": "Wie beim Format üblich: Y bei "
     "OBJ, sonst Z",
     "Reconstruct at Once": "Sofort rekonstruieren",
-    "Start with the panel's settings; else the file is only put into the panel": "Beginnt mit den "
-    "Einstellungen des Bedienfelds; sonst wird die Datei nur dort eingetragen",
+    "Start with the panel's settings; else the file is only put into the scene": "Beginnt mit den "
+    "Einstellungen des Bedienfelds; sonst kommt die Datei nur in die Szene",
     "Import a Model": "Modell importieren",
     "Convert a checkpoint of the original Occupancy Networks code (.pt) into the model folder": (
         "Wandelt einen Checkpoint des ursprünglichen Codes der Occupancy Networks (.pt) um und "
@@ -156,6 +156,12 @@ GERMAN = {
     "Set by Hand": "Selbst einstellen",
     "Choose the value instead of leaving it to ONet": "Den Wert wählen, statt ihn ONet zu "
     "überlassen",
+    "Sample Surface": "Oberfläche abtasten",
+    "Spread points evenly over the faces of a mesh instead of using its vertices": "Verteilt "
+    "Punkte gleichmäßig über die Flächen eines Meshs, statt seine Punkte zu nehmen",
+    "Hide Source": "Quelle verbergen",
+    "Hide what the mesh was made from, which else lies in the same place": "Verbirgt, woraus das "
+    "Mesh gemacht wurde; es liegt sonst an derselben Stelle",
     "Shade Smooth": "Glatt schattieren",
     "Shade the mesh smooth rather than showing its faces": "Schattiert das Mesh glatt, statt seine "
     "Flächen zu zeigen",

@@ -127,7 +127,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         up_axis = None if self.up_axis == AUTO else self.up_axis.lower()
         # Of a mesh all is wanted: its faces are sampled, or made blocky, when it is used.
         known = format_of(self._path())
-        is_mesh = known is not None and known.reader == "mesh"
+        is_mesh = known is not None and known.is_mesh
         kind = "auto" if self.kind == AUTO or is_mesh else self.kind.lower()
         params = {"path": str(self._path().resolve()), "kind": kind, "up_axis": up_axis}
         return engine_session.client(runtime()).start("open_file", params)
