@@ -136,6 +136,7 @@ class FileFormat:
     up_axis: the vertical that such files have by specification or habit.
     up_axis_of_grids: the same for voxels, where that differs.
     package: what `pip install` needs beyond the runtime, else empty.
+    is_mesh: whether such files can have faces.
     """
 
     label: str
@@ -145,6 +146,7 @@ class FileFormat:
     up_axis: str = "z"
     up_axis_of_grids: str = ""
     package: str = ""
+    is_mesh: bool = False
 
     @property
     def is_mesh(self) -> bool:
@@ -166,20 +168,34 @@ FORMATS = (
     FileFormat("PNG", (".png",), "picture", _IMAGE),
     FileFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "picture", _IMAGE),
     FileFormat("WebP", (".webp",), "picture", _IMAGE),
+    FileFormat("AVIF", (".avif",), "picture", _IMAGE),
+    FileFormat("HEIC", (".heic", ".heif"), "picture", _IMAGE),
     FileFormat("BMP", (".bmp",), "picture", _IMAGE),
     FileFormat("TIFF", (".tif", ".tiff"), "picture", _IMAGE),
     FileFormat("GIF", (".gif",), "picture", _IMAGE),
     FileFormat("Targa", (".tga",), "picture", _IMAGE),
     FileFormat("Netpbm", (".ppm", ".pgm"), "picture", _IMAGE),
-    FileFormat("PLY", (".ply",), "mesh", _MESH),
-    FileFormat("OBJ", (".obj",), "mesh", _MESH, "y"),
-    FileFormat("STL", (".stl",), "mesh", _MESH),
-    FileFormat("OFF", (".off",), "mesh", _MESH, "y"),
-    FileFormat("glTF", (".glb", ".gltf"), "mesh", _MESH, "y"),
+    FileFormat("EXR", (".exr",), "picture", _IMAGE, package="openimageio"),
+    FileFormat("Radiance HDR", (".hdr",), "picture", _IMAGE, package="openimageio"),
+    FileFormat("PLY", (".ply",), "ply", _MESH, is_mesh=True),
+    FileFormat("OBJ", (".obj",), "obj", _MESH, "y", is_mesh=True),
+    FileFormat("STL", (".stl",), "stl", _MESH, is_mesh=True),
+    FileFormat("OFF", (".off",), "off", _MESH, "y", is_mesh=True),
+    FileFormat("glTF", (".glb", ".gltf"), "gltf", _MESH, "y", is_mesh=True),
     FileFormat("PCD", (".pcd",), "pcd", _POINTS),
-    FileFormat("text", (".xyz", ".txt", ".csv", ".asc", ".pts"), "text", _POINTS),
+    FileFormat("LAS", (".las", ".laz"), "las", _POINTS),
+    FileFormat("E57", (".e57",), "e57", _POINTS, package="pye57"),
+    FileFormat("KITTI", (".bin",), "headerless", _POINTS),
+    FileFormat(
+        "text",
+        (".xyz", ".xyzn", ".xyzrgb", ".txt", ".csv", ".tsv", ".asc", ".pts", ".ptx"),
+        "text",
+        _ARRAY,
+    ),
     FileFormat("NumPy", (".npy", ".npz"), "arrays", _ARRAY, up_axis_of_grids="y"),
     FileFormat("binvox", (".binvox",), "binvox", _VOXELS, "y"),
+    FileFormat("MagicaVoxel", (".vox",), "vox", _VOXELS),
+    FileFormat("raw volume", (".raw",), "headerless", _VOXELS),
 )
 # What is looked for in folders, offered in dialogs and taken when dropped.
 ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)

@@ -102,7 +102,8 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     """A mesh of an observation, see `pipeline.job.run`.
 
     params and arrays: see `_job`. Answers with the mesh and, beside what `_answer` tells, what
-    `Findings` holds: left_out, fit and background, each only where it is known; the array `seen`
+    `Findings` holds: left_out, fit and background, each only where it is known, and notes, a list
+    of sentences as JSON; the array `seen`
     (S, S, 3), what the network saw of a picture; the array `code`, see `Reconstruction`, where the
     model has one.
     """
@@ -113,6 +114,7 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     findings = done.findings
     told = {"left_out": findings.outliers, "fit": findings.fit, "background": findings.background}
     info |= {name: value for name, value in told.items() if value is not None}
+    info["notes"] = [note.as_json() for note in findings.notes]
     if done.seen is not None:
         result["seen"] = done.seen
     return info, result
@@ -418,7 +420,7 @@ def _grid(params: Params, arrays: Arrays, name: str) -> VoxelGrid:
 
 def _with_picture(job: Job, arrays: Arrays) -> Job:
     """The job with the pixels and the mask that were sent, as arrays or as the bytes of files."""
-    from ..inputs.pictures import decode_picture, mask_of_pixels
+    from ..inputs.pictures import decode_picture, mask_of_pixels, turned_like
 
     pixels, mask = arrays.get("pixels"), job.mask
     if "pixels_file" in arrays:
@@ -426,6 +428,9 @@ def _with_picture(job: Job, arrays: Arrays) -> Job:
     if "mask_file" in arrays:
         content = decode_picture(arrays["mask_file"], f"The mask of {job.name}")
         mask = mask_of_pixels(content)
+    elif isinstance(mask, np.ndarray) and "pixels_file" in arrays:
+        # It was painted over the picture as Blender shows it.
+        mask = turned_like(mask, arrays["pixels_file"])
     return dataclasses.replace(job, pixels=pixels, mask=mask)
 
 

@@ -18,6 +18,8 @@ WHITE = 240
 FRINGE = 9
 # Parts and holes smaller than this share of the object are dust, or spots of it.
 SPECK = 0.005
+# An opaque part that fills so much of its bounding box is a picture with a frame, not an object.
+RECTANGLE = 0.93
 
 
 def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -63,6 +65,21 @@ def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     # Patterns and dithering have gaps of the background's colour, too, but no open areas of it.
     holes = ndimage.binary_opening(similar & ~outside, structure=np.ones((3, 3)))
     return outside | _large_parts(holes, int(np.count_nonzero(~outside)))
+
+
+def opaque_rectangle(alpha: NDArray[np.uint8]) -> tuple[slice, slice] | None:
+    """The rows and columns of the opaque part of (H, W) where that is a rectangle; None else.
+
+    A rectangle may have rounded corners. A picture that is opaque all along its border counts as
+    one: transparency inside is then a mistake, or an alpha channel the wrong way round.
+    """
+    opaque = alpha > 127
+    if not opaque.any():
+        return None
+    rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    border = np.concatenate([opaque[0], opaque[-1], opaque[:, 0], opaque[:, -1]])
+    return box if border.all() or opaque[box].mean() >= RECTANGLE else None
 
 
 def without_specks(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:

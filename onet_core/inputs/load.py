@@ -1,30 +1,81 @@
-"""Any file a network can look at -> an observation."""
+"""Any file a network can look at -> its content -> an observation."""
 
 from __future__ import annotations
 
-import re
-import zipfile
+import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..kinds import ENDINGS, INPUT_NAMES, format_of
-from .arrays import array_from_file
+from ..errors import InputError, OnetError
+from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, KindName, endings_of, format_of, phrase_of
+from .content import Content, checked, without_unseen
 from .frame import UpAxis
-from .observation import Kind, Observation
-from .pictures import PICTURE_SUFFIXES, prepare_picture, read_mask, read_picture
-from .point_clouds import (
-    ARRAY_NAMES,
-    TEXT_SUFFIXES,
-    prepare_points,
-    read_point_cloud,
-)
-from .voxelise import voxelise_mesh
-from .voxels import GRID_NAMES, prepare_voxels, read_voxels
+from .limits import assert_file, unreadable
+from .observation import Observation
 
-MESH_SUFFIXES = (".ply", ".obj", ".off", ".stl", ".glb", ".gltf")
+MESH_SUFFIXES = tuple(
+    ending for form in FORMATS if {"points", "voxels"} <= set(form.kinds) and form.is_mesh
+    for ending in form.endings
+)  # fmt: skip
+# Of the points of a file, how many its faces have to join for it to be a mesh.
+_FEW_USED = 0.05
+# What people bring that something else has to open.
+_ELSEWHERE = {
+    ".vdb": "open it in Blender as a Volume and choose that object",
+    ".blend": "open it in Blender and choose the object",
+    ".fbx": "import it into Blender and choose the object",
+    ".usd": "import it into Blender and choose the object",
+    ".usdz": "import it into Blender and choose the object",
+    ".dae": "import it into Blender and choose the object",
+    ".abc": "import it into Blender and choose the object",
+    ".splat": "save it as PLY",
+}
+
+
+def read_input(path: str | Path, kind: str = "auto") -> Content:
+    """A file's content as `kind`, or as what it is by its ending and content.
+
+    Points that a sensor did not see are left out. A mesh is voxels; of an open one, whose inside
+    can't be told, the points of its surface are taken. What was decided is in the content's notes.
+    Raises InputError with one sentence for whatever can't be used.
+    """
+    path = Path(path)
+    assert_file(path)
+    if kind != "auto" and kind not in INPUT_NAMES:
+        raise InputError(
+            "Unknown kind of input {kind!r}: choose auto, {known}.",
+            kind=kind, known=", ".join(INPUT_NAMES),
+        )  # fmt: skip
+    form = format_of(path)
+    if form is None:
+        raise _unknown(path)
+    if kind != "auto" and kind not in form.kinds:
+        raise InputError(
+            "{name} is not {phrase}: choose one of {endings}.",
+            name=path.name, phrase=phrase_of(kind), endings=", ".join(endings_of(kind)),
+        )  # fmt: skip
+    reader = importlib.import_module(f".formats.{form.reader}", __package__)
+    try:
+        content: Content = reader.read(path, kind)
+    except OnetError:
+        raise
+    except MemoryError as error:
+        raise InputError(
+            "{name} needs more memory than there is: make it smaller.", name=path.name
+        ) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except Exception as error:  # a damaged file can make a reader stumble anywhere
+        raise InputError(
+            "{name} is damaged or not {label}.", name=path.name, label=form.label
+        ) from error
+    content = without_unseen(checked(content, path.name))
+    content = _as_wanted(content, kind, path.name)
+    return content if content.up_axis else replace(content, up_axis=form.vertical(content.kind))
 
 
 def load_observation(
@@ -36,93 +87,126 @@ def load_observation(
 ) -> Observation:
     """Reads and normalises a picture, a point cloud, a voxel grid or a mesh.
 
-    kind: "image", "points", "voxels" or "auto", see `guess_kind`; a mesh becomes points by its
+    kind: "image", "points", "voxels" or "auto", see `read_input`; a mesh becomes points by its
     vertices and voxels by `voxelise_mesh`. up_axis: the source's vertical, None or "auto" for the
     habit of the format, see `default_up_axis`; pictures have none. mask: for pictures, a file or an
     array (H, W). image_size: edge in pixels of an observed picture.
     Raises InputError with one sentence for whatever can't be used.
     """
+    from .pictures import read_mask
+
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    if kind == "auto":
-        kind = guess_kind(path)
-    if kind not in INPUT_NAMES:
-        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(INPUT_NAMES)}.")
-    if mask is not None and kind != "image":
-        raise InputError(f"{path.name} is not a picture, so it can't have a mask.")
-    if kind == "image":
-        if isinstance(mask, (str, Path)):
-            mask = read_mask(mask)
-        return prepare_picture(read_picture(path), mask, image_size, path.name)
-    if up_axis in (None, "auto"):
-        up_axis = default_up_axis(path, kind)
-    assert up_axis is not None
-    if kind == "points":
-        return prepare_points(read_point_cloud(path), up_axis, path.name)
-    if path.suffix.lower() in MESH_SUFFIXES:
-        # Imported here: reading meshes takes trimesh, which pictures and grids do not need.
-        from ..mesh.files import read_mesh
-
-        return voxelise_mesh(read_mesh(path), up_axis, path.name)
-    return prepare_voxels(read_voxels(path), up_axis, path.name)
+    content = read_input(path, kind)
+    if mask is not None and content.kind != "image":
+        raise no_mask(path.name)
+    if isinstance(mask, (str, Path)):
+        mask = read_mask(mask)
+    return observe_content(content, up_axis, mask, image_size, path.name)
 
 
-def guess_kind(path: str | Path) -> Kind:
+def observe_content(
+    content: Content,
+    up_axis: str | None = None,
+    mask: NDArray[Any] | None = None,
+    image_size: int = 224,
+    name: str = "",
+) -> Observation:
+    """What a network looks at of a file's content; the parameters are those of `load_observation`.
+
+    The notes of the content are among those of the observation.
+    """
+    from .pictures import prepare_picture
+    from .point_clouds import prepare_points
+    from .voxelise import voxelise_mesh
+    from .voxels import prepare_voxels
+
+    vertical = content.up_axis if up_axis in (None, "auto") else up_axis
+    assert vertical is not None
+    if content.pixels is not None:
+        seen = prepare_picture(content.pixels, mask, image_size, name)
+    elif content.grid is not None:
+        seen = prepare_voxels(content.grid, vertical, name)
+    elif content.has_faces:
+        from ..mesh.mesh import Mesh
+
+        assert content.points is not None
+        assert content.faces is not None
+        seen = voxelise_mesh(Mesh(content.points, content.faces), vertical, name)
+    else:
+        assert content.points is not None
+        seen = prepare_points(content.points, vertical, name)
+    return replace(seen, notes=(*content.notes, *seen.notes))
+
+
+def no_mask(name: str) -> InputError:
+    return InputError("{name} is not a picture, so it can't have a mask.", name=name)
+
+
+def guess_kind(path: str | Path) -> KindName:
     """The kind of an input by its suffix and, where that is not enough, by its content.
 
     Meshes with faces are voxels, without faces points. Arrays in three dimensions are voxels, in
     two dimensions points. Raises InputError for a suffix that is none of `kinds.ENDINGS`.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        return "image"
-    if suffix == ".binvox":
-        return "voxels"
-    if suffix in (*TEXT_SUFFIXES, ".pcd"):
-        return "points"
-    if suffix in (".npy", ".npz"):
-        return "points" if array_from_file(path, ARRAY_NAMES + GRID_NAMES).ndim == 2 else "voxels"
-    if suffix in MESH_SUFFIXES:
-        return "voxels" if _has_faces(path) else "points"
-    raise InputError(
-        f"{path.name} is of no known kind: give a file that ends with {', '.join(ENDINGS)}."
-    )
+    form = format_of(path)
+    if form is None:
+        raise _unknown(path)
+    return form.kinds[0] if len(form.kinds) == 1 else read_input(path).kind
 
 
 def default_up_axis(path: str | Path, kind: str) -> UpAxis:
-    """The vertical that files of this format have by habit, "y" or "z".
-
-    y for .glb, .obj, .off, .binvox, for voxel arrays and for the `pointcloud.npz` of a dataset in
-    the original's layout; z for all other point clouds and meshes.
-    """
-    path = Path(path)
-    if path.suffix.lower() == ".npz" and kind == "points" and _is_dataset_cloud(path):
-        return "y"
-    found = format_of(path)
-    return "z" if found is None else cast(UpAxis, found.vertical(kind))
+    """The vertical that files of this format have by habit, see `kinds.FORMATS`."""
+    form = format_of(path)
+    return "z" if form is None else cast(UpAxis, form.vertical(kind))
 
 
-def _is_dataset_cloud(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {"points.npy", "loc.npy", "scale.npy"} <= set(archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        # A .npy file, or a damaged one: whoever reads the array says what is wrong with it.
-        return False
+def _unknown(path: Path) -> InputError:
+    hint = _ELSEWHERE.get(path.suffix.lower())
+    if hint is not None:
+        return InputError("{name} is not read here: {hint}.", name=path.name, hint=hint)
+    return InputError(
+        "{name} is of no known kind: give a file that ends with {endings}.",
+        name=path.name, endings=", ".join(ENDINGS),
+    )  # fmt: skip
 
 
-def _has_faces(path: Path) -> bool:
-    """Whether a mesh file announces faces, without reading all of it."""
-    suffix = path.suffix.lower()
-    with path.open("rb") as file:
-        if suffix == ".ply":
-            header = file.read(1 << 16).partition(b"end_header")[0]
-            return re.search(rb"element\s+(face|tristrips)\s+[1-9]", header) is not None
-        if suffix == ".obj":
-            return any(line.startswith((b"f ", b"f\t")) for line in file)
-        if suffix == ".off":
-            numbers = re.findall(rb"\b\d+\b", file.read(1 << 12))
-            return len(numbers) < 2 or int(numbers[1]) > 0
-    return True
+def _as_wanted(content: Content, kind: str, name: str) -> Content:
+    """The content as the kind that was asked for; raises InputError where it is another."""
+    if kind == "auto" and content.has_faces:
+        assert content.points is not None
+        assert content.faces is not None
+        used = len(np.unique(content.faces))
+        if used < _FEW_USED * len(content.points):
+            return replace(content, faces=None).noting(
+                "Its faces join only {used:,} of {count:,} points, so all were taken as a point "
+                "cloud; --kind voxels takes the faces",
+                used=used, count=len(content.points),
+            )  # fmt: skip
+        return _shell_as_points(content)
+    if kind == "auto":
+        return content
+    if kind == "points":
+        if content.points is None:
+            raise InputError("{name} holds voxels, not points: use --kind voxels.", name=name)
+        return replace(content, faces=None)
+    if kind == "voxels" and content.grid is None and not content.has_faces:
+        raise InputError(
+            "{name} has no faces and no cells: use --kind points for its points.", name=name
+        )
+    return content
+
+
+def _shell_as_points(content: Content) -> Content:
+    """A mesh as it is, or where it is an open shell the points of its surface."""
+    from .shells import is_open_shell, surface_points
+
+    assert content.points is not None
+    assert content.faces is not None
+    if not is_open_shell(content.points, content.faces):
+        return content
+    points, colours = surface_points(content.points, content.faces, content.colours)
+    return replace(content, points=points, colours=colours, faces=None).noting(
+        "The mesh is open, so that its inside can't be told: the points of its surface were taken; "
+        "--kind voxels takes it as it is"
+    )

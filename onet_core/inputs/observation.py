@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..kinds import INPUT_NAMES
 from ..kinds import KindName as Kind
+from ..sentences import Sentence
 from .frame import Frame
 
 Background = Literal["mask", "transparent", "plain", "none"]
@@ -26,7 +27,8 @@ class Observation:
     kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
     voxel i lies at (i + 0.5) / 32 - 0.5.
     frame: back to the source; name: for messages; background: what was taken away from a picture:
-    "mask", "transparent", "plain", or "none". Raises InputError for other shapes.
+    "mask", "transparent", "plain", or "none"; notes: what was
+    decided while reading. Raises InputError for other shapes.
     """
 
     kind: Kind
@@ -34,6 +36,7 @@ class Observation:
     frame: Frame
     name: str = ""
     background: Background | None = None
+    notes: tuple[Sentence, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:

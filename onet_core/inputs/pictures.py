@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from scipy import ndimage
 
 from ..errors import InputError
-from .background import plain_background, without_specks
+from ..sentences import Sentence
+from .background import opaque_rectangle, plain_background, without_specks
 from .frame import Frame
+from .limits import MOST_PIXELS, assert_file, bounded, optional_package, unreadable
 from .observation import Background, Observation
 
-PICTURE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".tga", ".ppm", ".pgm",
-)  # fmt: skip
 MINIMUM_EDGE = 8
 # Share of the frame that the longer side of the object's bounding box takes: the median and mean
 # over 1,500 of the rendered views that the picture networks learn from (1 % to 99 %: 0.67 to 0.88).
@@ -27,39 +27,107 @@ FILL = 0.8
 _WORKING_EDGE = 1024
 # Below this alpha somewhere, an alpha channel is taken to mean something.
 _OPAQUE = 250
+# Larger pictures are reduced while they are read.
+_READ_WHOLE = 64 * 2**20
+# What we allow is checked in `_decode`, with a sentence of ours.
+Image.MAX_IMAGE_PIXELS = None
+_HEAD = 64
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_ORIENTATION = 0x0112
+# Quarter turns to the left, after mirroring left and right where the second is true.
+_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True), 6: (3, False), 7: (3, True),
+          8: (1, False)}  # fmt: skip
 
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """A picture's pixels (H, W, 3), or (H, W, 4) if it has transparency, turned upright by EXIF.
 
     Palettes, grey, 16-bit, CMYK and all else that Pillow reads become 8-bit RGB; of an animation
-    the first frame is read. Raises InputError for files that are missing, damaged or no pictures.
+    the first frame is read. Pictures beyond 64 megapixels come back reduced. Raises InputError for
+    files that are missing, damaged, too large or no pictures.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    return _decode(path, path.name, upright=True)
+    assert_file(path)
+    return _decode(path, path.name)
 
 
 def decode_picture(content: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """`read_picture` for the bytes of a file, (N,), as they lie there: not turned by EXIF.
-
-    That is how Blender shows pictures.
-    """
-    return _decode(io.BytesIO(content.tobytes()), name, upright=False)
+    """`read_picture` for the bytes of a file, (N,)."""
+    return _decode(io.BytesIO(content.tobytes()), name)
 
 
-def _decode(file: Path | io.BytesIO, name: str, upright: bool) -> NDArray[np.uint8]:
+def quarter_turns(content: NDArray[np.uint8]) -> tuple[int, bool]:
+    """How EXIF turns the bytes of a file: quarter turns to the left, after mirroring or not."""
+    try:
+        with Image.open(io.BytesIO(content.tobytes())) as image:
+            return _TURNS.get(image.getexif().get(_ORIENTATION, 1), (0, False))
+    except Exception:  # whoever decodes the picture says what is wrong with it
+        return 0, False
+
+
+def turned_like(mask: NDArray[Any], content: NDArray[np.uint8]) -> NDArray[Any]:
+    """A mask (H, W) that was painted over a picture as it lies in its file, turned by its EXIF."""
+    turns, mirrored = quarter_turns(content)
+    return np.rot90(mask[:, ::-1] if mirrored else mask, turns)
+
+
+def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
+    _prepare_for(file, name)
     try:
         with warnings.catch_warnings(), Image.open(file) as image:
-            # Pillow warns of files with odd pieces that it can read; of bombs it makes an error.
+            # Pillow warns of files with odd pieces that it can read.
             warnings.simplefilter("ignore")
-            return np.array(_as_rgb(ImageOps.exif_transpose(image) if upright else image))
+            bounded(name, "pixels", image.width * image.height, MOST_PIXELS)
+            return np.array(_as_rgb(ImageOps.exif_transpose(_reduced(image))))
+    except InputError:
+        raise
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them raise
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(error, Image.UnidentifiedImageError):
-            detail = "its content is of no known kind"
-        raise InputError(f"{name} can't be read as a picture: {detail.rstrip('.')}.") from error
+            raise InputError(
+                "{name} can't be read as a picture: its content is of no known kind.", name=name
+            ) from error
+        raise InputError(
+            "{name} can't be read as a picture: {reason}.", name=name, reason=detail.rstrip(".")
+        ) from error
+
+
+def _prepare_for(file: Path | io.BytesIO, name: str) -> None:
+    """Has Pillow read HEIC where this is one; InputError for web pages that are named pictures."""
+    try:
+        if isinstance(file, io.BytesIO):
+            head = file.getvalue()[:_HEAD]
+        else:
+            with file.open("rb") as opened:
+                head = opened.read(_HEAD)
+    except OSError as error:
+        raise unreadable(Path(name), error) from error
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head")):
+        raise InputError(
+            "{name} is a web page, not a picture: save the picture itself from its page.", name=name
+        )
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        optional_package("pillow_heif", "pillow-heif", name).register_heif_opener()
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Very large pictures at a whole fraction of their size, before they are made RGB."""
+    if image.width * image.height <= _READ_WHOLE:
+        return image
+    factor = max(image.size) // (2 * _WORKING_EDGE)
+    size = (max(1, image.width // factor), max(1, image.height // factor))
+    exif = image.getexif()
+    # JPEG's decoder can do it by itself, at a part of the memory.
+    image.draft(None, size)
+    factor = max(image.size) // (2 * _WORKING_EDGE)
+    if factor < 2:
+        return image
+    if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        reduced = image.reduce(factor)
+    else:
+        reduced = image.resize(size, Image.Resampling.NEAREST)
+    reduced.info["exif"] = exif.tobytes()
+    return reduced
 
 
 def read_mask(path: str | Path) -> NDArray[np.uint8]:
@@ -110,9 +178,20 @@ def prepare_picture(
     if coverage is None:
         coverage = _coverage_on_plain_background(colours, label)
         background = "none" if coverage is None else "plain"
+    notes: tuple[Sentence, ...] = ()
+    if coverage is not None and background == "transparent":
+        inside = _coverage_in_a_frame(colours, coverage)
+        if inside is not None:
+            coverage, background = inside, "plain"
+            notes = (
+                Sentence(
+                    "The opaque part is a whole rectangle, so its plain background was removed "
+                    "too; a mask says otherwise"
+                ),
+            )
     square = _framed(colours, coverage, size, label)
     data = square.transpose(2, 0, 1) * np.float32(1 / 255)
-    return Observation("image", data, Frame.unit(), name, background)
+    return Observation("image", data, Frame.unit(), name, background, notes)
 
 
 def _framed(
@@ -143,6 +222,29 @@ def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.u
         (size, size), Image.Resampling.BILINEAR, box=(x, y, x + edge, y + edge)
     )
     return np.array(scaled)
+
+
+def _coverage_in_a_frame(
+    colours: NDArray[np.uint8], alpha: NDArray[np.uint8]
+) -> NDArray[np.uint8] | None:
+    """The object on a plain background inside a transparent frame, (H, W); None for any other.
+
+    A few transparent pixels, rounded corners and a narrow border say nothing about the object.
+    """
+    box = opaque_rectangle(alpha)
+    if box is None:
+        return None
+    inside = alpha[box]
+    background = plain_background(colours[box])
+    if background is None:
+        return None
+    whole = ndimage.binary_erosion(inside >= _OPAQUE, iterations=2, border_value=1)
+    foreground = without_specks(~background & whole)
+    if np.count_nonzero(foreground) < max(4, 1e-4 * foreground.size):
+        return None
+    coverage = np.zeros_like(alpha)
+    coverage[box] = np.where(foreground, 255, 0)
+    return coverage
 
 
 def _coverage_on_plain_background(

@@ -1,4 +1,4 @@
-"""Voxel grids: files -> occupied cells with a place -> an observation of 32^3 cells.
+"""Voxel grids -> an observation of 32^3 cells.
 
 The network has seen shapes that fill the unit cube along their longest edge, in 32 cells. A grid is
 brought there with as little change as its size allows, see `prepare_voxels`.
@@ -6,111 +6,29 @@ brought there with as little change as its size allows, see `prepare_voxels`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import InputError
-from .arrays import array_from_file
 from .frame import Frame, network_to_up
 from .observation import VOXEL_RESOLUTION, Observation
+from .volumes import VoxelGrid
 
-GRID_NAMES = ("voxels", "occupancies")
-GRID_SUFFIXES = (".binvox", ".npy", ".npz")
 # Grids whose shape spans at least this share of 32 cells are copied cell by cell: exact cells are
 # worth more than the last eighth of the cube.
 _NEARLY_FULL = 28
-_LARGEST_GRID = 1024**3
-
-
-@dataclass(frozen=True, eq=False)
-class VoxelGrid:
-    """Occupied cells somewhere in space.
-
-    occupied: (X, Y, Z) bool along the source's x, y, z; origin: (3,) the lower corner of cell
-    (0, 0, 0) and pitch: the edge of a cell, both in source coordinates.
-    """
-
-    occupied: NDArray[np.bool_]
-    origin: NDArray[np.float64]
-    pitch: float
-
-    @classmethod
-    def of_array(cls, values: ArrayLike, name: str = "") -> VoxelGrid:
-        """An array (X, Y, Z) of bool, of integers (above 0 is occupied) or of floats (from 0.5).
-
-        The grid's box is centred at the origin with its longest edge 1. Axes of length 1 in front
-        (batch, channel) are dropped. Raises InputError for anything else.
-        """
-        label = name or "The voxel grid"
-        array = np.asarray(values)
-        while array.ndim > 3 and len(array) == 1:
-            array = array[0]
-        if array.ndim != 3 or array.size == 0 or array.dtype.kind not in "biuf":
-            raise InputError(
-                f"{label} must be numbers in three dimensions, not {array.dtype} "
-                f"of shape {array.shape}."
-            )
-        if array.dtype.kind == "f":
-            if not np.isfinite(array).all():
-                raise InputError(f"{label} has cells that are not finite numbers.")
-            occupied = array >= 0.5
-        else:
-            occupied = array > 0
-        shape = np.array(occupied.shape, dtype=np.float64)
-        return cls(occupied, -0.5 * shape / shape.max(), 1 / shape.max())
-
-
-def read_binvox(path: str | Path) -> VoxelGrid:
-    """Reads a .binvox file: run lengths of cells, y running fastest, then z, then x.
-
-    The grid covers [translate, translate + scale] along its longest side. Raises InputError for
-    damaged files. (Format: patrickmin.com/binvox/binvox.html)
-    """
-    path = Path(path)
-    content = _content(path)
-    try:
-        if not content.startswith(b"#binvox"):
-            raise ValueError("its first line is not '#binvox'")
-        header, mark, body = content.partition(b"\ndata\n")
-        if not mark:
-            raise ValueError("its header has no end")
-        fields = {
-            words[0]: words[1:] for words in map(str.split, header.decode("ascii").split("\n"))
-        }
-        x, z, y = (int(word) for word in fields["dim"])
-        if min(x, y, z) < 1 or x * y * z > _LARGEST_GRID:
-            raise ValueError(f"a grid of {x} by {y} by {z} cells is out of bounds")
-        origin = np.array([float(word) for word in fields.get("translate", ["0"] * 3)])
-        scale = float(fields.get("scale", ["1"])[0])
-        if origin.shape != (3,) or not (np.abs(origin) < 1e100).all() or not 0 < scale < 1e100:
-            raise ValueError("its place or scale is not a number")
-        if len(body) % 2:
-            raise ValueError("it ends in the middle of a run")
-        runs = np.frombuffer(body, np.uint8).reshape(-1, 2)
-        if int(runs[:, 1].sum(dtype=np.int64)) != x * y * z:
-            raise ValueError("its runs do not fill the grid")
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is damaged or not a binvox file: {error}.") from error
-    cells = np.repeat(runs[:, 0] > 0, runs[:, 1]).reshape(x, z, y).transpose(0, 2, 1)
-    return VoxelGrid(np.ascontiguousarray(cells), origin, scale / max(x, y, z))
 
 
 def read_voxels(path: str | Path) -> VoxelGrid:
-    """Reads .binvox, or an array (X, Y, Z) from .npy or .npz.
+    """The grid of a file, see `formats`; InputError where it is none."""
+    from .load import read_input
 
-    Of several arrays "voxels" or "occupancies" is taken; see `VoxelGrid.of_array` for what counts
-    as occupied. Raises InputError.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in GRID_SUFFIXES:
-        raise InputError(f"{path.name} is not a voxel grid: choose {', '.join(GRID_SUFFIXES)}.")
-    if suffix == ".binvox":
-        return read_binvox(path)
-    return VoxelGrid.of_array(array_from_file(path, GRID_NAMES), path.name)
+    grid = read_input(path, "voxels").grid
+    if grid is None:
+        raise InputError("{name} is not a voxel grid.", name=Path(path).name)
+    return grid
 
 
 def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Observation:
@@ -200,12 +118,3 @@ def _bounds(occupied: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.
         for axis in range(3)
     ]
     return np.array([s[0] for s in spans]), np.array([s[-1] + 1 for s in spans])
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise InputError(f"{path.name} can't be read: {error.strerror or error}.") from error

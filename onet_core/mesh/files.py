@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import trimesh
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.stl import export_stl
 
-from ..colours import to_linear, to_srgb
+from ..colours import to_linear
 from ..errors import InputError, OnetError
 from ..files import scratch_name
 from ..inputs.frame import network_to_up
@@ -78,34 +78,20 @@ def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
 
 
 def read_mesh(path: str | Path) -> Mesh:
-    """Reads the triangles of any file trimesh knows, all parts of a scene joined.
+    """Reads the triangles of a .ply, .obj, .stl, .off, .glb or .gltf, all parts of a scene joined.
 
     Coordinates are the file's own; colours, sRGB, are read where vertices have them. Raises
     InputError for files that are missing, damaged, or without faces.
     """
+    from ..inputs.load import read_input
+
     path = Path(path)
-    loaded = load_with_trimesh(path, lambda scene: scene.to_mesh())
-    vertices = np.array(loaded.vertices, dtype=np.float64).reshape(-1, 3)
-    faces = np.array(loaded.faces, dtype=np.int64).reshape(-1, 3)
-    if len(faces) == 0:
+    content = read_input(path, "voxels")
+    if content.points is None or content.faces is None:
         raise InputError("{name} has no faces.", name=path.name)
-    if not np.isfinite(vertices).all():
+    if not np.isfinite(content.points).all():
         raise InputError("{name} has vertices that are not finite numbers.", name=path.name)
-    if faces.min() < 0 or faces.max() >= len(vertices):
-        raise InputError(
-            "{name} has faces that point at vertices it does not have.", name=path.name
-        )
-    colours = None
-    if loaded.visual.kind == "vertex":
-        colours = srgb_of_file(loaded.visual.vertex_colors[:, :3], path)
-    return Mesh(vertices, faces, colours=colours)
-
-
-def srgb_of_file(colours: NDArray[Any], path: Path) -> NDArray[np.uint8]:
-    """Colours (N, 3) of 8 bits as trimesh reads them, as sRGB: those of glTF are linear."""
-    if path.suffix.lower() not in (".glb", ".gltf"):
-        return np.array(colours, dtype=np.uint8)
-    return np.round(to_srgb(np.asarray(colours) / 255) * 255).astype(np.uint8)
+    return Mesh(content.points, content.faces, colours=content.colours)
 
 
 Result = TypeVar("Result")

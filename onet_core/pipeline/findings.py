@@ -24,6 +24,7 @@ class Findings:
     outliers: how many points were removed; None where none were looked for.
     is_mirrored: whether the mirror image of a symmetric cloud was used as well.
     background: what was removed from a picture, a key of `BACKGROUNDS`; None for other inputs.
+    notes: what was decided while the input was read, where that was open.
     """
 
     fit: float | None = None
@@ -31,10 +32,11 @@ class Findings:
     outliers: int | None = None
     is_mirrored: bool = False
     background: str | None = None
+    notes: tuple[Sentence, ...] = ()
 
     def sentences(self) -> list[Sentence]:
         """One sentence for each finding, without full stops."""
-        found = []
+        found = list(self.notes)
         if self.fit is not None:
             # Rounded down: 100 % means every point.
             percent = math.floor(100 * self.fit + 1e-6)

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..inputs.load import MESH_SUFFIXES, default_up_axis, guess_kind
+from ..inputs.content import unseen_points
+from ..inputs.load import no_mask, read_input
 from ..inputs.observation import Observation
-from ..kinds import INPUT_NAMES
+from ..kinds import INPUT_NAMES, format_of
 from ..mesh.mesh import Mesh
 from ..models.catalogue import ModelEntry, default_model, find_model
+from ..sentences import Sentence
 from ..settings import Settings
 from .findings import Findings
 
@@ -50,13 +52,15 @@ class Job:
     up_axis: the input's vertical; None or "auto" for the habit of the file format, z for arrays.
     mask: of a picture: a file, or an array (H, W) that is high where the object is.
     name: of arrays, for messages.
-    colours: of points (N, 3), or of the corners of a mesh's faces (F, 3, 3), uint8 sRGB.
+    colours: of points or occupied voxels (N, 3), or of the corners of a mesh's faces (F, 3, 3),
+        uint8 sRGB.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
         None: the fit is not measured, which takes a moment.
     model: a name or a weights file; empty for the default model of the kind.
     folders: where models are looked for beside those that ship.
     device: see `devices.choose_device`.
     settings: how the mesh is made, which points are used, and whether it gets colours.
+    notes: what was decided while the input was read.
     """
 
     path: Path | None = None
@@ -74,6 +78,7 @@ class Job:
     folders: Sequence[Path] = field(default=())
     device: str = "auto"
     settings: Settings = field(default_factory=Settings)
+    notes: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +120,7 @@ def run(job: Job, progress: Progress | None = None) -> Result:
         outliers=outliers,
         is_mirrored=made.is_mirrored,
         background=observation.background,
+        notes=(*job.notes, *observation.notes),
     )
     return Result(made, findings, seen_of(observation) if observation.kind == "image" else None)
 
@@ -139,47 +145,44 @@ def read(job: Job, wanted: str | None = None) -> Job:
     one way. A job of arrays comes back as it is.
     """
     if job.path is None:
-        return job
+        return _without_unseen(job)
     path = job.path
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
-    kind = (wanted or guess_kind(path)) if job.kind == "auto" else job.kind
-    if kind not in INPUT_NAMES:
-        raise InputError(f"Unknown kind of input {kind!r}: choose auto, {', '.join(INPUT_NAMES)}.")
-    if job.mask is not None and kind != "image":
-        raise InputError(f"{path.name} is not a picture, so it can't have a mask.")
-    job = replace(job, kind=kind, name=path.name)
-    if kind == "image":
-        from ..inputs.pictures import read_mask, read_picture
+    if job.mask is not None and _kind_by_name(path) != "image":
+        raise no_mask(path.name)
+    content = read_input(path, (wanted or "auto") if job.kind == "auto" else job.kind)
+    job = replace(job, path=None, kind=content.kind, name=path.name, notes=content.notes)
+    colours = content.colours if job.settings.colours else None
+    if content.pixels is not None:
+        from ..inputs.pictures import read_mask
 
         mask = read_mask(job.mask) if isinstance(job.mask, Path) else job.mask
-        return replace(job, path=None, pixels=read_picture(path), mask=mask)
+        return replace(job, pixels=content.pixels, mask=mask)
     if job.up_axis in (None, "auto"):
-        job = replace(job, up_axis=default_up_axis(path, kind))
-    return _read_points(job, path) if kind == "points" else _read_voxels(job, path)
+        job = replace(job, up_axis=content.up_axis)
+    if content.grid is not None:
+        colours = content.grid.colours if job.settings.colours else None
+        return replace(job, voxels=content.grid, colours=colours)
+    assert content.points is not None
+    if content.faces is None or not content.has_faces:
+        return replace(job, points=content.points, colours=colours)
+    painted = None if colours is None else colours[content.faces]
+    return replace(job, mesh=Mesh(content.points, content.faces), colours=painted)
 
 
-def _read_points(job: Job, path: Path) -> Job:
-    from ..inputs.point_clouds import read_point_cloud, read_point_colours
-
-    points = read_point_cloud(path)
-    colours = read_point_colours(path) if job.settings.colours else None
-    return replace(job, path=None, points=points, colours=colours)
+def _kind_by_name(path: Path) -> str:
+    form = format_of(path)
+    return "" if form is None else form.kinds[0]
 
 
-def _read_voxels(job: Job, path: Path) -> Job:
-    if path.suffix.lower() not in MESH_SUFFIXES:
-        from ..inputs.voxels import read_voxels
-
-        return replace(job, path=None, voxels=read_voxels(path))
-    # Imported here: reading meshes takes trimesh, which pictures and grids do not need.
-    from ..mesh.files import read_mesh
-
-    mesh = read_mesh(path)
-    colours = (
-        mesh.colours[mesh.faces] if job.settings.colours and mesh.colours is not None else None
-    )
-    return replace(job, path=None, mesh=mesh, colours=colours)
+def _without_unseen(job: Job) -> Job:
+    """A job of points without those that a sensor did not see, which is noted."""
+    if job.points is None or job.points.ndim != 2:
+        return job
+    unseen, notes = unseen_points(np.asarray(job.points))
+    if not notes or unseen.all():
+        return job
+    colours = None if job.colours is None else job.colours[~unseen]
+    return replace(job, points=job.points[~unseen], colours=colours, notes=notes)
 
 
 def without_outliers(job: Job) -> tuple[Job, int | None]:
@@ -231,8 +234,10 @@ def colours_at(mesh: Mesh, job: Job) -> NDArray[np.uint8]:
     assert job.colours is not None
     if job.points is not None:
         return colours_from_points(mesh.vertices, job.points, job.colours)
+    if job.voxels is not None:
+        return colours_from_points(mesh.vertices, job.voxels.centres(), job.colours)
     if job.mesh is None:
-        raise InputError("Only points and meshes can have colours.")
+        raise InputError("Only points, meshes and voxels can have colours.")
     return colours_from_mesh(mesh.vertices, job.mesh.vertices, job.mesh.faces, job.colours)
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from onet_core.errors import InputError
+from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.frame import Frame
 from onet_core.inputs.observation import VOXEL_RESOLUTION, Observation
-from onet_core.inputs.voxels import read_binvox
 from onet_core.models.description import ModelDescription
 
 from ..measure.conditions import PLAIN, Conditions, turned_frame, with_holes, with_outliers

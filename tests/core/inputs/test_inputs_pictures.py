@@ -17,6 +17,7 @@ from onet_core.inputs.pictures import (
     prepare_picture,
     read_mask,
     read_picture,
+    turned_like,
 )
 
 RED = (200, 30, 40)
@@ -293,15 +294,18 @@ def test_files_that_are_no_pictures_are_refused_by_name(tmp_path):
         read_picture(tmp_path / "missing.png")
 
 
-def test_a_files_content_is_as_it_lies_there(tmp_path: Path) -> None:
+def test_a_files_content_is_turned_upright_like_the_file(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     picture = Image.fromarray(rng.integers(0, 256, (12, 20, 3), dtype=np.uint8))
     tag = Image.Exif()
     tag[0x0112] = 6  # held upright
     picture.save(tmp_path / "a.png", exif=tag)
     content = np.fromfile(tmp_path / "a.png", dtype=np.uint8)
-    np.testing.assert_array_equal(decode_picture(content, "a"), np.array(picture))
-    assert read_picture(tmp_path / "a.png").shape == (20, 12, 3)
+    upright = np.rot90(np.array(picture), -1)
+    np.testing.assert_array_equal(decode_picture(content, "a"), upright)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.png"), upright)
+    painted = np.array(picture)[..., 0]
+    np.testing.assert_array_equal(turned_like(painted, content), upright[..., 0])
     with pytest.raises(InputError, match=r"^a can't be read as a picture"):
         decode_picture(content[:100], "a")
     np.testing.assert_array_equal(mask_of_pixels(np.array(picture)), np.array(picture.convert("L")))

@@ -10,8 +10,8 @@ import pytest
 import trimesh
 
 from onet_core.errors import InputError
+from onet_core.inputs.formats.pcd import unpack_lzf
 from onet_core.inputs.frame import UP_AXES
-from onet_core.inputs.pcd import unpack_lzf
 from onet_core.inputs.point_clouds import prepare_points, read_point_cloud
 
 POINTS = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32).astype(np.float64)
@@ -213,6 +213,13 @@ def test_flat_clouds_are_taken():
     assert np.abs(prepare_points(points).data[:, 1]).max() < 1e-6
 
 
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+def test_points_that_are_not_finite_are_left_out_and_counted(missing):
+    seen = prepare_points(np.r_[POINTS, [[missing, 0, 0]] * 2])
+    np.testing.assert_array_equal(seen.data, prepare_points(POINTS).data)
+    assert [str(note) for note in seen.notes] == ["2 points that are not finite were left out"]
+
+
 @pytest.mark.parametrize(
     ("points", "message"),
     [
@@ -222,8 +229,7 @@ def test_flat_clouds_are_taken():
         (np.ones((500, 3)), "the same"),
         (np.ones((500, 2)), "x, y, z"),
         (np.linspace(0, 1, 50)[:, None] * [[1.0, 2, 3]] + 7, "one line"),
-        (np.r_[POINTS, [[np.nan, 0, 0]]], "1 of 41 points"),
-        (np.r_[POINTS, [[np.inf, 0, 0]]], "not finite"),
+        (np.full((9, 3), np.nan), "finite"),
         (np.r_[POINTS, [[1.7e308, 0, 0], [-1.7e308, 0, 0]]], "too large"),
         ([["a", "b", "c"]], "not a number"),
     ],

@@ -9,8 +9,10 @@ import pytest
 import trimesh
 
 from onet_core.errors import InputError
-from onet_core.inputs.pcd import pcd_colours
-from onet_core.inputs.point_clouds import colour_columns, read_point_cloud, read_point_colours
+from onet_core.inputs.content import without_unseen
+from onet_core.inputs.formats.columns import as_colours, look_like_colours
+from onet_core.inputs.formats.pcd import parse_pcd
+from onet_core.inputs.point_clouds import read_point_cloud, read_point_colours
 from onet_core.mesh.files import read_mesh, write_mesh
 from onet_core.mesh.mesh import Mesh
 
@@ -64,11 +66,15 @@ def test_columns_of_arrays(tmp_path: Path) -> None:
 
 
 def test_what_is_no_colour() -> None:
-    assert colour_columns(np.c_[POINTS, NORMALS]) is None
-    assert colour_columns(np.c_[POINTS, COLOURS + 0.5]) is None
-    assert colour_columns(np.c_[POINTS, COLOURS.astype(int) * 2]) is None
-    assert colour_columns(POINTS) is None
-    assert colour_columns(np.zeros((0, 6))) is None
+    unit = np.abs(NORMALS) / np.linalg.norm(NORMALS, axis=1, keepdims=True)
+    assert not look_like_colours(NORMALS)
+    assert not look_like_colours(unit)
+    assert not look_like_colours(COLOURS + 0.5)
+    assert not look_like_colours(COLOURS.astype(int) * 2.0)
+    assert not look_like_colours(COLOURS[:, :2].astype(float))
+    assert not look_like_colours(COLOURS % 5.0), "labels"
+    assert look_like_colours(COLOURS.astype(float))
+    assert as_colours(np.zeros((0, 3))) is None
 
 
 def pcd(kind: str, data: str, packed: np.ndarray) -> bytes:
@@ -103,7 +109,7 @@ def test_points_that_were_not_seen_have_no_colour() -> None:
     red, green, blue = COLOURS.astype(np.uint32).T
     content = pcd("U", "ascii", red << 16 | green << 8 | blue).split(b"\n")
     content[-2] = b"nan nan nan 0"
-    found = pcd_colours(b"\n".join(content), "a")
+    found = without_unseen(parse_pcd(b"\n".join(content), "a")).colours
     np.testing.assert_array_equal(found, COLOURS[:-1])
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from onet_core.errors import InputError
+from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.voxelise import solid_voxels
-from onet_core.inputs.voxels import read_binvox
 from training.data.build import layout, work
 from training.data.build.__main__ import main
 from training.data.build.cameras import SIZE

@@ -21,8 +21,8 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset, get_worker_info
 
 from onet_core.errors import InputError
+from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.observation import VOXEL_RESOLUTION
-from onet_core.inputs.voxels import read_binvox
 from onet_core.kinds import NAMES as INPUT_KINDS
 
 from ..labelled import JITTER, list_shapes

@@ -6,53 +6,54 @@ Written from the format's description (pointclouds.org, "The PCD file format").
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ...errors import InputError
+from ..content import Content
+from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes
+from .columns import as_colours, colour_columns, coordinate_columns
 
-COLOUR_FIELDS = ("rgb", "rgba")
+_PACKED = ("rgb", "rgba")
 
 
-def parse_pcd(content: bytes, name: str) -> NDArray[np.float64]:
-    """Coordinates (N, 3) of a PCD file's content.
+def read(path: Path, kind: str) -> Content:
+    """The points with their colours: a field rgb of 32 bits, blue lowest, or fields r, g and b."""
+    return parse_pcd(read_bytes(path), path.name)
 
-    Points with NaN coordinates are left out: that is how the format marks pixels of a depth
-    camera that saw nothing. Raises InputError, with `name`, for damaged content.
+
+def parse_pcd(content: bytes, name: str) -> Content:
+    """A file's content; raises InputError, with `name`, for damaged content.
+
+    A packed colour has 32 bits whatever type it is declared as.
     """
-    points, _ = _parse(content, name, with_colours=False)
-    return points
-
-
-def pcd_colours(content: bytes, name: str) -> NDArray[np.uint8] | None:
-    """The colours (N, 3) of the points of `parse_pcd`; None without a field "rgb" or "rgba".
-
-    Such a field has 32 bits, blue lowest, whatever type it is declared as. Raises as that does.
-    """
-    return _parse(content, name, with_colours=True)[1]
-
-
-def _parse(
-    content: bytes, name: str, with_colours: bool
-) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
-    colours = None
     try:
         header, body = _split(content)
-        packed = [field for field in header["FIELDS"] if field in COLOUR_FIELDS and with_colours]
-        # Some NaN patterns make NumPy warn when they are cast; they are dropped below.
+        fields = header["FIELDS"]
+        axes = coordinate_columns(fields)
+        if axes is None:
+            raise ValueError("it has no fields x, y and z")
+        painted = [i for i, field in enumerate(fields) if field.lower() in _PACKED][:1]
+        painted = painted or colour_columns(fields) or []
+        # Some NaN patterns make NumPy warn when they are cast; they are left out later.
         with np.errstate(invalid="ignore"):
-            columns = _columns(header, body, ["x", "y", "z", *packed[:1]])
+            columns = _columns(header, body, [*axes, *painted], name)
             points = np.stack([column.astype(np.float64) for column in columns[:3]], axis=1)
-            seen = ~np.isnan(points).any(axis=1)
-            if packed:
-                bits = columns[3][seen].astype(np.int64)
+            colours = None
+            if len(painted) == 1:
+                bits = np.nan_to_num(columns[3]).astype(np.int64)
                 channels = [bits >> shift & 255 for shift in (16, 8, 0)]
                 colours = np.stack(channels, axis=1).astype(np.uint8)
-    except (KeyError, ValueError, IndexError, UnicodeDecodeError, TypeError, struct.error) as error:
-        raise InputError(f"{name} is damaged or not a PCD point cloud: {error}.") from error
-    return points[seen], colours
+            elif painted:
+                colours = as_colours(np.stack(columns[3:], axis=1))
+    except (KeyError, ValueError, IndexError, TypeError, OverflowError, struct.error) as error:
+        raise InputError(
+            "{name} is damaged or not a PCD point cloud: {reason}.", name=name, reason=error
+        ) from error
+    return Content(points, colours=colours)
 
 
 def _split(content: bytes) -> tuple[dict[str, list[str]], bytes]:
@@ -62,37 +63,38 @@ def _split(content: bytes) -> tuple[dict[str, list[str]], bytes]:
         end = content.find(b"\n", start)
         if end < 0:
             raise ValueError("its header has no end")
-        words = content[start:end].decode("ascii").split()
+        words = content[start:end].decode("latin-1").split()
         start = end + 1
         if words and not words[0].startswith("#"):
             header[words[0].upper()] = words[1:]
     return header, content[start:]
 
 
-def _columns(header: dict[str, list[str]], body: bytes, wanted: list[str]) -> list[NDArray[Any]]:
-    """The values (N,) of each of the wanted fields; of colours the bits."""
+def _columns(
+    header: dict[str, list[str]], body: bytes, where: list[int], name: str
+) -> list[NDArray[Any]]:
+    """The values (N,) of the fields with these numbers; of packed colours the bits."""
     fields = header["FIELDS"]
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(fields))]
     total = int(header["POINTS"][0]) if "POINTS" in header else _area(header)
     if total < 0 or not len(fields) == len(counts) == len(header["TYPE"]) == len(header["SIZE"]):
         raise ValueError("its header contradicts itself")
-    for field in wanted:
-        if field not in fields or counts[fields.index(field)] != 1:
-            raise ValueError(f"it has no field {field!r}")
-    where = [fields.index(field) for field in wanted]
+    if any(counts[number] != 1 for number in where) or min(counts) < 0:
+        raise ValueError("its fields have impossible lengths")
+    bounded(name, "points", total, MOST_POINTS)
     if header["DATA"] == ["ascii"]:
         first = np.cumsum([0, *counts])
         columns = [int(first[number]) for number in where]
-        lines = body.decode("ascii").split("\n")[:total]
+        lines = body.decode("latin-1").split("\n")[:total]
         if total == 0:
-            return [np.zeros(0) for _ in wanted]
+            return [np.zeros(0) for _ in where]
         table = np.loadtxt(lines, usecols=columns, ndmin=2, comments=None)
         if len(table) < total:
             raise ValueError(f"it announces {total} points and holds {len(table)}")
         return [
             # What is declared to be a float is written as that float.
             table[:, number].astype(np.float32).view(np.uint32)
-            if fields[index] in COLOUR_FIELDS and header["TYPE"][index] == "F"
+            if fields[index].lower() in _PACKED and header["TYPE"][index] == "F"
             else table[:, number]
             for number, index in enumerate(where)
         ]
@@ -102,14 +104,14 @@ def _columns(header: dict[str, list[str]], body: bytes, wanted: list[str]) -> li
         for kind, size in zip(header["TYPE"], header["SIZE"], strict=True)
     ]
     types = [
-        np.dtype("<u4") if field in COLOUR_FIELDS and kind.itemsize == 4 else kind
+        np.dtype("<u4") if field.lower() in _PACKED and kind.itemsize == 4 else kind
         for field, kind in zip(fields, types, strict=True)
     ]
     if header["DATA"] == ["binary"]:
         offsets = np.cumsum([0, *(t.itemsize * n for t, n in zip(types, counts, strict=True))])
         record = np.dtype(
             {
-                "names": wanted,
+                "names": [str(number) for number in where],
                 "formats": [types[i] for i in where],
                 "offsets": [int(offsets[i]) for i in where],
                 "itemsize": int(offsets[-1]),
@@ -118,12 +120,14 @@ def _columns(header: dict[str, list[str]], body: bytes, wanted: list[str]) -> li
         if len(body) < total * record.itemsize:
             raise ValueError("it ends in the middle of its points")
         rows = np.frombuffer(body, record, count=total)
-        return [rows[field] for field in wanted]
+        return [rows[str(number)] for number in where]
     if header["DATA"] == ["binary_compressed"]:
         packed, unpacked = struct.unpack_from("<II", body)
         sizes = [t.itemsize * n * total for t, n in zip(types, counts, strict=True)]
         if len(body) < 8 + packed or unpacked < sum(sizes):
             raise ValueError("it ends in the middle of its points")
+        # One byte of a repetition becomes at most 88.
+        bounded(name, "bytes", unpacked, min(MOST_UNPACKED // 2, 100 * len(body)))
         data = unpack_lzf(body[8 : 8 + packed], unpacked)
         # Compressed files hold one field after the other, not one point after the other.
         first = np.cumsum([0, *sizes])
@@ -135,7 +139,7 @@ def _area(header: dict[str, list[str]]) -> int:
     return int(header["WIDTH"][0]) * int(header.get("HEIGHT", ["1"])[0])
 
 
-def unpack_lzf(packed: bytes, size: int) -> bytes:
+def unpack_lzf(packed: bytes, size: int) -> bytearray:
     """Undoes LZF compression; `size` is the number of bytes that must come out (else ValueError).
 
     A control byte below 32 announces that many literal bytes and one more; any other says how many
@@ -164,4 +168,4 @@ def unpack_lzf(packed: bytes, size: int) -> bytes:
         output += (pattern * (length // len(pattern) + 1))[:length]
     if len(output) != size:
         raise ValueError("its compressed points are damaged")
-    return bytes(output)
+    return output

@@ -1,0 +1,136 @@
+"""What a file holds, in its own coordinates, before a network looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..kinds import KindName
+from ..sentences import Sentence
+
+if TYPE_CHECKING:
+    from .voxels import VoxelGrid
+
+# So many points at exactly the origin are pixels of a sensor that saw nothing there.
+_ZEROS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """Points, a mesh, a grid or pixels; what is not there is None.
+
+    points: (N, 3) float64, of a cloud, or the vertices of `faces`.
+    faces: (F, 3) int64, triangles between the points.
+    colours: (N, 3) uint8 sRGB of the points.
+    grid: occupied cells.
+    pixels: (H, W, 3 or 4) uint8, the first row on top.
+    up_axis: where the file itself says its vertical, such as "y", else empty.
+    notes: what the reader decided where the file left it open, one sentence each.
+    """
+
+    points: NDArray[np.float64] | None = None
+    faces: NDArray[np.int64] | None = None
+    colours: NDArray[np.uint8] | None = None
+    grid: VoxelGrid | None = None
+    pixels: NDArray[np.uint8] | None = None
+    up_axis: str = ""
+    notes: tuple[Sentence, ...] = ()
+
+    @property
+    def kind(self) -> KindName:
+        """What it is without further wishes: meshes with faces are voxels."""
+        if self.pixels is not None:
+            return "image"
+        return "voxels" if self.grid is not None or self.has_faces else "points"
+
+    @property
+    def has_faces(self) -> bool:
+        return self.faces is not None and len(self.faces) > 0
+
+    def noting(self, template: str, **values: object) -> Content:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, Sentence(template, **values)))
+
+    def only(self, kept: NDArray[np.bool_]) -> Content:
+        """A cloud of the points that are marked in `kept` (N,). Faces are dropped."""
+        assert self.points is not None
+        colours = None if self.colours is None else self.colours[kept]
+        return replace(self, points=self.points[kept], colours=colours, faces=None)
+
+
+def checked(content: Content, name: str) -> Content:
+    """The content with arrays of matching shapes; raises InputError where they do not match."""
+    points, faces, colours = content.points, content.faces, content.colours
+    if points is None:
+        return content
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise InputError("{name} holds no rows of x, y, z.", name=name)
+    if colours is not None and colours.shape != points.shape:
+        raise InputError(
+            "{name} has {count:,} points, but colours for {colours:,}.",
+            name=name, count=len(points), colours=len(colours),
+        )  # fmt: skip
+    if faces is not None and len(faces) and not 0 <= faces.min() <= faces.max() < len(points):
+        raise InputError("{name} has faces that point at vertices it does not have.", name=name)
+    return content
+
+
+def unseen_points(points: NDArray[np.floating]) -> tuple[NDArray[np.bool_], tuple[Sentence, ...]]:
+    """Which of the points (N, 3) a sensor did not see, (N,) bool, and the sentences for that.
+
+    These are points with coordinates that are not finite, and three or more at exactly the origin.
+    """
+    finite = np.isfinite(points).all(axis=1)
+    zero = (points == 0).all(axis=1)
+    notes: list[Sentence] = []
+    missing = int(np.count_nonzero(~finite))
+    if missing:
+        notes.append(left_out(missing))
+    zeros = int(np.count_nonzero(zero))
+    if zeros < _ZEROS or zeros == np.count_nonzero(finite):
+        return ~finite, tuple(notes)
+    notes.append(Sentence("{count:,} points at the origin (0, 0, 0) were left out", count=zeros))
+    return ~finite | zero, tuple(notes)
+
+
+def left_out(count: int) -> Sentence:
+    """The sentence for points that are not finite."""
+    if count == 1:
+        return Sentence("1 point that is not finite was left out")
+    return Sentence("{count:,} points that are not finite were left out", count=count)
+
+
+def without_unseen(content: Content) -> Content:
+    """A cloud without the points that a sensor did not see; everything else stays as it is.
+
+    A cloud that would have no points left stays, too: what reads it says what is wrong.
+    """
+    if content.points is None or content.has_faces or content.points.ndim != 2:
+        return content
+    unseen, notes = unseen_points(content.points)
+    if not notes or unseen.all():
+        return content
+    return replace(content.only(~unseen), notes=(*content.notes, *notes))
+
+
+def triangles_of(counts: NDArray[np.integer], corners: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Polygons as fans of triangles (F, 3).
+
+    counts: (P,) corners of each polygon; corners: all of them one after the other. Polygons of
+    fewer than three corners are dropped.
+    """
+    sizes: NDArray[np.int64] = np.asarray(counts, dtype=np.int64)
+    all_corners: NDArray[np.int64] = np.asarray(corners, dtype=np.int64)
+    if len(sizes) and (sizes == 3).all():
+        return all_corners.reshape(-1, 3)
+    starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
+    fans = np.maximum(sizes - 2, 0)
+    first = np.repeat(starts, fans)
+    # The number of each triangle within its polygon.
+    number = np.arange(fans.sum()) - np.repeat(np.cumsum(fans) - fans, fans)
+    fan = [all_corners[first], all_corners[first + number + 1], all_corners[first + number + 2]]
+    return np.stack(fan, axis=1).astype(np.int64)

@@ -1,0 +1,218 @@
+"""NumPy's .npy and .npz: clouds, voxels, and what others store in them. Never from pickles."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...sentences import Sentence
+from ..content import Content
+from ..limits import MOST_UNPACKED, assert_file, too_large
+from ..volumes import VoxelGrid, cells_of_rows, grid_of_queries
+from .columns import as_colours, colour_columns, coordinate_columns, look_like_colours
+
+POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "pc",
+               "pointcloud", "point_cloud", "cloud", "verts", "arr_0", "data")  # fmt: skip
+GRID_NAMES = ("voxels", "occupancies", "occupancy", "voxel", "grid", "sdf", "tsdf", "volume")
+COLOUR_NAMES = ("colors", "colours", "rgb", "color", "colour", "rgbs")
+_MOST_COLUMNS = 16
+
+
+def read(path: Path, kind: str) -> Content:
+    """The cloud or grid of an array, by its shape and numbers; of several arrays by their names."""
+    arrays = load_arrays(path)
+    if path.suffix.lower() == ".npy" or (len(arrays) == 1 and "" in arrays):
+        return _of_array(next(iter(arrays.values())), kind, path.name)
+    return _of_archive(arrays, kind, path.name)
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz file by their names, that of a .npy file under "".
+
+    Raises InputError for files that are missing, damaged, too large or hold pickled objects.
+    """
+    assert_file(path)
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > MOST_UNPACKED:
+                raise too_large(path.name, "bytes", size, MOST_UNPACKED)
+        with path.open("rb") as file, np.errstate(all="ignore"):
+            # Without a copy: only what is really in the file can be claimed.
+            loaded = np.load(
+                file if zipfile.is_zipfile(path) else path,
+                mmap_mode=None if zipfile.is_zipfile(path) else "r",
+                allow_pickle=False,
+            )
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
+            found = {}
+            for name in loaded.files:
+                try:
+                    array = loaded[name]
+                except ValueError:  # pickled objects are of no use and no harm beside others
+                    continue
+                if isinstance(array, np.ndarray):
+                    found[name] = array
+            if not found:
+                raise InputError("{name} has no arrays of plain numbers.", name=path.name)
+            return found
+    except InputError:
+        raise
+    except Exception as error:  # NumPy's readers raise whatever a damaged file makes them raise
+        raise InputError(
+            "{name} is damaged or not a NumPy file of plain numbers.", name=path.name
+        ) from error
+
+
+def choose(arrays: dict[str, NDArray[Any]], names: tuple[str, ...]) -> str | None:
+    """The first of `names` among the arrays, whatever their case."""
+    lower = {name.lower(): name for name in reversed(list(arrays))}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Content:
+    queries = _queries(arrays, name)
+    if queries is not None and kind != "points":
+        return queries
+    grid, cloud = choose(arrays, GRID_NAMES), choose(arrays, POINT_NAMES)
+    if grid is not None and (cloud is None or kind == "voxels"):
+        return _of_array(arrays[grid], "voxels", name)
+    if cloud is None:
+        if len(arrays) > 1:
+            raise InputError(
+                "{name} has no array named {wanted}, only {found}.",
+                name=name, wanted=" or ".join((*POINT_NAMES[:3], *GRID_NAMES[:2])),
+                found=", ".join(list(arrays)[:8]),
+            )  # fmt: skip
+        return _of_array(next(iter(arrays.values())), kind, name)
+    content = _of_array(arrays[cloud], kind, name)
+    if {"points", "loc", "scale"} <= set(arrays):
+        # The pointcloud.npz of a dataset in the original's layout.
+        content = replace(content, up_axis="y")
+    colours = choose(arrays, COLOUR_NAMES)
+    if colours is None or content.points is None:
+        return content
+    array = np.asarray(arrays[colours])
+    if array.ndim == 3 and array.shape[2] in (3, 4):
+        array = array.reshape(-1, array.shape[2])
+    if array.ndim != 2 or array.shape[1] < 3 or array.dtype.kind not in "fiu":
+        raise InputError(
+            "{name} has {colours} that are no rows of red, green and blue.",
+            name=name, colours=colours,
+        )  # fmt: skip
+    return replace(content, colours=as_colours(array[:, :3]))
+
+
+def _queries(arrays: dict[str, NDArray[Any]], name: str) -> Content | None:
+    """The grid of a dataset's `points.npz`: query points with the occupancy of each; else None."""
+    if not {"points", "occupancies"} <= set(arrays):
+        return None
+    points, occupancies = arrays["points"], arrays["occupancies"].ravel()
+    if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind != "f":
+        return None
+    if occupancies.dtype == np.uint8 and len(occupancies) == -(-len(points) // 8):
+        inside = np.unpackbits(occupancies)[: len(points)] > 0
+    elif len(occupancies) == len(points) and occupancies.dtype.kind in "biuf":
+        inside = occupancies >= 0.5 if occupancies.dtype.kind == "f" else occupancies > 0
+    else:
+        return None
+    return Content(grid=grid_of_queries(points, inside, name), up_axis="y").noting(
+        "It holds query points with occupancies, which became voxels; the surface's points are in "
+        "the pointcloud.npz beside it"
+    )
+
+
+def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
+    if array.dtype.names is not None:
+        return _of_fields(array, name)
+    if array.dtype.kind not in "biuf" or array.size == 0:
+        raise InputError(
+            "{name} holds an array of {dtype} of shape {shape}, not numbers.",
+            name=name, dtype=array.dtype, shape=array.shape,
+        )  # fmt: skip
+    squeezed = array
+    while squeezed.ndim > 2 and len(squeezed) == 1:
+        squeezed = squeezed[0]
+    rows, notes = _rows(squeezed, kind)
+    if rows is None:
+        return _of_grid(array, kind, name)
+    cloud = Content(
+        np.array(rows[:, :3], dtype=np.float64), colours=_colours(rows), notes=tuple(notes)
+    )
+    return cells_of_rows(cloud, kind)
+
+
+def _rows(array: NDArray[Any], kind: str) -> tuple[NDArray[Any] | None, list[Sentence]]:
+    """An array as rows of x, y, z ..., and what was decided; None where it is a grid."""
+    if array.dtype.kind == "b":
+        return None, []
+    if array.ndim == 2:
+        if array.shape[0] in (3, 4, 6) and array.shape[1] > _MOST_COLUMNS:
+            return array.T, [Sentence("Its rows were taken for the coordinates x, y and z")]
+        return (array, []) if array.shape[1] >= 3 else (None, [])
+    if array.ndim != 3 or kind == "voxels" or array.dtype.kind == "u":
+        return None, []
+    if len(set(array.shape)) == 1:
+        return None, []
+    first, last = array.shape[0], array.shape[-1]
+    middle = array.shape[1]
+    note = "Its shape {shape} was taken for points; --kind voxels takes it as a grid"
+    said = [Sentence(note, shape=str(array.shape))]
+    spread = len(np.unique(array[:: max(1, first // 8)])) > 8
+    wanted = kind == "points" or spread
+    if last in (3, 4, 6) and min(first, middle) > 1 and wanted and first * middle > 2 * last:
+        return array.reshape(-1, last), said
+    if first in (3, 4, 6) and min(middle, last) > 8 and wanted and middle != first:
+        return array.reshape(first, -1).T, said
+    if middle in (3, 4, 6) and last > 8 and wanted and first != last:
+        return array.transpose(0, 2, 1).reshape(-1, middle), said
+    return None, []
+
+
+def _colours(rows: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Columns behind the coordinates that look like colours, perhaps behind normals."""
+    for start in (3, 6):
+        columns = np.asarray(rows[:, start : start + 3], dtype=np.float64)
+        if columns.shape[1] == 3 and look_like_colours(columns):
+            return as_colours(columns)
+    return None
+
+
+def _of_grid(array: NDArray[Any], kind: str, name: str) -> Content:
+    if kind == "points" or array.ndim < 3:
+        raise InputError(
+            "{name} holds an array of {dtype} of shape {shape}; "
+            "a point cloud has one row of numbers per point, x, y, z first.",
+            name=name, dtype=array.dtype, shape=array.shape,
+        )  # fmt: skip
+    grid, notes = VoxelGrid.with_notes(array, name)
+    return Content(grid=grid, notes=notes)
+
+
+def _of_fields(array: NDArray[Any], name: str) -> Content:
+    """A structured array: its fields by their names."""
+    fields = list(array.dtype.names or ())
+    columns = coordinate_columns(fields)
+    if columns is None:
+        raise InputError(
+            "{name} has fields named {fields}, not x, y and z.",
+            name=name, fields=", ".join(fields[:8]),
+        )  # fmt: skip
+    flat = np.asarray(array).reshape(-1)
+    try:
+        points = np.stack([flat[fields[column]].astype(np.float64) for column in columns], axis=1)
+        named = colour_columns(fields)
+        colours = None
+        if named is not None:
+            colours = as_colours(np.stack([flat[fields[column]] for column in named], axis=1))
+    except (ValueError, TypeError) as error:
+        raise InputError("{name} has coordinates that are no numbers.", name=name) from error
+    return Content(points, colours=colours)

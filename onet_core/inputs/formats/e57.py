@@ -1,0 +1,43 @@
+"""E57, the exchange format of laser scanners, by pye57: all scans of a file in its coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..content import Content
+from ..limits import MOST_POINTS, assert_file, bounded, optional_package
+from .columns import as_colours
+
+
+def read(path: Path, kind: str) -> Content:
+    """The points of all scans, each moved to where its pose says; colours where all have some."""
+    assert_file(path)
+    with path.open("rb") as file:
+        if file.read(8) != b"ASTM-E57":
+            raise InputError("{name} is damaged or not an E57 file.", name=path.name)
+    pye57 = optional_package("pye57", "pye57", path.name)
+    points, colours = [], []
+    try:
+        file = pye57.E57(str(path))
+        total = sum(file.get_header(number).point_count for number in range(file.scan_count))
+        bounded(path.name, "points", int(total), MOST_POINTS)
+        for number in range(file.scan_count):
+            scan = file.read_scan(number, colors=True, ignore_missing_fields=True, transform=True)
+            axes = [scan[f"cartesian{axis}"] for axis in "XYZ"]
+            points.append(np.stack(axes, axis=1).astype(np.float64))
+            painted = [scan.get(f"color{name}") for name in ("Red", "Green", "Blue")]
+            if all(channel is not None for channel in painted):
+                colours.append(np.stack(painted, axis=1))
+    except InputError:
+        raise
+    except Exception as error:  # the library raises whatever a damaged file makes it raise
+        raise InputError("{name} is damaged or has no points.", name=path.name) from error
+    if not points:
+        raise InputError("{name} has no points.", name=path.name)
+    is_painted = len(colours) == len(points) and sum(map(len, colours)) > 0
+    return Content(
+        np.concatenate(points), colours=as_colours(np.concatenate(colours)) if is_painted else None
+    )

@@ -1,0 +1,322 @@
+"""glTF 2.0: .glb and .gltf, triangles and points, quantised, Draco-compressed and instanced.
+
+Written from the specification (Khronos, glTF 2.0); Draco by the package DracoPy. No external file
+is read but buffers beside the .gltf.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...colours import to_srgb
+from ...errors import InputError
+from ..content import Content, checked
+from ..limits import MOST_UNPACKED, bounded, optional_package, read_bytes
+
+_TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+_POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
+# Of all instances together: 10 million take 0.5 GB.
+_MOST_VERTICES = 10_000_000
+_MOST_NODES = 200_000
+_DRACO, _MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+_INSTANCES = "EXT_mesh_gpu_instancing"
+
+Json = dict[str, Any]
+# Vertices (V, 3), triangles (F, 3) and linear colours (V, 3) from 0 to 1 or None.
+Part = tuple[NDArray[np.float64], NDArray[np.int64], "NDArray[np.float64] | None"]
+
+
+def read(path: Path, kind: str) -> Content:
+    """All parts of the scene in its coordinates, y up."""
+    try:
+        content = _File(path).content()
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error,
+            OverflowError, RecursionError, binascii.Error) as error:  # fmt: skip
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it lacks {error}"
+        raise InputError(
+            "{name} is damaged or not a glTF file: {reason}.", name=path.name, reason=reason
+        ) from error
+    return checked(content, path.name)
+
+
+class _File:
+    """The document and buffers of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._name = path, path.name
+        content = read_bytes(path)
+        self._binary = b""
+        if content.startswith(b"glTF"):
+            content = self._unpacked(content)
+        self._json: Json = json.loads(content.decode("utf-8-sig"))
+        if not isinstance(self._json, dict):
+            raise ValueError("it is no object")
+        self._buffers: dict[int, bytes] = {}
+        self._parts: dict[int, list[Part]] = {}
+
+    def _unpacked(self, content: bytes) -> bytes:
+        _, version, _ = struct.unpack_from("<4sII", content)
+        if version != 2:
+            raise ValueError(f"it is of version {version}, not 2")
+        place, document = 12, b""
+        while place + 8 <= len(content):
+            length, chunk = struct.unpack_from("<I4s", content, place)
+            body = content[place + 8 : place + 8 + length]
+            if len(body) < length:
+                raise ValueError("it is cut off")
+            if chunk == b"JSON":
+                document = body
+            elif chunk == b"BIN\0" and not self._binary:
+                self._binary = body
+            place += 8 + length
+        return document
+
+    def content(self) -> Content:
+        """The scene's parts joined. Its triangles, or where it has none its points."""
+        vertices, faces, colours = [], [], []
+        total = 0
+        places: dict[int, list[NDArray[np.float64]]] = {}
+        for mesh, matrix in self._placed():
+            places.setdefault(mesh, []).append(matrix)
+        for mesh, listed in places.items():
+            # All copies of a mesh at once: files may have thousands.
+            matrices = np.stack(listed)
+            is_mirror = np.linalg.det(matrices[:, :3, :3]) < 0
+            for points, triangles, painted in self._mesh(mesh):
+                first, count = total, len(points)
+                total += bounded(self._name, "vertices", len(listed) * count, _MOST_VERTICES)
+                bounded(self._name, "vertices", total, _MOST_VERTICES)
+                copies = np.einsum("kij,nj->kni", matrices[:, :3, :3], points)
+                vertices.append((copies + matrices[:, None, :3, 3]).reshape(-1, 3))
+                turned = np.where(is_mirror[:, None, None], triangles[:, ::-1], triangles)
+                starts = first + count * np.arange(len(listed))
+                faces.append((turned + starts[:, None, None]).reshape(-1, 3))
+                colours.append(None if painted is None else np.tile(painted, (len(listed), 1)))
+        if not vertices:
+            raise InputError("{name} has no meshes.", name=self._name)
+        painted_at_all = None
+        if any(part is not None for part in colours):
+            # Parts without colours are white where others have some.
+            linear = [
+                np.ones((len(points), 3)) if part is None else part
+                for points, part in zip(vertices, colours, strict=True)
+            ]
+            srgb = to_srgb(np.clip(np.concatenate(linear), 0, 1))
+            painted_at_all = np.round(srgb * 255).astype(np.uint8)
+        return Content(np.concatenate(vertices), np.concatenate(faces), painted_at_all)
+
+    def _placed(self) -> list[tuple[int, NDArray[np.float64]]]:
+        """The meshes of the scene, each with its place (4, 4), once for every instance."""
+        nodes: list[Json] = self._json.get("nodes", [])
+        bounded(self._name, "nodes", len(nodes), _MOST_NODES)
+        scenes = self._json.get("scenes")
+        if scenes:
+            roots = scenes[self._json.get("scene", 0)].get("nodes", [])
+        else:
+            inner = {child for node in nodes for child in node.get("children", ())}
+            roots = [number for number in range(len(nodes)) if number not in inner]
+        if not nodes:
+            return [(mesh, np.eye(4)) for mesh in range(len(self._json.get("meshes", [])))]
+        placed = []
+        waiting = [(int(number), np.eye(4)) for number in roots]
+        seen: set[int] = set()
+        while waiting:
+            number, parent = waiting.pop()
+            if number in seen or number < 0:
+                raise ValueError("a node is below two others or below itself")
+            seen.add(number)
+            node = nodes[number]
+            own = _place_of(node)
+            matrix = parent if own is None else parent @ own
+            waiting += [(child, matrix) for child in node.get("children", ())]
+            if "mesh" not in node:
+                continue
+            instances = node.get("extensions", {}).get(_INSTANCES)
+            if instances is None:
+                placed.append((int(node["mesh"]), matrix))
+            else:
+                copies = self._instances(instances["attributes"])
+                placed += [(int(node["mesh"]), matrix @ copy) for copy in copies]
+            bounded(self._name, "instances", len(placed), _MOST_NODES)
+        return placed
+
+    def _instances(self, attributes: Json) -> list[NDArray[np.float64]]:
+        read = {name: self._accessor(number) for name, number in attributes.items()
+                if name in ("TRANSLATION", "ROTATION", "SCALE")}  # fmt: skip
+        count = min((len(values) for values in read.values()), default=0)
+        bounded(self._name, "instances", count, _MOST_NODES)
+        keys = {"TRANSLATION": "translation", "ROTATION": "rotation", "SCALE": "scale"}
+        copies = [
+            _place_of({keys[name]: values[number] for name, values in read.items()})
+            for number in range(count)
+        ]
+        return [np.eye(4) if copy is None else copy for copy in copies]
+
+    def _mesh(self, number: int) -> list[Part]:
+        if number < 0:
+            raise ValueError("a mesh has a negative number")
+        if number not in self._parts:
+            primitives = self._json["meshes"][number]["primitives"]
+            parts = [self._primitive(primitive) for primitive in primitives]
+            self._parts[number] = [part for part in parts if part is not None]
+        return self._parts[number]
+
+    def _primitive(self, primitive: Json) -> Part | None:
+        """A part; None for lines."""
+        mode = primitive.get("mode", _TRIANGLES)
+        if mode not in (_POINTS, _TRIANGLES, _STRIP, _FAN):
+            return None
+        packed = primitive.get("extensions", {}).get(_DRACO)
+        if packed is not None:
+            return self._draco(packed)
+        attributes = primitive["attributes"]
+        points = self._accessor(attributes["POSITION"])
+        colours = None
+        if "COLOR_0" in attributes:
+            colours = self._accessor(attributes["COLOR_0"])[:, :3]
+        order = np.arange(len(points))
+        if "indices" in primitive:
+            order = self._accessor(primitive["indices"]).astype(np.int64).reshape(-1)
+        if mode == _POINTS:
+            return points, np.zeros((0, 3), dtype=np.int64), colours
+        if mode == _TRIANGLES:
+            faces = order[: len(order) // 3 * 3].reshape(-1, 3)
+        elif mode == _STRIP:
+            faces = np.stack([order[:-2], order[1:-1], order[2:]], axis=1)
+            faces[1::2] = faces[1::2, [1, 0, 2]]
+        else:
+            faces = np.stack([np.full(len(order) - 2, order[0]), order[1:-1], order[2:]], axis=1)
+        if len(faces) and not 0 <= faces.min() <= faces.max() < len(points):
+            raise ValueError("faces point at vertices that are not there")
+        return points, faces, colours
+
+    def _draco(self, packed: Json) -> Part:
+        library = optional_package("DracoPy", "DracoPy", self._name)
+        content = self._view(packed["bufferView"])
+        try:
+            mesh = library.decode(bytes(content))
+        except Exception as error:  # the library raises whatever a damaged stream makes it raise
+            raise ValueError("its Draco-compressed part is damaged") from error
+        points = np.asarray(mesh.points, dtype=np.float64).reshape(-1, 3)
+        found = getattr(mesh, "faces", None)
+        faces = np.zeros((0, 3)) if found is None else np.asarray(found).reshape(-1, 3)
+        colours = getattr(mesh, "colors", None)
+        if colours is not None and "COLOR_0" in packed.get("attributes", {}):
+            colours = np.asarray(colours)
+            scale = np.iinfo(colours.dtype).max if colours.dtype.kind == "u" else 1
+            colours = colours[:, :3].astype(np.float64) / scale
+        else:
+            colours = None
+        return points, faces.astype(np.int64), colours
+
+    def _accessor(self, number: int) -> NDArray[np.float64]:
+        """The values (N, width) of an accessor, normalised where it says so."""
+        if number < 0:
+            raise ValueError("an accessor has a negative number")
+        accessor = self._json["accessors"][number]
+        kind, width = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
+        count = int(accessor["count"])
+        bounded(self._name, "bytes", count * width * 8, MOST_UNPACKED)
+        values: NDArray[Any]
+        if "bufferView" in accessor:
+            start = int(accessor.get("byteOffset", 0))
+            values = self._strided(accessor["bufferView"], start, count, kind, width)
+        else:
+            values = np.zeros((count, width), kind)
+        if "sparse" in accessor:
+            values = self._with_sparse(values, accessor["sparse"], kind)
+        if not accessor.get("normalized") or kind.kind == "f":
+            return values.astype(np.float64)
+        return np.maximum(values.astype(np.float64) / np.iinfo(kind).max, -1)
+
+    def _with_sparse(self, values: NDArray[Any], sparse: Json, kind: np.dtype) -> NDArray[Any]:
+        changed, count = np.array(values), int(sparse["count"])
+        bounded(self._name, "values", count, len(values))
+        indices, replaced = sparse["indices"], sparse["values"]
+        where = self._strided(
+            indices["bufferView"], int(indices.get("byteOffset", 0)), count,
+            np.dtype(_TYPES[indices["componentType"]]), 1,
+        )  # fmt: skip
+        start = int(replaced.get("byteOffset", 0))
+        changed[where.reshape(-1).astype(np.int64)] = self._strided(
+            replaced["bufferView"], start, count, kind, values.shape[1]
+        )
+        return changed
+
+    def _strided(
+        self, view: int, start: int, count: int, kind: np.dtype, width: int
+    ) -> NDArray[Any]:
+        content = self._view(view)
+        stride = int(self._json["bufferViews"][view].get("byteStride", 0)) or kind.itemsize * width
+        needed = start + stride * (count - 1) + kind.itemsize * width if count else 0
+        if start < 0 or stride < kind.itemsize * width or needed > len(content):
+            raise ValueError("an accessor reaches beyond its buffer")
+        return np.ndarray((count, width), kind, content, start, (stride, kind.itemsize))
+
+    def _view(self, number: int) -> bytes:
+        if number < 0:
+            raise ValueError("a view has a negative number")
+        view = self._json["bufferViews"][number]
+        if _MESHOPT in view.get("extensions", {}):
+            raise InputError(
+                "{name} is compressed by {extension}, which is not read: save it without.",
+                name=self._name, extension=_MESHOPT,
+            )  # fmt: skip
+        start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
+        content = self._buffer(int(view["buffer"]))
+        if start < 0 or length < 0 or start + length > len(content):
+            raise ValueError("a view reaches beyond its buffer")
+        return memoryview(content)[start : start + length]  # type: ignore[return-value]
+
+    def _buffer(self, number: int) -> bytes:
+        if number not in self._buffers:
+            uri = self._json["buffers"][number].get("uri")
+            self._buffers[number] = self._binary if uri is None else self._external(str(uri))
+        return self._buffers[number]
+
+    def _external(self, uri: str) -> bytes:
+        if uri.startswith("data:"):
+            return base64.b64decode(uri.partition(",")[2])
+        inner = Path(unquote(uri))
+        if "://" in uri or inner.is_absolute() or ".." in inner.parts or "\0" in str(inner):
+            raise InputError(
+                "{name} names the file {uri}, which is not beside it.", name=self._name,
+                uri=uri[:80],
+            )  # fmt: skip
+        return read_bytes(self._path.parent / inner)
+
+
+def _place_of(node: Json) -> NDArray[np.float64] | None:
+    """The matrix (4, 4) of a node, by its matrix or by translation, rotation and scale.
+
+    None for a node that is where the one above it is.
+    """
+    if not node.keys() & {"matrix", "translation", "rotation", "scale"}:
+        return None
+    if "matrix" in node:
+        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
+    matrix = np.eye(4)
+    x, y, z, w = (float(value) for value in node.get("rotation", (0, 0, 0, 1)))
+    length = x * x + y * y + z * z + w * w
+    if length > 0 and w * w != length:
+        s = 2 / length
+        matrix[:3, :3] = [
+            [1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)],
+            [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
+            [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
+        ]
+    matrix[:3, :3] *= np.array(node.get("scale", (1, 1, 1)), dtype=np.float64).reshape(3)
+    matrix[:3, 3] = np.array(node.get("translation", (0, 0, 0)), dtype=np.float64).reshape(3)
+    return matrix

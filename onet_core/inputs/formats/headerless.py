@@ -1,0 +1,104 @@
+"""Files of bare numbers: KITTI's .bin clouds, and .raw volumes whose size their name states."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...sentences import Sentence
+from ..content import Content
+from ..limits import MOST_CELLS, bounded, read_bytes
+from ..volumes import VoxelGrid
+
+# Scanners of cars see no farther, in metres.
+_FARTHEST = 2000.0
+_SIZE = re.compile(r"(\d+)[x_\-](\d+)[x_\-](\d+)")
+_TYPES = {
+    "uint8": "u1", "u8": "u1", "int8": "i1", "uint16": "<u2", "u16": "<u2", "int16": "<i2",
+    "float32": "<f4", "f32": "<f4", "float": "<f4", "float64": "<f8", "double": "<f8",
+}  # fmt: skip
+
+
+def read(path: Path, kind: str) -> Content:
+    content = read_bytes(path)
+    if path.suffix.lower() == ".raw":
+        return _volume(content, path)
+    return _sweep(content, path.name)
+
+
+def _sweep(content: bytes, name: str) -> Content:
+    """x, y, z and reflectance in single precision; some datasets add the laser's number."""
+    if len(content) % 4 == 0 and content:
+        numbers = np.frombuffer(content, "<f4")
+        for width in (4, 5, 3, 6):
+            if len(numbers) % width == 0 and _is_sweep(numbers.reshape(-1, width)):
+                rows = numbers.reshape(-1, width)
+                found = Content(rows[:, :3].astype(np.float64))
+                if width == 4:
+                    return found
+                return found.noting("Its rows were taken for {width} numbers each", width=width)
+    raise InputError(
+        "{name} is not a point cloud of KITTI's kind: rows of x, y, z and reflectance, 32-bit "
+        "numbers.",
+        name=name,
+    )
+
+
+def _is_sweep(rows: NDArray[np.float32]) -> bool:
+    if len(rows) < 4:
+        return False
+    with np.errstate(invalid="ignore", over="ignore"):
+        places = rows[np.isfinite(rows[:, :3]).all(axis=1)]
+        if len(places) < 0.5 * len(rows) or np.abs(places[:, :3]).max() > _FARTHEST:
+            return False
+        if not (np.ptp(places[:, :3], axis=0) > 1e-6).any():
+            return False
+        # Numbers that are nearly zero by chance are bits of something else.
+        tiny = (np.abs(places[:, :3]) < 1e-20) & (places[:, :3] != 0)
+        if np.count_nonzero(tiny) > 0.01 * tiny.size:
+            return False
+        rest = places[:, 3:]
+        return rest.size == 0 or (rest[:, 0].min() >= 0 and rest.max() <= 65535)
+
+
+def _volume(content: bytes, path: Path) -> Content:
+    """Cells of a volume, x running fastest; its size is in the name or it is a cube."""
+    stated = _SIZE.search(path.stem)
+    named = [_TYPES[word] for word in re.split(r"[^a-z0-9]+", path.stem.lower()) if word in _TYPES]
+    if stated is not None:
+        shape = tuple(int(number) for number in stated.groups())
+        cells = bounded(path.name, "cells", int(np.prod(shape, dtype=object)), MOST_CELLS)
+        sizes = {1: "u1", 2: "<u2", 4: "<f4", 8: "<f8"}
+        size, rest = divmod(len(content), cells) if cells else (0, 1)
+        kind = named[0] if named else sizes.get(size, "")
+        if rest or not kind or np.dtype(kind).itemsize != size:
+            raise InputError(
+                "{name} has {size:,} bytes, which is not {shape} cells of its type.",
+                name=path.name, size=len(content), shape=" x ".join(map(str, shape)),
+            )  # fmt: skip
+        said = "Its name says {shape} cells, x running fastest"
+    else:
+        for kind in named or ("u1", "<u2", "<f4"):
+            edge = round((len(content) / np.dtype(kind).itemsize) ** (1 / 3))
+            if edge > 1 and edge**3 * np.dtype(kind).itemsize == len(content):
+                break
+        else:
+            raise InputError(
+                "{name} does not say its size: put it into its name, such as "
+                "scan_256x256x113_uint8.raw.",
+                name=path.name,
+            )
+        bounded(path.name, "cells", edge**3, MOST_CELLS)
+        shape = (edge, edge, edge)
+        said = (
+            "It was taken for a cube of {shape} cells; a name such as scan_64x64x32_uint8.raw says "
+            "otherwise"
+        )
+    values = np.frombuffer(content, kind).reshape(shape[::-1]).transpose(2, 1, 0)
+    grid, notes = VoxelGrid.with_notes(values, path.name)
+    note = Sentence(said, shape=" x ".join(map(str, shape)))
+    return Content(grid=grid, notes=(note, *notes))

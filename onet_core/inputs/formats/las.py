@@ -1,0 +1,54 @@
+"""LAS and LAZ, the exchange formats of laser scanning, by laspy (LAZ by lazrs)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..content import Content
+from ..limits import MOST_POINTS, MOST_UNPACKED, assert_file, bounded, optional_package
+from .columns import as_colours
+
+# By the standard: low points and high noise.
+_NOISE = (7, 18)
+
+
+def read(path: Path, kind: str) -> Content:
+    """The points in the file's own units, its colours, without what it marks as noise."""
+    assert_file(path)
+    laspy = optional_package("laspy", "laspy[lazrs]", path.name)
+    try:
+        with laspy.open(path) as reader:
+            count = bounded(path.name, "points", int(reader.header.point_count), MOST_POINTS)
+            records = reader.header.point_format.size
+            size = path.stat().st_size
+            bounded(path.name, "bytes", count * records, max(MOST_UNPACKED, 40 * size))
+            if path.suffix.lower() == ".las" and count * records > size:
+                raise InputError(
+                    "{name} announces {count:,} points and holds fewer: it is cut off.",
+                    name=path.name, count=count,
+                )  # fmt: skip
+            las = reader.read()
+            points = np.stack([np.asarray(axis) for axis in (las.x, las.y, las.z)], axis=1)
+            names = set(las.point_format.dimension_names)
+            colours = None
+            if {"red", "green", "blue"} <= names and len(points):
+                colours = as_colours(np.stack([las.red, las.green, las.blue], axis=1))
+                if colours is not None and not colours.any():
+                    colours = None
+            noise = np.isin(np.asarray(las.classification), _NOISE)
+    except InputError:
+        raise
+    except BaseException as error:  # lazrs panics with an exception that is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise InputError("{name} is damaged or not a LAS file.", name=path.name) from error
+    content = Content(points.astype(np.float64), colours=colours)
+    if noise.any() and not noise.all():
+        content = content.only(~noise).noting(
+            "{count:,} points that the file marks as noise were left out",
+            count=int(np.count_nonzero(noise)),
+        )
+    return content

@@ -1,0 +1,70 @@
+"""Wavefront OBJ: vertices, with colours behind them where there are some, and faces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ..content import Content, checked, triangles_of
+from ..limits import read_bytes
+from .columns import as_colours, look_like_colours
+from .text_files import decode_text
+
+_TEXTURE_AND_NORMAL = re.compile(r"/\S*")
+
+
+def read(path: Path, kind: str) -> Content:
+    """All vertices, whether faces use them or not, and all faces, whatever group they are in."""
+    text = decode_text(read_bytes(path), path.name).replace("\\\n", " ").replace("\\\r\n", " ")
+    rows, faces = [], []
+    # Negative numbers count back from the vertices so far.
+    sofar = []
+    for line in text.splitlines():
+        line = line.lstrip()
+        if line.startswith(("v ", "v\t")):
+            rows.append(line[2:])
+        elif line.startswith(("f ", "f\t", "fo ")):
+            faces.append(line.partition(" ")[2] if line[1] != "\t" else line[2:])
+            sofar.append(len(rows))
+    try:
+        points, colours = _vertices(rows)
+        triangles = _faces(faces, sofar) if faces else None
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            "{name} has a damaged vertex or face: {reason}.", name=path.name, reason=error
+        ) from error
+    return checked(Content(points, triangles, colours), path.name)
+
+
+def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
+    cut = [row.split() for row in rows]
+    width = min(map(len, cut), default=3)
+    if width < 3:
+        raise ValueError("it has fewer than three coordinates")
+    if width != max(map(len, cut), default=3):
+        width = 3
+    # A fourth number is a weight; colours are behind the third, or behind the weight.
+    table = np.array([row[:width] for row in cut], dtype=np.float64).reshape(-1, width)
+    start = {6: 3, 7: 4 if width == 7 and (table[:, 3:4] == 1).all() else 3}.get(width)
+    colours = None
+    if start is not None and len(table):
+        columns = table[:, start : start + 3]
+        if np.isfinite(columns).all() and columns.min() >= 0 and columns.max() <= 1:
+            colours = np.round(columns * 255).astype(np.uint8)
+        elif look_like_colours(columns):
+            colours = as_colours(columns)
+    return table[:, :3], colours
+
+
+def _faces(lines: list[str], sofar: list[int]) -> NDArray[np.int64]:
+    cut = [_TEXTURE_AND_NORMAL.sub("", line.partition("#")[0]).split() for line in lines]
+    counts = np.array([len(row) for row in cut], dtype=np.int64)
+    corners = np.array([int(word) for row in cut for word in row], dtype=np.int64)
+    if len(corners) and (corners == 0).any():
+        raise ValueError("vertices are counted from 1")
+    before = np.repeat(np.array(sofar, dtype=np.int64), counts)
+    return triangles_of(counts, np.where(corners < 0, before + corners, corners - 1))

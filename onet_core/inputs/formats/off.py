@@ -1,0 +1,69 @@
+"""OFF in its variants (COFF, NOFF, STOFF ...), also with ModelNet's merged first line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..content import Content, checked, triangles_of
+from ..limits import MOST_POINTS, bounded, read_bytes
+from .columns import as_colours
+from .text_files import decode_text
+
+_FIRST = re.compile(r"(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])\s*(BINARY)?", re.IGNORECASE)
+
+
+def read(path: Path, kind: str) -> Content:
+    """The vertices, the faces, and of COFF the vertices' colours."""
+    name = path.name
+    try:
+        return checked(_parse(decode_text(read_bytes(path), name), name), name)
+    except (ValueError, IndexError, OverflowError) as error:
+        raise InputError(
+            "{name} is damaged or not an OFF file: {reason}.", name=name, reason=error
+        ) from error
+
+
+def _parse(text: str, name: str) -> Content:
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    first = _FIRST.match(lines[0]) if lines else None
+    if first is None:
+        raise ValueError("its first line is not OFF")
+    if first[6]:
+        raise ValueError("it is a binary OFF, save it as text")
+    has_colours, dimensions = bool(first[2]), 4 if first[4] else 3
+    lines[0] = lines[0][first.end() :].strip()
+    if not lines[0]:
+        lines.pop(0)
+    if first[5]:
+        raise ValueError("it has more than three dimensions")
+    counts = [int(word) for word in lines.pop(0).split()]
+    vertices, faces = (bounded(name, "rows", count, MOST_POINTS) for count in (*counts, 0)[:2])
+    if len(lines) < vertices + faces:
+        # Some writers do not break lines: numbers are what counts then.
+        if faces:
+            raise ValueError(f"it announces {vertices + faces:,} rows and holds {len(lines):,}")
+        raise ValueError("it ends in the middle of its vertices")
+    rows = lines[:vertices]
+    if not rows:
+        raise InputError("{name} has no points.", name=name)
+    table = np.loadtxt(rows, ndmin=2, comments=None)
+    if table.shape[1] < 3:
+        raise ValueError("its vertices have no x, y and z")
+    start = dimensions + (3 if first[3] else 0)
+    colours = None
+    if has_colours and table.shape[1] >= start + 3:
+        colours = as_colours(table[:, start : start + 3])
+    words = [line.split() for line in lines[vertices : vertices + faces]]
+    sizes = np.array([int(row[0]) for row in words], dtype=np.int64)
+    if len(sizes) and (sizes.min() < 0 or any(len(row) <= int(row[0]) for row in words)):
+        raise ValueError("a face has fewer corners than it says")
+    corners = [int(word) for row in words for word in row[1 : 1 + int(row[0])]]
+    return Content(
+        table[:, :3], triangles_of(sizes, np.array(corners, dtype=np.int64)) if words else None,
+        colours,
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""STL, binary and ascii. What it really is its size tells: binary ones begin with "solid", too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from ..content import Content
+from ..limits import read_bytes
+
+_HEADER, _TRIANGLE = 84, 50
+_VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
+_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
+
+
+def read(path: Path, kind: str) -> Content:
+    """The triangles, each with its own three vertices."""
+    content = read_bytes(path)
+    count = int.from_bytes(content[_HEADER - 4 : _HEADER], "little")
+    size = _HEADER + _TRIANGLE * count
+    is_text = content[:512].lstrip().lower().startswith(b"solid") and b"facet" in content[:4096]
+    if len(content) >= _HEADER and (size == len(content) or (size < len(content) and not is_text)):
+        rows = np.frombuffer(content, _ROW, count, _HEADER)
+        points = rows["corners"].reshape(-1, 3).astype(np.float64)
+    elif b"vertex" in content[:65536].lower():
+        try:
+            found = [number for vertex in _VERTEX.findall(content) for number in map(float, vertex)]
+        except ValueError as error:
+            raise InputError(
+                "{name} has a damaged vertex: {reason}.", name=path.name, reason=error
+            ) from error
+        points = np.array(found, dtype=np.float64).reshape(-1, 3)
+        points = points[: len(points) // 3 * 3]
+    else:
+        raise InputError("{name} is damaged, cut off or not an STL file.", name=path.name)
+    if not len(points):
+        raise InputError("{name} has no faces.", name=path.name)
+    return Content(points, np.arange(len(points), dtype=np.int64).reshape(-1, 3))

@@ -1,0 +1,165 @@
+"""MagicaVoxel's .vox: all models at their places, with the palette's colours. z is up.
+
+Written from the format's description (ephtracy/voxel-model).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ..content import Content
+from ..limits import MOST_CELLS, bounded, read_bytes
+from ..volumes import VoxelGrid
+
+# Where a file has no palette the colours do not matter: grey.
+_GREY = 192
+_MOST_PLACED = 20_000_000
+
+
+def read(path: Path, kind: str) -> Content:
+    """The models of a file as one grid, a cell one unit wide."""
+    try:
+        return Content(grid=_grid(read_bytes(path), path.name))
+    except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
+        raise InputError(
+            "{name} is damaged or not a MagicaVoxel file: {reason}.", name=path.name,
+            reason=error or "it ends too early",
+        ) from error  # fmt: skip
+
+
+def _grid(content: bytes, name: str) -> VoxelGrid:
+    if not content.startswith(b"VOX "):
+        raise ValueError("it does not begin with VOX")
+    sizes, models, nodes = [], [], {}
+    palette: NDArray[np.uint8] | None = None
+    for chunk, body in _chunks(content, 8):
+        if chunk == b"SIZE":
+            sizes.append(np.array(struct.unpack_from("<3i", body)))
+        elif chunk == b"XYZI":
+            count = struct.unpack_from("<I", body)[0]
+            if 4 * count > len(body) - 4:
+                raise ValueError("it ends in the middle of its voxels")
+            models.append(np.frombuffer(body, np.uint8, 4 * count, 4).reshape(-1, 4))
+        elif chunk == b"RGBA":
+            palette = np.frombuffer(body, np.uint8, 1024).reshape(256, 4)[:, :3]
+        elif chunk in (b"nTRN", b"nGRP", b"nSHP"):
+            number, node = _node(chunk, body)
+            nodes[number] = node
+    if not models:
+        raise ValueError("it has no voxels")
+    places, shades = [], []
+    total = 0
+    for model, turn, shift in _placed(nodes, len(models)):
+        cells = models[model]
+        total = bounded(name, "voxels", total + len(cells), _MOST_PLACED)
+        # The middle of a model is what is placed and turned.
+        middle = sizes[model] // 2 if model < len(sizes) else np.zeros(3, dtype=np.int64)
+        offset = 0.5 if nodes else 0.0
+        moved = (cells[:, :3].astype(np.float64) + offset - (middle if nodes else 0)) @ turn.T
+        places.append(np.floor(moved + shift).astype(np.int64))
+        shades.append(cells[:, 3])
+    if not total:
+        raise ValueError("it has no voxels")
+    joined, shade = np.concatenate(places), np.concatenate(shades)
+    low = joined.min(0)
+    extent = np.ptp(joined, axis=0) + 1
+    bounded(name, "cells", int(np.prod(extent, dtype=object)), MOST_CELLS)
+    joined, first = np.unique(joined, axis=0, return_index=True)
+    occupied = np.zeros(extent, dtype=bool)
+    occupied[tuple((joined - low).T)] = True
+    colours = np.full((len(joined), 3), _GREY, dtype=np.uint8)
+    if palette is not None:
+        colours = palette[shade[first].astype(np.int64) - 1]
+    return VoxelGrid(occupied, low.astype(np.float64), 1.0, colours)
+
+
+def _chunks(content: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
+    """All chunks, those inside MAIN included."""
+    while place + 12 <= len(content):
+        name, size, _ = struct.unpack_from("<4sII", content, place)
+        body = content[place + 12 : place + 12 + size]
+        if len(body) < size:
+            raise ValueError("it is cut off")
+        yield name, body
+        # The children of MAIN follow it directly.
+        place += 12 + size
+
+
+def _node(chunk: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
+    """A node of the scene: its number, its children or models, and of transforms where it is."""
+    number = struct.unpack_from("<i", body)[0]
+    _, place = _dictionary(body, 4)
+    if chunk == b"nTRN":
+        child, _, _, frames = struct.unpack_from("<4i", body, place)
+        frame, _ = _dictionary(body, place + 16) if frames > 0 else ({}, 0)
+        shift = np.array([float(word) for word in frame.get("_t", "0 0 0").split()])
+        turn = _turn(int(frame["_r"])) if "_r" in frame else np.eye(3)
+        return number, {"children": [child], "turn": turn, "shift": shift}
+    count = struct.unpack_from("<i", body, place)[0]
+    if not 0 <= count <= len(body):
+        raise ValueError("a node has an impossible number of children")
+    if chunk == b"nGRP":
+        return number, {"children": list(struct.unpack_from(f"<{count}i", body, place + 4))}
+    models, place = [], place + 4
+    for _ in range(count):
+        models.append(struct.unpack_from("<i", body, place)[0])
+        _, place = _dictionary(body, place + 4)
+    return number, {"models": models}
+
+
+def _dictionary(body: bytes, place: int) -> tuple[dict[str, str], int]:
+    count = struct.unpack_from("<i", body, place)[0]
+    if not 0 <= count <= len(body):
+        raise ValueError("a node has an impossible number of entries")
+    words, place = [], place + 4
+    for _ in range(2 * count):
+        size = struct.unpack_from("<i", body, place)[0]
+        if size < 0:
+            raise ValueError("a text has a negative length")
+        words.append(body[place + 4 : place + 4 + size].decode("latin-1"))
+        place += 4 + size
+    return dict(zip(words[::2], words[1::2], strict=True)), place
+
+
+def _turn(bits: int) -> NDArray[np.float64]:
+    """A turn packed into a byte: the columns of the entries of two rows, and three signs."""
+    first, second = bits & 3, bits >> 2 & 3
+    if first > 2 or second > 2 or first == second:
+        raise ValueError("a turn is none")
+    matrix = np.zeros((3, 3))
+    for row, column in enumerate((first, second, 3 - first - second)):
+        matrix[row, column] = -1 if bits >> (4 + row) & 1 else 1
+    return matrix
+
+
+def _placed(
+    nodes: dict[int, dict[str, Any]], count: int
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+    """Every model with its turn (3, 3) and shift (3,); without a scene all as they are."""
+    if not nodes:
+        for model in range(count):
+            yield model, np.eye(3), np.zeros(3)
+        return
+    waiting = [(0, np.eye(3), np.zeros(3))]
+    visits = 0
+    while waiting:
+        number, turn, shift = waiting.pop()
+        visits += 1
+        if visits > 100_000:
+            raise ValueError("its scene goes round in circles")
+        node = nodes[number]
+        if "turn" in node:
+            shift = turn @ node["shift"] + shift
+            turn = turn @ node["turn"]
+        for model in node.get("models", ()):
+            if not 0 <= model < count:
+                raise ValueError("a node names a model that is not there")
+            yield model, turn, shift
+        waiting += [(child, turn, shift) for child in node.get("children", ())]
