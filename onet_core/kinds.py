@@ -136,7 +136,6 @@ class FileFormat:
     up_axis: the vertical that such files have by specification or habit.
     up_axis_of_grids: the same for voxels, where that differs.
     package: what `pip install` needs beyond the runtime, else empty.
-    is_mesh: whether such files can have faces.
     """
 
     label: str
@@ -146,7 +145,6 @@ class FileFormat:
     up_axis: str = "z"
     up_axis_of_grids: str = ""
     package: str = ""
-    is_mesh: bool = False
 
     @property
     def is_mesh(self) -> bool:
@@ -177,11 +175,11 @@ FORMATS = (
     FileFormat("Netpbm", (".ppm", ".pgm"), "picture", _IMAGE),
     FileFormat("EXR", (".exr",), "picture", _IMAGE, package="openimageio"),
     FileFormat("Radiance HDR", (".hdr",), "picture", _IMAGE, package="openimageio"),
-    FileFormat("PLY", (".ply",), "ply", _MESH, is_mesh=True),
-    FileFormat("OBJ", (".obj",), "obj", _MESH, "y", is_mesh=True),
-    FileFormat("STL", (".stl",), "stl", _MESH, is_mesh=True),
-    FileFormat("OFF", (".off",), "off", _MESH, "y", is_mesh=True),
-    FileFormat("glTF", (".glb", ".gltf"), "gltf", _MESH, "y", is_mesh=True),
+    FileFormat("PLY", (".ply",), "ply", _MESH),
+    FileFormat("OBJ", (".obj",), "obj", _MESH, "y"),
+    FileFormat("STL", (".stl",), "stl", _MESH),
+    FileFormat("OFF", (".off",), "off", _MESH, "y"),
+    FileFormat("glTF", (".glb", ".gltf"), "gltf", _MESH, "y"),
     FileFormat("PCD", (".pcd",), "pcd", _POINTS),
     FileFormat("LAS", (".las", ".laz"), "las", _POINTS),
     FileFormat("E57", (".e57",), "e57", _POINTS, package="pye57"),
