@@ -18,13 +18,13 @@ from onet_blender import activity
 from onet_blender.activity import Activity
 from onet_blender.pictures import images as pictures
 from onet_blender.properties import model_list
-from onet_blender.properties import stored as properties
 from onet_blender.runtime import engine_session
 from onet_blender.runtime.chosen import Runtime, describe, runtime
 from onet_blender.scene import reconstruction
 from onet_blender.scene.pieces import all_at_once
 from onet_blender.scene.reconstruction import Request
 from onet_core.errors import Cancelled, EngineError, InputError
+from onet_core.settings import QUALITIES
 
 SECONDS_OF_PATIENCE = 300  # much more than it takes: the machine may be busy
 
@@ -150,7 +150,7 @@ def test_calls_follow_the_panel(models: Path, monkeypatch: pytest.MonkeyPatch) -
         bpy.ops.onet.reconstruct()
     assert [request.source for request in asked] == ["other", "other", "scan", "scan"]
     settings = [request.params["settings"] for request in asked]
-    high = properties.QUALITY_SETTINGS["HIGH"]
+    high = QUALITIES["high"]
     assert [item["resolution"] for item in settings] == [256, 64, 256, 256]
     assert all(item["refinement_steps"] == high["refinement_steps"] for item in settings)
     assert other.name == "other"
