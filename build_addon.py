@@ -12,8 +12,7 @@ the runtime's Python, a worker is started in between.
 those in --wheels DIR, else those that pip downloads for that platform. They lie in
 `wheels-runtime`, outside the manifest's list, which would install them into Blender itself.
 
-Flamenco's job types go to `dist/flamenco`. The same sources give the same bytes. Standard library
-only.
+Flamenco's job types go to `dist/flamenco`. Same sources, same bytes. Standard library only.
 """
 
 from __future__ import annotations

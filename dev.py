@@ -162,7 +162,7 @@ def demo() -> None:
         ROOT / "onet_blender" / "batch.py",
         "--",
         *("--input", inputs, "--output", out, "--format", "glb"),
-        *("--faces", "8000", "--refine", "10", "--overwrite", "--runtime", python),
+        *("--faces", "8000", "--refinement-steps", "10", "--overwrite", "--runtime", python),
         env=env,
     )
     say("Rendering the contact sheet (a minute or two)")

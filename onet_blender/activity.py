@@ -19,7 +19,7 @@ STAGES = {
     "smooth": Sentence("Smoothing"),
     "snap": Sentence("Following the points"),
     "simplify": Sentence("Simplifying"),
-    "refine": Sentence("Polishing"),
+    "refine": Sentence("Refining"),
     "normals": Sentence("Smoothing"),
     "done": Sentence("Finishing"),
 }

@@ -79,8 +79,8 @@ class Setting:
     group: str
     kinds: tuple[str, ...] = ALL_KINDS
     offered: tuple[str, ...] = EVERYWHERE
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
     soft_low: float | None = None
     soft_high: float | None = None
     is_open: bool = False

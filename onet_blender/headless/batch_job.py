@@ -21,6 +21,7 @@ from onet_core.engine.client import Answer, EngineClient, Job
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import EngineError, OnetError
 from onet_core.files import expand, refusal
+from onet_core.inputs.frame import network_to_up
 from onet_core.kinds import ENDINGS
 from onet_core.results import DAMAGED, DONE, EDITED, MISSING, OUTDATED, Origin, ResultFolder
 from onet_core.settings import COMMANDS
@@ -75,6 +76,13 @@ class Outcome:
     seconds: float = 0.0
 
 
+def upright(up_axis: str) -> Matrix:
+    """The rotation that turns this axis of a file to Blender's vertical."""
+    if up_axis == "y":
+        return Y_UP_TO_BLENDER
+    return Matrix((network_to_up("z") @ network_to_up(up_axis).T).tolist()).to_4x4()
+
+
 def build_scene(
     name: str, answer: Answer, smooth: bool = True, place: str = AT_SOURCE, turn: Matrix = NO_TURN
 ) -> None:
@@ -85,8 +93,7 @@ def build_scene(
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
     mesh = make_mesh(name, vertices, faces, answer.arrays.get("colours"), smooth)
-    if answer.values["up_axis"] == "y":
-        mesh.transform(Y_UP_TO_BLENDER)
+    mesh.transform(upright(answer.values["up_axis"]))
     if place != AT_SOURCE:
         places = scene_io.column(mesh.vertices, "co", 3, np.float32)
         low, high = places.min(0), places.max(0)

@@ -217,7 +217,7 @@ GERMAN = {
     "Finding the surface": "Sucht die Oberfläche",
     "Making the mesh": "Macht das Mesh",
     "Simplifying": "Vereinfacht",
-    "Polishing": "Schleift nach",
+    "Refining": "Verfeinert",
     "Smoothing": "Glättet",
     "Following the points": "Folgt den Punkten",
     "Finishing": "Schließt ab",

@@ -78,5 +78,6 @@ def _type(item: Setting) -> Any:
     if item.choices:
         return click.Choice([choice.value for choice in item.choices])
     if item.type is int and item not in MESH_SETTINGS:
-        return click.IntRange(item.low, item.high)
+        low, high = (None if end is None else int(end) for end in (item.low, item.high))
+        return click.IntRange(low, high)
     return item.type

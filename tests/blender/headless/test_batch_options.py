@@ -9,12 +9,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from onet_blender.headless import batch_job, command_line
 from onet_blender.headless import options as batch_options
 from onet_blender.scene import reconstruction, scene_io
+from onet_core.inputs.frame import UP_AXES
 from onet_core.settings import TABLE, Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
@@ -252,6 +253,19 @@ def test_how_well_it_fits_is_told(
     assert "of the points lie within 1 % of the size" in capsys.readouterr().out
     reconstruct(picture, models, "image")
     assert "Background: plain, removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("axis", UP_AXES)
+def test_results_stand_upright_whatever_is_up_in_the_file(axis: str) -> None:
+    turn = batch_job.upright(axis)
+    up = Vector([1.0 if axis[-1] == name else 0.0 for name in "xyz"])
+    up = -up if axis.startswith("-") else up
+    np.testing.assert_allclose(turn @ up, [0, 0, 1], atol=1e-6)
+    assert turn.determinant() == pytest.approx(1)
+    # What is z-up already stays, and y-up is turned as Blender's importers do.
+    expected = {"z": Matrix.Identity(4), "y": Matrix.Rotation(math.pi / 2, 4, "X")}
+    if axis in expected:
+        np.testing.assert_allclose(turn, expected[axis], atol=1e-6)
 
 
 # Morphs
