@@ -209,14 +209,6 @@ OTHERS = (
         offered=(SHELL, *WITHOUT_A_WINDOW), automatic="the one that suits",
     ),
     Setting(
-        "sample_surface", bool, True, "Sample the Surface", "Spread points over the faces of a "
-        "mesh instead of taking its vertices", "points", (POINTS,), (BLENDER,),
-    ),
-    Setting(
-        "hide_source", bool, True, "Hide the Source", "Hide what the mesh was made from, so that "
-        "the result can be seen", "placing", (POINTS, VOXELS), (BLENDER,),
-    ),
-    Setting(
         "pose", str, "floor", "Place", "How the mesh made from a picture is put into the scene",
         "placing", (IMAGE,), (BLENDER, *WITHOUT_A_WINDOW),
         choices=(

@@ -184,12 +184,6 @@ GERMAN = {
     "but also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu "
     "den Punkten, bis zu 200.000: behält mehr von den Einzelheiten eines dichten Scans, aber auch "
     "von seinen Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
-    "Sample the Surface": "Oberfläche abtasten",
-    "Spread points over the faces of a mesh instead of taking its vertices": "Verteilt Punkte über "
-    "die Flächen eines Mesh, statt seine Eckpunkte zu nehmen",
-    "Hide the Source": "Vorlage ausblenden",
-    "Hide what the mesh was made from, so that the result can be seen": "Blendet aus, woraus das "
-    "Mesh gemacht wurde, damit das Ergebnis zu sehen ist",
     "Place": "Aufstellen",
     "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
     "Szene gestellt wird",
