@@ -377,7 +377,7 @@ def test_speed_in_words() -> None:
 
 def test_a_check_can_be_cancelled(runtime_python: str) -> None:
     engine_session.close()
-    asked = {**reconstruction.options(resolution=512), "seed": 0}
+    asked = {**reconstruction.options(choices={"resolution": 512}), "seed": 0}
     tried = trial.Trial(engine_session.client(runtime()), asked, lambda found: None)
     while not tried._found:
         tried.poll(wait=0.1)

@@ -44,7 +44,7 @@ def add_scan(name: str = "scan", scene: bpy.types.Scene | None = None) -> bpy.ty
 
 def request_of(item: bpy.types.Object, models: Path, resolution: int = 32) -> Request:
     params = reconstruction.options(
-        str(models / "cube_points.safetensors"), resolution=resolution, device="cpu"
+        str(models / "cube_points.safetensors"), {"resolution": resolution}, device="cpu"
     )
     depsgraph = bpy.context.evaluated_depsgraph_get()
     return all_at_once(reconstruction.prepare_object(item, "POINTS", depsgraph, params))

@@ -90,7 +90,7 @@ def test_how_long_blender_waits(models: Path, capsys: pytest.CaptureFixture[str]
         stalls[name] = max(stalls.get(name, 0.0), 1000 * (time.thread_time() - since))
 
     model = str(models / "cube_points.safetensors")
-    params = reconstruction.options(model, resolution=192, device="cpu")
+    params = reconstruction.options(model, {"resolution": 192}, device="cpu")
     begin = time.thread_time()
     depsgraph = bpy.context.evaluated_depsgraph_get()
     pieces = reconstruction.prepare_object(item, "POINTS", depsgraph, params)

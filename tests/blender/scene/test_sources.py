@@ -230,7 +230,7 @@ def test_negative_scale_is_fine(models: Path) -> None:
     box = add_box()
     box.scale = (-1, 2, 1)
     bpy.context.view_layer.update()
-    params = reconstruction.options(str(models / "cube_voxels.safetensors"), resolution=16)
+    params = reconstruction.options(str(models / "cube_voxels.safetensors"), {"resolution": 16})
     request = all_at_once(reconstruction.prepare_object(box, "VOXELS", depsgraph(), params))
     made = reconstruction.place(bpy.context, request, reconstruction.compute(request))
     surface = scene_io.world_surface(made, depsgraph())
