@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..errors import InputError, ModelError, NoSurfaceError
+from ..errors import InputError, ModelError
 from ..mesh.mesh import Mesh
-from ..pipeline.morphing import along, between
+from ..pipeline.morphing import between, code_at, morphed
+from ..pipeline.sequence import Shapes, part_of, shapes_of, with_shared_faces
 from ..settings import Settings
 from .protocol import Arrays
 
@@ -191,43 +192,19 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
         raise InputError("Generating needs a whole number as seed for each shape.")
     reconstructor = _reconstructor(params, "none")
     report("load", 0.0)
-    settings = _settings(params)
     latents = [reconstructor.latent(seed) for seed in seeds]
-    meshes, info = _several(reconstructor, latents, settings, report)
-    return info, {**_joined(meshes), "latents": np.stack(latents)}
+    shapes = shapes_of(reconstructor, latents, _settings(params), report)
+    return _told(shapes), {**_joined(shapes.meshes), "latents": np.stack(latents)}
 
 
-def _several(
-    reconstructor: Reconstructor, codes: Sequence[ArrayLike], settings: Settings, report: Report
-) -> tuple[list[Mesh], dict[str, Any]]:
-    """The meshes of codes, without faces where there is no surface, and what is told about them.
-
-    Raises NoSurfaceError where no code has a surface.
-    """
-    seconds: dict[str, float] = {}
-    evaluations, problem = 0, NoSurfaceError()
-    meshes = []
-    for number, code in enumerate(codes):
-        try:
-            made = reconstructor.decode(code, settings, _part_of(report, number, len(codes)))
-        except NoSurfaceError as error:
-            problem = error
-            meshes.append(Mesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)))
-            continue
-        meshes.append(made.mesh)
-        evaluations += made.evaluations
-        for name, time in made.seconds.items():
-            seconds[name] = seconds.get(name, 0.0) + time
-    if not any(len(mesh.faces) for mesh in meshes):
-        raise problem
-    info = {
-        "seconds": seconds,
-        "evaluations": evaluations,
-        "model": reconstructor.description.name,
-        "vertex_counts": [len(mesh.vertices) for mesh in meshes],
-        "face_counts": [len(mesh.faces) for mesh in meshes],
+def _told(shapes: Shapes) -> dict[str, Any]:
+    return {
+        "seconds": shapes.seconds,
+        "evaluations": shapes.evaluations,
+        "model": shapes.model,
+        "vertex_counts": [len(mesh.vertices) for mesh in shapes.meshes],
+        "face_counts": [len(mesh.faces) for mesh in shapes.meshes],
     }
-    return meshes, info
 
 
 def _joined(meshes: Sequence[Mesh]) -> Arrays:
@@ -235,11 +212,6 @@ def _joined(meshes: Sequence[Mesh]) -> Arrays:
         "vertices": np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float32),
         "faces": np.concatenate([mesh.faces for mesh in meshes]).astype(np.int32),
     }
-
-
-def _part_of(report: Report, number: int, count: int) -> Report:
-    """Progress of one of several shapes as that of the whole."""
-    return lambda stage, fraction: report(stage, (number + fraction) / count)
 
 
 def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -255,12 +227,14 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
     reconstructor.assert_has_code()
     if "codes" not in arrays or not isinstance(params.get("position"), (int, float)):
         raise InputError("A morph needs the codes of its shapes and a position between them.")
-    spherical = reconstructor.description.input_kind == "none"
-    code = along(arrays["codes"], params["position"], spherical)
-    description = reconstructor.description
-    looks_for_more = description.faint_from or description.joined_from
-    interactive = bool(params.get("preview")) or not looks_for_more
-    made = reconstructor.decode(code, _settings(params), report, interactive=interactive)
+    made = morphed(
+        reconstructor,
+        arrays["codes"],
+        params["position"],
+        _settings(params),
+        report,
+        is_preview=bool(params.get("preview")),
+    )
     info, result = _answer(made)
     result["vertices"] = result["vertices"].astype(np.float32)
     return {**info, "followed": made.is_followed}, result
@@ -279,29 +253,17 @@ def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
     positions = params.get("positions")
     if "codes" not in arrays or not isinstance(positions, list) or not positions:
         raise InputError("A morph needs the codes of its shapes and positions between them.")
-    spherical = reconstructor.description.input_kind == "none"
-    codes = [along(arrays["codes"], position, spherical) for position in positions]
-    shared = bool(params.get("shared"))
-    # Projecting takes about as long as finding the surface.
-    making = _part_of(report, 0, 2) if shared else report
-    meshes, info = _several(reconstructor, codes, _settings(params), making)
-    if not shared:
-        return info, _joined(meshes)
-    if not all(info["face_counts"]):
-        missing = positions[info["face_counts"].index(0)]
-        raise NoSurfaceError(
-            f"There is no surface at {missing:g} of the morph: bake it as meshes, or choose "
-            "another threshold."
-        )
-    from ..mesh.nearest import nearest_on_mesh
-
-    steps = [meshes[0].vertices]
-    for number, mesh in enumerate(meshes[1:], start=1):
-        report("project", 0.5 + 0.5 * number / len(meshes))
-        steps.append(nearest_on_mesh(steps[-1], mesh.vertices, mesh.faces).places)
-    return info, {
-        "vertices": np.stack(steps).astype(np.float32),
-        "faces": meshes[0].faces.astype(np.int32),
+    codes = [code_at(reconstructor, arrays["codes"], position) for position in positions]
+    settings = _settings(params)
+    if not params.get("shared"):
+        shapes = shapes_of(reconstructor, codes, settings, report)
+        return _told(shapes), _joined(shapes.meshes)
+    # Projecting takes about as long as finding the surfaces.
+    shapes = shapes_of(reconstructor, codes, settings, part_of(report, 0.0, 0.5))
+    steps = with_shared_faces(shapes, positions, part_of(report, 0.5, 1.0))
+    return _told(shapes), {
+        "vertices": steps.astype(np.float32),
+        "faces": shapes.meshes[0].faces.astype(np.int32),
     }
 
 

@@ -10,10 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-# How far around a point it is averaged, in deviations of the noise. Wider rounds off, and makes one
-# of two sheets; narrower leaves more noise. Chosen on validation shapes, for noise as
-# `pipeline.noise` measures it: 1 to 1.4 times what it is.
-DEVIATIONS = 2.2
 # So many are around the middle point at least; fewer would average too little away.
 FEWEST_AROUND = 12
 # A plane of so many is good enough: a denser cloud is thinned to it.
@@ -23,14 +19,17 @@ _FEWEST_FOR_A_PLANE = 6
 _COUNTED = 500
 
 
-def denoise(points: ArrayLike, cloud: ArrayLike, noise: float) -> NDArray[np.float32] | None:
+def denoise(
+    points: ArrayLike, cloud: ArrayLike, noise: float, reach: float
+) -> NDArray[np.float32] | None:
     """Points (M, 3) of a cloud (N, 3), moved onto the planes of those around them.
 
-    noise: the deviation of the cloud's points along the surface's normal. None where the cloud is
-    too thin for it. Points that are alone stay.
+    noise: the deviation of the cloud's points along the surface's normal. reach: how far around a
+    point it is averaged, in deviations: wider rounds off, and makes one of two sheets; narrower
+    leaves more noise. None where the cloud is too thin for it. Points that are alone stay.
     """
     points, cloud = (np.asarray(array, dtype=np.float64) for array in (points, cloud))
-    radius = DEVIATIONS * noise
+    radius = reach * noise
     if radius <= 0 or not len(points):
         return None
     rng = np.random.default_rng(0)

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from .denoise import denoise
 from .symmetry import find_mirror_plane
 
-# Mirror images help thin clouds. In dense ones a plane that is half a degree off tears thin parts.
-MIRRORED_POINTS = 1_000
-
 
 @dataclass(frozen=True, eq=False)
 class Readings:
@@ -26,25 +23,33 @@ class Readings:
     second: NDArray[np.float32]
     is_mirrored: bool = False
 
-    def without_noise(self, cloud: NDArray[np.float32], noise: float) -> Readings | None:
+    def without_noise(
+        self, cloud: NDArray[np.float32], noise: float, reach: float
+    ) -> Readings | None:
         """The same points with the noise averaged away, see `denoise`; None in a thin cloud."""
-        first = denoise(self.first, cloud, noise)
+        first = denoise(self.first, cloud, noise, reach)
         if first is None:
             return None
-        second = denoise(self.second, cloud, noise)
+        second = denoise(self.second, cloud, noise, reach)
         return Readings(first, first if second is None else second, self.is_mirrored)
 
 
 def read_cloud(
-    cloud: NDArray[np.float32], most: int, symmetry: bool = False, seed: int = 0
+    cloud: NDArray[np.float32],
+    most: int,
+    mirrored: int = 0,
+    mirror_ratio: float = 1.0,
+    seed: int = 0,
 ) -> Readings:
-    """What a network reads of a cloud (N, 3), y up: at most so many points at a time.
+    """What a network reads of a cloud (N, 3), y up: at most `most` points at a time.
 
-    symmetry: whether a symmetric cloud of up to 1,000 points is completed by its mirror image.
+    mirrored: a symmetric cloud of up to so many points is completed by its mirror image. That helps
+    thin clouds; in dense ones a plane that is half a degree off tears thin parts.
+    mirror_ratio: how symmetric it has to be, see `find_mirror_plane`.
     """
     plane = None
-    if symmetry and len(cloud) <= min(MIRRORED_POINTS, most // 2):
-        plane = find_mirror_plane(cloud)
+    if len(cloud) <= mirrored:
+        plane = find_mirror_plane(cloud, mirror_ratio)
     if plane is not None:
         cloud = np.concatenate([cloud, plane.mirrored(cloud).astype(np.float32)])
     if len(cloud) <= most:

@@ -9,10 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 FEWEST_POINTS = 50
-# A mirrored cloud counts as another sample of the same surface where its points are no further
-# from the cloud than this, in units of how far the cloud's points are from each other. Chosen on
-# validation shapes: up to it mirroring raises their mean IoU, beyond it lowers it.
-LARGEST_RATIO = 1.1
 # The axes of the frame are taken where they are about as good as the best plane.
 _AXES_BONUS = 1.03
 _DIRECTIONS = 36
@@ -40,9 +36,12 @@ class MirrorPlane(NamedTuple):
         return points - 2 * np.outer(points @ self.normal - self.offset, self.normal)
 
 
-def find_mirror_plane(points: ArrayLike) -> MirrorPlane | None:
+def find_mirror_plane(points: ArrayLike, largest_ratio: float) -> MirrorPlane | None:
     """The upright plane that a cloud (N, 3), y up, is symmetric to; None where it has none.
 
+    largest_ratio: a mirrored cloud counts as another sample of the same surface where its points
+    are no further from the cloud than this, in units of how far the cloud's points are from each
+    other.
     Looks at planes in all directions about the vertical through the cloud's middle, fits the best
     ones to the points, and compares them with the planes x = 0 and z = 0. Clouds of fewer than 50
     points are too thin to tell.
@@ -75,7 +74,7 @@ def find_mirror_plane(points: ArrayLike) -> MirrorPlane | None:
     axis = min(axes, key=lambda plane: plane.ratio)
     if axis.ratio <= _AXES_BONUS * best.ratio:
         best = axis
-    return best if best.ratio <= LARGEST_RATIO else None
+    return best if best.ratio <= largest_ratio else None
 
 
 def _fitted(

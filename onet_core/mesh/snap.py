@@ -7,6 +7,8 @@ and thin rods are not rounded off.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -18,36 +20,45 @@ from .mesh import Mesh
 from .nearest import nearest_on_mesh
 from .normals import face_based_normals
 
-# A vertex follows so many points, those within about the radius, against this weight for staying.
-# Chosen on 18 validation shapes of 300, 3,000, 20,000 and 100,000 points.
-NEIGHBOURS = 24
-RADIUS = 0.05
-STAYING = 0.5
-# It follows more of noisy ones, so many that what is left of their noise in the mean is about this.
-NOISE_LEFT = 0.0018
 MOST_NEIGHBOURS = 200
 # Pairs of a vertex and a point that are looked at together: some 150 MB.
 _PAIRS_AT_ONCE = 2_400_000
 
 
-def snap(mesh: Mesh, points: ArrayLike, within: float, noise: float = 0.0) -> Mesh:
+class Pull(NamedTuple):
+    """How points pull vertices; chosen for each model, see `models.steps`.
+
+    within: the distance from the surface at which a point counts a quarter; beyond twice of it it
+        does not count, and a vertex moves by about a third of it at most.
+    neighbours: how many points a vertex follows.
+    radius: how far away they are, about.
+    staying: the weight, in points, for staying.
+    noise_left: of noisy points a vertex follows so many more that about this deviation is left.
+    """
+
+    within: float
+    neighbours: int
+    radius: float
+    staying: float
+    noise_left: float
+
+
+def snap(mesh: Mesh, points: ArrayLike, pull: Pull, noise: float = 0.0) -> Mesh:
     """A closed mesh drawn to a cloud; faces and colours stay, normals are dropped.
 
     points: (N, 3) in the mesh's frame, the network's; their noise is averaged away, and parts of
-    the mesh that have no points near by stay. within: a point counts a quarter at this distance
-    from the surface and not at all beyond twice of it; a vertex moves by about a third of it at
-    most. noise: the points' deviation from what they were scanned from; a vertex follows the mean
-    of 24 of them, of more where they are noisy. No face flips or loses its area. Vertices come back
-    as float64.
+    the mesh that have no points near by stay. noise: the points' deviation from what they were
+    scanned from. No face flips or loses its area. Vertices come back as float64.
     """
     vertices = np.array(mesh.vertices, dtype=np.float64)
     normals = face_based_normals(vertices, mesh.faces)
-    places, directions, distances = _offsets(vertices, mesh.faces, normals, points, 2 * within)
+    places, directions, distances = _offsets(vertices, mesh.faces, normals, points, 2 * pull.within)
     if not len(places):
         return mesh
-    believed = (1 + (distances / within) ** 2) ** -2.0
+    believed = (1 + (distances / pull.within) ** 2) ** -2.0
     tree = cKDTree(places)
-    neighbours = min(max(NEIGHBOURS, int((noise / NOISE_LEFT) ** 2)), MOST_NEIGHBOURS)
+    wanted = max(pull.neighbours, int((noise / pull.noise_left) ** 2))
+    neighbours = min(wanted, MOST_NEIGHBOURS)
     nearest = list(range(1, 1 + min(neighbours, len(places))))
     snapped = vertices.copy()
     at_once = _PAIRS_AT_ONCE // len(nearest)
@@ -56,8 +67,8 @@ def snap(mesh: Mesh, points: ArrayLike, within: float, noise: float = 0.0) -> Me
         away, chosen = tree.query(vertices[some], nearest)
         # Points on the other side of a thin sheet say nothing of this one.
         agreement = np.einsum("vnk,vk->vn", directions[chosen], normals[some]).clip(min=0) ** 2
-        weights = believed[chosen] * agreement * np.exp(-((away / RADIUS) ** 2))
-        moves = (weights * distances[chosen]).sum(axis=1) / (weights.sum(axis=1) + STAYING)
+        weights = believed[chosen] * agreement * np.exp(-((away / pull.radius) ** 2))
+        moves = (weights * distances[chosen]).sum(axis=1) / (weights.sum(axis=1) + pull.staying)
         snapped[some] += moves[:, None] * normals[some]
     before, after = torch.from_numpy(vertices), torch.from_numpy(snapped)
     faces = torch.from_numpy(np.asarray(mesh.faces, dtype=np.int64))

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from ..inputs.observation import Observation
 from ..inputs.readings import read_cloud, subsample
+from ..mesh.snap import Pull
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.prepared import PreparedField, prepare
@@ -20,10 +21,6 @@ from ..settings import Settings
 from .finish import Cloud
 from .noise import noise_beside
 
-# Local features take clouds of any size, but denser ones than any trained on (3,000 points) mislead
-# them. Two readings of so many points each: 18 validation shapes of 10,000 points have an IoU of
-# 0.842, with 3,000 in each 0.841, with the same 10,000 in both 0.817.
-LOCAL_POINTS = 4_500
 GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.
 SNAPPED_POINTS = 200_000
@@ -122,23 +119,31 @@ class _Reader:
         Where the first field says that the points are noisy, and they are dense enough, the cloud
         is read again without noise.
         """
-        seed, wanted = settings.random_seed, self._model
-        most = LOCAL_POINTS
-        if wanted.architecture == "occupancy_network":
-            most = int(wanted.inputs.get("points", GLOBAL_POINTS))
-        readings = read_cloud(points, most, settings.symmetry, seed)
+        seed, steps = settings.random_seed, self._model.steps
+        most = steps.local_points
+        if self._model.architecture == "occupancy_network":
+            most = int(self._model.inputs.get("points", GLOBAL_POINTS))
+        mirrored = min(steps.mirrored_points, most // 2) if settings.symmetry else 0
+        readings = read_cloud(points, most, mirrored, steps.mirror_ratio, seed)
         field, code = self.field(self.tensor(readings.first), self.tensor(readings.second))
         snapped, noise = subsample(points, SNAPPED_POINTS, seed), 0.0
-        if settings.denoise and wanted.inputs.get("denoise") and len(points) > FEW_POINTS:
+        if settings.denoise and steps.denoise and len(points) > FEW_POINTS:
             some = subsample(points, NOISE_POINTS, seed)
-            noise = noise_beside(field, some, wanted.threshold, self._device)
-            clean = readings.without_noise(snapped, noise)
+            noise = noise_beside(field, some, self._model.threshold, self._device)
+            clean = readings.without_noise(snapped, noise, steps.denoise_reach)
             if clean is not None:
                 field, code = self.field(self.tensor(clean.first), self.tensor(clean.second))
         cloud = None
         # A shape that has a code is what the code says.
-        if settings.snap and wanted.snap_within and not self._code_width:
-            cloud = Cloud(snapped, wanted.snap_within, noise)
+        if settings.snap and steps.snap_within and not self._code_width:
+            pull = Pull(
+                steps.snap_within,
+                steps.snap_neighbours,
+                steps.snap_radius,
+                steps.snap_staying,
+                steps.snap_noise,
+            )
+            cloud = Cloud(snapped, pull, noise)
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
 
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:
@@ -149,10 +154,10 @@ class _Reader:
         field, code = self._field(inputs)
         if self._code_width:
             return field, code
-        if self._model.inputs.get("mirror", False):
+        if self._model.steps.mirror:
             other, _ = self._field(again.flip(-1))
             return MeanOfTwo(field, other, MIRRORED), code
-        if self._model.inputs.get("half_turn", False):
+        if self._model.steps.half_turn:
             other, _ = self._field(again * again.new_tensor(HALF_TURN))
             return MeanOfTwo(field, other, HALF_TURN), code
         return field, code

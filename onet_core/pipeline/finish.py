@@ -20,7 +20,7 @@ from ..mesh.normals import face_based_normals, vertex_normals
 from ..mesh.refine import refine
 from ..mesh.simplify import simplify
 from ..mesh.smooth import smooth
-from ..mesh.snap import snap
+from ..mesh.snap import Pull, snap
 from ..settings import Settings
 from .progress import Progress, Run
 
@@ -29,12 +29,12 @@ class Cloud(NamedTuple):
     """The points that the surface is drawn to.
 
     points: (N, 3) in the network's frame.
-    within: how near to the surface a point draws it, see `mesh.snap`.
+    pull: how they draw it.
     noise: the points' deviation from the surface, 0 where that was not measured.
     """
 
     points: NDArray[np.float32]
-    within: float
+    pull: Pull
     noise: float
 
 
@@ -98,7 +98,7 @@ def _smoothed(mesh: Mesh, context: Context) -> Mesh:
 
 def _snapped(mesh: Mesh, context: Context) -> Mesh:
     assert context.cloud is not None
-    return snap(mesh, context.cloud.points, context.cloud.within, context.cloud.noise)
+    return snap(mesh, context.cloud.points, context.cloud.pull, context.cloud.noise)
 
 
 def _simplified(mesh: Mesh, context: Context) -> Mesh:

@@ -48,8 +48,8 @@ def level_of(
     with_faint: where it is unsure of parts of it the field is lifted, see `faint_from`.
     keep_apart: whether faint parts that nothing joins to the others stay.
     """
-    threshold, share = model.threshold, model.share_of_highest
-    least = model.faint_from if with_faint else 0.0
+    threshold, share = model.threshold, model.steps.share_of_highest
+    least = model.steps.faint_from if with_faint else 0.0
     if not share and not least:
         return Level(field, threshold)
     half = (1 + model.padding) / 2
@@ -61,7 +61,8 @@ def level_of(
     if not least:
         return Level(field, threshold)
     cube = logits.cpu().view(PROBED, PROBED, PROBED)
-    lift = faint_lift(cube, threshold, least, spacing=2 * half / (PROBED - 1))
+    steps, spacing = model.steps, 2 * half / (PROBED - 1)
+    lift = faint_lift(cube, threshold, least, spacing, steps.faint_share, steps.faint_reach)
     lift = joining_lift(cube, lift, threshold, keep_apart=keep_apart)
     return Level(Lifted(field, lift.to(device), half), threshold)
 

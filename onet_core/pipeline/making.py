@@ -138,7 +138,7 @@ class _Making:
         probing = time.perf_counter() - start
         # The same for all: only networks that read something lower it, and those read one thing.
         surfaces = self._found([level.field for level in levels], levels[0].threshold)
-        least = self._model.joined_from if self._wish.is_free else 0.0
+        least = self._model.steps.joined_from if self._wish.is_free else 0.0
         found: list[tuple[Level, Extraction | NoSurfaceError]] = []
         for level, surface in zip(levels, surfaces, strict=True):
             if not isinstance(surface, NoSurfaceError):
@@ -155,7 +155,7 @@ class _Making:
         smoothing = settings.smoothing
         if smoothing is None:
             # Root steps go to where the field says.
-            smoothing = 0 if settings.root_steps else self._model.smoothing
+            smoothing = 0 if settings.root_steps else self._model.steps.smoothing
         follows_points = self._wish.is_free and not settings.root_steps
         return Context(
             field=level.field,

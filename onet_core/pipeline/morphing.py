@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from .making import Reconstruction
+    from .reconstructor import Reconstructor
 
 
 def between(first: ArrayLike, second: ArrayLike, factor: float) -> NDArray[np.float64]:
@@ -51,3 +58,32 @@ def along(codes: ArrayLike, position: float, spherical: bool) -> NDArray[np.floa
     if spherical:
         return between(first, second, factor)
     return (1 - factor) * first + factor * second
+
+
+def code_at(reconstructor: Reconstructor, codes: ArrayLike, position: float) -> NDArray[np.float64]:
+    """The code (D,) of a model at a position of the way through its codes (K, D).
+
+    Raises ModelError where the model describes no shape by one vector, and what `along` raises.
+    """
+    reconstructor.assert_has_code()
+    return along(codes, position, spherical=reconstructor.description.input_kind == "none")
+
+
+def morphed(
+    reconstructor: Reconstructor,
+    codes: ArrayLike,
+    position: float,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    is_preview: bool = False,
+) -> Reconstruction:
+    """The shape at a position of a morph, found from the last call's where that gives the same.
+
+    is_preview: what the model is unsure of is not looked for, which takes longer than the rest.
+    Raises what `code_at` and `Reconstructor.decode` raise.
+    """
+    code = code_at(reconstructor, codes, position)
+    model = reconstructor.description
+    interactive = is_preview or not (model.steps.faint_from or model.steps.joined_from)
+    return reconstructor.decode(code, settings, progress, interactive=interactive)

@@ -120,18 +120,12 @@ class Reconstructor:
         settings: Settings | None = None,
         progress: Progress | None = None,
     ) -> list[Reconstruction | NoSurfaceError]:
-        """Makes several new shapes at once: on a GPU the search for all takes about as many steps
-        as that for one.
-
-        latents, settings, progress: see `generate`. Returns for each what `generate` gives, or
-        raises for want of a surface, so that one empty sample does not spoil the others; the time
-        of the search is shared out evenly. Raises what `generate` raises else.
-        """
+        """Makes several new shapes at once, see `generate` and `decode_all`."""
         self._assert_generative()
         codes = [
             self.latent(int(one)) if isinstance(one, (int, np.integer)) else one for one in latents
         ]
-        return self._decode(codes, Wish.of(settings), progress)
+        return self.decode_all(codes, settings, progress)
 
     def decode(
         self,
@@ -154,6 +148,21 @@ class Reconstructor:
             wish = replace(wish, is_free=False, is_interactive=True)
         return _only(self._decode([code], wish, progress))
 
+    def decode_all(
+        self,
+        codes: Sequence[ArrayLike],
+        settings: Settings | None = None,
+        progress: Progress | None = None,
+    ) -> list[Reconstruction | NoSurfaceError]:
+        """Makes the shapes of several codes at once: on a GPU the search for all takes about as
+        many steps as that for one.
+
+        codes, settings, progress: see `decode`. Returns for each what `decode` gives, or raises for
+        want of a surface, so that one empty shape does not spoil the others; the time of the search
+        is shared out evenly. Raises what `decode` raises else.
+        """
+        return self._decode(codes, Wish.of(settings), progress)
+
     def _decode(
         self, codes: Sequence[ArrayLike], wish: Wish, progress: Progress | None
     ) -> list[Reconstruction | NoSurfaceError]:
@@ -169,7 +178,7 @@ class Reconstructor:
         Models may ask for several draws, see `sampling.latent_of_seed`.
         """
         self._assert_generative()
-        return latent_of_seed(self._network, seed, self.description.draws, self._parts)
+        return latent_of_seed(self._network, seed, self.description.steps.draws, self._parts)
 
     def _parts(self, latent: NDArray[np.float32]) -> float:
         """In how many parts the shape of a latent is; infinitely many where it has no surface.

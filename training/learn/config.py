@@ -8,7 +8,7 @@ values as `section.key=value`. An unknown key or a value of the wrong type is re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from onet_core.errors import OnetError
+from onet_core.errors import ModelError, OnetError
 from onet_core.kinds import NAMES as INPUT_KINDS
 from onet_core.mesh.files import replacing
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps, lifted
 
 from ..data.augmentation import AugmentationError, check_augmentations
 from ..data.datasets.sampling import SAMPLINGS
@@ -134,24 +135,17 @@ class TrainingConfig:
 class TestConfig:
     """How a network is measured, while it trains and afterwards.
 
-    threshold: probability from which a point counts as inside; share_of_highest, faint_from,
-    joined_from, smoothing, snap_within, draws, half_turn, denoise: see `ModelDescription`, for
-    meshes only;
-    points_iou: how many labelled points per shape the validation reads (the file holds 100,000);
-    points_iou_file: from where. batch_size: shapes per validation batch.
+    threshold: probability from which a point counts as inside.
+    steps: what the model wants of the pipeline, for meshes only.
+    points_iou: how many labelled points per shape the validation reads (the file holds 100,000).
+    points_iou_file: from where.
+    batch_size: shapes per validation batch.
     """
 
     __test__ = False  # not a test case, in spite of its name
 
     threshold: float = 0.2
-    share_of_highest: float = 0.0
-    faint_from: float = 0.0
-    joined_from: float = 0.0
-    smoothing: int = 0
-    snap_within: float = 0.0
-    draws: int = 1
-    half_turn: bool = False
-    denoise: bool = False
+    steps: Steps = field(default_factory=Steps)
     points_iou: int = 100_000
     points_iou_file: str = "points.npz"
     batch_size: int = 10
@@ -181,15 +175,13 @@ class Config:
         Raises ModelError where the network can't be described.
         """
         inputs: dict[str, Any] = {}
+        steps = self.test.steps
         if self.data.input_kind == "image":
             inputs = {"image_size": self.data.image_size}
             if any("mirror" in choice for choice in self.data.augmentations):
-                inputs["mirror"] = True
+                steps = replace(steps, mirror=True)
         elif self.data.input_kind == "points":
             inputs = {"points": self.data.input_points, "noise": self.data.input_noise}
-            for name in ("half_turn", "denoise"):
-                if getattr(self.test, name):
-                    inputs[name] = True
         return ModelDescription(
             name=self.model.name,
             title=self.model.title,
@@ -197,12 +189,7 @@ class Config:
             input_kind=self.data.input_kind,
             network=dict(self.model.network),
             threshold=self.test.threshold,
-            share_of_highest=self.test.share_of_highest,
-            faint_from=self.test.faint_from,
-            joined_from=self.test.joined_from,
-            smoothing=self.test.smoothing,
-            snap_within=self.test.snap_within,
-            draws=self.test.draws,
+            steps=steps,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
             inputs=inputs,
@@ -265,7 +252,10 @@ def load_config(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Conf
                 f"The value in the override {override!r} is not valid YAML."
             ) from error
         merged = _merge(merged, values, f"the override {override!r}")
-    config = OmegaConf.to_object(merged)
+    try:
+        config = OmegaConf.to_object(merged)
+    except ModelError as error:
+        raise ConfigError(f"In {path_or_name}: {error}") from error
     assert isinstance(config, Config)
     if not config.model.name:
         config.model.name = (
@@ -303,7 +293,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _sections(path: Path) -> Mapping[str, Any]:
-    return {key: value for key, value in _read(path).items() if key != "inherit_from"}
+    """What a file sets; one of 0.1.0 comes back as it would be written today."""
+    sections = {key: value for key, value in _read(path).items() if key != "inherit_from"}
+    if isinstance(sections.get("test"), Mapping):
+        sections["test"] = lifted(sections["test"])
+    return sections
 
 
 def _chain(path: Path) -> list[Path]:
@@ -372,7 +366,6 @@ def _check(config: Config, where: str) -> None:
         "training.nodes": training.nodes,
         "test.points_iou": test.points_iou,
         "test.batch_size": test.batch_size,
-        "test.draws": test.draws,
     }
     for key, number in positive.items():
         require(number > 0, key, number, "above 0")
@@ -386,12 +379,9 @@ def _check(config: Config, where: str) -> None:
     }.items():
         require(number >= 0, key, number, "0 or more")
     require(0 < test.threshold < 1, "test.threshold", test.threshold, "between 0 and 1")
-    share = test.share_of_highest
-    require(0 <= share < 1, "test.share_of_highest", share, "from 0 to below 1")
-    require(0 <= test.snap_within < 1, "test.snap_within", test.snap_within, "from 0 to below 1")
-    require(test.smoothing >= 0, "test.smoothing", test.smoothing, "0 or more")
-    for key, number in {"faint_from": test.faint_from, "joined_from": test.joined_from}.items():
-        require(0 <= number <= test.threshold, f"test.{key}", number, "from 0 to the threshold")
+    for key in ("faint_from", "joined_from"):
+        number = getattr(test.steps, key)
+        require(number <= test.threshold, f"test.steps.{key}", number, "from 0 to the threshold")
     require(0 <= training.ema < 1, "training.ema", training.ema, "at least 0 and below 1")
     one_of("data.sampling", data.sampling, tuple(SAMPLINGS))
     require(

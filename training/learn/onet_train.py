@@ -174,10 +174,7 @@ def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
         config.model.architecture = description.architecture
         config.model.network = dict(description.network)
         config.model.network.pop("centres", None)  # those of the shapes that it learned from
-        for name in (
-            "threshold", "share_of_highest", "faint_from", "joined_from", "smoothing", "snap_within"
-        ):  # fmt: skip
-            setattr(config.test, name, getattr(description, name))
+        config.test.threshold, config.test.steps = description.threshold, description.steps
         config.training.learning_rate *= GOING_ON_PACE
         config.data.augmentations = GOING_ON_AUGMENTATIONS.get(
             wish.input_kind, config.data.augmentations

@@ -65,25 +65,23 @@ class Evaluation:
         return self.protocol.threshold or self.description.threshold
 
     def _surface_text(self) -> str:
-        text, description = f"{self.threshold:g}", self.description
+        text, steps = f"{self.threshold:g}", self.description.steps
         if self.protocol.threshold is not None:
             return text
-        if description.share_of_highest:
-            text += (
-                f", or at {description.share_of_highest:g} of the highest value where that is less"
-            )
-        if description.faint_from:
-            text += f", around faint parts lower, from {description.faint_from:g} on"
-        if description.joined_from:
-            text += f", or lower, from {description.joined_from:g} on, where that joins parts"
-        if description.smoothing:
-            text += f", smoothed by {description.smoothing} steps"
-        if description.snap_within:
-            text += f", drawn to the points within {description.snap_within:g}"
+        if steps.share_of_highest:
+            text += f", or at {steps.share_of_highest:g} of the highest value where that is less"
+        if steps.faint_from:
+            text += f", around faint parts lower, from {steps.faint_from:g} on"
+        if steps.joined_from:
+            text += f", or lower, from {steps.joined_from:g} on, where that joins parts"
+        if steps.smoothing:
+            text += f", smoothed by {steps.smoothing} steps"
+        if steps.snap_within:
+            text += f", drawn to the points within {steps.snap_within:g}"
         return text
 
     def _drawn_text(self) -> str:
-        draws = self.description.draws
+        draws = self.description.steps.draws
         return f", each the best of up to {draws} draws" if draws > 1 else ""
 
     def metrics(self) -> dict[str, object]:
@@ -163,7 +161,9 @@ class Evaluation:
         return text
 
     def _input_text(self) -> str:
+        steps = self.description.steps
         details = [f"{name} {value}" for name, value in self.description.inputs.items()]
+        details += [name for name in ("mirror", "half_turn", "denoise") if getattr(steps, name)]
         if self.protocol.conditions.text():
             details.append(self.protocol.conditions.text())
         kind = self.description.input_kind

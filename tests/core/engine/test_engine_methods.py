@@ -18,6 +18,7 @@ from onet_core.engine.client import EngineClient
 from onet_core.errors import Cancelled, EngineError, InputError, ModelError, NoSurfaceError
 from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights, save_weights
 from onet_core.pipeline.morphing import between
 
@@ -219,7 +220,9 @@ def test_a_morph_looks_for_what_is_faint_unless_it_is_a_preview(
     """Only a preview is found from the last one where there may be more than the last one shows."""
     network, description = load_weights(folder / "sized.safetensors")
     save_weights(
-        folder / "faint.safetensors", network, replace(description, name="faint", faint_from=0.1)
+        folder / "faint.safetensors",
+        network,
+        replace(description, name="faint", steps=Steps(faint_from=0.1)),
     )
     codes = np.array([[-1.0, 0.5], [1.0, 0.5]])
     followed = {}

@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from torch import Tensor
 
-from onet_core.inputs.denoise import DEVIATIONS, denoise
+from onet_core.inputs.denoise import denoise
 from onet_core.inputs.readings import read_cloud, subsample
 from onet_core.pipeline.noise import noise_beside
 
 RADIUS = 0.4
+DEVIATIONS = 2.2
 
 
 def on_ball(count: int, noise: float, seed: int = 0) -> NDArray[np.float32]:
@@ -33,7 +34,7 @@ def plates(count: int, gap: float, noise: float) -> NDArray[np.float32]:
 def test_points_of_a_ball_come_nearer_to_it(noise: float, count: int) -> None:
     cloud = on_ball(count, noise)
     # As large as it is measured beside a network's field, see `pipeline.noise`.
-    made = denoise(cloud[:3000], cloud, 1.3 * noise)
+    made = denoise(cloud[:3000], cloud, 1.3 * noise, DEVIATIONS)
     assert made is not None
     assert made.shape == (3000, 3)
     assert made.dtype == np.float32
@@ -46,7 +47,7 @@ def test_points_of_a_ball_come_nearer_to_it(noise: float, count: int) -> None:
 def test_points_move_across_the_surface_only() -> None:
     cloud = plates(40_000, gap=0.3, noise=0.005)
     inner = np.abs(cloud[:, [0, 2]]).max(axis=1) < 0.35
-    made = denoise(cloud[inner], cloud, 0.01)
+    made = denoise(cloud[inner], cloud, 0.01, DEVIATIONS)
     assert made is not None
     moves = made - cloud[inner]
     assert np.abs(moves[:, 1]).mean() > 5 * np.abs(moves[:, [0, 2]]).mean()
@@ -55,7 +56,7 @@ def test_points_move_across_the_surface_only() -> None:
 def test_two_sheets_that_the_noise_does_not_join_stay_two() -> None:
     cloud = plates(40_000, gap=0.08, noise=0.005)
     inner = np.abs(cloud[:, [0, 2]]).max(axis=1) < 0.35
-    made = denoise(cloud[inner], cloud, 0.01)
+    made = denoise(cloud[inner], cloud, 0.01, DEVIATIONS)
     assert made is not None
     sheet = np.arange(len(cloud))[inner] % 2
     errors = np.abs(made[:, 1] - 0.08 * sheet)
@@ -65,15 +66,15 @@ def test_two_sheets_that_the_noise_does_not_join_stay_two() -> None:
 
 def test_thin_clouds_and_those_without_noise_are_left_alone() -> None:
     cloud = on_ball(3000, 0.005)
-    assert denoise(cloud, cloud, 0.005) is None  # one or two around each
-    assert denoise(cloud, cloud, 0.0) is None
-    assert denoise(cloud[:0], cloud, 0.02) is None
+    assert denoise(cloud, cloud, 0.005, DEVIATIONS) is None  # one or two around each
+    assert denoise(cloud, cloud, 0.0, DEVIATIONS) is None
+    assert denoise(cloud[:0], cloud, 0.02, DEVIATIONS) is None
 
 
 def test_what_is_alone_stays() -> None:
     cloud = np.concatenate([on_ball(50_000, 0.01), np.full((1, 3), 0.49, np.float32)])
     chosen = cloud[-1000:]
-    made = denoise(chosen, cloud, 0.01)
+    made = denoise(chosen, cloud, 0.01, DEVIATIONS)
     assert made is not None
     np.testing.assert_array_equal(made[-1], chosen[-1])
     assert not np.array_equal(made[-2], chosen[-2])

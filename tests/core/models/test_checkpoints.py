@@ -15,6 +15,7 @@ from onet_core.models import catalogue
 from onet_core.models.build import build_network
 from onet_core.models.catalogue import default_model, find_model, list_models, read_description
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps
 from onet_core.models.weights import convert_checkpoint, load_weights, save_weights
 from tests.reference import legacy_layout, reference, reference_state
 
@@ -404,6 +405,72 @@ def test_paths_that_are_no_weights(tmp_path: Path, name: str) -> None:
         find_model(tmp_path / name)
 
 
+BAD_STEPS = (
+    {"surprise": 1},
+    {"share_of_highest": 1.0},
+    {"faint_from": -0.1},
+    {"faint_from": 0.99},
+    {"joined_from": -0.1},
+    {"joined_from": 0.99},
+    {"smoothing": -1},
+    {"smoothing": 31},
+    {"smoothing": 1.5},
+    {"smoothing": True},
+    {"snap_within": -0.1},
+    {"snap_within": 1.0},
+    {"snap_within": float("nan")},
+    {"draws": 0},
+    {"draws": 2},
+    {"draws": 1.5},
+    {"half_turn": 1},
+    {"denoise": "yes"},
+    {"mirror": True},
+    {"snap_neighbours": 0},
+    {"chosen_by": []},
+)
+BAD_STEPS_OF_GENERATORS = (
+    {"draws": 101},
+    {"share_of_highest": 0.5},
+    {"joined_from": 0.1},
+    {"snap_within": 0.02},
+    {"denoise": True},
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "steps"),
+    [
+        (
+            "points",
+            {"joined_from": 0.22, "smoothing": 6, "snap_within": 0.02,
+             "inputs": {"points": 3000, "half_turn": True, "denoise": True}},
+            Steps(joined_from=0.22, smoothing=6, snap_within=0.02, half_turn=True, denoise=True),
+        ),
+        (
+            "image",
+            {"share_of_highest": 0.5, "faint_from": 0.12,
+             "inputs": {"image_size": 224, "mirror": True}},
+            Steps(share_of_highest=0.5, faint_from=0.12, mirror=True),
+        ),
+        ("none", {"draws": 8, "faint_from": 0.0}, Steps(draws=8)),
+        ("voxels", {}, Steps()),
+    ],
+)  # fmt: skip
+def test_descriptions_of_0_1_0_are_read(kind: str, old: dict, steps: Steps) -> None:
+    """Their fields stood beside the others and among the inputs; what the header holds stays."""
+    written = {
+        "name": "a", "title": "A", "architecture": "convolutional", "input_kind": kind,
+        "threshold": 0.32, **old,
+    }  # fmt: skip
+    description = ModelDescription.from_json(json.dumps(written))
+    assert description.steps == steps
+    assert not {"half_turn", "denoise", "mirror"} & set(description.inputs)
+    assert len(description.inputs) == ("inputs" in old)
+    assert ModelDescription.from_json(description.to_json()) == description
+    with pytest.raises(ModelError, match="smoothing"):
+        ModelDescription.from_json(json.dumps({**written, "smoothing": 99}))
+
+
 def test_descriptions_survive_json_and_refuse_nonsense() -> None:
     description = ModelDescription(
         "a", "A", "convolutional", "points", {"hidden": 32}, threshold=0.5
@@ -419,33 +486,17 @@ def test_descriptions_survive_json_and_refuse_nonsense() -> None:
         {"threshold": "high"},
         {"threshold": float("nan")},
         {"padding": -0.1},
-        {"share_of_highest": 1.0},
-        {"faint_from": -0.1},
-        {"faint_from": 0.99},
-        {"joined_from": -0.1},
-        {"joined_from": 0.99},
-        {"smoothing": -1},
-        {"smoothing": 31},
-        {"smoothing": 1.5},
-        {"snap_within": -0.1},
-        {"snap_within": 1.0},
-        {"snap_within": 0.02, "input_kind": "voxels"},
-        {"draws": 0},
-        {"draws": 2},
-        {"draws": 1.5},
-        {"draws": 101, "input_kind": "none"},
-        {"share_of_highest": 0.5, "input_kind": "none"},
-        {"joined_from": 0.1, "input_kind": "none"},
         {"network": []},
         {"categories": [3]},
         {"inputs": {"points": "many"}},
         {"inputs": {"points": 0}},
         {"inputs": {"image_size": True}},
-        {"inputs": {"half_turn": 1}},
-        {"inputs": {"denoise": "yes"}},
-        {"inputs": {"denoise": True}, "input_kind": "image"},
-        {"inputs": {"half_turn": True}, "input_kind": "voxels"},
         {"inputs": {"noise": float("nan")}},
+        {"steps": 3},
+        {"input_kind": "image", "steps": {"half_turn": True}},
+        *({"steps": steps} for steps in BAD_STEPS),
+        *({"input_kind": "none", "steps": steps} for steps in BAD_STEPS_OF_GENERATORS),
+        {"smoothing": 3},  # of 0.1.0, beside the record that came after it
     ):
         with pytest.raises(ModelError):
             ModelDescription.from_json(json.dumps({**values, **change}))

@@ -8,9 +8,10 @@ import pytest
 import torch
 from scipy.ndimage import label
 
-from onet_core.pipeline.faint import JOINED, LEAST_JOINED, REACH, SHARE, faint_lift, joining_lift
+from onet_core.pipeline.faint import JOINED, LEAST_JOINED, faint_lift, joining_lift
 
 THRESHOLD = 0.36
+SHARE, REACH = 0.7, 0.1
 
 
 def log_odds(probability: float) -> float:
@@ -23,7 +24,7 @@ def log_odds(probability: float) -> float:
 )
 def test_the_level_is_a_share_of_what_is_highest_between_two_bounds(probability, level):
     logits = torch.full((9, 9, 9), log_odds(probability))
-    lift = faint_lift(logits, THRESHOLD, 0.12, 0.05)
+    lift = faint_lift(logits, THRESHOLD, 0.12, 0.05, SHARE, REACH)
     expected = log_odds(THRESHOLD) - log_odds(level)
     torch.testing.assert_close(lift, torch.full_like(lift, expected), rtol=1e-5, atol=1e-5)
 
@@ -32,7 +33,7 @@ def test_the_level_follows_only_what_is_near():
     spacing = REACH / 3
     logits = torch.full((33, 33, 33), log_odds(0.2))
     logits[0] = log_odds(0.99)
-    lift = faint_lift(logits, THRESHOLD, 0.1, spacing)
+    lift = faint_lift(logits, THRESHOLD, 0.1, spacing, SHARE, REACH)
     # Three nodes away is near; the two that are smoothed over come on top.
     assert lift[3].abs().max() < lift[6].min()
     assert lift[1].abs().max() < 1e-5

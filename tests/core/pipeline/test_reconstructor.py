@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -27,8 +27,8 @@ from onet_core.mesh.parts import count_parts
 from onet_core.models.build import build_network
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps
 from onet_core.models.weights import save_weights
-from onet_core.pipeline import encoding
 from onet_core.pipeline.loaded import forget_models
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
@@ -80,8 +80,15 @@ class Ball(nn.Module):
         return self.scale * 20 * (0.4 - (points - centre).norm(dim=-1))
 
 
+STEPS = {item.name for item in fields(Steps)}
+
+
 def described(kind, threshold=0.5, **more) -> ModelDescription:
-    return ModelDescription("test", "Test", "convolutional", kind, threshold=threshold, **more)
+    """A description; fields of its steps may be given like its own."""
+    steps = Steps(**{name: more.pop(name) for name in STEPS & set(more)})
+    return ModelDescription(
+        "test", "Test", "convolutional", kind, threshold=threshold, steps=steps, **more
+    )
 
 
 def with_network(network, kind, **more) -> Reconstructor:
@@ -218,10 +225,9 @@ def test_large_clouds_are_thinned_by_the_seed_and_small_ones_are_not():
     np.testing.assert_array_equal(skin.seen[0].numpy(), few.data)
 
 
-def test_local_networks_take_many_points(monkeypatch):
-    monkeypatch.setattr(encoding, "LOCAL_POINTS", 400)
+def test_local_networks_take_many_points():
     skin = Skin()
-    reconstructor = with_network(skin, "points", inputs={"points": 100})
+    reconstructor = with_network(skin, "points", inputs={"points": 100}, local_points=400)
     reconstructor.reconstruct(ball_observation(count=350), Settings(resolution=24))
     assert skin.seen.shape == (1, 350, 3)
     reconstructor.reconstruct(ball_observation(count=700), Settings(resolution=24))
@@ -481,11 +487,9 @@ def errors_of(points):
     return np.abs(np.linalg.norm(points, axis=1) - 0.4).mean()
 
 
-def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
-    monkeypatch.setattr(encoding, "LOCAL_POINTS", 2000)
+def test_a_dense_noisy_cloud_is_read_again_without_its_noise():
     network, settings = BallAndCloud(), Settings(resolution=24, normals=False)
-    inputs = {"half_turn": True, "denoise": True}
-    model = with_network(network, "points", inputs=inputs)
+    model = with_network(network, "points", half_turn=True, denoise=True, local_points=2000)
     model.reconstruct(noisy_ball(20_000), settings)
     raw, others, clean, clean_others = network.shown
     assert raw.shape == others.shape == clean.shape == clean_others.shape == (2000, 3)
@@ -498,7 +502,7 @@ def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "noise", "inputs", "settings"),
+    ("count", "noise", "wanted", "settings"),
     [
         (20_000, 0.02, {}, {}),  # a model that does not ask for it
         (20_000, 0.02, {"denoise": True}, {"denoise": False}),
@@ -506,9 +510,9 @@ def test_a_dense_noisy_cloud_is_read_again_without_its_noise(monkeypatch):
         (20_000, 0.0, {"denoise": True}, {}),
     ],
 )
-def test_what_is_read_once(count, noise, inputs, settings):
+def test_what_is_read_once(count, noise, wanted, settings):
     network = BallAndCloud()
-    model = with_network(network, "points", inputs=inputs)
+    model = with_network(network, "points", **wanted)
     chosen = Settings(resolution=24, normals=False, symmetry=False, **settings)
     model.reconstruct(noisy_ball(count, noise), chosen)
     assert len(network.shown) == 1
@@ -810,15 +814,17 @@ def test_a_symmetric_cloud_is_completed_by_its_mirror_image_unless_that_is_not_w
     np.testing.assert_array_equal(skin.seen[0].numpy(), cloud.data)
 
 
-def test_a_dense_or_lopsided_cloud_is_taken_as_it_is(monkeypatch):
+def test_a_dense_or_lopsided_cloud_is_taken_as_it_is():
     skin = Skin()
     reconstructor = with_network(skin, "points")
     lopsided = prepare_points(lopsided_cloud(300), "y")
     assert not reconstructor.reconstruct(lopsided, Settings(resolution=24)).is_mirrored
     np.testing.assert_array_equal(skin.seen[0].numpy(), lopsided.data)
-    monkeypatch.setattr(encoding, "LOCAL_POINTS", 500)
-    dense = prepare_points(mirrored_cloud(), "y")
-    assert not reconstructor.reconstruct(dense, Settings(resolution=24)).is_mirrored
+    dense, reader = (
+        prepare_points(mirrored_cloud(), "y"),
+        with_network(Skin(), "points", local_points=500),
+    )
+    assert not reader.reconstruct(dense, Settings(resolution=24)).is_mirrored
 
 
 class LeftAndRight(nn.Module):
@@ -836,12 +842,12 @@ class LeftAndRight(nn.Module):
         return 40 * (0.2 - (points - place).norm(dim=-1))
 
 
-@pytest.mark.parametrize(("inputs", "bias"), [({}, 0.1), ({"mirror": True}, 0.0)])
-def test_a_picture_and_its_mirror_image_are_asked_where_training_mirrored_pictures(inputs, bias):
+@pytest.mark.parametrize(("mirror", "bias"), [(False, 0.1), (True, 0.0)])
+def test_a_picture_and_its_mirror_image_are_asked_where_training_mirrored_pictures(mirror, bias):
     picture = np.zeros((3, 64, 64), np.float32)
     picture[..., 32:] = 0.25
     seen = Observation("image", picture, Frame.unit("y"))
-    reconstructor = with_network(LeftAndRight(), "image", inputs={"image_size": 64, **inputs})
+    reconstructor = with_network(LeftAndRight(), "image", inputs={"image_size": 64}, mirror=mirror)
     made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
     middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
     np.testing.assert_allclose(middle, [0.1 + bias, 0, 0], atol=0.02)
@@ -857,14 +863,12 @@ class Drifting(nn.Module):
         return 40 * (0.2 - (points - code[:, None]).norm(dim=-1))
 
 
-@pytest.mark.parametrize(
-    ("inputs", "away"), [({}, [0.1, 0.05, 0.05]), ({"half_turn": True}, [0, 0.05, 0])]
-)
-def test_a_cloud_and_the_turned_one_are_asked_where_training_turned_clouds(inputs, away):
+@pytest.mark.parametrize(("half_turn", "away"), [(False, [0.1, 0.05, 0.05]), (True, [0, 0.05, 0])])
+def test_a_cloud_and_the_turned_one_are_asked_where_training_turned_clouds(half_turn, away):
     directions = np.random.default_rng(0).normal(size=(2000, 3))
     ball = directions / np.linalg.norm(directions, axis=1, keepdims=True) * [0.5, 0.3, 0.2]
     seen = Observation("points", ball.astype(np.float32), Frame.unit("y"))
-    reconstructor = with_network(Drifting(), "points", inputs={"points": 2000, **inputs})
+    reconstructor = with_network(Drifting(), "points", inputs={"points": 2000}, half_turn=half_turn)
     made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
     middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
     np.testing.assert_allclose(middle, away, atol=0.02)

@@ -15,6 +15,7 @@ from onet_core.errors import InputError
 from onet_core.models.build import build_network
 from onet_core.models.catalogue import find_model, list_models, user_models
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights, save_weights
 from onet_core.pipeline.reconstructor import Reconstructor
 from training.learn import onet_train
@@ -115,15 +116,16 @@ def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
 ) -> None:
     """The configuration for points joins parts from 0.3 on."""
     begun = ModelDescription(
-        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at, joined_from=0.22,
-        snap_within=0.03,
+        "tiny", "Tiny", "convolutional", "points", TINY, threshold=begun_at,
+        steps=Steps(joined_from=0.22, snap_within=0.03, half_turn=True, snap_neighbours=30),
     )  # fmt: skip
     save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
     monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
     asked = wish(meshes, tmp_path / "tiny.safetensors")
     _, description = load_weights(train_own(asked, tmp_path / "work"))
-    assert (description.threshold, description.joined_from) == (0.2, 0.2)
-    assert description.snap_within == 0.03  # as the one that it began with
+    assert (description.threshold, description.steps.joined_from) == (0.2, 0.2)
+    # As the one that it began with.
+    assert description.steps == dataclasses.replace(begun.steps, joined_from=0.2)
 
 
 @pytest.mark.parametrize("before", [0.3, 0.7])

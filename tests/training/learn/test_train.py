@@ -136,7 +136,8 @@ def test_pictures_in_mixed_precision(root: Path, tmp_path: Path) -> None:
     config = tiny(root, tmp_path, "image", "training.max_steps=3", "training.validate_every=3")
     network, description = load_weights(train(config))
     # free/picture mirrors while it trains, so a picture and its mirror image are both asked.
-    assert description.inputs == {"image_size": 32, "mirror": True}
+    assert description.inputs == {"image_size": 32}
+    assert description.steps.mirror
     assert all(np.isfinite(value) for _, value in curve(tmp_path, "loss"))
     assert network.encode_inputs(torch.zeros(1, 3, 32, 32)) is not None
 

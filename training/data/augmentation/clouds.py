@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from onet_core.inputs.symmetry import find_mirror_plane
+from onet_core.models.steps import Steps
 
 from .batch import Batch, normal, uniform
 
@@ -49,7 +50,7 @@ def mirrored_halves(
     changed = inputs.clone()
     for row in chosen.nonzero()[:, 0].tolist():
         points = inputs[row, :half].cpu().numpy()
-        plane = find_mirror_plane(points)
+        plane = find_mirror_plane(points, Steps().mirror_ratio)
         if plane is not None:
             mirrored = torch.from_numpy(plane.mirrored(points)).to(inputs)
             changed[row, half : 2 * half] = mirrored
