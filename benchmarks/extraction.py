@@ -41,6 +41,7 @@ from _shared import (
     torus_logit,
     toy_object,
 )
+from original.mise import Mise
 from torch import Tensor, nn
 
 from onet_core.field import Field, evaluate, evaluate_with_gradient, grid_to_box, logit
@@ -53,8 +54,8 @@ from onet_core.models.catalogue import find_model
 from onet_core.models.prepared import prepare
 from onet_core.models.weights import load_weights
 from onet_core.surface.extract import extract, split_resolution
-from onet_core.surface.marching_cubes import marching_cubes
-from onet_core.surface.mise import OUTSIDE, Mise
+from onet_core.surface.sparse_grid import OUTSIDE
+from training.measure.marching_cubes import marching_cubes
 
 try:
     import mcubes

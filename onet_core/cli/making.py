@@ -22,8 +22,6 @@ from .terminal import FAILED, Progress, errors, in_one_line, report
 if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstructor
 
-# On a GPU so many new shapes are made at once.
-_TOGETHER = 8
 
 
 @click.command(cls=TodaysCommand)
@@ -137,13 +135,15 @@ def generate(
     Writes OUTPUT/<model>-<seed>.<format>, or just OUTPUT where that is named as a mesh file, in a
     unit cube with z up. The same seed gives the same shape.
     """
+    from ..pipeline.sequence import at_once
+
     with errors():
         settings = Settings.of(options)
         file = output_file(output, suffix, count, "shapes")
         reconstructor = _loaded(model, device)
         reconstructor.latent(seed)
         make_folder(output if file is None else file.parent)
-        together = 1 if reconstructor.device.type == "cpu" else _TOGETHER
+        together = at_once(reconstructor)
         for first in range(seed, seed + count, together):
             seeds = range(first, min(first + together, seed + count))
             with Progress(f"{Path(model).stem}-{first}") as progress:

@@ -13,19 +13,20 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
-from trimesh.exchange.gltf import export_glb
-from trimesh.exchange.stl import export_stl
 
 from ..colours import to_linear
 from ..errors import InputError, OnetError
 from ..files import scratch_name
 from ..inputs.frame import network_to_up
 from .mesh import Mesh
+
+# trimesh is imported where it is used: most files that are written need none, and it takes a while.
+if TYPE_CHECKING:
+    import trimesh
 
 # It logs the tracebacks of errors that are raised, and reported in one sentence, anyway.
 logging.getLogger("trimesh").addHandler(logging.NullHandler())
@@ -104,6 +105,8 @@ def load_with_trimesh(path: Path, take: Callable[[trimesh.Scene], Result]) -> Re
     """
     if not path.is_file():
         raise InputError("There is no file {path}.", path=path)
+    import trimesh
+
     try:
         with np.errstate(all="ignore"):
             return take(trimesh.load_scene(path, process=False))
@@ -171,10 +174,15 @@ def _write_off(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
 
 
 def _write_stl(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    from trimesh.exchange.stl import export_stl
+
     file.write(export_stl(_as_trimesh(mesh)))
 
 
 def _write_glb(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
+    import trimesh
+    from trimesh.exchange.gltf import export_glb
+
     if up_axis != "y":
         turn = np.eye(4)
         # A front that faces -y in Blender's frame faces +z in glTF, where the network's faces -z.
@@ -193,6 +201,8 @@ def _write_glb(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
 
 
 def _as_trimesh(mesh: Mesh, *, linear_colours: bool = False) -> trimesh.Trimesh:
+    import trimesh
+
     colours = mesh.colours
     if colours is not None and linear_colours:
         # glTF's vertex colours are linear, ours are sRGB.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from trimesh.triangles import closest_point, points_to_barycentric
 
 from ..errors import InputError
 
@@ -15,7 +14,7 @@ from ..errors import InputError
 _MOST_PAIRS = 250_000
 _POINTS_AT_ONCE = 1_000
 # A share estimated from this many points is within 1 % of that of all.
-MOST_POINTS = 20_000
+COUNTED_POINTS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +91,8 @@ def _improve(
     faces: NDArray[np.int64],
 ) -> None:
     """Takes over what is nearer; asked, faces: pairs (P,) of a point and a triangle."""
+    from trimesh.triangles import closest_point
+
     places = closest_point(corners[faces], points[asked])
     distances = np.linalg.norm(places - points[asked], axis=1)
     # The nearest first of each point.
@@ -109,8 +110,8 @@ def share_near(points: ArrayLike, vertices: ArrayLike, faces: ArrayLike, reach: 
     Of more than 20,000 points it looks at that many, the same each time.
     """
     points = np.asarray(points, dtype=np.float64)
-    if len(points) > MOST_POINTS:
-        points = points[np.random.default_rng(0).choice(len(points), MOST_POINTS, replace=False)]
+    if len(points) > COUNTED_POINTS:
+        points = points[np.random.default_rng(0).choice(len(points), COUNTED_POINTS, replace=False)]
     # Half a float32 step further, so that a point on the limit counts.
     found = nearest_on_mesh(points, vertices, faces, reach * (1 + 1e-7))
     return float(np.mean(found.faces >= 0))
@@ -133,6 +134,8 @@ def colours_from_mesh(
 
     colours: (F, 3, 3), of the corners of each triangle; in between they blend.
     """
+    from trimesh.triangles import points_to_barycentric
+
     vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     if colours.shape != (*faces.shape, 3):
         raise InputError("There must be one colour for each corner of each triangle.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fast_simplification
 import numpy as np
 from numpy.typing import NDArray
-from trimesh.triangles import points_to_barycentric
 
 from ..errors import InputError
 from .manifold import is_closed_manifold, separate_sheets
@@ -56,6 +55,8 @@ def _with_attributes(
     """A mesh with the normals and colours that another has where the vertices are."""
     if mesh.normals is None and mesh.colours is None:
         return Mesh(vertices, faces)
+    from trimesh.triangles import points_to_barycentric
+
     found = nearest_on_mesh(vertices, mesh.vertices, mesh.faces)
     corners = mesh.faces[found.faces]  # [V, 3]
     shares = points_to_barycentric(mesh.vertices[corners], found.places)

@@ -7,8 +7,6 @@ towards the neighbours' means is followed by a slightly larger one away from the
 from __future__ import annotations
 
 import numpy as np
-from trimesh import Trimesh
-from trimesh.smoothing import filter_taubin, laplacian_calculation
 
 from .mesh import Mesh
 
@@ -24,6 +22,10 @@ def smooth(mesh: Mesh, steps: int) -> Mesh:
     """
     if steps < 1 or mesh.is_empty:
         return mesh
+    # Imported here, as everywhere beside this: most runs need no trimesh, which takes a while.
+    from trimesh import Trimesh
+    from trimesh.smoothing import filter_taubin, laplacian_calculation
+
     moved = Trimesh(np.array(mesh.vertices, dtype=np.float64), mesh.faces, process=False)
     means = laplacian_calculation(moved, equal_weight=True)
     # Each of the two halves of a step counts there.

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
-from trimesh.triangles import points_to_barycentric
 
 from .folds import FoldGuard
 from .mesh import Mesh
@@ -85,6 +84,8 @@ def _offsets(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of the points within reach: the nearest places (P, 3) of the surface, its normals there
     (P, 3), and how far outside of it the points are, (P,)."""
+    from trimesh.triangles import points_to_barycentric
+
     points = np.asarray(points, dtype=np.float64)
     found = nearest_on_mesh(points, vertices, faces, reach)
     near = found.faces >= 0

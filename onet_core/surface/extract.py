@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, NoSurfaceError
-from ..field import EXACT_BAND, Field, Progress, logit
+from ..field import Field, Progress, logit
 from ..mesh.mesh import Mesh
 from .balance import balanced
-from .coarse import searched
 from .following import follow
-from .marching_cubes import MINIMUM_FRACTION
 from .messages import no_surface
-from .mise import OUTSIDE, Mise
+from .mise import searched
 from .precision import TOLERANCE, rough_errors, sharpened, stays_rough
 from .root import CoarseValues, coarse_values
 from .rounds import Report, Rounds
-from .sparse_grid import SparseGrid
+from .sparse_grid import OUTSIDE, SparseGrid
 from .sparse_marching_cubes import CrossedEdges, crossed_edges, faces_of
 
 RESOLUTION_0 = 32
@@ -30,9 +28,13 @@ RESOLUTION_0 = 32
 
 LARGEST_RESOLUTION = 4096
 
+MINIMUM_FRACTION = 1e-4
+"""How close to a grid point a vertex may come, in lengths of the edge: a value at the level gives a
+small face instead of one without area."""
+
 FOLLOWED_FROM = 64
-"""Cells per axis, at least, of the grid that MISE searches. On finer ones it is followed. Networks
-are followed from `RESOLUTION_0` on: on 28 test shapes IoU and Chamfer distance are the same."""
+"""Cells per axis, at least, of the grid that MISE searches. On finer ones the surface is followed,
+see `following`. Networks are followed from `RESOLUTION_0` on."""
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,24 @@ def extract(
     """Finds the surface where a field's probability is `threshold` (paper, section 3.3).
 
     field: points (n, 3) of `dtype` on `device`, in the network's frame -> logits (n,).
-    resolution: cells per axis, see `split_resolution`. padding: the box that is searched is a cube
-    of edge 1 + padding around the origin. batch_points: see `field.evaluate`. minimum_fraction: see
-    `marching_cubes.polygonise`; 0 gives the original's vertices exactly.
+    resolution: cells per axis, see `split_resolution`.
+    padding: the box that is searched is a cube of edge 1 + padding around the origin.
+    batch_points: see `field.evaluate`.
+    minimum_fraction: vertices keep at least this part of an edge's length from its ends; 0 gives
+        the original's vertices.
     root_steps: how often each vertex is moved along its grid edge to where the field, evaluated at
-    the vertex, says the surface is (regula falsi); each step evaluates every vertex once.
+        the vertex, says the surface is (regula falsi); each step evaluates every vertex once.
     is_balanced: after root steps the vertices are moved off the surface by a hundredth of a cell or
-    so, to the side to which it bulges: then it is the triangles that lie on it on average, see
-    `balance`. With one root step the mesh is two to three times as near to the field's surface.
+        so, to the side to which it bulges: then it is the triangles that lie on it on average, see
+        `balance`. With one root step the mesh is two to three times as near to the surface.
     tolerance: how far half precision may move the surface, in cells, as the root mean square of its
-    errors over the field's slope, where a prepared field computes faster so, see `precision`. 0
-    gives float32's values at both ends of every crossed edge. Without a prepared field, or on a
-    device without fast products in half precision, nothing is moved.
-    followed_from: how fine a grid MISE works on, in cells per axis, at least; from there on the
-    surface is followed, see `following`. By default 64, and 32 for prepared networks: their coarse
-    grid is then not evaluated far from the surface either, see `root`. With a number above the
-    resolution every grid point that the original evaluates is evaluated.
+        errors over the field's slope, where a prepared field computes faster so, see `precision`. 0
+        gives float32's values at both ends of every crossed edge. Without a prepared field, or on a
+        device without fast products in half precision, nothing is moved.
+    followed_from: the grid that MISE works on, in cells per axis, at least; from there on the
+        surface is followed, see `following`. By default 64, and 32 for prepared networks: their
+        coarse grid is then not evaluated far from the surface either, see `root`. With a number
+        above the resolution every grid point that the original evaluates is evaluated.
     progress: called between batches with a stage and the fraction of this call that is done.
 
     The mesh is closed, also where the shape leaves the box: there it is cut off at the box. Every
@@ -149,20 +153,21 @@ def extract(
     returns an empty mesh, or the box itself, which helps nobody); ModelError where the field is
     not finite; InputError for a threshold outside of 0 to 1 or an impossible resolution.
     """
-    level = logit(threshold)
-    resolution_0, depth = split_resolution(resolution)
-    report = Report(progress, resolution_0, depth)
-    rounds = Rounds([field], padding, device, dtype, batch_points, report, tolerance)
-    grid = search(
-        rounds, resolution_0, depth, level, followed_from=followed_from, root_steps=root_steps
-    )
     return only(
-        meshed(
-            grid,
-            rounds,
+        extract_all(
+            [field],
+            resolution=resolution,
+            threshold=threshold,
+            padding=padding,
+            device=device,
+            dtype=dtype,
+            batch_points=batch_points,
             minimum_fraction=minimum_fraction,
             root_steps=root_steps,
             is_balanced=is_balanced,
+            tolerance=tolerance,
+            followed_from=followed_from,
+            progress=progress,
         )
     )
 
@@ -176,8 +181,11 @@ def extract_all(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     batch_points: int | None = None,
+    minimum_fraction: float = MINIMUM_FRACTION,
     root_steps: int = 0,
+    is_balanced: bool = True,
     tolerance: float = TOLERANCE,
+    followed_from: int | None = None,
     progress: Progress | None = None,
 ) -> list[Extraction | NoSurfaceError]:
     """The surfaces of several fields of one network, found together; arguments: see `extract`.
@@ -192,15 +200,19 @@ def extract_all(
         return []
     report = Report(progress, resolution_0, depth)
     rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance)
-    followed_from = _followed_from(rounds)
-    steps = _searched_steps(resolution_0, depth, followed_from)
-    may_skip = skips_points(rounds, resolution_0, followed_from)
-    coarse = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
-    grid, errors = searched(rounds, resolution_0, steps, level, coarse)
+    grid, errors = search(
+        rounds, resolution_0, depth, level, followed_from=followed_from, root_steps=root_steps
+    )
     if all(errors):
         return [error for error in errors if error]
-    grid = _refined(grid, rounds, depth - steps, root_steps)
-    return meshed(grid, rounds, root_steps=root_steps, errors=errors)
+    return meshed(
+        grid,
+        rounds,
+        minimum_fraction=minimum_fraction,
+        root_steps=root_steps,
+        is_balanced=is_balanced,
+        errors=errors,
+    )
 
 
 def only(made: Sequence[Extraction | NoSurfaceError]) -> Extraction:
@@ -220,24 +232,22 @@ def search(
     followed_from: int | None = None,
     root_steps: int = 0,
     coarse: CoarseValues | None = None,
-) -> SparseGrid:
-    """The cells of the grid of resolution_0 * 2 ** depth that the surface crosses.
+) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
+    """The cells of the grid of resolution_0 * 2 ** depth that the surfaces cross.
 
     coarse: see `root.coarse_values`, where they are known already.
-    followed_from, root_steps, errors: see `extract`.
+    followed_from, root_steps: see `extract`.
+    Returns also, of each object, the error where it has no surface.
     """
     followed_from = followed_from or _followed_from(rounds)
     steps = _searched_steps(resolution_0, depth, followed_from)
-    if coarse is None and skips_points(rounds, resolution_0, followed_from):
-        coarse = coarse_values(rounds, resolution_0, level, may_skip=True)
-    if coarse is None and rounds.device.type == "cpu":
-        # As fast in NumPy there, and the original's search point for point.
-        grid, (error,) = _searched(rounds, Mise(resolution_0, steps, level))
-    else:
-        grid, (error,) = searched(rounds, resolution_0, steps, level, coarse)
-    if error is not None:
-        raise error
-    return _refined(grid, rounds, depth - steps, root_steps)
+    if coarse is None:
+        may_skip = skips_points(rounds, resolution_0, followed_from)
+        coarse = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
+    grid, errors = searched(rounds, resolution_0, steps, level, coarse)
+    if all(errors):
+        return grid, errors
+    return _refined(grid, rounds, depth - steps, root_steps), errors
 
 
 def _followed_from(rounds: Rounds) -> int:
@@ -332,29 +342,6 @@ def meshed(
 def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
     in_box = grid.values[(grid.values != OUTSIDE) & (grid.objects() == number)]
     return no_surface(grid.level, float(in_box.min()), float(in_box.max()))
-
-
-def _searched(rounds: Rounds, mise: Mise) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
-    """The corners of the cells that MISE finds on the surface; see `coarse.searched`."""
-    while len(indices := mise.query()):
-        halvings = min(len(mise.evaluations), mise.depth)
-        logits = rounds.at(torch.from_numpy(indices), mise.resolution, mise.level, halvings)
-        mise.update(logits.cpu().double().numpy())
-    lowest, highest = mise.value_range()
-    error = None
-    if highest <= mise.level or lowest > mise.level:
-        error = no_surface(mise.level, lowest, highest)
-    cells, values = mise.active_cells()
-    grid = SparseGrid.of_cells(
-        cells,
-        values,
-        mise.resolution,
-        mise.level,
-        band=EXACT_BAND if rounds.are_rough and not rounds.tolerance else float("inf"),
-        dtype=rounds.dtype,
-        device=rounds.device,
-    )
-    return grid, [error]
 
 
 def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: Rounds, root_steps: int) -> Tensor:

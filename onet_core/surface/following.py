@@ -19,8 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .mise import OUTSIDE
-from .sparse_grid import MISSING, SparseGrid, indices_of
+from .sparse_grid import MISSING, OUTSIDE, SparseGrid, indices_of
 
 Evaluate = Callable[[Tensor], Tensor]
 """Keys (n,) of points in the box, see `sparse_grid.keys_of` -> logits (n,)."""

@@ -79,7 +79,11 @@ class InteractiveSurface:
             grid = self._followed(last, turned.nonzero().squeeze(1), coarse, rounds)
         is_followed = grid is not None
         if grid is None:
-            grid = search(rounds, self._resolution_0, self._depth, self._level, coarse=values)
+            grid, (error,) = search(
+                rounds, self._resolution_0, self._depth, self._level, coarse=values
+            )
+            if error is not None:
+                raise error
         extraction = only(meshed(grid, rounds))
         self._last, self._last_coarse = grid, coarse
         return replace(extraction, is_followed=is_followed)

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from .following import crossed_beside, follow
-from .mise import OUTSIDE
 from .rounds import Rounds
-from .sparse_grid import MISSING, SparseGrid
+from .sparse_grid import MISSING, OUTSIDE, SparseGrid
 
 TOLERANCE = 0.1
 """How far, in cells, half precision may move the surface by default (root mean square)."""

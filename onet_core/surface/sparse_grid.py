@@ -13,14 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .cube_cases import CORNERS
-from .mise import OUTSIDE
+OUTSIDE = -1e6
+"""The value that surrounds the grid, so that a shape that leaves the box is closed at it."""
 
 MISSING = -1
 """In a table of neighbours: there is none."""
@@ -44,30 +42,6 @@ class SparseGrid:
     values: Tensor
     is_known: Tensor
     _crossings: list[Tensor] | None = field(default=None, init=False)
-
-    @classmethod
-    def of_cells(
-        cls,
-        cells: NDArray[np.integer],
-        values: NDArray[np.floating],
-        resolution: int,
-        level: float,
-        *,
-        band: float = float("inf"),
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
-    ) -> SparseGrid:
-        """The corners of cells (C, 3), given by their lowest corners, with values (C, 8) there.
-
-        The values are known where they differ from the level by less than `band`.
-        """
-        corners = torch.from_numpy((cells[:, None, :] + CORNERS).reshape(-1, 3)).to(device)
-        keys, first = _unique_keys(keys_of(corners, resolution))
-        chosen = torch.from_numpy(np.ascontiguousarray(values)).flatten()
-        chosen = chosen.to(dtype).to(device)[first]
-        grid = cls(resolution, level, keys, chosen, (chosen - level).abs() < band)
-        grid.is_known |= grid.is_beyond(grid.indices())
-        return grid
 
     @classmethod
     def of_coarse(
@@ -315,11 +289,3 @@ def objects_of(keys: Tensor, resolution: int) -> Tensor:
 def _strides(resolution: int) -> tuple[int, int, int]:
     size = resolution + 3
     return size * size, size, 1
-
-
-def _unique_keys(keys: Tensor) -> tuple[Tensor, Tensor]:
-    """Each key once, sorted, and where in `keys` one of it is."""
-    ordered, order = torch.sort(keys)
-    is_first = torch.ones_like(ordered, dtype=torch.bool)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_first], order[is_first]

@@ -1,7 +1,8 @@
 """Marching cubes over the cells of a sparse grid, on its device.
 
-The same surface as `marching_cubes.polygonise` gives for the same cells, without looking for
-neighbours: the grid knows them.
+Every crossed grid edge gives one vertex, shared by the cells around it; every vertex's faces form
+one closed fan. The grid's border is outside, so the surface is closed, and each of its edges has
+exactly two faces.
 """
 
 from __future__ import annotations

@@ -171,7 +171,10 @@ class LocalField(PreparedField):
                 if back.shape[1] > size:
                     to_features += back[:, size:]
             to_features += gradient @ self._mix
-        (through_features,) = torch.autograd.grad(features, leaf, to_features)
+            # Of a number, not of features with weights: that form of grad imports sympy.
+        with torch.enable_grad():
+            weighted = (features * to_features).sum()
+        (through_features,) = torch.autograd.grad(weighted, leaf)
         return logits, through_features + gradient @ self._first[0]
 
     def _features(self, points: Tensor) -> Tensor:

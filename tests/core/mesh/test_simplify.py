@@ -16,7 +16,7 @@ from onet_core.mesh.metrics import sample_surface, surface_distance
 from onet_core.mesh.normals import face_based_normals
 from onet_core.mesh.simplify import simplify
 from onet_core.surface.extract import extract_surface
-from onet_core.surface.marching_cubes import marching_cubes
+from training.measure.marching_cubes import marching_cubes
 
 
 def toy_mesh() -> Mesh:

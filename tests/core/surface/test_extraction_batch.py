@@ -12,11 +12,12 @@ import trimesh
 from analytic_fields import FIELDS, REFERENCE, gyroid, plate, sphere, torus
 from torch import Tensor
 
+from benchmarks.original.mise import Mise
 from onet_core.errors import InputError, ModelError, NoSurfaceError
 from onet_core.field import Field, grid_to_box, logit
-from onet_core.surface.coarse import searched
 from onet_core.surface.extract import Extraction, extract, extract_all, meshed, only
-from onet_core.surface.mise import Mise
+from onet_core.surface.mise import searched
+from onet_core.surface.root import coarse_values
 from onet_core.surface.rounds import Report, Rounds
 
 REFERENCE_RUNS = json.loads((REFERENCE / "mise.json").read_text())
@@ -138,7 +139,8 @@ def test_the_search_on_the_device_finds_the_originals_surface(run_name: str) -> 
     report = Report(None, int(resolution_0), depth)
     field = double_on_float32(name)
     rounds = Rounds([field], 0.1, "cpu", torch.float64, None, report, 0.0)
-    grid, (error,) = searched(rounds, int(resolution_0), depth, logit(0.2))
+    coarse = coarse_values(rounds, int(resolution_0), logit(0.2), may_skip=False)
+    grid, (error,) = searched(rounds, int(resolution_0), depth, logit(0.2), coarse)
     assert error is None
     mesh = only(meshed(grid, rounds, minimum_fraction=0.0)).mesh
     surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
@@ -160,7 +162,8 @@ def test_the_search_on_the_device_evaluates_what_mise_does() -> None:
         at = grid_to_box(indices, mise.resolution, 0.1, torch.float64)
         mise.update(noise(at).numpy())
     rounds = Rounds([noise], 0.1, "cpu", torch.float64, None, Report(None, 16, 2), 0.0)
-    grid, _ = searched(rounds, 16, 2, 0.0)
+    coarse = coarse_values(rounds, 16, 0.0, may_skip=False)
+    grid, _ = searched(rounds, 16, 2, 0.0, coarse)
     cells, _ = mise.active_cells()
     corners, _ = grid.mixed_cells()
     found = grid.indices(corners[:, 0])

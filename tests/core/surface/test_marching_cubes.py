@@ -9,7 +9,7 @@ from analytic_fields import REFERENCE, same_oriented_mesh
 
 from onet_core.mesh.manifold import is_closed_manifold
 from onet_core.surface.cube_cases import CORNERS
-from onet_core.surface.marching_cubes import marching_cubes, polygonise
+from training.measure.marching_cubes import marching_cubes, polygonise
 
 
 def noise(shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:

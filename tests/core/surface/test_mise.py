@@ -12,10 +12,11 @@ import torch
 import trimesh
 from analytic_fields import FIELDS, REFERENCE, same_oriented_mesh
 
+from benchmarks.original.mise import Mise
 from onet_core.field import grid_to_box, logit
 from onet_core.mesh.manifold import is_closed_manifold
-from onet_core.surface.marching_cubes import marching_cubes, polygonise
-from onet_core.surface.mise import OUTSIDE, Mise
+from onet_core.surface.sparse_grid import OUTSIDE
+from training.measure.marching_cubes import marching_cubes, polygonise
 
 REFERENCE_RUNS = json.loads((REFERENCE / "mise.json").read_text())
 LEVEL = logit(0.2)

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
-from onet_core.surface.marching_cubes import marching_cubes
+from training.measure.marching_cubes import marching_cubes
 
 from ...data.labelled import LabelledShape
 

@@ -27,7 +27,7 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 from onet_core.errors import InputError
 from onet_core.inputs.outliers import stray_points
 from onet_core.mesh.mesh import Mesh
-from onet_core.surface.marching_cubes import marching_cubes
+from training.measure.marching_cubes import marching_cubes
 
 from ..conditions import Conditions
 

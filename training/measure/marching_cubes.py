@@ -1,4 +1,4 @@
-"""Marching cubes over the cells that the surface crosses, in NumPy.
+"""Marching cubes on dense grids and lists of cells, in NumPy: for baselines, and as an oracle.
 
 Only active cells are looked at, so the work and the memory grow with the surface, not with the
 grid. Every crossed grid edge gives one vertex, shared by the up to four cells around it; every
@@ -11,10 +11,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .cube_cases import CORNERS, EDGE_AXIS, EDGE_CORNERS, TRIANGLE_COUNTS, TRIANGLES
-
-MINIMUM_FRACTION = 1e-4
-"""How close to a grid point a vertex may come, in lengths of the edge (see `polygonise`)."""
+from onet_core.surface.cube_cases import (
+    CORNERS,
+    EDGE_AXIS,
+    EDGE_CORNERS,
+    TRIANGLE_COUNTS,
+    TRIANGLES,
+)
+from onet_core.surface.extract import MINIMUM_FRACTION
 
 
 def marching_cubes(
