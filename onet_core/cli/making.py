@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstructor
 
 
-
 @click.command(cls=TodaysCommand)
 @click.argument(
     "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)

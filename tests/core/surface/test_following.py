@@ -44,7 +44,7 @@ def test_the_surface_is_the_originals(run_name: str) -> None:
         # Where the surface enters cells from finer neighbours, a few points come in other rounds.
         rounds = expected["evaluations_per_round"]
         assert list(result.evaluations[:2]) == rounds[:2]
-        assert sum(result.evaluations) == pytest.approx(sum(rounds), rel=1e-3)
+        assert sum(result.evaluations) == pytest.approx(sum(rounds), rel=2e-3)
     else:
         assert sum(result.evaluations) < 0.85 * expected["total"]
 
