@@ -21,7 +21,6 @@ from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.voxelise import solid_voxels
 from training.data.build import layout, work
 from training.data.build.__main__ import main
-from training.data.build.cameras import SIZE
 from training.data.build.folder import choose_split, list_meshes, read_triangles
 from training.data.build.normalise import Triangles, make_triangles, normalise
 from training.data.build.occupancy import (
@@ -32,7 +31,6 @@ from training.data.build.occupancy import (
     make_solid,
     turned_outwards,
 )
-from training.data.build.render import Renderer, count_views, view_generator, write_views
 from training.data.build.sampling import SurfaceSamples, sample_box, sample_surface
 from training.data.build.shapenet_core import list_shapenet
 from training.data.build.shapes import list_indexed_shapes
@@ -41,6 +39,8 @@ from training.data.build.work import Amount, build, build_shape
 from training.data.datasets.sampling import FARTHEST, NEAR_DISTANCE
 from training.data.datasets.shapenet import ShapeDataset
 from training.data.labelled import read_shape
+from training.data.render.cameras import SIZE
+from training.data.render.render import Renderer, count_views, view_generator, write_views
 
 SMALL = Amount(points=20_000, surface=5_000, views=2)
 

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from onet_core.errors import OnetError
 from training.data.build.__main__ import main
-from training.data.build.cameras import CAMERA_STYLES, SIZE, draw_camera
-from training.data.build.cycles import BLENDER_VARIABLE, blender_command
 from training.data.build.normalise import Triangles, make_triangles
-from training.data.build.render import Style, render_views
+from training.data.render.cameras import CAMERA_STYLES, SIZE, draw_camera
+from training.data.render.cycles import BLENDER_VARIABLE, blender_command
+from training.data.render.render import Style, render_views
 
 BLENDER = os.environ.get(BLENDER_VARIABLE) or str(
     Path(__file__).parents[3] / ".venv-bpy-5.0" / "bin" / "python"

@@ -13,13 +13,13 @@ import click
 
 from onet_core.errors import OnetError
 
-from .cameras import CAMERA_STYLES
-from .cycles import BLENDER_VARIABLE
+from ..render.cameras import CAMERA_STYLES
+from ..render.cycles import BLENDER_VARIABLE
+from ..render.render import RENDERERS, VIEWS, Style
 from .folder import DEFAULT_SHARES, list_meshes
 from .layout import SUMMARY_FILE, Record
 from .near import add_near_to_all
 from .occupancy import THICKENINGS
-from .render import RENDERERS, VIEWS, Style
 from .shapenet_core import list_shapenet
 from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry

@@ -15,11 +15,11 @@ from onet_core.errors import InputError
 from onet_core.inputs.observation import VOXEL_RESOLUTION
 from onet_core.inputs.voxelise import solid_voxels
 
+from ..render.render import VIEWS, Style, count_views, write_views
 from . import layout
 from .layout import Record
 from .occupancy import make_solid
 from .processes import in_processes
-from .render import VIEWS, Style, count_views, write_views
 from .sampling import sample_box
 from .shapenet_core import SYNSETS
 from .source import Entry

@@ -16,8 +16,8 @@ from PIL import Image
 
 from onet_core.errors import OnetError
 
+from ..build.normalise import Triangles
 from .cameras import SIZE, Camera
-from .normalise import Triangles
 
 BLENDER_VARIABLE = "ONET_BLENDER"
 SAMPLES = 32

@@ -17,9 +17,9 @@ from PIL import Image
 
 from onet_core.mesh.files import replacing
 
+from ..build.normalise import Triangles
 from .cameras import SIZE, Camera, draw_camera
 from .cycles import render_with_cycles
-from .normalise import Triangles
 
 IMAGE_FOLDER = "img_choy2016"
 VIEWS = 24

@@ -1,0 +1,1 @@
+"""Pictures of shapes to learn from: cameras, a light renderer, and Cycles."""
