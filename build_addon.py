@@ -146,8 +146,8 @@ def build(
 def pins(root: Path) -> dict[str, str]:
     """The runtime's packages, by their normalised names, and their versions."""
     text = (root / "onet_blender" / "runtime" / "requirements.txt").read_text(encoding="utf-8")
-    lines = [line.split("==") for line in text.splitlines() if "==" in line]
-    return {normalised(name): version.strip() for name, version in lines}
+    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, re.MULTILINE)
+    return {normalised(name): version for name, version in found}
 
 
 def normalised(name: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 OWN = {
+    "The index has brought a build for NVIDIA cards, which was not asked for: choose that build of "
+    "PyTorch, or another index.": "Der Index hat eine Fassung für NVIDIA-Karten gebracht, die "
+    "nicht gewünscht war: diese Fassung von PyTorch wählen, oder einen anderen Index.",
     # Files from elsewhere
     "This morph can't be shown ({error}).": "Dieser Übergang kann nicht gezeigt werden ({error}).",
     "The file names its model by a path, {model}, which is not followed: put the model into the "

@@ -365,15 +365,11 @@ GERMAN = {
         "Die Grafikkarte, wo es eine brauchbare gibt, sonst der Prozessor"
     ),
     "The graphics part of Apple's own chips": "Der Grafikteil von Apples eigenen Chips",
-    "Where PyTorch is fetched from, as an address. Empty for the usual package index, "
-    "which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
-    "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes,"
-    " are on PyTorch's website": (
-        "Woher PyTorch geholt wird, als Adresse. Leer für den üblichen Paketindex, der "
-        "für Linux Fassungen für NVIDIA-Karten hat und für Windows solche für "
-        "Prozessoren; die Adressen anderer Fassungen, auch für die neuesten Karten und "
-        "ohne NVIDIAs Gigabyte, stehen auf PyTorchs Webseite"
-    ),
+    "Where PyTorch is fetched from, as an address. Empty for the usual places, which have the "
+    "builds for processors, for Apple's chips and, for Linux, for NVIDIA cards; the addresses of "
+    "other builds are on PyTorch's website": "Woher PyTorch geholt wird, als Adresse. Leer für die "
+    "üblichen Orte mit den Fassungen für Prozessoren, für Apples Chips und, für Linux, für "
+    "NVIDIA-Karten; die Adressen anderer Fassungen stehen auf der Website von PyTorch",
     "Where Set Up puts the runtime; empty for the extension's own folder among your files": (
         "Wo die Laufzeit angelegt wird; leer für den eigenen Ordner der Erweiterung unter"
         " den Benutzerdateien"

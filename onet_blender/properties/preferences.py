@@ -62,10 +62,9 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     )
     torch_index: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="PyTorch's Index",
-        description="Where PyTorch is fetched from, as an address. Empty for the usual package "
-        "index, which has builds for NVIDIA cards for Linux, and for processors for Windows; the "
-        "addresses of other builds, also for the newest cards and without NVIDIA's gigabytes, are "
-        "on PyTorch's website",
+        description="Where PyTorch is fetched from, as an address. Empty for the usual places, "
+        "which have the builds for processors, for Apple's chips and, for Linux, for NVIDIA cards; "
+        "the addresses of other builds are on PyTorch's website",
     )
     idle_minutes: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Rest After (Minutes)",

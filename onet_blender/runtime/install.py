@@ -33,6 +33,11 @@ CANCELLED = 3
 FAILED = 2
 OLDEST_PYTHON = (3, 11)
 SECONDS_TO_REMOVE = 5.0
+# Settings of pip: where packages are, and how to get there.
+INDICES = ("index-url", "extra-index-url", "find-links")
+CONNECTION = ("proxy", "cert", "client-cert", "trusted-host", "timeout", "default-timeout")
+KNOWN_TO_PIP = {f"PIP_{name.upper().replace('-', '_')}" for name in INDICES + CONNECTION}
+KNOWN_TO_PIP.add("PIP_CONFIG_FILE")
 PROBE = """
 import importlib, json, platform, sys
 for name in sys.argv[1:]:
@@ -105,34 +110,33 @@ def install(
     requirements: Path,
     modules: list[str],
     wheels: Path | None = None,
+    torch: str = "",
     torch_index: str = "",
+    build: str = "CPU",
 ) -> None:
     """Makes the environment in `folder`, replacing what is there.
 
-    requirements: lines `name==version`; modules: what must be importable in the end, beside torch;
-    wheels: where the packages lie, the network stays unused then; torch_index: where torch comes
-    from, the same place as all others where empty. Raises SetupError and Cancelled; `folder` does
-    not exist then.
+    requirements: lines `name==version --hash=sha256:...`, see `pin_runtime.py`; modules: what must
+    be importable in the end, beside torch; wheels: where the packages lie, the network stays unused
+    then, and so do the hashes; torch, torch_index: see `pins.torch_of`; build: CPU, CUDA or MPS.
+    Raises SetupError and Cancelled; `folder` does not exist then.
     """
-    wanted = [line.strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
-    wanted = [line for line in wanted if line and not line.startswith("#")]
+    wanted = read_requirements(requirements)
     try:
         tell(0.0, "Making the environment")
         remove(folder)
         # Without pip: once made, the runtime stays as it is.
         venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(folder)
         python = python_of(folder)
-        pip = [str(python), "-I", str(bundled_pip() / "pip"), "install"]
-        pip += ["--no-user", "--only-binary", ":all:"]
-        pip += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-        pip += ["--no-compile", "--retries", "2"]
-        pip += ["--no-index", "--find-links", str(wheels)] if wheels else []
-        torch = next((line for line in wanted if re.match(r"torch\b", line)), None)
-        if torch_index and torch:
-            tell(0.05, "Fetching PyTorch")
-            # Without what it depends on: that comes with the others, from the usual index.
-            run([*pip, "--no-deps", "--index-url", torch_index, torch])
-        install_all(pip, requirements, len(wanted))
+        pip = [str(python), "-I", str(bundled_pip() / "pip")]
+        command = [*pip, "--isolated", "install", "--no-user", "--only-binary", ":all:"]
+        command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+        command += ["--no-compile", "--retries", "2"]
+        if wheels is not None:
+            command += ["--no-index", "--find-links", str(wheels)]
+            install_all(command, folder, [line.split(" ")[0] for line in wanted])
+        else:
+            fetch(command, access_of(pip), folder, wanted, torch, torch_index, build)
         tell(0.97, "Trying it")
         found = json.loads(run([str(python), "-I", "-c", PROBE, *modules])[-1])
         stamp = {**found, "base": sys.base_prefix}
@@ -144,6 +148,82 @@ def install(
         if isinstance(error, OSError):
             raise (meaning_of(str(error)) or SetupError("{error}.", error=error)) from error
         raise
+
+
+def fetch(
+    pip: list[str],
+    access: dict[str, list[str]],
+    folder: Path,
+    wanted: list[str],
+    torch: str,
+    index: str,
+    build: str,
+) -> None:
+    """Installs everything from the network, torch first.
+
+    What is pinned with a hash may come from any index, that of the user's configuration too: the
+    bytes are the same. Where torch has no hash, only the address that was given is asked.
+    """
+    others = [line for line in wanted if not line.startswith("torch==")]
+    anywhere = options_of(access, INDICES + CONNECTION)
+    hashed = [*pip, "--no-deps", "--require-hashes", *anywhere]
+    if "--hash=" in torch:
+        hashed += ["--extra-index-url", index] if index else []
+        others = [torch, *others]
+    elif torch:
+        tell(0.05, "Fetching PyTorch")
+        # Without what it depends on: that comes with the others.
+        places = [*options_of(access, CONNECTION), "--index-url", index] if index else anywhere
+        install_all([*pip, "--no-deps", *places], folder, [torch])
+    if build == "CPU" and brings_cuda(folder):
+        raise SetupError(
+            "The index has brought a build for NVIDIA cards, which was not asked for: choose "
+            "that build of PyTorch, or another index."
+        )
+    install_all(hashed, folder, others)
+    if torch and build == "CUDA":
+        # NVIDIA's libraries, in exactly the versions that this build of torch names.
+        install_all([*pip, *anywhere], folder, [torch.split(" ")[0]])
+
+
+def read_requirements(path: Path) -> list[str]:
+    """The requirements of a file, one a line, with their hashes."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def brings_cuda(folder: Path) -> bool:
+    """Whether the torch in an environment is a build for NVIDIA cards."""
+    for found in folder.glob("**/site-packages/torch/version.py"):
+        if re.search(r"^cuda\b.*=\s*['\"]", found.read_text(encoding="utf-8"), re.MULTILINE):
+            return True
+    return False
+
+
+def access_of(pip: list[str]) -> dict[str, list[str]]:
+    """How the user's own configuration of pip reaches the packages: indices, proxy, certificates.
+
+    Networks without a way to the usual index have their own; all other settings, which could change
+    what is installed, are left out.
+    """
+    found: dict[str, list[str]] = {}
+    for line in run([*pip, "config", "list"], cleaned=False, quiet=True):
+        named = re.match(r"\S*?\.([a-z-]+)='(.*)'$", line)
+        if named and named[1] in INDICES + CONNECTION:
+            # The environment comes last, and counts.
+            found[named[1]] = named[2].replace("\\n", " ").split()
+    return found
+
+
+def options_of(access: dict[str, list[str]], names: tuple[str, ...]) -> list[str]:
+    """Settings of pip as options of its command line."""
+    return [
+        word
+        for name in names
+        for value in access.get(name, ())
+        for word in (f"--{name.replace('default-timeout', 'timeout')}", value)
+    ]
 
 
 def bundled_pip() -> Path:
@@ -158,8 +238,8 @@ def bundled_pip() -> Path:
     raise SetupError("{python} comes without pip: choose another Python.", python=sys.executable)
 
 
-def install_all(pip: list[str], requirements: Path, count: int) -> None:
-    """Installs every requirement; tells which one pip is at."""
+def install_all(pip: list[str], folder: Path, wanted: list[str]) -> None:
+    """Installs requirements, which are written into the folder; tells which one pip is at."""
     seen = 0
 
     def follow(line: str) -> None:
@@ -169,14 +249,16 @@ def install_all(pip: list[str], requirements: Path, count: int) -> None:
             seen += 1
             # A requirement, or the path of a wheel.
             name = re.split("[=<>!~]", words[1])[0] if words[0] == "Collecting" else wheel_of(line)
-            tell(0.1 + 0.6 * min(1.0, seen / count), "Fetching {name}", name=name)
+            tell(0.1 + 0.6 * min(1.0, seen / len(wanted)), "Fetching {name}", name=name)
         elif line.startswith("Downloading ") and len(words) > 2:
-            fraction = 0.1 + 0.6 * min(1.0, seen / count)
+            fraction = 0.1 + 0.6 * min(1.0, seen / len(wanted))
             tell(fraction, "Fetching {name}", name=f"{wheel_of(line)} {' '.join(words[2:4])}")
         elif line.startswith("Installing collected packages"):
             tell(0.75, "Unpacking (a minute or two)")
 
-    run([*pip, "--requirement", str(requirements)], follow)
+    listed = folder / "requirements.txt"
+    listed.write_text("\n".join([*wanted, ""]), encoding="utf-8")
+    run([*pip, "--requirement", str(listed)], follow)
 
 
 def wheel_of(line: str) -> str:
@@ -185,16 +267,30 @@ def wheel_of(line: str) -> str:
     return found[1] if found else "packages"
 
 
-def run(command: list[str], follow: Callable[[str], None] | None = None) -> list[str]:
-    """The lines that a command prints; raises SetupError with the reason where it fails."""
+def run(
+    command: list[str],
+    follow: Callable[[str], None] | None = None,
+    *,
+    cleaned: bool = True,
+    quiet: bool = False,
+) -> list[str]:
+    """The lines that a command prints; raises SetupError with the reason where it fails.
+
+    cleaned: without the user's settings of pip, else with those of `access_of` only; quiet:
+    nothing of it goes into the log.
+    """
     global _child
     if _cancelled.is_set():
         raise Cancelled
     environment = {
         key: value
         for key, value in os.environ.items()
-        if not key.upper().startswith(("PYTHON", "__PYVENV"))
+        if not key.upper().startswith(("PYTHON", "__PYVENV", "PIP_"))
+        or (not cleaned and key.upper() in KNOWN_TO_PIP)
     }
+    if cleaned:
+        # That of the whole machine too, which --isolated leaves in.
+        environment["PIP_CONFIG_FILE"] = os.devnull
     _child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -212,7 +308,8 @@ def run(command: list[str], follow: Callable[[str], None] | None = None) -> list
     assert _child.stdout is not None
     for line in _child.stdout:
         lines.append(line.strip())
-        print(line.rstrip(), flush=True)
+        if not quiet:
+            print(line.rstrip(), flush=True)
         if follow is not None:
             follow(line.strip())
     status = _child.wait()
@@ -316,7 +413,9 @@ def main() -> None:
     parser.add_argument("--requirements", type=Path)
     parser.add_argument("--modules", nargs="*", default=[])
     parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--torch", default="")
     parser.add_argument("--torch-index", default="")
+    parser.add_argument("--build", default="CPU")
     options = parser.parse_args()
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(str(number) for number in sys.version_info[:2])
@@ -336,13 +435,8 @@ def main() -> None:
             return
         # Only now: a set-up that another Blender has begun is not this one's to end.
         threading.Thread(target=watch_input, daemon=True).start()
-        install(
-            options.folder,
-            options.requirements,
-            options.modules,
-            options.wheels,
-            options.torch_index,
-        )
+        given = {name: value for name, value in vars(options).items() if name != "remove"}
+        install(**given)
     except Cancelled:
         refuse(SetupError("Cancelled."), CANCELLED)
     except SetupError as error:

@@ -21,6 +21,7 @@ from onet_core.sentences import NOTHING, Sentence
 
 from . import install as install_runtime
 from .folder import BUNDLED_WHEELS, REQUIREMENTS, current_folder
+from .pins import torch_of
 
 # What has to be importable in the end, beside torch.
 MODULES = ("numpy", "scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
@@ -163,8 +164,8 @@ def start_setup(
     """Starts to make the runtime in a folder of `home`.
 
     python: the interpreter that the environment is made of, Blender's own where empty; build: one
-    of `BUILDS`; torch_index: where torch is fetched from, the usual index where empty; wheels: a
-    folder to install from without a network, by default what the full build brings along.
+    of `BUILDS`; torch_index: where torch is fetched from, see `pins.torch_of`; wheels: a folder to
+    install from without a network, by default what the full build brings along.
     Raises EngineError, before anything is written, where it can't work.
     """
     if wheels is None and BUNDLED_WHEELS.is_dir():
@@ -176,8 +177,9 @@ def start_setup(
     command += ["--requirements", str(requirements), "--modules", *modules]
     if wheels is not None:
         command += ["--wheels", str(wheels)]
-    elif torch_index:
-        command += ["--torch-index", torch_index]
+    else:
+        torch, index = torch_of(sys.platform, build, torch_index, requirements)
+        command += ["--torch", torch, "--torch-index", index, "--build", build]
     return SetupJob(command, folder, home / LOG_NAME)
 
 
@@ -208,7 +210,7 @@ def assert_possible(
         )
     there = next(place for place in folder.parents if place.is_dir())
     bundled = wheels is not None
-    need = SPACE["cuda" if not bundled and _brings_cuda(build, torch_index) else "small"]
+    need = SPACE["cuda" if not bundled and build == "CUDA" else "small"]
     free = shutil.disk_usage(there).free
     if free < need:
         raise EngineError(
@@ -234,12 +236,6 @@ def assert_obtainable(system: str, build: str, torch_index: str) -> None:
         )
     if torch_index and not torch_index.startswith("https://"):
         raise EngineError("PyTorch's Index has to be an address that begins with https://.")
-
-
-def _brings_cuda(build: str, torch_index: str) -> bool:
-    """Whether gigabytes of NVIDIA's libraries come along."""
-    usual = not torch_index and platform.system() == "Linux" and platform.machine() == "x86_64"
-    return build == "CUDA" or usual
 
 
 def _long_paths() -> bool:

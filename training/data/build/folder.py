@@ -17,6 +17,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError
+from onet_core.files import assert_readable, is_folder
 from onet_core.inputs.load import MESH_SUFFIXES, default_up_axis
 from onet_core.mesh.files import load_with_trimesh
 
@@ -37,6 +38,7 @@ class MeshFile(Entry):
     def load(self) -> NormalisedShape:
         """The mesh, normalised. Raises InputError where it can't be used."""
         up_axis = self.up_axis
+        assert_readable(self.path)
         if up_axis == "auto":
             up_axis = default_up_axis(self.path, "voxels")
         return NormalisedShape(*normalise(read_triangles(self.path), up_axis))
@@ -94,7 +96,7 @@ def list_meshes(
         path
         for path in source.rglob("*")
         if path.suffix.lower() in MESH_SUFFIXES
-        and path.is_file()
+        and not is_folder(path)
         and not any(part.startswith(".") for part in path.relative_to(source).parts)
     )
     entries: list[Entry] = []

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError, OnetError
+from onet_core.files import scratch_name
 from onet_core.mesh.files import replacing
 
 from .near import near_files
@@ -65,7 +65,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
     Raises OnetError where it can't be written, as on a full disk; nothing is left behind then.
     """
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    scratch = target.with_name(scratch_name())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch.mkdir()

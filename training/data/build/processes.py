@@ -19,27 +19,54 @@ Answer = TypeVar("Answer")
 
 
 def in_processes(
-    function: Callable[..., Answer], tasks: Sequence[Task], *more: Any, workers: int
+    function: Callable[..., Answer],
+    tasks: Sequence[Task],
+    *more: Any,
+    workers: int,
+    lost: Callable[[Task], Answer] | None = None,
 ) -> Iterator[tuple[Task, Answer]]:
     """Each task with function(task, *more), as they are done; in this process for one worker.
 
-    Raises OnetError where a process dies, and what the function raises.
+    A task whose process dies is tried again, alone; those that kill their process a second time are
+    left out, with `lost(task)` in place of an answer. Raises what the function raises.
     """
     if workers <= 1:
         for task in tasks:
             yield task, function(task, *more)
         return
+    left = list(tasks)
+    with _single_threaded():
+        while left:
+            done = set()
+            for number, answer in _until_one_dies(function, left, more, workers):
+                done.add(number)
+                yield left[number], answer
+            left = [task for number, task in enumerate(left) if number not in done]
+            # One of those that were begun has ended its process: the first, for they go in order.
+            for task in left[: 2 * workers + 1]:
+                answers = list(_until_one_dies(function, [task], more, 1))
+                if not answers and lost is None:
+                    raise OnetError(
+                        "A worker process died, perhaps for want of memory: try again with fewer "
+                        "workers."
+                    )
+                yield task, answers[0][1] if answers or lost is None else lost(task)
+            left = left[2 * workers + 1 :]
+
+
+def _until_one_dies(
+    function: Callable[..., Answer], tasks: Sequence[Task], more: tuple[Any, ...], workers: int
+) -> Iterator[tuple[int, Answer]]:
+    """The numbers of tasks and their answers, until a process dies."""
     # Not forked: Embree, OpenMP and libigl have threads that a fork would leave behind.
     context = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, context) as pool:
-        waiting = {pool.submit(function, task, *more): task for task in tasks}
+    with ProcessPoolExecutor(workers, context) as pool:
+        waiting = {pool.submit(function, task, *more): number for number, task in enumerate(tasks)}
         try:
             for future in as_completed(waiting):
-                yield waiting[future], future.result()
-        except BrokenProcessPool as error:
-            raise OnetError(
-                "A worker process died, perhaps for want of memory: try again with fewer workers."
-            ) from error
+                # Those that were done before the process died count.
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 

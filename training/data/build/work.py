@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import zlib
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def build(
     that what is there at any time is a fair part of all. Lists, metadata and report are written
     once a minute and at the end, however it ends. A shape that can't be used is dropped, with the
     reason.
-    Raises OnetError where two entries have one name, or a worker process dies.
+    Raises OnetError where two entries have one name, or nothing can be written.
     """
     named: dict[tuple[str, str], Entry] = {}
     for entry in entries:
@@ -79,7 +80,8 @@ def build(
     bar = tqdm(total=len(entries), unit="shape", disable=not progress)
     written = time.monotonic()
     try:
-        for _, record in in_processes(build_shape, mixed, root, amount, labels, workers=workers):
+        built = in_processes(build_shape, mixed, root, amount, labels, workers=workers, lost=_lost)
+        for _, record in built:
             records[record.category, record.name] = record
             bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
             bar.update()
@@ -143,7 +145,22 @@ def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -
             layout.write_record(scratch, record)
     except InputError as error:
         return replace(record, status="dropped", reason=str(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise  # nor would any other find room
+        return replace(record, status="dropped", reason=f"{error.strerror or error}.")
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        # What no reader foresaw is one shape's fault; the others are built.
+        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        reason = f"An unexpected error stopped it ({type(error).__name__}: {first})."
+        return replace(record, status="dropped", reason=reason)
     return record
+
+
+def _lost(entry: Entry) -> Record:
+    """The record of a shape whose process died twice."""
+    reason = "Its process died, perhaps for want of memory."
+    return Record(entry.category, entry.name, entry.split, "dropped", reason, source=entry.source)
 
 
 def _hash(category: str, name: str) -> int:
