@@ -326,7 +326,10 @@ def test_the_folder_is_the_extensions_own(monkeypatch: pytest.MonkeyPatch) -> No
 def test_pins_are_those_the_tests_ran_with() -> None:
     def pins(path: Path) -> dict[str, str]:
         lines = [line.split("==") for line in path.read_text().splitlines() if "==" in line]
-        return {re.sub("[-_.]+", "-", name).lower(): version for name, version in lines}
+        # Hashes follow on lines of their own.
+        return {
+            re.sub("[-_.]+", "-", name).lower(): version.rstrip("\\ ") for name, version in lines
+        }
 
     wanted, tested = pins(runtime_folder.REQUIREMENTS), pins(ROOT / "constraints.txt")
     assert wanted.items() <= tested.items()
