@@ -19,11 +19,12 @@ from mathutils import Matrix
 
 from onet_core.engine.client import Answer, EngineClient, Job
 from onet_core.engine.protocol import Arrays
-from onet_core.errors import EngineError, OnetError
+from onet_core.errors import EngineError, InputError, OnetError
 from onet_core.files import expand, refusal
-from onet_core.inputs.frame import network_to_up
-from onet_core.kinds import ENDINGS
+from onet_core.kinds import ENDINGS, is_doubtful
+from onet_core.mesh.mesh import is_far
 from onet_core.results import DAMAGED, DONE, EDITED, MISSING, OUTDATED, Origin, ResultFolder
+from onet_core.sentences import Sentence
 from onet_core.settings import COMMANDS
 
 from ..morph.baking import bake_frames, object_with_keys
@@ -33,6 +34,7 @@ from ..scene.meshes import make_mesh
 from ..scene.pieces import all_at_once
 from ..scene.viewpoint import camera_turn
 from .export import EXPORTERS, export, most_bytes, reason_of
+from .far import far_writer, told_of_place, upright
 from .options import parse
 
 __all__ = ["EXPORTERS", "export", "main", "most_bytes", "reason_of", "run"]
@@ -42,8 +44,7 @@ SECONDS_BETWEEN_POLLS = 0.05
 LONGEST_NAME = 40
 AT_SOURCE, ON_FLOOR, MIDDLE_OF_FLOOR = "AT_SOURCE", "ON_FLOOR", "MIDDLE_OF_FLOOR"
 NO_TURN = Matrix()
-# Files whose vertical is y, brought upright the way Blender's importers do.
-Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
+LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-def upright(up_axis: str) -> Matrix:
-    """The rotation that turns this axis of a file to Blender's vertical."""
-    if up_axis == "y":
-        return Y_UP_TO_BLENDER
-    return Matrix((network_to_up("z") @ network_to_up(up_axis).T).tolist()).to_4x4()
-
-
 def build_scene(
     name: str, answer: Answer, smooth: bool = True, place: str = AT_SOURCE, turn: Matrix = NO_TURN
 ) -> None:
@@ -92,15 +86,27 @@ def build_scene(
     """
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
-    mesh = make_mesh(name, vertices, faces, answer.arrays.get("colours"), smooth)
-    mesh.transform(upright(answer.values["up_axis"]))
+    # Blender's vertices are single precision: what is far from the origin is centred first.
+    middle = np.zeros(3)
+    if place == AT_SOURCE and is_far(vertices):
+        middle = np.round((vertices.min(0) + vertices.max(0)) / 2)
+    mesh = make_mesh(name, vertices - middle, faces, answer.arrays.get("colours"), smooth)
+    turned = upright(answer.values["up_axis"])
+    mesh.transform(turned)
+    middle = np.array(turned)[:3, :3] @ middle
     if place != AT_SOURCE:
         places = scene_io.column(mesh.vertices, "co", 3, np.float32)
         low, high = places.min(0), places.max(0)
         x, y, _ = (low + high) / 2 if place == MIDDLE_OF_FLOOR else (0, 0, 0)
         mesh.transform(turn @ Matrix.Translation((-x, -y, -low[2])))
     made = bpy.data.objects.new(name, mesh)
+    made.location = middle
     bpy.context.scene.collection.objects.link(made)
+
+
+def keeps_place(task: Task, answer: Answer, options: Any) -> bool:
+    """Whether a result stays where what it was made from is."""
+    return task.method == "reconstruct" and "seen" not in answer.arrays and not options.floor
 
 
 def build_animation(name: str, answer: Answer, frames: Sequence[int], smooth: bool = True) -> None:
@@ -281,21 +287,31 @@ def run(
                 kind=type(error).__name__,
                 error=(str(error).strip().splitlines() or [""])[0].rstrip("."),
             )
-        print(f"{head(number)}: FAILED: {error}", flush=True)
-        outcomes[number] = Outcome(tasks[number].name, "failed")
+        path = tasks[number].params.get("path", "")
+        # What a folder has beside its scans, such as license.txt, is no failure.
+        given = [str(Path(name).resolve()) for name in getattr(options, "input", ())]
+        is_other = isinstance(error, InputError) and is_doubtful(path) and path not in given
+        result = LEFT_OUT if path and is_other else "failed"
+        print(f"{head(number)}: {result.upper()}: {error}", flush=True)
+        outcomes[number] = Outcome(tasks[number].name, result)
 
-    def conclude(number: int, job: Job) -> None:
+    def conclude(number: int, job: Job, client: EngineClient) -> None:
         task = tasks[number]
         try:
             answer = job.result()
             build(task, answer, options)
-            export(task.target, options.format, results, task.origin)
+            write = (
+                far_writer(answer, options, client) if keeps_place(task, answer, options) else None
+            )
+            export(task.target, options.format, results, task.origin, write)
         except Exception as error:
             fail(number, error)
             return
         seconds = sum(answer.values["seconds"].values())
         count = len(answer.arrays["faces"])
         told = [f"{count:,} faces in {seconds:.1f} s", *what_came_out(answer)]
+        if keeps_place(task, answer, options):
+            told += told_of_place(answer, options.format)
         print(f"{head(number)} -> {task.target}: {'. '.join(told)}", flush=True)
         outcomes[number] = Outcome(task.name, task.target.name, count, seconds)
 
@@ -306,7 +322,7 @@ def run(
                 job.poll()
                 if job.done:
                     del busy[client]
-                    conclude(number, job)
+                    conclude(number, job, client)
             if client not in busy and waiting:
                 number, task = waiting.pop()
                 try:
@@ -325,7 +341,8 @@ def what_came_out(answer: Answer) -> list[str]:
     found = reconstruction.sentences(
         "POINTS", fit, values.get("left_out", 0), background, values.get("mirrored", False)
     )
-    return [str(sentence) for sentence in found]
+    notes = [Sentence.from_json(note) for note in values.get("notes", ())]
+    return [str(sentence) for sentence in (*notes, *found)]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -406,5 +423,6 @@ def _run_batch(command: str, options: argparse.Namespace, clients: list[EngineCl
         print(table(outcomes), flush=True)
         done = sum(outcome.faces > 0 for outcome in outcomes)
         print(f"{done} of {len(left)} files done.", flush=True)
-        failed += len(left) - done
+        others = sum(outcome.result == LEFT_OUT for outcome in outcomes)
+        failed += len(left) - done - (others if done else 0)
     return FAILED if failed else 0

@@ -34,11 +34,16 @@ EXPORTERS: dict[str, Callable[[Path], object]] = {
 
 
 def export(
-    target: Path, form: str, results: ResultFolder | None = None, origin: Origin | None = None
+    target: Path,
+    form: str,
+    results: ResultFolder | None = None,
+    origin: Origin | None = None,
+    write: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes the scene to a file of one of `EXPORTERS`. Raises OnetError where Blender can't.
 
-    results, origin: where the result is recorded and as whose, if it is.
+    results, origin: where the result is recorded and as whose, if it is. write: writes the file
+    instead of Blender.
     """
     meshes = [item.data for item in bpy.context.scene.objects if item.type == "MESH"]
     folder = results or ResultFolder(target.parent)
@@ -50,7 +55,7 @@ def export(
             raise OSError(errno.ENOSPC, "there is not enough space on the disk")
         # Blender's own paths end after 1,023 bytes, and names may be as long as the system allows.
         written = scratch / f"mesh.{form}"
-        EXPORTERS[form](written)
+        (write or EXPORTERS[form])(written)
         if origin is None:
             os.replace(written, target)
         else:

@@ -135,6 +135,10 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         found = yield from importing.place_in_pieces(context, self._path(), answer, self.units)
         self._choose(context, *found)
+        for note in answer.values.get("notes", ()):
+            told = Sentence.from_json(note)
+            both = Sentence("{first}. {second}", first=told, second=self._told)
+            self._told = both if self._told else told
         return self._told
 
     def _choose(self, context: bpy.types.Context, item: bpy.types.Object, told: Sentence) -> None:

@@ -11,7 +11,7 @@ import click
 
 from ..errors import InputError, NoSurfaceError
 from ..files import assert_readable
-from ..kinds import INPUT_NAMES
+from ..kinds import INPUT_NAMES, is_doubtful
 from ..results import Origin, ResultFolder, make_folder
 from ..setting_type import NONE
 from ..settings import Settings
@@ -57,7 +57,8 @@ def reconstruct(
     Files from earlier runs are replaced; a hidden record in OUTPUT tells what was made from what,
     so that names stay and results never become inputs.
 
-    An input that can't be used is reported in one line and skipped; the exit status is then 2.
+    An input that can't be used is reported in one line and skipped; the exit status is then 2,
+    but not for a .txt, .csv or the like that lies in a folder and is something else.
     """
     with errors():
         settings = Settings.of(options)
@@ -86,7 +87,7 @@ def reconstruct(
             targets = [file]
     from ..pipeline.job import FIT_WITHIN, Job, run
 
-    failures = 0
+    failures = others = 0
     for path, origin, target in zip(paths, origins, targets, strict=True):
         job = Job(
             path=path,
@@ -102,12 +103,18 @@ def reconstruct(
             assert_readable(path)
             with Progress(path.name) as progress:
                 result = run(job, progress)
-                save(result.made, target, results, origin if file is None else None)
+                note = save(result.made, target, results, origin if file is None else None)
         except Exception as error:
             click.echo(f"Skipped {path}: {in_one_line(error)}", err=True)
-            failures += 1
+            # What a folder has beside its scans, such as license.txt, is no failure.
+            is_other = isinstance(error, InputError) and is_doubtful(path) and path not in inputs
+            failures += not is_other
+            others += is_other
         else:
-            report(str(path), target, result.made, result.findings.sentences())
+            notes = [] if note is None else [note]
+            report(str(path), target, result.made, [*result.findings.sentences(), *notes])
+    if others and others == len(paths):
+        failures = others
     if failures:
         click.echo(f"{failures} of {len(paths)} inputs could not be used.", err=True)
         sys.exit(FAILED)

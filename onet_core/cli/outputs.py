@@ -11,6 +11,7 @@ from ..errors import InputError, OnetError
 from ..files import expand
 from ..kinds import ENDINGS
 from ..results import Origin, ResultFolder
+from ..sentences import Sentence
 
 if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstruction
@@ -49,19 +50,24 @@ def output_file(output: Path, suffix: str | None, count: int, what: str) -> Path
     return output
 
 
-def save(made: Reconstruction, target: Path, results: ResultFolder, origin: Origin | None) -> None:
-    """Writes a mesh, and records what it was made from where there is such an `origin`."""
+def save(
+    made: Reconstruction, target: Path, results: ResultFolder, origin: Origin | None
+) -> Sentence | None:
+    """Writes a mesh, and records what it was made from where there is such an `origin`.
+
+    Returns what the format could not hold, if anything, see `write_mesh`.
+    """
     from ..mesh.files import write_mesh
 
     if origin is None:
-        write_mesh(made.mesh, target, up_axis=made.frame.up_axis)
-        return
+        return write_mesh(made.mesh, target, up_axis=made.frame.up_axis)
     scratch = None
     try:
         scratch = results.scratch()
         written = scratch / f"mesh{target.suffix}"
-        write_mesh(made.mesh, written, up_axis=made.frame.up_axis)
+        note = write_mesh(made.mesh, written, up_axis=made.frame.up_axis)
         results.put(written, target, origin)
+        return note
     except OSError as error:
         raise OnetError(
             "Could not write {path}: {reason}.", path=target, reason=error.strerror or error

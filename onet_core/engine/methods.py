@@ -121,6 +121,19 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     return info, result
 
 
+def write(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Writes a mesh (arrays vertices, faces, perhaps colours) to a file.
+
+    params: path (absolute), whose ending says the format; up_axis, for .glb. Answers with note, a
+    sentence as JSON, where the format can't hold the mesh's place.
+    """
+    from ..mesh.files import write_mesh
+
+    mesh = dataclasses.replace(_mesh(arrays, ""), colours=arrays.get("colours"))
+    note = write_mesh(mesh, Path(params["path"]), up_axis=str(params.get("up_axis", "z")))
+    return ({} if note is None else {"note": note.as_json()}), {}
+
+
 def look(params: Params, arrays: Arrays, report: Report) -> Answer:
     """What a network sees of a picture, without asking it: `seen` and background of `reconstruct`.
 
@@ -135,7 +148,7 @@ def look(params: Params, arrays: Arrays, report: Report) -> Answer:
 def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     """What a scan, mesh or voxel file holds, see `pipeline.opening`.
 
-    params: path (absolute), kind, up_axis. Answers with kind and centre, and with the arrays
+    params: path (absolute), kind, up_axis. Answers with kind, centre, notes, and with the arrays
     vertices, faces and, where the file has some, colours.
     """
     from ..pipeline import opening
@@ -146,7 +159,8 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     result: Arrays = {"vertices": opened.vertices, "faces": opened.faces}
     if opened.colours is not None:
         result["colours"] = opened.colours
-    return {"kind": opened.kind, "centre": opened.centre.tolist()}, result
+    notes = [note.as_json() for note in opened.notes]
+    return {"kind": opened.kind, "centre": opened.centre.tolist(), "notes": notes}, result
 
 
 def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -300,6 +314,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "hello": hello,
     "models": models,
     "reconstruct": reconstruct,
+    "write": write,
     "look": look,
     "open_file": open_file,
     "convert": convert,

@@ -22,7 +22,8 @@ from ..colours import to_linear
 from ..errors import InputError, OnetError
 from ..files import scratch_name
 from ..inputs.frame import network_to_up
-from .mesh import Mesh
+from ..sentences import Sentence
+from .mesh import Mesh, is_far
 
 # trimesh is imported where it is used: most files that are written need none, and it takes a while.
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
+def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> Sentence | None:
     """Writes a mesh with its normals and colours; the suffix of `path` says the format.
 
     up_axis: the vertical of the mesh's own frame, only used for .glb. Normals and colours are kept
     in PLY, OBJ and GLB; OFF and STL have no agreed place for them. Coordinates are double precision
-    where single precision would lose detail (small things far from the origin), except in STL.
+    where single precision would lose detail (small things far from the origin); in GLB the place
+    is a node's. STL can't hold it: the mesh is then centred, which the returned sentence says.
     Raises OnetError for an unknown format, an empty mesh or a folder that can't be written.
     """
     path = Path(path)
@@ -74,8 +76,21 @@ def write_mesh(mesh: Mesh, path: str | Path, *, up_axis: str = "z") -> None:
         raise OnetError(
             "Can't write {name}: the mesh has vertices that are not finite.", name=path.name
         )
+    is_moved = path.suffix.lower() == ".stl" and is_far(mesh.vertices)
+    middle = (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
+    if is_moved:
+        away = np.eye(4)
+        away[:3, 3] = -middle
+        mesh = mesh.transformed(away)
     with replacing(path) as file:
         write(mesh, file, up_axis)
+    if not is_moved:
+        return None
+    return Sentence(
+        "STL can't hold a place this far from the origin: the mesh was moved by {x:.3f}, {y:.3f}, "
+        "{z:.3f}",
+        x=-middle[0], y=-middle[1], z=-middle[2],
+    )  # fmt: skip
 
 
 def read_mesh(path: str | Path) -> Mesh:
@@ -117,16 +132,8 @@ def load_with_trimesh(path: Path, take: Callable[[trimesh.Scene], Result]) -> Re
         ) from error
 
 
-def _single_is_enough(vertices: NDArray[np.floating]) -> bool:
-    """Whether float32 moves no vertex by more than a millionth of the mesh's size."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        lost = np.abs(vertices.astype(np.float32).astype(np.float64) - vertices).max()
-    # Written so that an overflow to infinity or NaN counts as a loss.
-    return bool(lost <= 1e-6 * np.ptp(vertices, axis=0).max())
-
-
 def _write_ply(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
-    kind, name = ("<f4", "float") if _single_is_enough(mesh.vertices) else ("<f8", "double")
+    kind, name = ("<f4", "float") if not is_far(mesh.vertices) else ("<f8", "double")
     columns = [("x", kind, name), ("y", kind, name), ("z", kind, name)]
     values: list[NDArray] = [mesh.vertices]
     if mesh.normals is not None:
@@ -150,7 +157,7 @@ def _write_ply(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
 
 
 def _write_obj(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
-    digits = "%.9g" if _single_is_enough(mesh.vertices) else "%.17g"
+    digits = "%.9g" if not is_far(mesh.vertices) else "%.17g"
     line = f"v {digits} {digits} {digits}"
     rows = mesh.vertices
     if mesh.colours is not None:
@@ -167,7 +174,7 @@ def _write_obj(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
 
 
 def _write_off(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
-    digits = "%.9g" if _single_is_enough(mesh.vertices) else "%.17g"
+    digits = "%.9g" if not is_far(mesh.vertices) else "%.17g"
     file.write(f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n".encode("ascii"))
     np.savetxt(file, mesh.vertices, f"{digits} {digits} {digits}")
     np.savetxt(file, mesh.faces, "3 %d %d %d")
@@ -189,7 +196,7 @@ def _write_glb(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
         turn[:3, :3] = np.diag([-1, 1, -1]) @ network_to_up(up_axis).T
         mesh = mesh.transformed(turn)
     place = np.eye(4)
-    if not _single_is_enough(mesh.vertices):
+    if is_far(mesh.vertices):
         # The buffers of the format are single precision, the place of a node is not.
         place[:3, 3] = (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
         away = np.eye(4)

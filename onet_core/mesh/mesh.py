@@ -41,3 +41,16 @@ class Mesh:
         mirrored = np.linalg.det(linear) < 0
         faces = self.faces[:, ::-1] if mirrored else self.faces
         return replace(self, vertices=vertices, faces=faces, normals=normals)
+
+
+def is_far(vertices: NDArray[np.floating]) -> bool:
+    """Whether vertices (V, 3) are so far from the origin that float32 loses their shape.
+
+    That is where it moves one by more than a millionth of the mesh's size.
+    """
+    if not len(vertices):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        lost = np.abs(vertices.astype(np.float32).astype(np.float64) - vertices).max()
+    # Written so that an overflow to infinity or NaN counts as a loss.
+    return not lost <= 1e-6 * np.ptp(vertices, axis=0).max()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..inputs.frame import network_to_up
+from ..sentences import Sentence
 from .job import Job, read
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Opened:
     faces: (F, 3) int32; none for points.
     colours: (V, 3) uint8 sRGB, None where the file has none.
     centre: (3,) float64, what was taken from the vertices.
+    notes: what was decided while the file was read.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Opened:
     faces: NDArray[np.int32]
     colours: NDArray[np.uint8] | None
     centre: NDArray[np.float64]
+    notes: tuple[Sentence, ...] = ()
 
 
 def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Opened:
@@ -67,12 +70,17 @@ def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Ope
             colours[faces.ravel()] = corners.reshape(-1, 3)
     elif job.voxels is not None:
         places, faces = sides_of(job.voxels)
+        if colours is not None:
+            from ..mesh.nearest import colours_from_points
+
+            colours = colours_from_points(places, job.voxels.centres(), colours)
     else:
         raise InputError("{name} is a picture.", name=path.name)
     centre = (places.min(axis=0) + places.max(axis=0)) / 2
     turn = network_to_up("z") @ network_to_up(job.up_axis or "z").T
     around = (places - centre) @ turn.T
-    return Opened(job.kind, around.astype(np.float32), faces, colours, turn @ centre)
+    small = around.astype(np.float32)
+    return Opened(job.kind, small, faces, colours, turn @ centre, job.notes)
 
 
 def sides_of(grid: VoxelGrid) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
