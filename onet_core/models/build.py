@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,13 +27,19 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 
 
+# Far above any network that was trained; time and memory grow with them.
+_MOST_LAYERS, _MOST_WIDTH = 64, 16_384
+
+
 def build_network(description: ModelDescription, *, initialise: bool = True) -> nn.Module:
     """A network with fresh weights, in training mode.
 
     initialise: False leaves out the random numbers, for weights that are about to be replaced; it
     saves their time and leaves torch's random state alone.
-    Raises ModelError where the description's arguments do not make a network.
+    Raises ModelError where the description's arguments do not make a network, or a far too large
+    one.
     """
+    _assert_bounded(description)
     try:
         with nullcontext() if initialise else _NoRandomNumbers():
             return NETWORKS[description.architecture](
@@ -45,6 +51,33 @@ def build_network(description: ModelDescription, *, initialise: bool = True) -> 
         raise ModelError(
             "The model {name!r} can't be built: {reason}", name=description.name, reason=reason
         ) from error
+
+
+def _assert_bounded(description: ModelDescription) -> None:
+    """Raises ModelError for more layers or wider ones than any network has, before one is made."""
+    for name, value in _numbers("", description.network):
+        limit = _MOST_LAYERS if name.endswith(("blocks", "depth")) else _MOST_WIDTH
+        if not value <= limit:
+            raise ModelError(
+                "The model {name!r} can't be built: it asks for {setting} {value:,}; at most "
+                "{limit:,} are made.",
+                name=description.name,
+                setting=name,
+                value=value,
+                limit=limit,
+            )
+
+
+def _numbers(name: str, value: object) -> Iterator[tuple[str, float]]:
+    """All numbers in a description's arguments, each with the name that it is under."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(str(key), inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _numbers(name, inner)
+    elif isinstance(value, int | float):
+        yield name, value
 
 
 def network_layout(description: ModelDescription) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +62,23 @@ RELEASED = {
 }
 
 
+def _assert_not_packed(path: Path) -> None:
+    """Raises ModelError for an archive of more bytes than the file has: torch never packs them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # checkpoints of old versions are no archives
+    limit = path.stat().st_size
+    if size > limit:
+        raise ModelError(
+            "{name} claims {size:,} bytes of weights in a file of {limit:,}: it is not loaded.",
+            name=path.name,
+            size=size,
+            limit=limit,
+        )
+
+
 def read_original(path: Path) -> tuple[State, ModelDescription]:
     """The tensors of a checkpoint, under this project's names, and a description of its network.
 
@@ -68,6 +86,7 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
     """
     if not path.is_file():
         raise ModelError("There is no weights file {path}.", path=path)
+    _assert_not_packed(path)
     try:
         with torch.serialization.safe_globals(NUMPY_SCALAR):
             content = torch.load(path, map_location="cpu", weights_only=True)
