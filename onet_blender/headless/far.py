@@ -18,6 +18,8 @@ from onet_core.engine.client import Answer, EngineClient
 from onet_core.inputs.frame import network_to_up
 from onet_core.mesh.mesh import is_far
 
+# Files whose vertical is y, brought upright the way Blender's importers do.
+Y_UP_TO_BLENDER = Matrix(((1, 0, 0, 0), (0, 0, -1, 0), (0, 1, 0, 0), (0, 0, 0, 1)))
 _IN_WORDS = {
     "stl": "It is far from the origin, which STL can't hold: the mesh is centred there",
     "blend": "It is far from the origin: its object has the place, in single precision",
