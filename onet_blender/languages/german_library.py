@@ -294,28 +294,6 @@ OF_THE_LIBRARY = {
     "{name} is a checkpoint, but its decoder lacks {first}.": (
         "{name} ist ein Checkpoint, aber seinem Decoder fehlt {first}."
     ),
-    "The model's threshold is {threshold}, not between 0 and 1.": (
-        "Die Schwelle des Modells ist {threshold}, nicht zwischen 0 und 1."
-    ),
-    "The model's share_of_highest is {share_of_highest}, not from 0 to below 1.": (
-        "share_of_highest des Modells ist {share_of_highest}, nicht von 0 bis unter 1."
-    ),
-    "The model's smoothing is {smoothing}, not 0 to {most} steps.": (
-        "Die Glättung des Modells ist {smoothing}, nicht 0 bis {most} Schritte."
-    ),
-    "The model's snap_within is {snap_within}, not from 0 to below 1 for one that reads points.": (
-        "snap_within des Modells ist {snap_within}, nicht von 0 bis unter 1 für eines, das "
-        "Punkte liest."
-    ),
-    "The model's draws are {draws}, not 1 to {most} for one that generates.": (
-        "draws des Modells ist {draws}, nicht 1 bis {most} für eines, das erzeugt."
-    ),
-    "The model's padding is {padding}, not between 0 and 1.": (
-        "padding des Modells ist {padding}, nicht zwischen 0 und 1."
-    ),
-    "The model's categories are not all names.": (
-        "Die Kategorien des Modells sind nicht alle Namen."
-    ),
     "The model can't read inputs with {name} {value!r}.": (
         "Vorlagen mit {name} {value!r} kann das Modell nicht lesen."
     ),
@@ -329,8 +307,15 @@ OF_THE_LIBRARY = {
     "The model's {name} is {value!r}; this version knows {known}.": (
         "{name} des Modells ist {value!r}; diese Version kennt {known}."
     ),
-    "The model's {name} is for networks that read something.": (
-        "{name} des Modells ist für Netze, die etwas lesen."
+    "The model's {name} is for networks that read {kinds}, not {kind}.": (
+        "{name} des Modells ist für Netze, die {kinds} lesen, nicht {kind}."
+    ),
+    "The model {name!r} reads {wanted}, but {input} is {given}: choose another model.": (
+        "Das Modell {name!r} liest {wanted}, aber {input} ist {given}: ein anderes Modell wählen."
+    ),
+    "The model {name!r} needs {count} finite numbers as {what}, not an array of shape {shape}.": (
+        "Das Modell {name!r} braucht {count} endliche Zahlen als {what}, nicht ein Feld der Form "
+        "{shape}."
     ),
     "The model's {name} is {least}, not from 0 to its threshold.": (
         "{name} des Modells ist {least}, nicht von 0 bis zu seiner Schwelle."

@@ -22,6 +22,7 @@ from ..errors import InputError, ModelError
 from ..mesh.mesh import Mesh
 from ..pipeline.morphing import between, code_at, morphed
 from ..pipeline.sequence import Shapes, part_of, shapes_of, with_shared_faces
+from ..sentences import Sentence
 from ..settings import Settings
 from .protocol import Arrays
 
@@ -174,7 +175,9 @@ def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     source = Path(params["source"])
     target = Path(params["target"]) / f"{source.stem}.safetensors"
     if target.exists():
-        raise ModelError(f"There is a model {target.name} already: rename the file first.")
+        raise ModelError(
+            "There is a model {name} already: rename the file first.", name=target.name
+        )
     report("load", 0.0)
     made = convert_checkpoint(source, target)
     return {"name": target.stem, "title": made.title, "input_kind": made.input_kind}, {}
@@ -374,7 +377,7 @@ def _job(params: Params, arrays: Arrays) -> Job:
     if "path" in params:
         path = Path(params["path"])
         if not path.is_absolute():
-            raise InputError(f"{path} is a relative path: give all of it.")
+            raise InputError("{path} is a relative path: give all of it.", path=path)
         return dataclasses.replace(job, path=path)
     if "points" in arrays:
         return dataclasses.replace(job, points=arrays["points"])
@@ -422,7 +425,9 @@ def _mesh(arrays: Arrays, name: str) -> Mesh:
         and faces.dtype.kind in "iu"
     )
     if not fits or (faces.size and not 0 <= faces.min() <= faces.max() < len(vertices)):
-        raise InputError(f"{name or 'The mesh'} has faces of other vertices than it has.")
+        raise InputError(
+            "{name} has faces of other vertices than it has.", name=name or Sentence("The mesh")
+        )
     return Mesh(vertices, faces)
 
 

@@ -68,10 +68,9 @@ class ModelDescription(Record):
             least = getattr(self.steps, name)
             if least > self.threshold:
                 raise ModelError(
-                    "The model's {field} is {value}, above its threshold of {threshold}.",
-                    field=name,
-                    value=least,
-                    threshold=self.threshold,
+                    "The model's {name} is {least}, not from 0 to its threshold.",
+                    name=name,
+                    least=least,
                 )
         for name, (types, limits) in INPUTS.items():
             value = self.inputs.get(name, limits.low)

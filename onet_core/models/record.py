@@ -73,17 +73,14 @@ class Record:
             limits = item.metadata.get("limits", Limits())
             if not is_right:
                 raise ModelError(
-                    "The model's {field} is {value}, which is not of the type {type}.",
-                    field=item.name,
-                    value=repr(value),
-                    type=str(item.type),
+                    "The model's description has an unusable value for {name!r}.", name=item.name
                 )
             if not limits.hold(value):
                 raise ModelError(
-                    "The model's {field} is {value}; this version knows {allowed}.",
-                    field=item.name,
-                    value=repr(value),
-                    allowed=limits.text(item.name),
+                    "The model's {name} is {value!r}; this version knows {known}.",
+                    name=item.name,
+                    value=value,
+                    known=limits.text(item.name),
                 )
 
     def check_kind(self, kind: str) -> None:
@@ -92,8 +89,8 @@ class Record:
             kinds = item.metadata.get("limits", Limits()).kinds
             if kinds and kind not in kinds and getattr(self, item.name) != item.default:
                 raise ModelError(
-                    "The model's {field} is for models that read {kinds}, not {kind}.",
-                    field=item.name,
+                    "The model's {name} is for networks that read {kinds}, not {kind}.",
+                    name=item.name,
                     kinds=", ".join(kinds),
                     kind=kind,
                 )
@@ -108,9 +105,9 @@ class Record:
         for name in values:
             if name not in known:
                 raise ModelError(
-                    "The model's description has an unknown field {field!r}; it may have been "
+                    "The model's description has an unknown field {name!r}; it may have been "
                     "made by a newer version.",
-                    field=name,
+                    name=name,
                 )
         missing = [
             name
@@ -119,13 +116,15 @@ class Record:
         ]
         if missing:
             raise ModelError(
-                "The model's description lacks {fields}.", fields=", ".join(sorted(missing))
+                "The model's description lacks {names}.", names=", ".join(sorted(missing))
             )
         made = dict(values)
         for name, value in values.items():
             inner = known[name].default_factory
             if isinstance(inner, type) and issubclass(inner, Record):
                 if not isinstance(value, Mapping):
-                    raise ModelError("The model's {field} is no record.", field=name)
+                    raise ModelError(
+                        "The model's description has an unusable value for {name!r}.", name=name
+                    )
                 made[name] = inner.of(value)
         return cls(**made)

@@ -134,7 +134,7 @@ def look(job: Job) -> tuple[Observation, NDArray[np.uint8]]:
     entry = _named_model(job)
     observation = observe(read(job, _kind_of(entry)), _image_size(entry))
     if observation.kind != "image":
-        raise InputError(f"{observation.name or 'The input'} is no picture.")
+        raise InputError("{name} is no picture.", name=observation.name or Sentence("The input"))
     return observation, seen_of(observation)
 
 

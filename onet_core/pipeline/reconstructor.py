@@ -87,10 +87,10 @@ class Reconstructor:
         """
         if observation.kind != self.description.input_kind:
             raise ModelError(
-                "The model {model!r} reads {wanted}, but {name} is {given}: choose another model.",
-                model=self.description.name,
+                "The model {name!r} reads {wanted}, but {input} is {given}: choose another model.",
+                name=self.description.name,
                 wanted=phrase_of(self.description.input_kind),
-                name=observation.name or "the input",
+                input=observation.name or "the input",
                 given=phrase_of(observation.kind),
             )
         wish = Wish.of(settings)
@@ -193,9 +193,9 @@ class Reconstructor:
         """Raises ModelError where no vector describes a shape as a whole."""
         if self.code_width == 0:
             raise ModelError(
-                "The model {model!r} has no latent space: its shapes can't be blended. Use shapes "
+                "The model {name!r} has no latent space: its shapes can't be blended. Use shapes "
                 "of a model that generates.",
-                model=self.description.name,
+                name=self.description.name,
             )
 
     @property
@@ -205,9 +205,9 @@ class Reconstructor:
     def _assert_generative(self) -> None:
         if not self._is_generative or self.z_dim == 0:
             raise ModelError(
-                "The model {model!r} does not generate shapes: it reads {wanted}.",
-                model=self.description.name,
-                wanted=phrase_of(self.description.input_kind),
+                "The model {name!r} does not generate shapes: it reads {kind}.",
+                name=self.description.name,
+                kind=phrase_of(self.description.input_kind),
             )
 
     def _checked(self, code: ArrayLike) -> NDArray[np.float32]:
@@ -215,9 +215,9 @@ class Reconstructor:
         self.assert_has_code()
         if values.shape != (self.code_width,) or not np.isfinite(values).all():
             raise InputError(
-                "The model {model!r} needs {count} finite numbers as {what}, not an array of "
+                "The model {name!r} needs {count} finite numbers as {what}, not an array of "
                 "shape {shape}.",
-                model=self.description.name,
+                name=self.description.name,
                 count=self.code_width,
                 what="latent" if self._is_generative else "code",
                 shape=values.shape,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import platform
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None, activation: str) 
 
     activation: "none" or "relu".
     """
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, activation, [], "")
+    result: Tensor = _operations()._linear_pointwise(rows, weight, bias, activation, [], "")
     return result
 
 
@@ -62,5 +63,9 @@ def works() -> bool:
 
 
 def _reordered(weight: Tensor) -> Tensor:
-    result: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
+    result: Tensor = _operations()._reorder_linear_weight(weight)
     return result
+
+
+def _operations() -> Any:
+    return torch.ops.mkldnn

@@ -14,9 +14,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
-from training.measure.marching_cubes import marching_cubes
 
 from ...data.labelled import LabelledShape
+from ..marching_cubes import marching_cubes
 
 Array = NDArray[np.floating]
 BOX = 1.1  # edge of the box that the labelled points fill

@@ -27,9 +27,9 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 from onet_core.errors import InputError
 from onet_core.inputs.outliers import stray_points
 from onet_core.mesh.mesh import Mesh
-from training.measure.marching_cubes import marching_cubes
 
 from ..conditions import Conditions
+from ..marching_cubes import marching_cubes
 
 Points = NDArray[np.floating]
 Parameters = dict[str, Any]

@@ -1,0 +1,48 @@
+"""Comparing values of a step: paired differences, and what can't be compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from onet_core.errors import InputError, ModelError
+from onet_core.models.description import ModelDescription
+from training.measure.choose import main, table, value_of, with_step
+from training.measure.report import MEASURES
+
+
+def test_values_are_of_the_fields_type() -> None:
+    assert value_of("snap_within", "0.02") == 0.02
+    assert value_of("smoothing", "6") == 6
+    assert value_of("half_turn", "true") is True
+    for field, text in (("smoothing", "1.5"), ("half_turn", "1"), ("chosen_by", "x"), ("no", "1")):
+        with pytest.raises(InputError, match=field):
+            value_of(field, text)
+
+
+def test_a_value_is_checked_like_any_other() -> None:
+    described = ModelDescription("a", "A", "convolutional", "points")
+    assert with_step(described, "snap_within", 0.1).steps.snap_within == 0.1
+    with pytest.raises(ModelError, match="smoothing"):
+        with_step(described, "smoothing", 99)
+    with pytest.raises(ModelError, match="draws"):
+        with_step(described, "draws", 4)
+
+
+def test_differences_are_paired() -> None:
+    """Shapes differ by 0.1, values by 0.01 on each: the error is that of the differences."""
+    random = np.random.default_rng(0)
+    shapes = random.normal(0.5, 0.1, (200, 1, len(MEASURES)))
+    noise = random.normal(0, 0.001, (200, 1, len(MEASURES)))
+    scores = np.concatenate([shapes, shapes + 0.01 + noise], axis=1)
+    first, second = table("snap_within", (0.01, 0.02), scores).splitlines()[2:]
+    assert first.startswith("| 0.01 | 0.")
+    assert "(" not in first
+    difference, error = second.split("(")[1].split(")")[0].split(" ± ")
+    assert float(difference) == pytest.approx(0.01, abs=3e-4)
+    assert float(error) == pytest.approx(0.001 / np.sqrt(200), rel=0.2)
+
+
+def test_what_can_not_be_used_is_one_line(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no_such_model", str(tmp_path), "smoothing", "0", "3"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
