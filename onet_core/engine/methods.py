@@ -11,7 +11,7 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, ModelError
-from ..mesh.mesh import Mesh
 from ..pipeline.morphing import between, code_at, morphed
-from ..pipeline.sequence import Shapes, part_of, shapes_of, with_shared_faces
-from ..sentences import Sentence
-from ..settings import Settings
+from ..pipeline.sequence import part_of, shapes_of, with_shared_faces
+from .messages import (
+    Answer,
+    Params,
+    Report,
+    answer_of,
+    folders_of,
+    job_of,
+    joined_meshes,
+    mesh_of,
+    settings_of,
+    told_of_shapes,
+)
 from .protocol import Arrays
 
 if TYPE_CHECKING:
-    from ..inputs.voxels import VoxelGrid
-    from ..pipeline.job import Job
-    from ..pipeline.reconstructor import Reconstruction, Reconstructor
+    from ..pipeline.reconstructor import Reconstructor
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
 NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
-
-Params = Mapping[str, Any]
-Report = Callable[[str, float], None]
-Answer = tuple[dict[str, Any], Arrays]
 
 
 def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -95,7 +98,7 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
             "error": str(entry.error),
             "description": entry.description and dataclasses.asdict(entry.description),
         }
-        for entry in list_models(_folders(params))
+        for entry in list_models(folders_of(params))
     ]
     return {"models": listed}, {}
 
@@ -103,16 +106,15 @@ def models(params: Params, arrays: Arrays, report: Report) -> Answer:
 def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     """A mesh of an observation, see `pipeline.job.run`.
 
-    params and arrays: see `_job`. Answers with the mesh and, beside what `_answer` tells, what
-    `Findings` holds: left_out, fit and background, each only where it is known, and notes, a list
-    of sentences as JSON; the array `seen`
-    (S, S, 3), what the network saw of a picture; the array `code`, see `Reconstruction`, where the
-    model has one.
+    params and arrays: see `messages.job_of`. Answers with the mesh, see `messages.answer_of`, and
+    what `Findings` holds: left_out, fit and background, each only where it is known, and notes, a
+    list of sentences as JSON; the array `seen` (S, S, 3), what the network saw of a picture; the
+    array `code`, see `Reconstruction`, where the model has one.
     """
     from ..pipeline.job import run
 
-    done = run(_job(params, arrays), report)
-    info, result = _answer(done.made)
+    done = run(job_of(params, arrays), report)
+    info, result = answer_of(done.made)
     findings = done.findings
     told = {"left_out": findings.outliers, "fit": findings.fit, "background": findings.background}
     info |= {name: value for name, value in told.items() if value is not None}
@@ -130,7 +132,7 @@ def write(params: Params, arrays: Arrays, report: Report) -> Answer:
     """
     from ..mesh.files import write_mesh
 
-    mesh = dataclasses.replace(_mesh(arrays, ""), colours=arrays.get("colours"))
+    mesh = dataclasses.replace(mesh_of(arrays, ""), colours=arrays.get("colours"))
     note = write_mesh(mesh, Path(params["path"]), up_axis=str(params.get("up_axis", "z")))
     return ({} if note is None else {"note": note.as_json()}), {}
 
@@ -142,7 +144,7 @@ def look(params: Params, arrays: Arrays, report: Report) -> Answer:
     """
     from ..pipeline import job
 
-    observation, seen = job.look(_job(params, arrays))
+    observation, seen = job.look(job_of(params, arrays))
     return {"background": observation.background}, {"seen": seen}
 
 
@@ -192,7 +194,7 @@ def generate(params: Params, arrays: Arrays, report: Report) -> Answer:
     reconstructor = _reconstructor(params, "none")
     report("load", 0.0)
     values = arrays["latent"] if "latent" in arrays else _latent(params, reconstructor)
-    info, result = _answer(reconstructor.generate(values, _settings(params), report))
+    info, result = answer_of(reconstructor.generate(values, settings_of(params), report))
     return info, {**result, "latent": np.asarray(values, dtype=np.float32)}
 
 
@@ -210,25 +212,8 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
     reconstructor = _reconstructor(params, "none")
     report("load", 0.0)
     latents = [reconstructor.latent(seed) for seed in seeds]
-    shapes = shapes_of(reconstructor, latents, _settings(params), report)
-    return _told(shapes), {**_joined(shapes.meshes), "latents": np.stack(latents)}
-
-
-def _told(shapes: Shapes) -> dict[str, Any]:
-    return {
-        "seconds": shapes.seconds,
-        "evaluations": shapes.evaluations,
-        "model": shapes.model,
-        "vertex_counts": [len(mesh.vertices) for mesh in shapes.meshes],
-        "face_counts": [len(mesh.faces) for mesh in shapes.meshes],
-    }
-
-
-def _joined(meshes: Sequence[Mesh]) -> Arrays:
-    return {
-        "vertices": np.concatenate([mesh.vertices for mesh in meshes]).astype(np.float32),
-        "faces": np.concatenate([mesh.faces for mesh in meshes]).astype(np.int32),
-    }
+    shapes = shapes_of(reconstructor, latents, settings_of(params), report)
+    return told_of_shapes(shapes), {**joined_meshes(shapes.meshes), "latents": np.stack(latents)}
 
 
 def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -248,11 +233,11 @@ def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
         reconstructor,
         arrays["codes"],
         params["position"],
-        _settings(params),
+        settings_of(params),
         report,
         is_preview=bool(params.get("preview")),
     )
-    info, result = _answer(made)
+    info, result = answer_of(made)
     result["vertices"] = result["vertices"].astype(np.float32)
     return {**info, "followed": made.is_followed}, result
 
@@ -271,14 +256,14 @@ def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
     if "codes" not in arrays or not isinstance(positions, list) or not positions:
         raise InputError("A morph needs the codes of its shapes and positions between them.")
     codes = [code_at(reconstructor, arrays["codes"], position) for position in positions]
-    settings = _settings(params)
+    settings = settings_of(params)
     if not params.get("shared"):
         shapes = shapes_of(reconstructor, codes, settings, report)
-        return _told(shapes), _joined(shapes.meshes)
+        return told_of_shapes(shapes), joined_meshes(shapes.meshes)
     # Projecting takes about as long as finding the surfaces.
     shapes = shapes_of(reconstructor, codes, settings, part_of(report, 0.0, 0.5))
     steps = with_shared_faces(shapes, positions, part_of(report, 0.5, 1.0))
-    return _told(shapes), {
+    return told_of_shapes(shapes), {
         "vertices": steps.astype(np.float32),
         "faces": shapes.meshes[0].faces.astype(np.int32),
     }
@@ -330,124 +315,10 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
 }
 
 
-def _folders(params: Params) -> list[Path]:
-    return [Path(folder) for folder in params.get("folders", [])]
-
-
-def _settings(params: Params) -> Settings:
-    return Settings.of(params.get("settings", {}))
-
-
 def _reconstructor(params: Params, kind: str) -> Reconstructor:
     from ..models.catalogue import default_model
     from ..pipeline.reconstructor import Reconstructor
 
-    folders = _folders(params)
+    folders = folders_of(params)
     model = params.get("model") or default_model(kind, folders).path
     return Reconstructor(model, params.get("device", "auto"), folders)
-
-
-def _job(params: Params, arrays: Arrays) -> Job:
-    """The job of a message.
-
-    params: kind (image, points, voxels, auto), path (absolute) or arrays (`points` (N, 3);
-    `vertices` (V, 3) and `faces` (F, 3) to voxelise; `voxels` (X, Y, Z); `pixels` (H, W, 3 or 4),
-    first row on top, and a `mask` (H, W); each may be the bytes of a file instead, `pixels_file`
-    and `mask_file` (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default),
-    folders, device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower
-    corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
-    cube; fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
-    triangles' corners, gives the mesh colours.
-    """
-    from ..pipeline.job import Job
-
-    name = str(params.get("name", ""))
-    job = Job(
-        kind=params.get("kind", "auto"),
-        up_axis=params.get("up_axis"),
-        mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
-        name=name,
-        colours=arrays.get("colours"),
-        fit_within=float(params["fit"]) if "fit" in params else None,
-        model=params.get("model", ""),
-        folders=_folders(params),
-        device=params.get("device", "auto"),
-        settings=_settings(params),
-    )
-    if "path" in params:
-        path = Path(params["path"])
-        if not path.is_absolute():
-            raise InputError("{path} is a relative path: give all of it.", path=path)
-        return dataclasses.replace(job, path=path)
-    if "points" in arrays:
-        return dataclasses.replace(job, points=arrays["points"])
-    if "vertices" in arrays and "faces" in arrays:
-        return dataclasses.replace(job, mesh=_mesh(arrays, name))
-    if "voxels" in arrays:
-        return dataclasses.replace(job, voxels=_grid(params, arrays, name))
-    return _with_picture(job, arrays)
-
-
-def _grid(params: Params, arrays: Arrays, name: str) -> VoxelGrid:
-    from ..inputs.voxels import VoxelGrid
-
-    grid = VoxelGrid.of_array(arrays["voxels"], name)
-    if "origin" not in params or "pitch" not in params:
-        return grid
-    origin = np.asarray(params["origin"], dtype=np.float64)
-    return dataclasses.replace(grid, origin=origin, pitch=float(params["pitch"]))
-
-
-def _with_picture(job: Job, arrays: Arrays) -> Job:
-    """The job with the pixels and the mask that were sent, as arrays or as the bytes of files."""
-    from ..inputs.pictures import decode_picture, mask_of_pixels, turned_like
-
-    pixels, mask = arrays.get("pixels"), job.mask
-    if "pixels_file" in arrays:
-        pixels = decode_picture(arrays["pixels_file"], job.name)
-    if "mask_file" in arrays:
-        content = decode_picture(arrays["mask_file"], f"The mask of {job.name}")
-        mask = mask_of_pixels(content)
-    elif isinstance(mask, np.ndarray) and "pixels_file" in arrays:
-        # It was painted over the picture as Blender shows it.
-        mask = turned_like(mask, arrays["pixels_file"])
-    return dataclasses.replace(job, pixels=pixels, mask=mask)
-
-
-def _mesh(arrays: Arrays, name: str) -> Mesh:
-    """The given mesh; raises InputError where its arrays do not belong together."""
-    vertices, faces = arrays["vertices"], arrays["faces"]
-    fits = (
-        vertices.ndim == 2
-        and vertices.shape[1] == 3
-        and faces.ndim == 2
-        and faces.shape[1] == 3
-        and faces.dtype.kind in "iu"
-    )
-    if not fits or (faces.size and not 0 <= faces.min() <= faces.max() < len(vertices)):
-        raise InputError(
-            "{name} has faces of other vertices than it has.", name=name or Sentence("The mesh")
-        )
-    return Mesh(vertices, faces)
-
-
-def _answer(made: Reconstruction) -> Answer:
-    info = {
-        "seconds": made.seconds,
-        "evaluations": made.evaluations,
-        "model": made.model,
-        "matrix": made.frame.matrix.tolist(),
-        "up_axis": made.frame.up_axis,
-        "mirrored": made.is_mirrored,
-    }
-    arrays: Arrays = {
-        "vertices": made.mesh.vertices,
-        "faces": np.asarray(made.mesh.faces, dtype=np.int32),
-    }
-    if made.mesh.normals is not None:
-        arrays["normals"] = made.mesh.normals
-    if made.mesh.colours is not None:
-        arrays["colours"] = made.mesh.colours
-    if made.code is not None:
-        arrays["code"] = made.code
-    return info, arrays
