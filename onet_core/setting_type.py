@@ -162,20 +162,16 @@ class Setting:
             names = ", ".join(choice.value for choice in self.choices)
             return Sentence("one of {choices}", choices=names)
         if self.type not in (int, float):
-            return Sentence("true or false" if self.type is bool else "a text")
-        template = f"{'a whole number' if self.type is int else 'a number'}{self._between()}"
-        return Sentence(
-            template,
-            **{
-                name: value
-                for name, value in (("low", self.low), ("high", self.high))
-                if value is not None
-            },
-        )
-
-    def _between(self) -> str:
+            return Sentence("true or false") if self.type is bool else Sentence("a text")
+        number = Sentence("a whole number") if self.type is int else Sentence("a number")
         if self.low is None:
-            return ""
+            return number
         if self.high is None:
-            return ", {low} or more"
-        return " above {low} and below {high}" if self.is_open else " from {low} to {high}"
+            return Sentence("{number}, {low} or more", number=number, low=self.low)
+        if self.is_open:
+            return Sentence(
+                "{number} above {low} and below {high}", number=number, low=self.low, high=self.high
+            )
+        return Sentence(
+            "{number} from {low} to {high}", number=number, low=self.low, high=self.high
+        )

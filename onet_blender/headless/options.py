@@ -152,7 +152,9 @@ def read_job(path: Path, command: str = "reconstruct") -> dict[str, Any]:
     try:
         return _job_values(path, command, content)
     except (ValueError, argparse.ArgumentTypeError, InputError) as error:
-        told = error.sentence if isinstance(error, InputError) else Sentence(f"{error}.")
+        told = (
+            error.sentence if isinstance(error, InputError) else Sentence("{error}.", error=error)
+        )
         raise OnetError(
             "The job file {path} can't be used: {reason}", path=path, reason=told
         ) from error

@@ -67,48 +67,23 @@ OF_THE_LIBRARY = {
     "The memory of {device} is full: lower the resolution, close other programs, or choose the "
     "device 'cpu'.": "Der Speicher von {device} ist voll: die Auflösung senken, andere Programme "
     "schließen oder auf dem Prozessor rechnen.",
-    "{name} has only {width} x {height} pixels: at least {least} are needed each way, a hundred "
-    "are good.": "{name} hat nur {width} x {height} Pixel: mindestens {least} in jeder Richtung "
-    "sind nötig, hundert sind gut.",
-    "{name} shows no object: all of it is masked out or transparent.": "{name} zeigt kein Objekt: "
-    "alles ist maskiert oder durchsichtig.",
-    "{name} is of one colour: no object stands out from the background.": "{name} ist einfarbig: "
-    "kein Objekt hebt sich vom Hintergrund ab.",
-    "{name} has pixels that are not finite (NaN or infinite).": "{name} hat Pixel, die nicht "
-    "endlich sind (NaN oder unendlich).",
-    "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x {height}: "
-    "they must show the same.": "Die Maske von {name} hat {mask_width} x {mask_height} Pixel, das "
-    "Bild {width} x {height}: beide müssen dasselbe zeigen.",
-    "{name} can't be read as a picture: {error}.": "{name} lässt sich nicht als Bild lesen: "
-    "{error}.",
-    "{name} has no points.": "{name} hat keine Punkte.",
-    "{name} has {count} of {all} points with coordinates that are not finite (NaN or infinite): "
-    "remove them.": "{name} hat {count} von {all} Punkten mit Koordinaten, die nicht endlich sind "
-    "(NaN oder unendlich): entfernen.",
-    "{name} has 1 point: at least {least} are needed, some hundreds are good.": "{name} hat 1 "
-    "Punkt: mindestens {least} sind nötig, einige hundert sind gut.",
-    "{name} has {count} points: at least {least} are needed, some hundreds are good.": "{name} hat "
-    "{count} Punkte: mindestens {least} sind nötig, einige hundert sind gut.",
-    "{name} has all its points on one line: there is no surface to find.": "Bei {name} liegen alle "
-    "Punkte auf einer Geraden: es gibt keine Oberfläche zu finden.",
-    "{name}: {reason}": "{name}: {reason}",
-    "The coordinates are too large to compute with: rescale the input.": "Die Koordinaten sind zu "
-    "groß zum Rechnen: die Vorlage anders skalieren.",
-    "All coordinates are the same: there is no shape in the input.": "Alle Koordinaten sind "
-    "gleich: die Vorlage hat keine Form.",
-    "{name} has no occupied cell.": "{name} hat keine besetzte Zelle.",
-    "No surface at threshold {threshold}: the network takes the whole box for outside; its "
-    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
-    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für außen; seine "
-    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
-    "die Vorlage prüfen.",
-    "No surface at threshold {threshold}: the network takes the whole box for inside; its "
-    "probabilities range from {low} to {high}. Try a threshold such as {other}, or check the "
-    "input.": "Keine Oberfläche bei Schwelle {threshold}: das Netz hält alles für innen; seine "
-    "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} versuchen oder "
-    "die Vorlage prüfen.",
-    "There is no model {name}; there are: {names}.": "Es gibt kein Modell {name}; es gibt: "
-    "{names}.",
+    "No surface at threshold {threshold:g}: the network takes the whole box for outside; "
+    "its probabilities range from {low} to {high}. Try a threshold such as {other}, or "
+    "check the input.": (
+        "Keine Oberfläche bei Schwelle {threshold:g}: das Netz hält alles für außen; seine "
+        "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} "
+        "versuchen oder die Vorlage prüfen."
+    ),
+    "No surface at threshold {threshold:g}: the network takes the whole box for inside; "
+    "its probabilities range from {low} to {high}. Try a threshold such as {other}, or "
+    "check the input.": (
+        "Keine Oberfläche bei Schwelle {threshold:g}: das Netz hält alles für innen; seine "
+        "Wahrscheinlichkeiten reichen von {low} bis {high}. Eine Schwelle wie {other} "
+        "versuchen oder die Vorlage prüfen."
+    ),
+    "There is no model {name!r}; there are: {names}.": (
+        "Es gibt kein Modell {name!r}; es gibt: {names}."
+    ),
     "There is no weights file {path}.": "Es gibt keine Datei {path} mit Gewichten.",
     "{name} is damaged or cut off; get it again.": "{name} ist beschädigt oder abgeschnitten: neu "
     "besorgen.",
@@ -182,24 +157,12 @@ OF_THE_LIBRARY = {
         "Das Mesh hat kein Dreieck mit einer Fläche, also keine Farben zu vergeben."
     ),
     "{path} is a relative path: give all of it.": ("{path} ist ein relativer Pfad: ganz angeben."),
-    "There is no setting {names}.": ("Es gibt keine Einstellung {names}."),
     "{name} is no picture.": ("{name} ist kein Bild."),
     "{name} has faces of other vertices than it has.": (
         "{name} hat Flächen mit Punkten, die es nicht hat."
     ),
     "The input": ("Die Vorlage"),
     "The mesh": ("Das Mesh"),
-    "There can't be {root_steps} root steps; 0 is none.": (
-        "{root_steps} Nullstellenschritte gibt es nicht; 0 heißt keine."
-    ),
-    "There can't be {refinement_steps} refinement steps; 0 is none.": (
-        "{refinement_steps} Schritte Nachschleifen gibt es nicht; 0 heißt keine."
-    ),
-    "There can't be {smoothing} smoothing steps; 0 is none, and more than {most} swell the "
-    "shape.": (
-        "{smoothing} Glättungsschritte gehen nicht; 0 heißt keine, und mehr als {most} blähen "
-        "die Form auf."
-    ),
     "A seed can't be negative; {seed} is.": (
         "Ein Startwert darf nicht negativ sein; {seed} ist es."
     ),
@@ -258,13 +221,8 @@ OF_THE_LIBRARY = {
         "Für Vorlagen der Art {kind!r} gibt es kein Modell: eines installieren."
     ),
     "none": ("keine"),
-    "The model {name!r} has no latent space: its shapes can't be blended. Use shapes of a "
-    "model that generates.": (
-        "Das Modell {name!r} hat keine Codes: seine Formen lassen sich nicht mischen. Formen "
-        "eines erzeugenden Modells nehmen."
-    ),
-    "The model {name!r} does not generate shapes: it reads {kind}.": (
-        "Das Modell {name!r} erzeugt keine Formen: es liest {kind}."
+    "The model {model!r} does not generate shapes: it reads {wanted}.": (
+        "Das Modell {model!r} erzeugt keine Formen: es liest {wanted}."
     ),
     "{name} does not fit the network it is described as: it {reasons}.": (
         "{name} passt nicht zu dem Netz, als das es beschrieben ist: {reasons}."
@@ -303,31 +261,6 @@ OF_THE_LIBRARY = {
     "The model's description is damaged (it is not JSON).": (
         "Die Beschreibung des Modells ist beschädigt (sie ist kein JSON)."
     ),
-    "The model's description lacks {names}.": ("In der Beschreibung des Modells fehlt {names}."),
-    "The model's {name} is {value!r}; this version knows {known}.": (
-        "{name} des Modells ist {value!r}; diese Version kennt {known}."
-    ),
-    "The model's {name} is for networks that read {kinds}, not {kind}.": (
-        "{name} des Modells ist für Netze, die {kinds} lesen, nicht {kind}."
-    ),
-    "The model {name!r} reads {wanted}, but {input} is {given}: choose another model.": (
-        "Das Modell {name!r} liest {wanted}, aber {input} ist {given}: ein anderes Modell wählen."
-    ),
-    "The model {name!r} needs {count} finite numbers as {what}, not an array of shape {shape}.": (
-        "Das Modell {name!r} braucht {count} endliche Zahlen als {what}, nicht ein Feld der Form "
-        "{shape}."
-    ),
-    "The model's {name} is {least}, not from 0 to its threshold.": (
-        "{name} des Modells ist {least}, nicht von 0 bis zu seiner Schwelle."
-    ),
-    "The model's description has an unknown field {name!r}; it may have been made by a newer "
-    "version.": (
-        "Die Beschreibung des Modells hat ein unbekanntes Feld {name!r}; vielleicht stammt sie "
-        "aus einer neueren Version."
-    ),
-    "The model's description has an unusable value for {name!r}.": (
-        "Die Beschreibung des Modells hat einen unbrauchbaren Wert für {name!r}."
-    ),
     # What came out
     "The mask shows the object": ("Die Maske zeigt das Objekt"),
     "The transparent background was removed": ("Der durchsichtige Hintergrund wurde entfernt"),
@@ -340,5 +273,82 @@ OF_THE_LIBRARY = {
     "The scan is symmetric, so its mirror image was used as well": (
         "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
     ),
-    "Only points and meshes can have colours.": ("Nur Punkte und Meshes können Farben haben."),
+    # Files
+    "{name} is not a picture, so it can't have a mask.": (
+        "{name} ist kein Bild und kann keine Maske haben."
+    ),
+    # Values of settings
+    "{label} needs a value.": ("{label} braucht einen Wert."),
+    "{label} can't be {value}: choose {allowed}.": (
+        "{label}: {value} geht nicht, zulässig ist {allowed}."
+    ),
+    "one of {choices}": ("eines von {choices}"),
+    "true or false": ("wahr oder falsch"),
+    "a text": ("ein Text"),
+    "a whole number": ("eine ganze Zahl"),
+    "a number": ("eine Zahl"),
+    "{number}, {low} or more": ("{number} ab {low}"),
+    "{number} above {low} and below {high}": ("{number} über {low} und unter {high}"),
+    "{number} from {low} to {high}": ("{number} von {low} bis {high}"),
+    "The setting {name} is of no use here: leave it out.": (
+        "Die Einstellung {name} nützt hier nichts: weglassen."
+    ),
+    "There is no setting {name}. Did you mean {near}?": (
+        "Es gibt keine Einstellung {name}. Gemeint ist vielleicht {near}?"
+    ),
+    "There is no setting {name}.": ("Es gibt keine Einstellung {name}."),
+    # Kinds of inputs, in the middle of a sentence
+    "a picture": ("ein Bild"),
+    "a point cloud": ("eine Punktwolke"),
+    "the input": ("die Vorlage"),
+    "latent": ("Code"),
+    "code": ("Code"),
+    "The model {model!r} reads {wanted}, but {name} is {given}: choose another model.": (
+        "Das Modell {model!r} liest {wanted}, aber {name} ist {given}: ein anderes Modell wählen."
+    ),
+    "The model {model!r} needs {count} finite numbers as {what}, not an array of shape {shape}.": (
+        "Das Modell {model!r} braucht {count} endliche Zahlen als {what}, kein Array der Form "
+        "{shape}."
+    ),
+    "voxels": ("Voxel"),
+    "nothing (it generates shapes)": ("nichts (es erzeugt Formen)"),
+    "the number of a shape that it learned": ("die Nummer einer gelernten Form"),
+    "{name} is a picture.": "{name} ist ein Bild.",
+    "STL can't hold a place this far from the origin: the mesh was moved by {x:.3f}, "
+    "{y:.3f}, {z:.3f}": (
+        "STL kann keinen Ort so fern vom Ursprung fassen: das Mesh wurde um {x:.3f}, {y:.3f}, "
+        "{z:.3f} verschoben"
+    ),
+    "The model {name!r} can't be built: it asks for {setting} {value:,}; at most {limit:,} "
+    "are made.": (
+        "Das Modell {name!r} lässt sich nicht bauen: es verlangt {setting} {value:,}; höchstens "
+        "{limit:,} sind möglich."
+    ),
+    "{name} claims {size:,} bytes of weights in a file of {limit:,}: it is not loaded.": (
+        "{name} behauptet {size:,} Bytes Gewichte in einer Datei von {limit:,}: es wird nicht "
+        "geladen."
+    ),
+    "The model {name!r} has no latent space: its shapes can't be blended. Use shapes of a "
+    "model that generates.": (
+        "Das Modell {name!r} hat keine Codes: seine Formen lassen sich nicht mischen. Formen "
+        "eines erzeugenden Modells nehmen."
+    ),
+    "The model's description has an unknown field {name!r}; it may have been made by a newer "
+    "version.": (
+        "Die Beschreibung des Modells hat ein unbekanntes Feld {name!r}; vielleicht stammt sie "
+        "aus einer neueren Version."
+    ),
+    "The model's description has an unusable value for {name!r}.": (
+        "Die Beschreibung des Modells hat einen unbrauchbaren Wert für {name!r}."
+    ),
+    "The model's description lacks {names}.": ("In der Beschreibung des Modells fehlt {names}."),
+    "The model's {name} is for networks that read {kinds}, not {kind}.": (
+        "{name} des Modells ist für Netze, die {kinds} lesen, nicht {kind}."
+    ),
+    "The model's {name} is {least}, not from 0 to its threshold.": (
+        "{name} des Modells ist {least}, nicht von 0 bis zu seiner Schwelle."
+    ),
+    "The model's {name} is {value!r}; this version knows {known}.": (
+        "{name} des Modells ist {value!r}; diese Version kennt {known}."
+    ),
 }

@@ -19,7 +19,6 @@ from onet_core.sentences import Sentence
 
 from ..scene.pieces import Pieces, all_at_once, in_background
 from ..scene.scene_io import srgb
-from . import x11_clipboard
 from .files import content_in_pieces, is_pipe, needs_no_decoding
 
 # What was removed from a picture, by the worker's names, in words.
@@ -193,13 +192,11 @@ def _image_editors(context: bpy.types.Context) -> list[tuple[bpy.types.Window, b
 
 
 def pasted(context: bpy.types.Context) -> bpy.types.Image | None:
-    """The clipboard's picture as an image in this file, None where there is none."""
-    return _pasted_by_blender(context) or _pasted_on_x11()
+    """The clipboard's picture as an image in this file, None where there is none.
 
-
-def _pasted_by_blender(context: bpy.types.Context) -> bpy.types.Image | None:
-    """Blender pastes pictures into an image editor only: where there is none, an area is one for a
-    moment."""
+    Blender pastes pictures into an image editor only: where there is none, an area is one for a
+    moment. On X11 (not on Wayland) it finds no pictures.
+    """
     editors = _image_editors(context)
     window, area = editors[0] if editors else (context.window, context.window.screen.areas[0])
     kind = area.ui_type
@@ -221,17 +218,6 @@ def _pasted_by_blender(context: bpy.types.Context) -> bpy.types.Image | None:
     if made is not None:
         made.pack()
     return made
-
-
-def _pasted_on_x11() -> bpy.types.Image | None:
-    """The clipboard's picture where Blender has no way to it itself."""
-    content = x11_clipboard.read_png()
-    if content is None:
-        return None
-    with folder_for_files() as folder:
-        path = folder / "Clipboard.png"
-        path.write_bytes(content)
-        return packed(path)
 
 
 @contextmanager

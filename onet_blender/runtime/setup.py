@@ -24,7 +24,7 @@ from .folder import BUNDLED_WHEELS, REQUIREMENTS, current_folder
 from .pins import torch_of
 
 # What has to be importable in the end, beside torch.
-MODULES = ("numpy", "scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
+MODULES = ("numpy", "scipy", "trimesh", "PIL", "safetensors", "fast_simplification", "igl")
 BUILDS = (
     ("CPU", "Processor", "Works on every machine"),
     (

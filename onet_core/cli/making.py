@@ -65,10 +65,14 @@ def reconstruct(
         results = ResultFolder(output)
         paths = inputs_of(inputs, results)
         if mask is not None and len(paths) != 1:
-            raise InputError(f"A mask belongs to one picture, but there are {len(paths)} inputs.")
+            raise InputError(
+                "A mask belongs to one picture, but there are {count} inputs.", count=len(paths)
+            )
         file = output_file(output, suffix, len(paths), "inputs")
         if file is not None and file.resolve() == paths[0].resolve():
-            raise InputError(f"The output {output} is the input itself: choose another name.")
+            raise InputError(
+                "The output {output} is the input itself: choose another name.", output=output
+            )
         if model is not None:
             _assert_reads(model, device)
         make_folder(output if file is None else file.parent)
@@ -167,7 +171,7 @@ def _assert_reads(model: str, device: str | None) -> None:
     described = _loaded(model, device).description
     if described.input_kind not in INPUT_NAMES:
         raise InputError(
-            f"The model {described.name!r} reads nothing: use it with `onet generate`."
+            "The model {name!r} reads nothing: use it with `onet generate`.", name=described.name
         )
 
 

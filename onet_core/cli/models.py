@@ -30,7 +30,7 @@ def models(name: str | None) -> None:
         with errors():
             described = find_model(name).description
             if described is None:
-                raise InputError(f"{name} carries no description: convert it first.")
+                raise InputError("{name} carries no description: convert it first.", name=name)
             click.echo(model_card(described), nl=False)
         return
     rows = [("NAME", "READS", "IOU", "CHAMFER-L1", "LEARNED FROM", "LICENCE")]
@@ -65,7 +65,7 @@ def convert(source: Path, target: Path, half: bool) -> None:
     """Converts SOURCE, a checkpoint (.pt) of the original code, to TARGET (.safetensors)."""
     with errors():
         if target.suffix.lower() != ".safetensors":
-            raise InputError(f"The target {target} must end with .safetensors.")
+            raise InputError("The target {target} must end with .safetensors.", target=target)
         from ..models.weights import convert_checkpoint
 
         description = convert_checkpoint(source, target, half=half)
@@ -85,7 +85,9 @@ def flamenco(folder: Path) -> None:
         try:
             written = write_job_types(folder)
         except OSError as error:
-            raise InputError(f"{folder} can't be written to: {error.strerror}.") from error
+            raise InputError(
+                "{folder} can't be written to: {error}.", folder=folder, error=error.strerror
+            ) from error
         for path in written:
             click.echo(path)
 

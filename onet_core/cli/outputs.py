@@ -39,14 +39,25 @@ def output_file(output: Path, suffix: str | None, count: int, what: str) -> Path
     if output.is_dir() or output.suffix[1:].lower() not in FORMATS:
         if output.is_file():
             raise InputError(
-                f"The output {output} is a file, but no mesh's: name a folder, or a file that ends "
-                f"with .{', .'.join(FORMATS)}."
+                "The output {output} is a file, but no mesh's: name a folder, or a file that "
+                "ends with .{names}.",
+                output=output,
+                names=", .".join(FORMATS),
             )
         return None
     if count != 1:
-        raise InputError(f"The output {output} is one file, but there are {count} {what}.")
+        raise InputError(
+            "The output {output} is one file, but there are {count} {what}.",
+            output=output,
+            count=count,
+            what=what,
+        )
     if suffix is not None and suffix != output.suffix[1:].lower():
-        raise InputError(f"The output {output} does not end with .{suffix}, as --format says.")
+        raise InputError(
+            "The output {output} does not end with .{suffix}, as --format says.",
+            output=output,
+            suffix=suffix,
+        )
     return output
 
 

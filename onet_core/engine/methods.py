@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstructor
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
-NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification")
+NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification", "igl")
 
 
 def hello(params: Params, arrays: Arrays, report: Report) -> Answer:

@@ -37,7 +37,11 @@ def network_to_up(up_axis: str) -> NDArray[np.float64]:
     Its entries are 0, 1 and -1. Raises InputError for an unknown axis.
     """
     if up_axis not in _ROTATIONS:
-        raise InputError(f"Unknown up-axis {up_axis!r}: choose one of {', '.join(UP_AXES)}.")
+        raise InputError(
+            "Unknown up-axis {up_axis!r}: choose one of {axes}.",
+            up_axis=up_axis,
+            axes=", ".join(UP_AXES),
+        )
     return np.array(_ROTATIONS[up_axis], dtype=np.float64)
 
 
@@ -82,7 +86,7 @@ class Frame:
         array = np.asarray(points, dtype=np.float64)
         if array.ndim != 2 or array.shape[1] != 3 or len(array) == 0:
             raise InputError(
-                f"Points must come as rows of x, y, z; these have shape {array.shape}."
+                "Points must come as rows of x, y, z; these have shape {shape}.", shape=array.shape
             )
         return cls.of_bounds(array.min(0), array.max(0), up_axis)
 

@@ -41,7 +41,9 @@ class Observation:
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:
             raise InputError(
-                f"Unknown kind of input {self.kind!r}: choose {', '.join(INPUT_NAMES)}."
+                "Unknown kind of input {kind!r}: choose {names}.",
+                kind=self.kind,
+                names=", ".join(INPUT_NAMES),
             )
         data = np.ascontiguousarray(self.data, dtype=np.float32)
         shape = data.shape
@@ -51,7 +53,13 @@ class Observation:
             "voxels": shape == (VOXEL_RESOLUTION,) * 3,
         }
         if not fits[self.kind]:
-            raise InputError(f"An input of kind {self.kind!r} can't have the shape {shape}.")
+            raise InputError(
+                "An input of kind {kind!r} can't have the shape {shape}.",
+                kind=self.kind,
+                shape=shape,
+            )
         if not np.isfinite(data).all():
-            raise InputError(f"The {self.kind} input holds values that are not finite numbers.")
+            raise InputError(
+                "The {kind} input holds values that are not finite numbers.", kind=self.kind
+            )
         object.__setattr__(self, "data", data)

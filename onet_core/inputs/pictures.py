@@ -38,6 +38,9 @@ _ORIENTATION = 0x0112
 _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True), 6: (3, False), 7: (3, True),
           8: (1, False)}  # fmt: skip
 
+# What a picture is called in messages.
+Label = str | Sentence
+
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """A picture's pixels (H, W, 3), or (H, W, 4) if it has transparency, turned upright by EXIF.
@@ -155,13 +158,17 @@ def prepare_picture(
     where it is not square. The frame is the unit cube with z up: a picture has no place in space.
     Raises InputError for pictures smaller than 8 pixels and where no object is left.
     """
-    label = name or "The picture"
+    label = name or Sentence("The picture")
     colours, alpha = _colours_and_alpha(pixels, label)
     height, width = colours.shape[:2]
     if min(height, width) < MINIMUM_EDGE:
         raise InputError(
-            f"{label} has only {width} x {height} pixels: at least {MINIMUM_EDGE} are needed each "
-            "way, a hundred are good."
+            "{name} has only {width} x {height} pixels: at least {least} are needed each "
+            "way, a hundred are good.",
+            name=label,
+            width=width,
+            height=height,
+            least=MINIMUM_EDGE,
         )
     coverage = alpha
     background: Background = "none" if alpha is None else "transparent"
@@ -195,14 +202,16 @@ def prepare_picture(
 
 
 def _framed(
-    colours: NDArray[np.uint8], coverage: NDArray[np.uint8] | None, size: int, label: str
+    colours: NDArray[np.uint8], coverage: NDArray[np.uint8] | None, size: int, label: Label
 ) -> NDArray[np.uint8]:
     """The object on a white square (size, size, 3); without coverage the whole picture."""
     if coverage is None:
         return _centred(colours, max(colours.shape[:2]), size)
     seen = coverage > 127
     if not seen.any():
-        raise InputError(f"{label} shows no object: all of it is masked out or transparent.")
+        raise InputError(
+            "{name} shows no object: all of it is masked out or transparent.", name=label
+        )
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     weight = coverage[box][..., None] / 255
@@ -248,19 +257,21 @@ def _coverage_in_a_frame(
 
 
 def _coverage_on_plain_background(
-    colours: NDArray[np.uint8], label: str
+    colours: NDArray[np.uint8], label: Label
 ) -> NDArray[np.uint8] | None:
     background = plain_background(colours)
     if background is None:
         return None
     foreground = without_specks(~background)
     if np.count_nonzero(foreground) < max(4, 1e-4 * foreground.size):
-        raise InputError(f"{label} is of one colour: no object stands out from the background.")
+        raise InputError(
+            "{name} is of one colour: no object stands out from the background.", name=label
+        )
     return np.where(foreground, 255, 0).astype(np.uint8)
 
 
 def _colours_and_alpha(
-    pixels: NDArray[Any], label: str
+    pixels: NDArray[Any], label: Label
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Any pixels -> RGB (H, W, 3) and, where some of it matters, alpha (H, W), 8 bits each."""
     array = np.asarray(pixels)
@@ -268,8 +279,9 @@ def _colours_and_alpha(
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
         raise InputError(
-            f"{label} must be rows of pixels of 1 to 4 channels, not an array of shape "
-            f"{np.shape(pixels)}."
+            "{name} must be rows of pixels of 1 to 4 channels, not an array of shape {shape}.",
+            name=label,
+            shape=np.shape(pixels),
         )
     array = _as_bytes(array, label)
     channels = array.shape[2]
@@ -280,7 +292,7 @@ def _colours_and_alpha(
     return np.ascontiguousarray(colours), alpha
 
 
-def _as_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
+def _as_bytes(array: NDArray[Any], label: Label) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     if array.dtype == bool:
@@ -288,23 +300,32 @@ def _as_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if array.dtype == np.uint16:
         return (array // 257).astype(np.uint8)
     if array.dtype.kind != "f":
-        raise InputError(f"{label} must be of 8 or 16 bits or floats from 0 to 1: {array.dtype}.")
+        raise InputError(
+            "{name} must be of 8 or 16 bits or floats from 0 to 1: {dtype}.",
+            name=label,
+            dtype=array.dtype,
+        )
     if not np.isfinite(array).all():
-        raise InputError(f"{label} has pixels that are not finite (NaN or infinite).")
+        raise InputError("{name} has pixels that are not finite (NaN or infinite).", name=label)
     return np.round(np.clip(array, 0, 1) * 255).astype(np.uint8)
 
 
-def _fitted_mask(mask: NDArray[Any], height: int, width: int, label: str) -> NDArray[np.uint8]:
+def _fitted_mask(mask: NDArray[Any], height: int, width: int, label: Label) -> NDArray[np.uint8]:
     array = np.asarray(mask)
     if array.ndim != 2 or array.size == 0:
-        raise InputError(f"The mask of {label} must be rows of single values.")
-    array = np.ascontiguousarray(_as_bytes(array, f"The mask of {label}"))
+        raise InputError("The mask of {name} must be rows of single values.", name=label)
+    array = np.ascontiguousarray(_as_bytes(array, Sentence("The mask of {name}", name=label)))
     if array.shape == (height, width):
         return array
     if abs(array.shape[1] / array.shape[0] * height / width - 1) > 0.02:
         raise InputError(
-            f"The mask of {label} has {array.shape[1]} x {array.shape[0]} pixels, the picture "
-            f"{width} x {height}: they must show the same."
+            "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x "
+            "{height}: they must show the same.",
+            name=label,
+            mask_width=array.shape[1],
+            mask_height=array.shape[0],
+            width=width,
+            height=height,
         )
     return _resized(array, (width, height))
 

@@ -39,7 +39,7 @@ def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Obser
     as they are; fewer than 4 points, and points that are all the same or on one line raise
     InputError.
     """
-    label = name or "The point cloud"
+    label = name or Sentence("The point cloud")
     try:
         points = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -70,7 +70,7 @@ def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Obser
     try:
         frame = Frame.of_points(points, up_axis)
     except InputError as error:
-        raise InputError("{name}: {error}", name=label, error=error) from error
+        raise InputError("{name}: {reason}", name=label, reason=error) from error
     data = frame.to_network(points)
     spread = np.linalg.eigvalsh(np.cov(data.T))
     # Widths are square roots of these: a line is a hundred-thousandth as wide as it is long.

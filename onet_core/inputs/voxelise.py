@@ -16,6 +16,7 @@ from scipy.ndimage import binary_fill_holes
 
 from ..errors import InputError
 from ..mesh.mesh import Mesh
+from ..sentences import Sentence
 from .frame import Frame
 from .observation import VOXEL_RESOLUTION, Observation
 from .voxels import VoxelGrid, prepare_voxels
@@ -29,16 +30,18 @@ def voxelise_mesh(mesh: Mesh, up_axis: str = "z", name: str = "") -> Observation
     Vertices that no face uses are ignored. Raises InputError for meshes without faces, with
     coordinates that are not finite, or without any size.
     """
-    label = name or "The mesh"
+    label = name or Sentence("The mesh")
     if mesh.is_empty:
-        raise InputError(f"{label} has no faces.")
+        raise InputError("{name} has no faces.", name=label)
     triangles = np.asarray(mesh.vertices, dtype=np.float64)[mesh.faces]
     if not np.isfinite(triangles).all():
-        raise InputError(f"{label} has coordinates that are not finite (NaN or infinite).")
+        raise InputError(
+            "{name} has coordinates that are not finite (NaN or infinite).", name=label
+        )
     try:
         frame = Frame.of_points(triangles.reshape(-1, 3), up_axis)
     except InputError as error:
-        raise InputError(f"{label}: {error}") from error
+        raise InputError("{name}: {reason}", name=label, reason=error) from error
     grid = recover_blocks(triangles)
     if grid is not None:
         return prepare_voxels(grid, up_axis, name)

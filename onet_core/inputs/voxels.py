@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..sentences import Sentence
 from .frame import Frame, network_to_up
 from .observation import VOXEL_RESOLUTION, Observation
 from .volumes import VoxelGrid
@@ -47,7 +48,7 @@ def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Obser
     """
     occupied = np.asarray(grid.occupied, dtype=bool)
     if not occupied.any():
-        raise InputError(f"{name or 'The voxel grid'} has no occupied cell.")
+        raise InputError("{name} has no occupied cell.", name=name or Sentence("The voxel grid"))
     rotation = network_to_up(up_axis)
     lower, upper = _bounds(occupied)
     crop = occupied[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))]

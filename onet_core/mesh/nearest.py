@@ -10,9 +10,6 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 
-# Pairs of a point and a triangle that are looked at together: some 100 MB.
-_MOST_PAIRS = 250_000
-_POINTS_AT_ONCE = 1_000
 # A share estimated from this many points is within 1 % of that of all.
 COUNTED_POINTS = 20_000
 
@@ -34,74 +31,27 @@ def nearest_on_mesh(
 ) -> Nearest:
     """The exact nearest places of triangles (F, 3) to points (N, 3), up to the distance `reach`.
 
-    Triangles without area are left out. A triangle can only be nearest if its centre is no further
-    than the best distance known plus its radius; that is asked for one class of sizes at a time, so
-    that one large triangle does not widen the search among the small.
+    Triangles without area are left out.
     """
-    points = np.asarray(points, dtype=np.float64)
-    corners = np.asarray(vertices, dtype=np.float64)[np.asarray(faces)]
+    import igl
+
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
+    corners = vertices[faces]
     area = np.linalg.norm(
         np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
     )
     usable = np.flatnonzero(area > 0)
-    found = Nearest(
-        np.full(len(points), reach), np.full(len(points), -1, dtype=np.int64), points.copy()
+    if not len(usable) or not len(points):
+        return Nearest(np.full(len(points), np.inf), np.full(len(points), -1), points.copy())
+    squared, nearest, places = igl.point_mesh_squared_distance(points, vertices, faces[usable])
+    distances = np.sqrt(squared)
+    met = distances < reach
+    return Nearest(
+        np.where(met, distances, np.inf),
+        np.where(met, usable[nearest], -1),
+        np.where(met[:, None], places, points),
     )
-    if len(usable) and len(points):
-        centres = corners[usable].mean(axis=1)
-        radii = np.linalg.norm(corners[usable] - centres[:, None], axis=2).max(axis=1)
-        _, guess = cKDTree(centres).query(points)
-        _improve(found, points, corners, np.arange(len(points)), usable[guess])
-        sizes = np.floor(np.log2(radii))
-        for size in np.unique(sizes):
-            chosen = sizes == size
-            _search(found, points, corners, usable[chosen], centres[chosen], radii[chosen].max())
-    found.distances[found.faces < 0] = np.inf
-    return found
-
-
-def _search(
-    found: Nearest,
-    points: NDArray[np.float64],
-    corners: NDArray[np.float64],
-    faces: NDArray[np.int64],
-    centres: NDArray[np.float64],
-    radius: float,
-) -> None:
-    """Looks for nearer triangles among those of about one size."""
-    tree = cKDTree(centres)
-    for start in range(0, len(points), _POINTS_AT_ONCE):
-        some = np.arange(start, min(start + _POINTS_AT_ONCE, len(points)))
-        balls = tree.query_ball_point(points[some], found.distances[some] + radius)
-        counts = np.array([len(ball) for ball in balls])
-        asked = np.repeat(some, counts)
-        if not len(asked):
-            continue
-        candidates = faces[np.concatenate([ball for ball in balls if ball]).astype(np.int64)]
-        for first in range(0, len(asked), _MOST_PAIRS):
-            part = slice(first, first + _MOST_PAIRS)
-            _improve(found, points, corners, asked[part], candidates[part])
-
-
-def _improve(
-    found: Nearest,
-    points: NDArray[np.float64],
-    corners: NDArray[np.float64],
-    asked: NDArray[np.int64],
-    faces: NDArray[np.int64],
-) -> None:
-    """Takes over what is nearer; asked, faces: pairs (P,) of a point and a triangle."""
-    from trimesh.triangles import closest_point
-
-    places = closest_point(corners[faces], points[asked])
-    distances = np.linalg.norm(places - points[asked], axis=1)
-    # The nearest first of each point.
-    order = np.lexsort((distances, asked))
-    first = order[np.unique(asked[order], return_index=True)[1]]
-    first = first[distances[first] < found.distances[asked[first]]]
-    found.distances[asked[first]] = distances[first]
-    found.faces[asked[first]] = faces[first]
-    found.places[asked[first]] = places[first]
 
 
 def share_near(points: ArrayLike, vertices: ArrayLike, faces: ArrayLike, reach: float) -> float:

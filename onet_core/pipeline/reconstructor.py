@@ -26,6 +26,7 @@ from ..kinds import phrase_of
 from ..mesh.parts import count_parts
 from ..models.catalogue import find_model
 from ..models.description import ModelDescription
+from ..sentences import Sentence
 from ..settings import Settings
 from .encoding import code_width, decoded, encoded
 from .loaded import load_model
@@ -87,11 +88,11 @@ class Reconstructor:
         """
         if observation.kind != self.description.input_kind:
             raise ModelError(
-                "The model {name!r} reads {wanted}, but {input} is {given}: choose another model.",
-                name=self.description.name,
-                wanted=phrase_of(self.description.input_kind),
-                input=observation.name or "the input",
-                given=phrase_of(observation.kind),
+                "The model {model!r} reads {wanted}, but {name} is {given}: choose another model.",
+                model=self.description.name,
+                wanted=Sentence(phrase_of(self.description.input_kind)),
+                name=observation.name or Sentence("the input"),
+                given=Sentence(phrase_of(observation.kind)),
             )
         wish = Wish.of(settings)
         source = partial(
@@ -205,9 +206,9 @@ class Reconstructor:
     def _assert_generative(self) -> None:
         if not self._is_generative or self.z_dim == 0:
             raise ModelError(
-                "The model {name!r} does not generate shapes: it reads {kind}.",
-                name=self.description.name,
-                kind=phrase_of(self.description.input_kind),
+                "The model {model!r} does not generate shapes: it reads {wanted}.",
+                model=self.description.name,
+                wanted=Sentence(phrase_of(self.description.input_kind)),
             )
 
     def _checked(self, code: ArrayLike) -> NDArray[np.float32]:
@@ -215,11 +216,11 @@ class Reconstructor:
         self.assert_has_code()
         if values.shape != (self.code_width,) or not np.isfinite(values).all():
             raise InputError(
-                "The model {name!r} needs {count} finite numbers as {what}, not an array of "
+                "The model {model!r} needs {count} finite numbers as {what}, not an array of "
                 "shape {shape}.",
-                name=self.description.name,
+                model=self.description.name,
                 count=self.code_width,
-                what="latent" if self._is_generative else "code",
+                what=Sentence("latent") if self._is_generative else Sentence("code"),
                 shape=values.shape,
             )
         return values

@@ -1,11 +1,9 @@
-"""Another program on the screen: has a picture in the clipboard, or drags a file onto a window.
+"""Another program on the screen: drags a file onto a window.
 
-offer.py clipboard FILE.png
-offer.py drop FILE X Y
+offer.py FILE X Y
 
-By the system's Xlib, as a program of its own: X11's clipboard lives as long as its owner, and this
-one until it is killed. A drop (the protocol XDND, version 5) ends it with 0 once the window under
-X, Y has taken the file, with 1 where it does not. Standard library only.
+By the system's Xlib, by the protocol XDND, version 5. It ends with 0 once the window under X, Y has
+taken the file, with 1 where it does not. Standard library only.
 """
 
 from __future__ import annotations
@@ -132,14 +130,6 @@ def takes_drops(window: int) -> bool:
     return bool(count.value)
 
 
-def offer_picture(path: Path) -> None:
-    own_selection("CLIPBOARD")
-    print("ready", flush=True)
-    for event in events(float("inf")):
-        if event.type == SELECTION_REQUEST:
-            serve(event, "image/png", path.read_bytes())
-
-
 def drop(path: Path, right: int, down: int) -> int:
     """Drags the file over the window at this place and lets go; 0 where the window took it."""
     target, content = window_at(right, down), f"file://{path}\r\n".encode()
@@ -164,6 +154,4 @@ def drop(path: Path, right: int, down: int) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "drop":
-        sys.exit(drop(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
-    offer_picture(Path(sys.argv[2]))
+    sys.exit(drop(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -8,7 +8,6 @@ Standard library only.
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import subprocess
@@ -22,14 +21,8 @@ OFFER = Path(__file__).resolve().with_name("offer.py")
 
 
 def offer(words: list[object]) -> None:
-    """Another program, which keeps what is in the clipboard, or drops a file and ends."""
-    command = [sys.executable, str(OFFER), *map(str, words)]
-    program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert program.stdout is not None
-    if program.stdout.readline():  # it is ready, and goes on
-        atexit.register(program.kill)
-    elif program.wait() != 0:
-        raise RuntimeError(f"{words} did not work")
+    """Another program, which drops a file."""
+    subprocess.run([sys.executable, str(OFFER), *map(str, words)], check=True)
 
 
 def main() -> int:

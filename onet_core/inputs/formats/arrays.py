@@ -164,8 +164,12 @@ def _rows(array: NDArray[Any], kind: str) -> tuple[NDArray[Any] | None, list[Sen
         return None, []
     first, last = array.shape[0], array.shape[-1]
     middle = array.shape[1]
-    note = "Its shape {shape} was taken for points; --kind voxels takes it as a grid"
-    said = [Sentence(note, shape=str(array.shape))]
+    said = [
+        Sentence(
+            "Its shape {shape} was taken for points; --kind voxels takes it as a grid",
+            shape=str(array.shape),
+        )
+    ]
     spread = len(np.unique(array[:: max(1, first // 8)])) > 8
     wanted = kind == "points" or spread
     if last in (3, 4, 6) and min(first, middle) > 1 and wanted and first * middle > 2 * last:

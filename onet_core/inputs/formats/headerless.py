@@ -80,7 +80,9 @@ def _volume(content: bytes, path: Path) -> Content:
                 "{name} has {size:,} bytes, which is not {shape} cells of its type.",
                 name=path.name, size=len(content), shape=" x ".join(map(str, shape)),
             )  # fmt: skip
-        said = "Its name says {shape} cells, x running fastest"
+        said = Sentence(
+            "Its name says {shape} cells, x running fastest", shape=" x ".join(map(str, shape))
+        )
     else:
         for kind in named or ("u1", "<u2", "<f4"):
             edge = round((len(content) / np.dtype(kind).itemsize) ** (1 / 3))
@@ -94,11 +96,11 @@ def _volume(content: bytes, path: Path) -> Content:
             )
         bounded(path.name, "cells", edge**3, MOST_CELLS)
         shape = (edge, edge, edge)
-        said = (
+        said = Sentence(
             "It was taken for a cube of {shape} cells; a name such as scan_64x64x32_uint8.raw says "
-            "otherwise"
+            "otherwise",
+            shape=" x ".join(map(str, shape)),
         )
     values = np.frombuffer(content, kind).reshape(shape[::-1]).transpose(2, 1, 0)
     grid, notes = VoxelGrid.with_notes(values, path.name)
-    note = Sentence(said, shape=" x ".join(map(str, shape)))
-    return Content(grid=grid, notes=(note, *notes))
+    return Content(grid=grid, notes=(said, *notes))

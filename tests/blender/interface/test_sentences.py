@@ -13,6 +13,8 @@ import pytest
 import onet_blender
 import onet_core
 from onet_blender.languages import translate
+from onet_blender.languages.german_inputs import OF_THE_INPUTS
+from onet_blender.languages.german_library import OF_THE_LIBRARY
 from onet_blender.languages.german_sentences import OWN
 from onet_blender.languages.translate import translated
 from onet_blender.languages.translations import GERMAN
@@ -20,18 +22,19 @@ from onet_blender.runtime.install import MEANINGS
 from onet_core import errors
 from onet_core.engine.process import KILLED
 from onet_core.errors import InputError, OnetError
+from onet_core.kinds import KINDS
 from onet_core.sentences import Sentence
 
 EXTENSION, LIBRARY = Path(onet_blender.__file__).parent, Path(onet_core.__file__).parent
 # Work without a window speaks English, like the command line.
-CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "cli.py", "export.py"}
+CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "export.py"}
 ERRORS = {
     name
     for name, cls in vars(errors).items()
     if isinstance(cls, type) and issubclass(cls, OnetError)
 }
 # Calls that begin with a template, and the arguments that the template has no part in.
-MAKING = {*ERRORS, "SetupError", "Sentence", "refuse", "sentence"}
+MAKING = {*ERRORS, "SetupError", "Sentence", "refuse", "sentence", "noting"}
 # Calls that show texts to the user.
 SHOWING = {"report", "poll_message_set", "draw_text", "tell"}
 
@@ -43,7 +46,7 @@ def called(node: ast.Call) -> str:
 def calls(folder: Path, names: set[str]) -> Iterator[tuple[str, ast.Call]]:
     """Where in a folder's modules these are called; console tools and tables left out."""
     for path in sorted(folder.rglob("*.py")):
-        if path.name in CONSOLE or path.parent.name == "languages":
+        if path.name in CONSOLE or path.parent.name in ("cli", "languages"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and called(node) in names:
@@ -73,12 +76,14 @@ def told(folder: Path) -> set[str]:
     if folder == EXTENSION:
         found |= {text for _, node in calls(folder, SHOWING) for text in constants(node.args)}
         found |= {template for _, template in MEANINGS}
+    else:
+        found |= {kind.phrase for kind in KINDS}
     return {text for text in found if has_words(text) and not text.isupper()}
 
 
 def test_sentences_are_templates() -> None:
     """None is filled in where it is made; what is filled in has its values beside it."""
-    for folder in (EXTENSION,):
+    for folder in (EXTENSION, LIBRARY):
         for place, node in calls(folder, MAKING | SHOWING):
             inner = [part for argument in node.args for part in ast.walk(argument)]
             assert not any(isinstance(part, ast.JoinedStr) for part in inner), place
@@ -88,14 +93,20 @@ def test_sentences_are_templates() -> None:
                     assert given == {name for name, *_ in fields(template)} or not given, place
 
 
-def test_every_sentence_has_a_german_one() -> None:
-    found = told(EXTENSION)
+@pytest.mark.parametrize("folder", [EXTENSION, LIBRARY], ids=["extension", "library"])
+def test_every_sentence_has_a_german_one(folder: Path) -> None:
+    found = told(folder)
     assert len(found) > 100
-    assert not found - set(GERMAN)
+    assert sorted(found - set(GERMAN)) == []
 
 
-def test_every_german_sentence_is_one_that_is_told() -> None:
-    assert not set(OWN) - told(EXTENSION)
+@pytest.mark.parametrize(
+    ("table", "folder"),
+    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS, LIBRARY)],
+    ids=["extension", "library"],
+)
+def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:
+    assert sorted(set(table) - told(folder)) == []
 
 
 def test_templates_can_be_filled() -> None:

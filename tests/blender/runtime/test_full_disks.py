@@ -115,16 +115,14 @@ def test_removing_what_can_not_be_removed_is_told(disk: Disk) -> None:
 # The worker, models and pictures
 
 
-def test_no_room_for_a_pasted_picture(
-    disk: Disk, temporary: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pictures.x11_clipboard, "read_png", lambda: b"x" * 10 * KIBIBYTE)
-    before = bpy.data.images.keys()
+def test_no_room_for_a_pictures_file(disk: Disk, temporary: Callable[[Path], None]) -> None:
     for size, readable_only in ((4 * KIBIBYTE, False), (64 * KIBIBYTE, True)):
         temporary(disk(size, readable_only))
-        with pytest.raises(InputError, match="can't be put among the temporary files"):
-            pictures._pasted_on_x11()
-    assert bpy.data.images.keys() == before
+        with (
+            pytest.raises(InputError, match="can't be put among the temporary files"),
+            pictures.folder_for_files() as folder,
+        ):
+            (folder / "picture.png").write_bytes(b"x" * 10 * KIBIBYTE)
 
 
 def test_no_room_for_the_workers_log(

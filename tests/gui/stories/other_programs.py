@@ -1,4 +1,4 @@
-"""What comes from elsewhere: a render, a copied picture, a dropped file, a checkpoint."""
+"""What comes from elsewhere: a render, a dropped file, a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ from hands import (
     notes,
     open_tab,
     picture,
-    press_button,
     sidebar,
     stalls,
     use_runtime,
     watch_everything,
 )
-
-SIZE = (64, 48)
 
 
 def scenario() -> Steps:
@@ -36,7 +33,6 @@ def scenario() -> Steps:
     yield from open_tab()
     watch_everything()
     yield from rendered()
-    yield from pasted()
     yield from dropped()
     yield from converted()
     notes["worker"] = extension("runtime.engine_session").process_id()
@@ -69,43 +65,6 @@ def rendered() -> Steps:
     bpy.data.objects.remove(scene.camera)
 
 
-def pasted() -> Steps:
-    """Another program has a picture in the clipboard."""
-    path = FOLDER / "copied.png"
-    image = bpy.data.images.new("Copied", *SIZE)
-    pixels = np.ones((SIZE[1], SIZE[0], 4), dtype=np.float32)
-    pixels[12:36, 20:44] = (0.8, 0.1, 0.1, 1)
-    image.pixels.foreach_set(pixels.ravel())
-    image.filepath_raw, image.file_format = str(path), "PNG"
-    image.save()
-    bpy.data.images.remove(image)
-    yield from ask(offer=["clipboard", path])
-    window = bpy.context.window_manager.windows[0]
-    kinds = [area.ui_type for area in window.screen.areas]
-    area, region = sidebar()
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        notes["pasted"] = list(bpy.ops.onet.paste_picture())
-    path.unlink()
-    notes["window as before"] = [area.ui_type for area in window.screen.areas] == kinds
-    choices = bpy.context.scene.onet
-    made = choices.picture
-    values = np.empty(4 * made.size[0] * made.size[1], dtype=np.float32)
-    made.pixels.foreach_get(values)
-    notes["copy"] = {
-        "size": list(made.size),
-        "packed": made.packed_file is not None,
-        "difference": float(np.abs(values - pixels.ravel()).max()),
-    }
-    choices.model, choices.quality = "cube_picture", "DRAFT"
-    sidebar()[0].tag_redraw()
-    yield 0.6
-    yield from picture("1-pasted")
-    yield from press_button("onet.reconstruct", 240)
-    yield lambda: not busy() and len(bpy.data.objects) == 1
-    yield 0.3
-    notes["made from the copy"] = bpy.data.objects[0].name
-
-
 def dropped() -> Steps:
     """Another program drops a scan on the 3D view; of the ways to open it ours is chosen."""
     path = FOLDER / "dropped.ply"
@@ -120,7 +79,7 @@ def dropped() -> Steps:
     top = bpy.context.window_manager.windows[0].height - 1
     place = int(area.x + area.width / 3), int(top - area.y - area.height / 2)
     yield from ask(xdotool=["mousemove", *place])
-    yield from ask(offer=["drop", path, *place])
+    yield from ask(offer=[path, *place])
     yield 1.0
     yield from picture("2-dropped")
     # The letter of the menu's line "ONet from File".

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from trimesh.exchange.binvox import binvox_bytes
+from trimesh.voxel.runlength import dense_to_rle
 
 from onet_core.errors import InputError, OnetError
 from onet_core.files import scratch_name
@@ -117,22 +119,10 @@ def write_labels(
 
 
 def binvox(voxels: NDArray[np.bool_], low: NDArray[np.float64], edge: float) -> bytes:
-    """A .binvox file of cells (R, R, R) along x, y, z, whose cube begins at `low`.
-
-    Runs of at most 255 equal cells, y fastest, then z, then x.
-    """
-    cells = voxels.transpose(0, 2, 1).ravel()
-    starts = np.flatnonzero(np.diff(cells, prepend=~cells[:1]))
-    lengths = np.diff(starts, append=len(cells))
-    values = cells[starts].astype(np.uint8)
-    pieces = -(-lengths // 255)
-    counts = np.full(pieces.sum(), 255, np.uint8)
-    counts[pieces.cumsum() - 1] = lengths - 255 * (pieces - 1)
-    body = np.column_stack([np.repeat(values, pieces), counts]).tobytes()
-    dim = " ".join(map(str, voxels.shape))
-    corner = " ".join(f"{value:.9g}" for value in low)
-    header = f"#binvox 1\ndim {dim}\ntranslate {corner}\nscale {edge:.9g}\ndata\n"
-    return header.encode("ascii") + body
+    """A .binvox file of cells (R, R, R) along x, y, z, whose cube begins at `low`."""
+    # In the file y runs fastest, then z, then x.
+    runs = dense_to_rle(voxels.transpose(0, 2, 1).ravel(), dtype=np.uint8)
+    return binvox_bytes(runs, voxels.shape, low, edge)
 
 
 def write_record(folder: Path, record: Record) -> None:
