@@ -17,6 +17,7 @@ STAGES = {
     "network": Sentence("Finding the surface"),
     "marching cubes": Sentence("Making the mesh"),
     "smooth": Sentence("Smoothing"),
+    "islands": Sentence("Removing islands"),
     "snap": Sentence("Following the points"),
     "simplify": Sentence("Simplifying"),
     "refine": Sentence("Refining"),

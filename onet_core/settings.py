@@ -117,6 +117,12 @@ class Settings:
         "details, but also of its flaws. Has no effect where a threshold is given",
         "points", kinds=(POINTS,),
     )  # fmt: skip
+    remove_islands: float | None = _setting(
+        None, "Remove Small Islands",
+        "Remove separate parts that have less than this share of the whole area; 1 keeps only the "
+        "largest part",
+        "finishing", low=0.001, high=1, automatic="keep all", suggested=0.05,
+    )  # fmt: skip
     smoothing: int | None = _setting(
         None, "Smoothing Steps",
         "How many steps take bumps off the mesh, and a little off its edges",

@@ -148,6 +148,10 @@ GERMAN = {
     "-1: 30 where faces are simplified, else none": "Wie viele Schritte das Mesh näher an die "
     "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
     "vereinfacht werden, sonst keine",
+    "Remove Small Islands": "Kleine Inseln entfernen",
+    "Remove separate parts that have less than this share of the whole area; 1 keeps only the "
+    "largest part. 0: keep all": "Entfernt getrennte Teile, die weniger als diesen Anteil der "
+    "ganzen Fläche haben; 1 behält nur den größten Teil. 0: alle behalten",
     "Smoothing Steps": "Glättungsschritte",
     "How many steps take bumps off the mesh, and a little off its edges. -1: as many as suit the "
     "model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten. -1: so "
@@ -215,6 +219,7 @@ GERMAN = {
     "Simplifying": "Vereinfacht",
     "Refining": "Verfeinert",
     "Smoothing": "Glättet",
+    "Removing islands": "Entfernt Inseln",
     "Following the points": "Folgt den Punkten",
     "Finishing": "Schließt ab",
     "Cancelling": "Bricht ab",

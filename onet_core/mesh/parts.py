@@ -1,8 +1,11 @@
-"""How many pieces a surface is in."""
+"""The pieces that a surface is in: how many, and without the small ones."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -19,6 +22,33 @@ def count_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> int:
     """
     if mesh.is_empty:
         return 0
+    _, areas = _pieces(mesh)
+    return int((areas >= least_share * areas.sum()).sum())
+
+
+def without_islands(mesh: Mesh, least_share: float) -> Mesh:
+    """The mesh without the pieces that have less than that share of the whole area.
+
+    The largest piece always stays; vertices keep their order, normals and colours.
+    """
+    if mesh.is_empty:
+        return mesh
+    piece, areas = _pieces(mesh)
+    stays = (areas >= least_share * areas.sum()) | (np.arange(len(areas)) == areas.argmax())
+    kept = stays[piece]
+    if kept.all():
+        return mesh
+    places = np.cumsum(kept) - 1
+    return Mesh(
+        mesh.vertices[kept],
+        places[mesh.faces[kept[mesh.faces[:, 0]]]].astype(mesh.faces.dtype),
+        None if mesh.normals is None else mesh.normals[kept],
+        None if mesh.colours is None else mesh.colours[kept],
+    )
+
+
+def _pieces(mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The number of each vertex's piece (V,), and each piece's area (twice it)."""
     first, second, third = mesh.faces.astype(np.int64).T
     rows, columns = np.concatenate([first, second]), np.concatenate([second, third])
     count = len(mesh.vertices)
@@ -26,5 +56,4 @@ def count_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> int:
     _, part = connected_components(links, directed=False)
     corners = mesh.vertices[mesh.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    areas = np.bincount(part[first], np.linalg.norm(normals, axis=1))
-    return int((areas >= least_share * areas.sum()).sum())
+    return part, np.bincount(part[first], np.linalg.norm(normals, axis=1), part.max() + 1)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..field import Field
 from ..mesh.mesh import Mesh
 from ..mesh.normals import face_based_normals, vertex_normals
+from ..mesh.parts import without_islands
 from ..mesh.refine import refine
 from ..mesh.simplify import simplify
 from ..mesh.smooth import smooth
@@ -92,6 +93,11 @@ def shares(settings: Settings) -> Mapping[str, float]:
     return found
 
 
+def _without_islands(mesh: Mesh, context: Context) -> Mesh:
+    assert context.settings.remove_islands is not None
+    return without_islands(mesh, context.settings.remove_islands)
+
+
 def _smoothed(mesh: Mesh, context: Context) -> Mesh:
     return smooth(mesh, context.smoothing)
 
@@ -138,6 +144,8 @@ def _is_refined(context: Context) -> bool:
 
 
 STEPS: tuple[Step, ...] = (
+    # First, so that the other steps spend nothing on what goes.
+    Step("islands", _without_islands, lambda c: c.settings.remove_islands is not None),
     Step("smooth", _smoothed, lambda c: c.smoothing > 0),
     Step("snap", _snapped, lambda c: c.cloud is not None),
     Step(

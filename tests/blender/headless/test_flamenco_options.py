@@ -51,6 +51,7 @@ OTHERS_OF_ALL: Others = {
     "root_steps": (1, 1),
     "refinement_steps": (7, 7),
     "smoothing": (0, 0),
+    "remove_islands": (0.5, 0.5),
     "faces": (100, 100),
     "shade_smooth": (False, False),
     "floor": (True, True),

@@ -380,6 +380,9 @@ def test_generated_shapes_are_joined_where_the_model_asks_for_it():
     np.testing.assert_array_equal(together[0].mesh.faces, joined.mesh.faces)
     assert [count_parts(made.mesh) for made in together] == [1, 1]
     assert count_parts(joining.decode(loose, settings, interactive=True).mesh) == 2
+    alone = plain.generate(loose, replace(settings, remove_islands=1.0)).mesh
+    assert count_parts(alone) == 1
+    assert len(alone.faces) == pytest.approx(len(plain.generate(loose, settings).mesh.faces) / 2, 2)
     named = replace(settings, threshold=0.4)
     assert count_parts(joining.generate(loose, named).mesh) == 2
     assert count_parts(joining.generate_all([loose], named)[0].mesh) == 2

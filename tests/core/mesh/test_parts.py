@@ -1,0 +1,71 @@
+"""Pieces of a surface, judged by trimesh, which splits meshes in its own way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from onet_core.errors import InputError
+from onet_core.mesh.mesh import Mesh
+from onet_core.mesh.parts import count_parts, without_islands
+from onet_core.settings import Settings
+
+RADII = (1.0, 0.5, 0.1)
+
+
+def balls() -> Mesh:
+    """Three balls, the small ones first; normals and colours tell each vertex's place."""
+    whole = trimesh.util.concatenate([
+        trimesh.creation.icosphere(2, radius).apply_translation([4 * radius, 0, 0])
+        for radius in sorted(RADII)
+    ])  # fmt: skip
+    vertices = np.asarray(whole.vertices)
+    colours = (np.arange(len(vertices))[:, None] % [251, 13, 7]).astype(np.uint8)
+    return Mesh(vertices, np.asarray(whole.faces), np.asarray(whole.vertex_normals), colours)
+
+
+def share(radius: float) -> float:
+    return radius**2 / sum(other**2 for other in RADII)
+
+
+@pytest.mark.parametrize(
+    ("least", "left"),
+    [(0.001, 3), (0.99 * share(0.1), 3), (1.01 * share(0.1), 2), (1.01 * share(0.5), 1), (1.0, 1)],
+)
+def test_islands_below_the_share_go(least: float, left: int) -> None:
+    before = balls()
+    made = without_islands(before, least)
+    pieces = trimesh.Trimesh(made.vertices, made.faces, process=False).split()
+    assert len(pieces) == left
+    assert all(piece.is_watertight for piece in pieces)
+    biggest = sorted(RADII)[-left:]
+    wanted = sorted(trimesh.creation.icosphere(2, radius).area for radius in biggest)
+    np.testing.assert_allclose(sorted(piece.area for piece in pieces), wanted)
+
+
+def test_what_stays_keeps_its_order_normals_and_colours() -> None:
+    before = balls()
+    made = without_islands(before, 1.0)
+    kept = slice(-len(made.vertices), None)  # the largest ball came last
+    np.testing.assert_array_equal(made.vertices, before.vertices[kept])
+    np.testing.assert_array_equal(made.normals, before.normals[kept])
+    np.testing.assert_array_equal(made.colours, before.colours[kept])
+    assert made.faces.dtype == before.faces.dtype
+
+
+def test_one_piece_and_nothing_stay_as_they_are() -> None:
+    ball = trimesh.creation.icosphere(2)
+    whole = Mesh(np.asarray(ball.vertices), np.asarray(ball.faces))
+    assert without_islands(whole, 1.0) is whole
+    empty = Mesh(np.empty((0, 3)), np.empty((0, 3), np.int32))
+    assert without_islands(empty, 0.5) is empty
+    assert count_parts(empty) == 0
+
+
+def test_the_setting_is_a_share_and_off_by_itself() -> None:
+    assert Settings().remove_islands is None
+    assert Settings(remove_islands=1).remove_islands == 1.0
+    for bad in (0, -0.1, 1.5):
+        with pytest.raises(InputError, match="Remove Small Islands"):
+            Settings(remove_islands=bad)
