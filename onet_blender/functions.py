@@ -35,7 +35,7 @@ Ordinary meshes, which play without the extension:
 >>> len(baked.data.shape_keys.key_blocks)
 3
 
-What is wrong is told by an exception, with one sentence:
+What is wrong is an exception with one sentence:
 
 >>> onet.reconstruct(bpy.data.objects.new("Nothing", None), kind="POINTS")
 Traceback (most recent call last):

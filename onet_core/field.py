@@ -36,7 +36,7 @@ class PreparedField(Protocol):
 
 
 Progress = Callable[[str, float], None]
-"""Is told the stage and the fraction of the call that is done, 0 to 1; may raise `Cancelled`."""
+"""Gets the stage and the fraction of the call that is done, 0 to 1; may raise `Cancelled`."""
 
 # More points at once make the activations leave the processor's cache and, from 32 MiB an array
 # on, cost a fresh memory mapping each: three to five times slower (the original's 100,000 do).

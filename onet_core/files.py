@@ -78,7 +78,7 @@ def expand(sources: Sequence[str], suffixes: Sequence[str]) -> list[Path]:
     for source in sources:
         path, inside = Path(source), [Path(source)]
         if is_folder(path):
-            # Of a folder that can't be read the reason is told with those of the files.
+            # Why a folder can't be read is said with the reasons of the files.
             with contextlib.suppress(OSError):
                 inside = named(path, suffixes)
             if not inside:

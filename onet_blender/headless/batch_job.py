@@ -269,8 +269,8 @@ def run(
     """Does the tasks, one at a time with each client, and tells how far it is.
 
     options: format, shade_smooth, floor, turn; results: where they are recorded. A task that fails,
-    whatever the reason, is told and left out. Only Blender's own part, reading and writing files,
-    runs in this thread.
+    whatever the reason, is reported and left out. Only Blender's own part, reading and writing
+    files, runs in this thread.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(enumerate(tasks))[::-1]

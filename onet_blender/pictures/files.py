@@ -47,7 +47,7 @@ def is_pipe(image: bpy.types.Image) -> bool:
 
 
 def needs_no_decoding(image: bpy.types.Image) -> bool:
-    """Whether `content_in_pieces` finds what it looks for, as far as that can be told at once."""
+    """Whether `content_in_pieces` finds what it looks for, as far as that is known at once."""
     if not is_stored(image):
         return False
     return image.packed_file is not None or _is_readable(Path(image.filepath_from_user()))

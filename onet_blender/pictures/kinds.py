@@ -1,6 +1,6 @@
 """Of which kinds of picture files the worker's Pillow makes exactly the pixels that Blender makes.
 
-Kinds are told by how files begin, without decoding them; only of a TIFF more has to be read.
+Kinds are recognised by how files begin, without decoding them; only of a TIFF more has to be read.
 """
 
 from __future__ import annotations

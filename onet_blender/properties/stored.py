@@ -39,7 +39,7 @@ def _kind_changed(self: SceneProperties, context: bpy.types.Context) -> None:
 
 
 def _source_changed(self: SceneProperties, context: bpy.types.Context) -> None:
-    # What is told below the button is about the one before.
+    # The message below the button is about the one before.
     activity.forget("onet.reconstruct")
 
 

@@ -18,7 +18,7 @@ from .pieces import Pieces, all_at_once, in_background
 
 # The name of the attribute that holds a mesh's colours.
 COLOURS = "Color"
-# Up to so many faces Blender finds the edges itself, at once; of half a million it needs 0.1 s.
+# Up to this many faces Blender finds the edges itself, at once; half a million take it 0.1 s.
 MOST_FACES_AT_ONCE = 50_000
 
 

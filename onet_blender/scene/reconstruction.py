@@ -369,7 +369,7 @@ def findings(made: bpy.types.Object) -> list[Sentence]:
 def sentences(
     kind: str, fit: float, left_out: int, background: str, is_mirrored: bool
 ) -> list[Sentence]:
-    """`findings`, from what the worker has told; fit: -1 where that is not known."""
+    """`findings`, from what the worker has answered; fit: -1 where that is not known."""
     found = []
     if kind == "POINTS" and fit >= 0:
         # Rounded down: all is said where it is all.

@@ -15,7 +15,7 @@ from ..sentences import Sentence
 if TYPE_CHECKING:
     from .voxels import VoxelGrid
 
-# So many points at exactly the origin are pixels of a sensor that saw nothing there.
+# This many points at exactly the origin are pixels where a sensor saw nothing.
 _ZEROS = 3
 
 

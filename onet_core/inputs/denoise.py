@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-# So many are around the middle point at least; fewer would average too little away.
+# The least number of neighbours; fewer would leave too much noise.
 FEWEST_AROUND = 12
-# A plane of so many is good enough: a denser cloud is thinned to it.
+# A plane through this many points is good enough: a denser cloud is thinned.
 MOST_AROUND = 100
 # A plane goes through any three points.
 _FEWEST_FOR_A_PLANE = 6

@@ -17,7 +17,7 @@ from .limits import MOST_CELLS, bounded
 
 # Values of 8 bits above this are probabilities; labels of parts are small numbers.
 _LABELS = 64
-# Rows of whole numbers are cells where so many of them have a neighbour right beside them.
+# Rows of whole numbers are cells where this share of them has a neighbour right beside it.
 _TOUCHING = 0.9
 _CELLS_OF_QUERIES = 32
 

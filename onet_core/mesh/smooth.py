@@ -15,7 +15,7 @@ TOWARDS, AWAY = 0.5, 0.53
 
 
 def smooth(mesh: Mesh, steps: int) -> Mesh:
-    """A closed mesh after so many pairs of steps; faces and colours stay, normals are dropped.
+    """A closed mesh after `steps` pairs of steps; faces and colours stay, normals are dropped.
 
     All neighbours along edges count alike. Every vertex belongs to a face. Vertices come back as
     float64.

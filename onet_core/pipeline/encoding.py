@@ -24,7 +24,7 @@ from .noise import noise_beside
 GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.
 SNAPPED_POINTS = 200_000
-# A cloud's noise is measured by so many of its points.
+# How many of a cloud's points its noise is measured with.
 NOISE_POINTS = 3_000
 # Noise can't be averaged away from clouds of so few.
 FEW_POINTS = 1_000

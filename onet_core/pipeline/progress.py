@@ -15,7 +15,7 @@ class Run:
     """Times the stages of one run and turns their progress into that of the whole.
 
     shares: how long each stage takes beside the others, roughly; only the progress depends on it.
-    shapes: how many shapes are made; `stage` divides a stage among them where it is told to.
+    shapes: how many shapes are made; `stage` divides a stage among them on request.
     """
 
     def __init__(

@@ -24,8 +24,8 @@ def latent_of_seed(
 ) -> Latent:
     """A sample (z_dim,) of a network's prior; the same for a seed on every machine and device.
 
-    draws: of so many samples it is the first whose shape is in one part, or else that in the
-    fewest. Where a shape hangs by a thread, devices may disagree about it.
+    draws: how many samples are tried; taken is the first whose shape is in one part, or else that
+    in the fewest. Where a shape hangs by a thread, devices may disagree about it.
     parts_of: in how many parts the shape of a latent is, infinitely many where it has no surface.
     Raises InputError for a negative seed.
     """

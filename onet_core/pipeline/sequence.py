@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .reconstructor import Reconstructor
 
-# On a GPU so many shapes are made at once; a processor gains nothing by it.
+# How many shapes are made at once on a graphics card; a processor gains nothing by it.
 _TOGETHER = 8
 
 

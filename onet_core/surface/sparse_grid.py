@@ -23,7 +23,7 @@ OUTSIDE = -1e6
 MISSING = -1
 """In a table of neighbours: there is none."""
 
-# Of all points; for so many it takes less to look for their neighbours than to make a table.
+# A share of all points; from here on searching for neighbours is faster than making a table.
 _FEW = 0.05
 
 

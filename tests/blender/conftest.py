@@ -122,7 +122,7 @@ Disk = Callable[..., Path]
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Makes a file system of so many bytes, for reading only if that is asked for."""
+    """Makes a file system of a given size in bytes, for reading only if that is asked for."""
     made: list[Path] = []
 
     def make(size: int, readable_only: bool = False) -> Path:

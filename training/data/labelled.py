@@ -94,7 +94,7 @@ def _coordinates(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
 def thinned(
     shape: LabelledShape, *, labels: int | None = None, surface: int | None = None, seed: int = 0
 ) -> LabelledShape:
-    """The shape with at most so many labelled points and surface points, drawn at random.
+    """The shape with a random part of its labelled points and surface points.
 
     None keeps all.
     """

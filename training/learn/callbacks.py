@@ -53,7 +53,7 @@ class Throughput(Callback):
         batch: Mapping[str, Tensor],
         batch_idx: int,
     ) -> None:
-        """Counts the batch; logs after every so many."""
+        """Counts the batch; logs at regular steps."""
         # The first batch waits for the loader's processes to start, and compiles.
         before, self._ended = self._ended, time.perf_counter()
         if before is None:

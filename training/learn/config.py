@@ -95,9 +95,9 @@ class TrainingConfig:
     schedule: `constant` (the original) or `cosine` to zero at max_steps, after a linear rise over
     warmup_steps. gradient_clip: largest norm of the gradients of the loss per point, None for no
     limit.
-    early_stopping: end after so many validations without a better figure, None to go on; compile:
+    early_stopping: end after this many validations without a better figure, None to go on; compile:
     let torch.compile fuse the loss, meant for GPUs: on a processor a step of pointcloud/onet took
-    0.98 of the time, after minutes of compiling; pictures: so many validation shapes are drawn for
+    0.98 of the time, after minutes of compiling; pictures: how many validation shapes are drawn for
     TensorBoard.
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).

@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLoader]:
-    """The training and validation loaders of a configuration, for each of so many processes.
+    """The training and validation loaders of a configuration, for each process.
 
     Networks that know shapes by their index are validated on the training shapes, the only ones
     they know.

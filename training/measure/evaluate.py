@@ -302,7 +302,7 @@ def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
 )
 @click.option("--split", default="test", show_default=True)
 @click.option("--categories", help="Only these, separated by commas.")
-@click.option("--limit", type=int, help="So many shapes only, spread over the split.")
+@click.option("--limit", type=int, help="Only this many shapes, spread over the split.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the report.")
 @click.option(
     "--baselines",

@@ -18,7 +18,7 @@ from .conditions import PLAIN, Conditions
 class Protocol:
     """What is measured, and how.
 
-    limit: so many shapes only, spread evenly over the split; samples: labelled points and surface
+    limit: how many shapes, spread evenly over the split; samples: labelled points and surface
     points per shape (100,000 in the paper); resolution, threshold: of the meshes, the threshold
     None for the model's own; seed: draws inputs, noise and surface samples; conditions: of the
     point clouds; symmetry: whether our network may complete symmetric clouds by their mirror image.

@@ -101,7 +101,7 @@ def scans_table(found: dict[str, Evaluation], command: str) -> str:
 @click.option("--data", "root", required=True, type=click.Path(path_type=Path),
               help="Dataset in the original's layout.")  # fmt: skip
 @click.option("--split", default="test", show_default=True)
-@click.option("--limit", type=int, help="So many shapes only, spread over the split.")
+@click.option("--limit", type=int, help="Only this many shapes, spread over the split.")
 @click.option("--resolution", default=128, show_default=True, help="Cells along an axis.")
 @click.option("--samples", default=100_000, show_default=True,
               help="Labelled points and surface points per shape.")  # fmt: skip

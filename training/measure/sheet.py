@@ -143,7 +143,7 @@ def write_sheet(
 ) -> None:
     """Lays out pictures (H, W, 3) with headings and captions and writes a PNG.
 
-    panels: the rows are dealt into so many blocks side by side, one after the other.
+    panels: how many blocks side by side the rows are dealt into, one after the other.
     """
     caption, heading, gap, margin = 14, 20, 6, 30
     lines = max(-(-len(rows) // panels), 1)

@@ -25,11 +25,11 @@ REACH = 5.0
 # Distances from what is fitted around a cloud's points are seen in units of the second length, half
 # a thin wall, too.
 UNITS_TO_FORMS = (UNIT, 0.006)
-# So many numbers tell, in one unit, how far a query is from what was fitted in one size.
+# How many numbers describe, in one unit, the distance of a query from what was fitted in one size.
 NUMBERS_TO_FORMS = 5
 # Of an offset: 1, x, y, z, xx, xy, xz, yy, yz, zz.
 MONOMIALS = 10
-# So many points tell a cloud's spacing.
+# How many points a cloud's spacing is measured with.
 SPACING_POINTS = 500
 
 

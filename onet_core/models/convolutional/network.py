@@ -228,7 +228,7 @@ class LatentPlanesNetwork(PlanesNetwork):
 
     `encode_inputs` reads latents. There is no encoder of shapes: while it learns, each training
     shape has a posterior of its own, see `training.learn.latents`. z_dim: width of the latent;
-    centres: the prior is the mean of so many normal distributions of deviation 1, whose means are
+    centres: the prior is the mean of this many normal distributions of deviation 1, whose means are
     the buffer `centres` (centres, z_dim), 0: it is the standard normal distribution; the rest as in
     `ImagePlanesNetwork`.
     """

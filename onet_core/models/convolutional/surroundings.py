@@ -26,7 +26,7 @@ from .neighbours import REACH, UNIT
 
 # Lengths across a surface (in the unit cube) are seen in units of about a thin wall.
 ACROSS = 0.01
-# So many numbers describe the surroundings in one size.
+# How many numbers describe the surroundings in one size.
 NUMBERS = 17
 # What a curved sheet is taken to be before its points are seen: how far it lies off the point,
 # how inclined to the plane and how curved it is (deviations), and how noisy the points are.

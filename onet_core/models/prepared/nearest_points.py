@@ -13,7 +13,7 @@ from .folding import exactly, matrix
 
 Code = dict[str, Tensor]
 
-# So many points at once stay in a processor's cache with all that is gathered for them: half the
+# This many points at once stay in a processor's cache with all that is gathered for them: half the
 # time of four times as many.
 CPU_CHUNK = 1024
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..convolutional.patches import PatchFeatures, locate, margin
 
-# So many patches are cut out of the voxels at a time.
+# How many patches are cut out of the voxels at a time.
 _CHUNK = 4096
 
 

@@ -99,7 +99,7 @@ def tilt(
     *,
     degrees: float = 10.0,
 ) -> Batch:
-    """Turns each shape about a random axis by up to so many degrees, and fits it into the cube."""
+    """Turns each shape about a random axis by up to `degrees`, and fits it into the cube."""
     inputs = batch["inputs"]
     axis = torch.nn.functional.normalize(normal((len(inputs), 3), inputs, generator), dim=-1)
     angle = math.radians(degrees) * (2 * uniform((len(inputs), 1), inputs, generator) - 1)

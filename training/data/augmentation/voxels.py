@@ -17,7 +17,7 @@ def voxel_holes(
     holes: float = 2,
     radius: float = 3.0,
 ) -> Batch:
-    """Empties up to so many balls around random full cells, of up to `radius` cells."""
+    """Empties up to `most` balls around random full cells, of up to `radius` cells."""
     inputs = batch["inputs"].clone()
     steps = torch.arange(inputs.shape[1], device=inputs.device, dtype=inputs.dtype)
     grid = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij"), dim=-1)

@@ -33,7 +33,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     """What all commands share."""
     for option in (
         click.option("--workers", default=os.cpu_count() or 1, show_default="one per core"),
-        click.option("--limit", type=click.IntRange(1), help="Only so many shapes."),
+        click.option("--limit", type=click.IntRange(1), help="Only this many shapes."),
         click.option("--categories", help="Only these, separated by commas."),
         click.option("--output", required=True, type=_FOLDER, help="The dataset."),
     ):

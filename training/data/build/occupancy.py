@@ -210,7 +210,7 @@ class Solid:
     ) -> SurfaceSamples:
         """The solid's surface beside samples of the faces, where a side is free, in random order.
 
-        Evenly spread: what has two free sides gives two samples. At most so many, to spare time.
+        Evenly spread: what has two free sides gives two samples. Their number is limited.
         """
         turned = SurfaceSamples(samples.points, -samples.normals)
         sides = [samples[~front], turned[~back]]

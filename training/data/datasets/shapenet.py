@@ -99,8 +99,8 @@ class ShapeDataset(Dataset[Item]):
         sampling: how query points are drawn, one of `training.data.datasets.sampling.SAMPLINGS`.
         softness: of the occupancies, see `sampling.softened`, 0 for none.
         image_augment: random square crops of 75 to 100 % of the area, else the central square.
-        points_iou: so many labelled points in each item, the same each time. cache_bytes: how much
-        all workers together may keep in memory. A listed shape without its points is left out,
+        points_iou: how many labelled points each item has, the same each time. cache_bytes: how
+        much all workers together may keep in memory. A listed shape without its points is left out,
         with a warning, and so is one that turns out to be damaged when it is read. Raises
         InputError where there is nothing to read.
         """
@@ -198,7 +198,7 @@ class ShapeDataset(Dataset[Item]):
         if self.points_iou is not None:
             fixed = np.random.default_rng(self._seed(index))
             total = len(labelled.points)
-            # Always so many, so that shapes with fewer points go into one batch with others.
+            # Always the same number, so that shapes with fewer points fit into a batch with others.
             among = fixed.choice(total, self.points_iou, replace=self.points_iou > total)
             item["points_iou"] = _jittered(labelled.points[among], fixed)
             item["occupancies_iou"] = labelled.labels(among)

@@ -220,7 +220,7 @@ def missing_for(name: str) -> str:
 
 
 def chosen_parameters(name: str, count: int, conditions: Conditions) -> tuple[Parameters, str]:
-    """A method's parameters for a cloud of so many points, and for what they were chosen.
+    """A method's parameters for a cloud of this many points, and for what they were chosen.
 
     Those of the conditions that are most alike. Raises InputError where none were chosen.
     """

@@ -109,7 +109,7 @@ def store(
 @click.option("--kind", type=click.Choice(["points", "voxels"]), default="points")
 @click.option("--methods", help="Only these, separated by commas.")
 @click.option("--split", default="val", show_default=True)
-@click.option("--limit", type=int, help="So many shapes only, spread over the split.")
+@click.option("--limit", type=int, help="Only this many shapes, spread over the split.")
 @click.option("--input-points", default=300, show_default=True)
 @click.option("--noise", default=0.005, show_default=True)
 @click.option("--missing", default=0.0)
