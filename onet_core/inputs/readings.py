@@ -43,8 +43,8 @@ def read_cloud(
 ) -> Readings:
     """What a network reads of a cloud (N, 3), y up: at most `most` points at a time.
 
-    mirrored: a symmetric cloud of up to this many points is completed by its mirror image. That helps
-    thin clouds; in dense ones a plane that is half a degree off tears thin parts.
+    mirrored: a symmetric cloud of up to this many points is completed by its mirror image. That
+    helps thin clouds; in dense ones a plane that is half a degree off tears thin parts.
     mirror_ratio: how symmetric it has to be, see `find_mirror_plane`.
     """
     plane = None
