@@ -189,11 +189,12 @@ FORMATS = (
         (".xyz", ".xyzn", ".xyzrgb", ".txt", ".csv", ".tsv", ".asc", ".pts", ".ptx"),
         "text",
         _ARRAY,
+        up_axis_of_grids="y",
     ),
     FileFormat("NumPy", (".npy", ".npz"), "arrays", _ARRAY, up_axis_of_grids="y"),
     FileFormat("binvox", (".binvox",), "binvox", _VOXELS, "y"),
     FileFormat("MagicaVoxel", (".vox",), "vox", _VOXELS),
-    FileFormat("raw volume", (".raw",), "headerless", _VOXELS),
+    FileFormat("raw volume", (".raw",), "headerless", _VOXELS, "y"),
 )
 # What is looked for in folders, offered in dialogs and taken when dropped.
 ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)

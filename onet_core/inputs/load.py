@@ -60,7 +60,9 @@ def read_input(path: str | Path, kind: str = "auto") -> Content:
         )  # fmt: skip
     reader = importlib.import_module(f".formats.{form.reader}", __package__)
     try:
-        content: Content = reader.read(path, kind)
+        # Damaged numbers make NumPy warn; what comes of them is checked.
+        with np.errstate(all="ignore"):
+            content: Content = reader.read(path, kind)
     except OnetError:
         raise
     except MemoryError as error:

@@ -245,6 +245,10 @@ def _coverage_in_a_frame(
         return None
     inside = alpha[box]
     background = plain_background(colours[box])
+    if inside.shape == alpha.shape and _is_opaque_around(alpha) and alpha.min() <= 127:
+        # Transparent in the middle only: the alpha is the wrong way round, or a mistake.
+        foreground = without_specks(inside <= 127 if background is None else ~background)
+        return np.where(foreground, 255, 0).astype(np.uint8) if foreground.any() else None
     if background is None:
         return None
     whole = ndimage.binary_erosion(inside >= _OPAQUE, iterations=2, border_value=1)
@@ -254,6 +258,11 @@ def _coverage_in_a_frame(
     coverage = np.zeros_like(alpha)
     coverage[box] = np.where(foreground, 255, 0)
     return coverage
+
+
+def _is_opaque_around(alpha: NDArray[np.uint8]) -> bool:
+    """Whether the whole border of (H, W) is opaque."""
+    return bool(min(alpha[0].min(), alpha[-1].min(), alpha[:, 0].min(), alpha[:, -1].min()) > 127)
 
 
 def _coverage_on_plain_background(

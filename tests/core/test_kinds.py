@@ -30,7 +30,7 @@ def test_default_models_ship_and_read_their_kind(kind: kinds.InputKind) -> None:
 
 def test_verticals() -> None:
     found = {ending: kinds.format_of(f"a{ending}") for ending in kinds.ENDINGS}
-    y_up = {".glb", ".gltf", ".obj", ".off", ".binvox"}
+    y_up = {".glb", ".gltf", ".obj", ".off", ".binvox", ".raw"}
     assert {name for name, form in found.items() if form and form.vertical("points") == "y"} == y_up
     assert found[".npy"] is not None
     assert (found[".npy"].vertical("points"), found[".npy"].vertical("voxels")) == ("z", "y")

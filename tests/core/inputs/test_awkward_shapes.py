@@ -269,6 +269,16 @@ def test_transparent_frames_say_nothing_about_the_object(border: int, corner: in
     assert np.abs(seen.data - wanted.data).mean() < 0.01
 
 
+def test_alpha_the_wrong_way_round() -> None:
+    pixels = framed(0, 0)
+    pixels[60:150, 50:160, 3], pixels[:, :, 3] = 0, np.where(pixels[..., 0] == 120, 0, 255)
+    seen, wanted = prepare_picture(pixels), prepare_picture(framed(0, 0)[..., :3])
+    assert np.abs(seen.data - wanted.data).mean() < 0.01
+    noise = np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8)
+    noise[..., 3] = pixels[..., 3]
+    assert (prepare_picture(noise).data == 1).mean() == pytest.approx(1 - 0.64 * 90 / 110, abs=0.03)
+
+
 def test_endings_of_pictures(tmp_path: Path) -> None:
     for name in ("a.JPE", "b.jfif"):
         assert read(tmp_path, name, picture("JPEG")).kind == "image"
