@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job, Task
 from onet_core.errors import InputError, OnetError
@@ -27,7 +29,9 @@ from .shared import WorkerOperator, is_object_mode
 # What Blender itself can show; the worker reads the rest.
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga", ".exr", ".hdr")
 ENDINGS = endings_of("points", "voxels")
-SUFFIXES = (*PICTURES, *ENDINGS)
+# Pictures that Blender can't decode, or turns on their side: the worker hands over their pixels.
+READ_PICTURES = tuple(ending for ending in endings_of("image") if ending not in PICTURES)
+SUFFIXES = (*PICTURES, *READ_PICTURES, *ENDINGS)
 AUTO = importing.AUTO
 
 
@@ -110,7 +114,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
             if path.suffix.lower() in PICTURES:
                 open_picture(context, path)
                 return self._conclude(NOTHING)
-            if path.suffix.lower() not in ENDINGS:
+            if path.suffix.lower() not in (*ENDINGS, *READ_PICTURES):
                 raise InputError(
                     "{name} can't be opened: choose one of {kinds}.",
                     name=path.name,
@@ -124,6 +128,9 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         return super().execute(context) if event is None else super().invoke(context, event)
 
     def start(self, context: bpy.types.Context) -> Task:
+        if self._path().suffix.lower() in READ_PICTURES:
+            path = str(self._path().resolve())
+            return engine_session.client(runtime()).start("open_picture", {"path": path})
         up_axis = None if self.up_axis == AUTO else self.up_axis.lower()
         # Of a mesh all is wanted: its faces are sampled, or made blocky, when it is used.
         known = format_of(self._path())
@@ -133,6 +140,9 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         return engine_session.client(runtime()).start("open_file", params)
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
+        if "pixels" in answer.arrays:
+            choose_picture(context, image_of(self._path().name, answer.arrays["pixels"]))
+            return NOTHING
         found = yield from importing.place_in_pieces(context, self._path(), answer, self.units)
         self._choose(context, *found)
         for note in answer.values.get("notes", ()):
@@ -168,9 +178,23 @@ def open_picture(context: bpy.types.Context, path: Path) -> None:
         if image.users == 0:
             bpy.data.images.remove(image)
         raise
+    choose_picture(context, image)
+
+
+def choose_picture(context: bpy.types.Context, image: bpy.types.Image) -> None:
+    """Has the panel use a picture, without the mask of another."""
     choices = context.scene.onet
     choose_kind(choices, "IMAGE")
     choices.picture, choices.mask = image, None
+
+
+def image_of(name: str, pixels: NDArray[np.uint8]) -> bpy.types.Image:
+    """A packed image of pixels (H, W, 4), the first row on top."""
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new(name, width, height, alpha=True)
+    image.pixels.foreach_set((pixels[::-1] / np.float32(255)).ravel())
+    image.pack()
+    return image
 
 
 class ONET_FH_files(bpy.types.FileHandler):

@@ -166,6 +166,19 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {"kind": opened.kind, "centre": opened.centre.tolist(), "notes": notes}, result
 
 
+def open_picture(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """The pixels (H, W, 4) of a picture that Blender can't decode, of at most 2,048 a side.
+
+    params: path (absolute). Raises InputError for files that are no pictures.
+    """
+    from ..inputs.load import read_input
+    from ..inputs.pictures import thumbnail
+
+    pixels = read_input(Path(params["path"]), "image").pixels
+    assert pixels is not None
+    return {}, {"pixels": thumbnail(pixels, 2048)}
+
+
 def convert(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Converts an original checkpoint, params source, to weights in the folder target.
 
@@ -305,6 +318,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "write": write,
     "look": look,
     "open_file": open_file,
+    "open_picture": open_picture,
     "convert": convert,
     "generate": generate,
     "sample": sample,

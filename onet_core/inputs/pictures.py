@@ -145,6 +145,13 @@ def mask_of_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.array(Image.fromarray(np.ascontiguousarray(pixels[..., :3])).convert("L"))
 
 
+def thumbnail(pixels: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3 or 4) with opacity (H, W, 4), made smaller where a side is above `edge`."""
+    image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGBA")
+    image.thumbnail((edge, edge))
+    return np.array(image)
+
+
 def prepare_picture(
     pixels: NDArray[Any], mask: NDArray[Any] | None = None, size: int = 224, name: str = ""
 ) -> Observation:
