@@ -36,8 +36,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onet_core.flamenco import write_job_types
-
 ROOT = Path(__file__).resolve().parent
 EXTENSION_TOOL = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
 REPOSITORY = "user_default"
@@ -433,6 +431,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     print(f"{package} ({package.stat().st_size / 2**20:.1f} MiB)")
+    from onet_core.flamenco import write_job_types  # not above: --inside has no sources
+
     print(*write_job_types(options.output / "flamenco"), sep="\n")
     return 0
 

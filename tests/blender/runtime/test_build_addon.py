@@ -86,6 +86,7 @@ def test_the_zip_holds_the_addon_and_the_library(package: Path) -> None:
         "blender_manifest.toml",
         "LICENSE",
         "runtime/requirements.txt",
+        "runtime/requirements-torch-cpu.txt",
         manifest["wheels"][0].removeprefix("./"),
     }
 
