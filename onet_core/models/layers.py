@@ -6,6 +6,9 @@ layers and (B, ..., C) in the fully connected ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,6 +22,24 @@ def precisely(layer: nn.Linear | nn.Conv1d, coordinates: Tensor) -> Tensor:
     """
     with torch.autocast(coordinates.device.type, enabled=False):
         return layer(coordinates.to(layer.weight.dtype))
+
+
+@contextmanager
+def in_one_thread(values: Tensor) -> Iterator[None]:
+    """Has the processor compute in one thread, so that the result does not depend on how many there
+    are; only where nothing is learned, and nothing on graphics cards.
+
+    For small convolutions, which libraries split over threads in ways that change sums.
+    """
+    threads = torch.get_num_threads()
+    if values.device.type != "cpu" or torch.is_grad_enabled() or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class ResnetBlockFC(nn.Module):

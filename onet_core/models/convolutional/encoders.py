@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import ResnetBlockFC, precisely
+from ..layers import ResnetBlockFC, in_one_thread, precisely
 from .planes import PLANES, cell_index, plane_coordinates, pool_max, scatter_mean
 from .surroundings import Surroundings
 from .unet import UNet
@@ -103,7 +103,10 @@ class VoxelFeatures(nn.Module):
             (column_axis,) = {0, 1, 2} - {width_axis, height_axis}
             # (B, width, D, D, D) -> (B, width * column, height, width axis)
             seen = volume.permute(0, 1, 2 + column_axis, 2 + height_axis, 2 + width_axis)
-            code[name] = self._resample(self.columns[name](seen.flatten(1, 2)))
+            # Several threads share out the long sums over a column: other bytes than with one.
+            with in_one_thread(seen):
+                column = self.columns[name](seen.flatten(1, 2))
+            code[name] = self._resample(column)
         return code
 
     def _resample(self, plane: Tensor) -> Tensor:

@@ -1,0 +1,39 @@
+"""The same input gives the same bytes on one and on two threads, for every kind of input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from onet_core.pipeline.job import Job, run
+from onet_core.settings import Settings
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def made(path: Path, count: int, settings: Settings) -> tuple[str, int]:
+    """The digest of a mesh computed with so many threads, and its number of faces."""
+    torch.set_num_threads(count)
+    mesh = run(Job(path=path, settings=settings)).made.mesh
+    content = mesh.vertices.tobytes() + mesh.faces.tobytes()
+    return hashlib.sha256(content).hexdigest(), len(mesh.faces)
+
+
+@pytest.mark.parametrize("name", ["sofa_voxels.ply", "chair_scan.ply", "car.png"])
+@pytest.mark.parametrize("faces", [None, 800])
+def test_one_and_two_threads_make_the_same_bytes(name: str, faces: int | None) -> None:
+    settings = Settings(resolution=32, faces=faces)
+    one, two = (made(EXAMPLES / name, count, settings) for count in (1, 2))
+    assert one == two
+    assert one[1] > 100
