@@ -23,6 +23,7 @@ from onet_core.errors import EngineError, InputError, OnetError
 from onet_core.files import expand, refusal
 from onet_core.kinds import ENDINGS, is_doubtful
 from onet_core.mesh.mesh import is_far
+from onet_core.pipeline.findings import Findings
 from onet_core.results import DAMAGED, DONE, EDITED, MISSING, OUTDATED, Origin, ResultFolder
 from onet_core.sentences import Sentence
 from onet_core.settings import COMMANDS
@@ -337,12 +338,15 @@ def run(
 def what_came_out(answer: Answer) -> list[str]:
     """What the panel tells about a result, in its words."""
     values = answer.values
-    fit, background = values.get("fit", -1.0), values.get("background") or ""
-    found = reconstruction.sentences(
-        "POINTS", fit, values.get("left_out", 0), background, values.get("mirrored", False)
+    found = Findings(
+        fit=values.get("fit"),
+        within=reconstruction.SHARE_OF_SIZE,
+        outliers=values.get("left_out"),
+        is_mirrored=values.get("mirrored", False),
+        background=values.get("background"),
     )
     notes = [Sentence.from_json(note) for note in values.get("notes", ())]
-    return [str(sentence) for sentence in (*notes, *found)]
+    return [str(sentence) for sentence in (*notes, *found.sentences())]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:

@@ -351,4 +351,7 @@ OF_THE_LIBRARY = {
     "The model's {name} is {value!r}; this version knows {known}.": (
         "{name} des Modells ist {value!r}; diese Version kennt {known}."
     ),
+    "{percent} % of the points lie within {share:g} % of the size": (
+        "{percent} % der Punkte liegen näher als {share:g} % der Größe"
+    ),
 }

@@ -26,13 +26,6 @@ OWN = {
     "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
         "{count} Formen: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"
     ),
-    "{percent} % of the points lie within {share:g} % of the size": (
-        "{percent} % der Punkte liegen näher als {share:g} % der Größe"
-    ),
-    "1 stray point was left out": "1 Ausreißer wurde weggelassen",
-    "{count:,} stray points were left out": ("{count:,} Ausreißer wurden weggelassen"),
-    "Left and right are alike: the mirror image was used too": "Links und rechts gleichen sich: "
-    "das Spiegelbild wurde mitbenutzt",
     "{name}, from {source}, by {model}": "{name}, aus {source}, mit {model}",
     "{name}: a slider through {count} shapes": "{name}: ein Regler durch {count} Formen",
     "{name}: {count:,} faces": ("{name}: {count:,} Flächen"),

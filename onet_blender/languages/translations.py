@@ -243,11 +243,6 @@ GERMAN = {
     "Uses the model {model}": "Benutzt das Modell {model}",
     "anything": "allem",
     "unknown": "unbekannt",
-    "Background: left out by the mask": "Hintergrund: durch die Maske weggelassen",
-    "Background: transparent": "Hintergrund: durchsichtig",
-    "Background: plain, removed": "Hintergrund: einfarbig, entfernt",
-    "Background: none found, the whole picture is used": "Hintergrund: keiner gefunden, das ganze "
-    "Bild wird benutzt",
     # Generate and morph
     "Morph": "Übergang",
     "Category": "Kategorie",

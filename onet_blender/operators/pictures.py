@@ -7,6 +7,7 @@ import bpy
 from onet_core.engine.client import Answer, Job
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+from onet_core.pipeline.findings import BACKGROUNDS
 from onet_core.sentences import Sentence
 
 from ..pictures import images as pictures
@@ -48,7 +49,7 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         pictures.show_seen(answer.arrays["seen"])
-        return pictures.BACKGROUNDS[answer.values["background"]]
+        return BACKGROUNDS[answer.values["background"]]
 
 
 class PictureOperator(WorkerOperator):

@@ -15,19 +15,11 @@ from numpy.typing import NDArray
 
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
-from onet_core.sentences import Sentence
 
 from ..scene.pieces import Pieces, all_at_once, in_background
 from ..scene.scene_io import srgb
 from .files import content_in_pieces, is_pipe, needs_no_decoding
 
-# What was removed from a picture, by the worker's names, in words.
-BACKGROUNDS = {
-    "mask": Sentence("Background: left out by the mask"),
-    "transparent": Sentence("Background: transparent"),
-    "plain": Sentence("Background: plain, removed"),
-    "none": Sentence("Background: none found, the whole picture is used"),
-}
 SEEN = "seen"
 
 # Previews belong to the session, not to the file.

@@ -7,7 +7,6 @@ scene changes before the worker's answer has arrived.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,10 +22,11 @@ from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 from onet_core.kinds import INPUT_IDENTIFIERS
+from onet_core.pipeline.findings import Findings
 from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
-from ..pictures.images import BACKGROUNDS, arrays_in_pieces, show_seen
+from ..pictures.images import arrays_in_pieces, show_seen
 from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
@@ -363,30 +363,11 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
 def findings(made: bpy.types.Object) -> list[Sentence]:
     """What came out about an object and its input, one sentence each, without full stops."""
     kept = made.onet
-    return sentences(kept.kind, kept.fit, kept.left_out, kept.background, kept.is_mirrored)
-
-
-def sentences(
-    kind: str, fit: float, left_out: int, background: str, is_mirrored: bool
-) -> list[Sentence]:
-    """`findings`, from what the worker has answered; fit: -1 where that is not known."""
-    found = []
-    if kind == "POINTS" and fit >= 0:
-        # Rounded down: all is said where it is all.
-        percent = math.floor(100 * fit + 1e-6)
-        found.append(
-            Sentence(
-                "{percent} % of the points lie within {share:g} % of the size",
-                percent=percent,
-                share=SHARE_OF_SIZE * 100,
-            )
-        )
-    if left_out:
-        one = Sentence("1 stray point was left out")
-        several = Sentence("{count:,} stray points were left out", count=left_out)
-        found.append(one if left_out == 1 else several)
-    if is_mirrored:
-        found.append(Sentence("Left and right are alike: the mirror image was used too"))
-    if background:
-        found.append(BACKGROUNDS[background])
-    return found
+    found = Findings(
+        fit=kept.fit if kept.kind == "POINTS" and kept.fit >= 0 else None,
+        within=SHARE_OF_SIZE,
+        outliers=kept.left_out,
+        is_mirrored=kept.is_mirrored,
+        background=kept.background or None,
+    )
+    return found.sentences()

@@ -176,7 +176,7 @@ def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
     assert "faces in" in notes["killed"]["then"]
     assert "no picture in the clipboard" in notes["pasted"]
     assert notes["window as before"]
-    assert notes["background"] == "Background: plain, removed"
+    assert notes["background"] == "The plain background was removed"
     assert notes["picture"]["name"].startswith("square")
     np.testing.assert_allclose(notes["picture"]["lowest"], 0, atol=1e-6)
     np.testing.assert_allclose(notes["picture"]["place"], 0, atol=1e-6)

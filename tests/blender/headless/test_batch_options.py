@@ -252,7 +252,7 @@ def test_how_well_it_fits_is_told(
     reconstruct(box, models, "points")
     assert "of the points lie within 1 % of the size" in capsys.readouterr().out
     reconstruct(picture, models, "image")
-    assert "Background: plain, removed" in capsys.readouterr().out
+    assert "The plain background was removed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("axis", UP_AXES)

@@ -52,7 +52,7 @@ def test_pictures_and_files(models: Path, tmp_path: Path) -> None:
     pixels = np.ones((30, 40, 4), dtype=np.float32)
     pixels[8:20, 10:25] = (0.8, 0.1, 0.1, 1)
     image.pixels.foreach_set(pixels.ravel())
-    assert functions.look(image) == "Background: plain, removed"
+    assert functions.look(image) == "The plain background was removed"
     model = str(models / "cube_picture.safetensors")
     made = functions.reconstruct(image, model=model, resolution=16)
     assert made.onet.picture == image

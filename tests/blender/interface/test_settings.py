@@ -282,7 +282,7 @@ def test_stray_points_are_left_out_and_counted(models: Path) -> None:
     scan.data.vertices[2000].co, scan.data.vertices[2001].co = (50, 0, 0), (0, 9, 30)
     made = reconstruct(models, source="scan", remove_outliers=True)
     assert made.onet.left_out == 2
-    assert "2 stray points were left out" in [str(found) for found in reconstruction.findings(made)]
+    assert "2 outliers were removed" in [str(found) for found in reconstruction.findings(made)]
     np.testing.assert_allclose(span(made), 1.2, atol=0.05)
 
 
@@ -316,7 +316,7 @@ def test_a_symmetric_cloud_is_mirrored_unless_that_is_switched_off(models: Path)
     bpy.context.collection.objects.link(bpy.data.objects.new("box", mesh))
     made = reconstruct(models, source="box")
     assert made.onet.is_mirrored
-    told = "Left and right are alike: the mirror image was used too"
+    told = "The scan is symmetric, so its mirror image was used as well"
     assert told in [str(found) for found in reconstruction.findings(made)]
     again = reconstruct(models, source="box", symmetry=False)
     assert not again.onet.is_mirrored

@@ -19,6 +19,7 @@ from onet_blender.scene import reconstruction
 from onet_blender.scene.pieces import all_at_once
 from onet_blender.scene.viewpoint import camera_turn
 from onet_core.errors import InputError
+from onet_core.pipeline.findings import BACKGROUNDS
 from onet_core.sentences import Sentence
 
 
@@ -58,7 +59,7 @@ def test_what_was_removed_is_told(models: Path, alpha: float, masked: bool, told
     mask = add_mask().name if masked else ""
     made = reconstruct(models, picture="photo", mask=mask)
     assert made.onet.background == told
-    assert pictures.BACKGROUNDS[told] in reconstruction.findings(made)
+    assert BACKGROUNDS[told] in reconstruction.findings(made)
     assert made.onet.picture == bpy.data.images["photo"]
     assert made.onet.mask == (bpy.data.images["mask"] if masked else None)
     # Again, with the same picture and mask.
@@ -83,7 +84,7 @@ def test_what_the_network_sees_is_shown(runtime_python: str) -> None:
     before = bpy.data.images.keys()
     assert bpy.ops.onet.look() == {"FINISHED"}
     assert bpy.data.images.keys() == before
-    assert activity.message("onet.look") == pictures.BACKGROUNDS["mask"]
+    assert activity.message("onet.look") == BACKGROUNDS["mask"]
     shown = seen_pixels()
     assert shown.shape == (224, 224, 4)
     # What the mask leaves, twice as wide as high, takes 80 % of the width.
