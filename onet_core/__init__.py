@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .pipeline.reconstructor import Reconstruction, Reconstructor
     from .settings import Settings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Cancelled",

@@ -4,8 +4,7 @@ Runs as a process of its own, under the Python that the environment is made of, 
 but the standard library. `setup` starts it, reads what it prints (lines that begin with `STATUS`
 carry how far it is, as JSON, with sentences as `onet_core.sentences.Sentence.from_json` reads them;
 all others are for the log), and ends it by closing its standard input, which also happens when
-Blender dies. Whatever stops it, no half-made environment stays: only one with a stamp in it, which
-is written last, is whole.
+Blender dies. No half-made environment stays: only one with a stamp, written last, is whole.
 """
 
 from __future__ import annotations
