@@ -18,6 +18,7 @@ from ..models.occupancy_network import OccupancyNetwork
 from ..models.prepared import PreparedField, prepare
 from ..models.prepared.averaged import MeanOfTwo
 from ..settings import Settings
+from .dense import is_dense
 from .finish import Cloud
 from .noise import noise_beside
 
@@ -41,12 +42,15 @@ class Encoded(NamedTuple):
     code: the vector (code_width,) that describes the shape as a whole; None where there is none.
     cloud: the points that may draw the surface to them; None where there are none.
     is_mirrored: whether the network read a cloud's mirror image too.
+    dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
+        for others.
     """
 
     field: PreparedField
     code: NDArray[np.float32] | None
     cloud: Cloud | None = None
     is_mirrored: bool = False
+    dense: NDArray[np.float32] | None = None
 
 
 def code_width(network: nn.Module, model: ModelDescription) -> int:
@@ -70,6 +74,8 @@ def encoded(
     """What a network makes of an observation of its kind."""
     reader = _Reader(network, model, device)
     if observation.kind == "points":
+        if is_dense(observation.data, model, settings):
+            return reader.of_dense_cloud(observation.data, settings)
         return reader.of_cloud(observation.data, settings)
     inputs = reader.tensor(observation.data)
     if observation.kind == "image":
@@ -145,6 +151,12 @@ class _Reader:
             )
             cloud = Cloud(snapped, pull, noise)
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
+
+    def of_dense_cloud(self, points: NDArray[np.float32], settings: Settings) -> Encoded:
+        """What the network makes of some points of a cloud (N, 3), with the others beside it."""
+        some = subsample(points, self._model.steps.local_points, settings.random_seed)
+        field, _ = self._field(self.tensor(some))
+        return Encoded(field, None, dense=points)
 
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:
         """The field of what was observed, and its code.

@@ -49,6 +49,7 @@ class Context:
     cloud: the points to draw the surface to; None where it stays where it is.
     device: that of the field.
     report: is called with a stage and the fraction of it that is done.
+    is_of_field: whether the mesh is the field's surface, or one that follows a dense cloud.
     """
 
     field: Field
@@ -58,6 +59,7 @@ class Context:
     cloud: Cloud | None
     device: torch.device
     report: Progress
+    is_of_field: bool = True
 
 
 class Step(NamedTuple):
@@ -126,7 +128,7 @@ def _refined(mesh: Mesh, context: Context) -> Mesh:
 
 def _with_normals(mesh: Mesh, context: Context) -> Mesh:
     """Normals of the field; of the faces where the surface is no longer the field's own."""
-    if context.smoothing or context.cloud is not None:
+    if context.smoothing or context.cloud is not None or not context.is_of_field:
         normals = face_based_normals(mesh.vertices, mesh.faces)
     else:
         normals = vertex_normals(
@@ -140,7 +142,7 @@ def _with_normals(mesh: Mesh, context: Context) -> Mesh:
 
 
 def _is_refined(context: Context) -> bool:
-    return context.settings.refinement > 0
+    return context.settings.refinement > 0 and context.is_of_field
 
 
 STEPS: tuple[Step, ...] = (

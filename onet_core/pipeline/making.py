@@ -21,6 +21,7 @@ from ..models.prepared import PreparedField
 from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
+from .dense import dense_mesh
 from .encoding import Encoded
 from .finish import Context, finished, shares
 from .level import Level, joined, level_of
@@ -133,6 +134,10 @@ class _Making:
         self, shapes: Sequence[Encoded]
     ) -> list[tuple[Level, Extraction | NoSurfaceError]]:
         """Where each shape's surface is drawn, and that surface."""
+        if len(shapes) == 1 and shapes[0].dense is not None:
+            followed = self._dense(shapes[0].field, shapes[0].dense)
+            if followed is not None:
+                return [(Level(shapes[0].field, self._model.threshold), followed)]
         start = time.perf_counter()
         levels = [self._level(shape.field) for shape in shapes]
         probing = time.perf_counter() - start
@@ -149,13 +154,24 @@ class _Making:
             found.append((level, surface))
         return found
 
+    def _dense(self, field: PreparedField, points: NDArray[np.float32]) -> Extraction | None:
+        """The surface that follows all points; None where there is none."""
+        start = time.perf_counter()
+        resolution = self._wish.settings.resolution
+        report = partial(self._run.report, "surface")
+        mesh = dense_mesh(field, points, self._model.padding, resolution, self._device, report)
+        if mesh.is_empty:
+            return None
+        return Extraction(mesh, resolution, (), {"dense": time.perf_counter() - start})
+
     def context(self, shape: Encoded, level: Level) -> Context:
         """What the finishing steps of a shape may need."""
         settings = self._wish.settings
         smoothing = settings.smoothing
         if smoothing is None:
             # Root steps go to where the field says.
-            smoothing = 0 if settings.root_steps else self._model.steps.smoothing
+            is_exact = settings.root_steps or shape.dense is not None
+            smoothing = 0 if is_exact else self._model.steps.smoothing
         follows_points = self._wish.is_free and not settings.root_steps
         return Context(
             field=level.field,
@@ -165,6 +181,7 @@ class _Making:
             cloud=shape.cloud if follows_points else None,
             device=self._device,
             report=self._run.report,
+            is_of_field=shape.dense is None,
         )
 
     def _level(self, field: PreparedField) -> Level:

@@ -1,0 +1,1 @@
+"""A sparse voxel network that orients and denoises every point of a scan."""

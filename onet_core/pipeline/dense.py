@@ -1,0 +1,85 @@
+"""Dense clouds: all their points are oriented and followed, instead of asking one field of a few.
+
+The points' network still says which side of the surface is inside, see `scans.signs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..field import Field, evaluate
+from ..mesh.mesh import Mesh
+from ..models.description import ModelDescription
+from ..models.scans.network import ScanNetwork
+from ..scans.reading import load_scan_network
+from ..scans.surface import distinct, oriented, surface_of
+from ..settings import Settings
+
+DENSE_FROM = 20_000
+"""Clouds of so many points are dense: see training/recipes/scans.md."""
+
+WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
+
+# How far to either side of a point the points' network is asked, and the logits that make it sure.
+_STEPS = (0.015,)
+_SURE = 4.0
+
+
+def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
+    """Whether a cloud (N, 3) is followed point by point: unless a threshold asks for the model's
+    own surface, or the model knows one code of a shape instead of its places."""
+    return (
+        len(points) >= DENSE_FROM
+        and settings.threshold is None
+        and model.architecture != "occupancy_network"
+        and WEIGHTS.is_file()
+    )
+
+
+def dense_mesh(
+    field: Field,
+    points: NDArray[np.float32],
+    padding: float,
+    resolution: int,
+    device: torch.device,
+    progress: Callable[[float], None],
+) -> Mesh:
+    """The surface through a dense cloud, in the network's frame; without faces where there is none.
+
+    field: of the points' network. progress: called with the share that is done; may raise
+    `Cancelled`.
+    """
+    places = distinct(points)
+    network = _network(str(device))
+    cloud = oriented(places, network, lambda *asked: _sides(field, device, *asked))
+    progress(0.4)
+    half = (1 + padding) / 2
+    vertices, faces = surface_of(cloud, 2 * half / resolution, half, lambda: progress(0.7))
+    return Mesh(vertices.astype(np.float32), faces)
+
+
+@lru_cache(maxsize=1)
+def _network(device: str) -> ScanNetwork:
+    return load_scan_network(WEIGHTS, device)
+
+
+def _sides(
+    field: Field, device: torch.device, places: NDArray[np.float64], ways: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How much more the points' network takes one side of each place for outside, -1 to 1."""
+    total = np.zeros(len(places))
+    for step in _STEPS:
+        logits = [
+            evaluate(
+                field, torch.from_numpy((places + sign * step * ways).astype(np.float32)).to(device)
+            )
+            for sign in (-1, 1)
+        ]
+        total += ((logits[0] - logits[1]) / _SURE).tanh().cpu().numpy()
+    return total / len(_STEPS)

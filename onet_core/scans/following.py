@@ -1,0 +1,112 @@
+"""The surface of a field, followed from the cells that hold points to where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..surface.cube_cases import CORNERS, EDGE_AXIS, EDGE_CORNERS, TRIANGLE_COUNTS, TRIANGLES
+from .batches import unique
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_SIZE = 1 << 20
+_MIDDLE = 1 << 19
+_STRIDES = np.array([_SIZE * _SIZE, _SIZE, 1])
+_SIDES = [(axis, step) for axis in range(3) for step in (-1, 1)]
+_LEAST_FRACTION = 1e-4
+"""Vertices keep so much of an edge's length from its ends, so that no face has no area."""
+
+
+def follow(
+    field: Callable[[FloatArray], FloatArray],
+    points: FloatArray,
+    cell: float,
+    *,
+    most_rounds: int = 10_000,
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """The closed surface where the field is 0, negative inside, as vertices (V, 3), faces (F, 3).
+
+    Begins with the cells of that edge that hold points (N, 3) and goes on to the neighbour across
+    every side that the surface leaves through, so that it is closed wherever the field is. Cells'
+    corners are at multiples of the edge.
+    """
+    nodes, values = np.zeros(0, np.int64), np.zeros(0)
+    done = np.zeros(0, np.int64)
+    fresh = unique(_keys(np.floor(points / cell).astype(np.int64)))
+    for _ in range(most_rounds):
+        if not len(fresh):
+            break
+        corners = _corner_keys(fresh)
+        wanted = unique(corners)
+        wanted = wanted[~_are_in(wanted, nodes)]
+        if len(wanted):
+            found = field(_indices(wanted).astype(np.float64) * cell)
+            nodes, values = _merged(nodes, values, wanted, found)
+        inside = values[np.searchsorted(nodes, corners)].reshape(-1, 8) < 0
+        done = unique(np.concatenate([done, fresh]))
+        ahead = []
+        for axis, step in _SIDES:
+            side = inside[:, CORNERS[:, axis] == (step > 0)]
+            is_left = side.any(axis=1) & ~side.all(axis=1)
+            ahead.append(fresh[is_left] + step * _STRIDES[axis])
+        fresh = unique(np.concatenate(ahead))
+        fresh = fresh[~_are_in(fresh, done)]
+    return _polygons(done, nodes, values, cell)
+
+
+def _polygons(
+    cells: IntArray, nodes: IntArray, values: FloatArray, cell: float
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """Marching cubes over cells, by the keys of their lowest corners; see `follow`."""
+    inside = values[np.searchsorted(nodes, _corner_keys(cells))].reshape(-1, 8) < 0
+    case = np.packbits(inside, axis=1, bitorder="little")[:, 0]
+    is_crossed = (case > 0) & (case < 255)
+    cells, case = cells[is_crossed], case[is_crossed]
+    counts = TRIANGLE_COUNTS[case]
+    owner = np.repeat(np.arange(len(case)), counts)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    edges = TRIANGLES[case[owner], within]  # (F, 3)
+    lower = CORNERS[EDGE_CORNERS[:, 0]] @ _STRIDES
+    slots = (cells[owner, None] + lower[edges]) * 3 + EDGE_AXIS[edges]
+    used = unique(slots.ravel())
+    faces = np.searchsorted(used, slots).astype(np.int32)
+    node, axis = used // 3, used % 3
+    start = values[np.searchsorted(nodes, node)]
+    stop = values[np.searchsorted(nodes, node + _STRIDES[axis])]
+    fraction = np.clip(start / (start - stop), _LEAST_FRACTION, 1 - _LEAST_FRACTION)
+    vertices: FloatArray = _indices(node).astype(np.float64)
+    vertices[np.arange(len(vertices)), axis] += fraction
+    return vertices * cell, faces
+
+
+def _keys(indices: IntArray) -> IntArray:
+    x, y, z = (indices + _MIDDLE).T
+    return np.asarray((x * _SIZE + y) * _SIZE + z)
+
+
+def _indices(keys: IntArray) -> IntArray:
+    return np.stack([keys // (_SIZE * _SIZE), keys // _SIZE % _SIZE, keys % _SIZE], 1) - _MIDDLE
+
+
+def _corner_keys(cells: IntArray) -> IntArray:
+    return np.asarray((cells[:, None] + CORNERS @ _STRIDES).ravel())
+
+
+def _are_in(keys: IntArray, among: IntArray) -> NDArray[np.bool_]:
+    """Which of the sorted keys are among others, sorted too."""
+    if not len(among):
+        return np.zeros(len(keys), dtype=bool)
+    place = np.minimum(np.searchsorted(among, keys), len(among) - 1)
+    return np.asarray(among[place] == keys)
+
+
+def _merged(
+    keys: IntArray, values: FloatArray, more: IntArray, more_values: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Two sorted lists of keys with values as one."""
+    place = np.searchsorted(keys, more)
+    return np.insert(keys, place, more), np.insert(values, place, more_values)

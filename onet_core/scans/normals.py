@@ -1,0 +1,119 @@
+"""Normals of points: from planes, and refined by fitting a quadric around each point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .batches import parts
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Weights of the quadric's six coefficients that keep a fit of few points from running wild.
+_STIFFNESS = np.array([1e-6, 1e-5, 1e-5, 3e-3, 3e-3, 3e-3])
+_FEWEST = 6
+_SMOOTH = 0.04
+"""Neighbours less than this off a fit, in radii, count in full."""
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Of each point: the unit normal (N, 3), how far the fitted surface lies from it along that
+    normal (N,), and the deviation of its neighbours from the surface (N,)."""
+
+    normals: FloatArray
+    heights: FloatArray
+    residuals: FloatArray
+
+
+def plane_normals(
+    points: FloatArray, tree: cKDTree, neighbours: int, chosen: IntArray | None = None
+) -> FloatArray:
+    """Unit normals (N, 3) of the planes through each point's neighbours; their signs are random.
+
+    chosen: (M,) numbers of the points that are wanted; those of the others are 0.
+    """
+    neighbours = min(neighbours, len(points))
+    wanted = np.arange(len(points)) if chosen is None else chosen
+    normals = np.zeros_like(points)
+    for part in parts(len(wanted)):
+        rows = wanted[part]
+        distances, near = tree.query(points[rows], neighbours)
+        weights = np.maximum(1 - (distances / (1.05 * distances[:, -1:] + 1e-12)) ** 2, 0)
+        weights /= weights.sum(axis=1, keepdims=True) + 1e-300
+        away = points[near] - points[rows][:, None]
+        away -= np.einsum("nk,nki->ni", weights, away)[:, None]
+        spread = np.matmul((away * weights[..., None]).transpose(0, 2, 1), away)
+        normals[rows] = np.linalg.eigh(spread)[1][:, :, 0]
+    return normals
+
+
+def fitted(
+    points: FloatArray,
+    normals: FloatArray,
+    tree: cKDTree,
+    radius: FloatArray,
+    neighbours: int,
+    *,
+    rounds: int = 2,
+    chosen: IntArray | None = None,
+) -> Fits:
+    """A quadric fitted over the tangent plane of each point, to its neighbours of the same side.
+
+    points, normals (N, 3), oriented; radius (N,): how far neighbours count, at most `neighbours` of
+    them. Neighbours that lie off the first fit count less in the second, so that an edge or a
+    second layer does not bend it. Where there are too few neighbours the normal stays.
+    chosen: (M,) numbers of the points to fit around, for all where it is None, with the sides of
+    neighbours left out of account where they are some.
+    """
+    neighbours = min(neighbours, len(points))
+    wanted = np.arange(len(points)) if chosen is None else chosen
+    result = Fits(normals[wanted], np.zeros(len(wanted)), np.zeros(len(wanted)))
+    for part in parts(len(wanted)):
+        rows = wanted[part]
+        at, normal = points[rows], normals[rows]
+        distances, near = tree.query(at, neighbours)
+        reach = np.minimum(radius[rows], 1.05 * distances[:, -1])[:, None] + 1e-12
+        away = (points[near] - at[:, None]) / reach[..., None]
+        first, second = tangents(normal)
+        x, y, z = (np.einsum("nki,ni->nk", away, axis) for axis in (first, second, normal))
+        weights = np.maximum(1 - (distances / reach) ** 2, 0) ** 2
+        if chosen is None:
+            weights *= np.maximum(np.einsum("nki,ni->nk", normals[near], normal), 0) ** 2
+        terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
+        is_enough = (weights > 0).sum(axis=1) >= _FEWEST
+        used = weights
+        for round_number in range(rounds):
+            coefficients = _solved(terms, z, used)
+            rest = z - np.einsum("nka,na->nk", terms, coefficients)
+            deviation = np.sqrt((used * rest**2).sum(1) / (used.sum(1) + 1e-12))
+            if round_number < rounds - 1:
+                used = weights * np.exp(-((rest / (2 * deviation[:, None] + _SMOOTH)) ** 2))
+        tilted = normal - coefficients[:, 1:2] * first - coefficients[:, 2:3] * second
+        tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+        places = np.arange(part.start, part.stop)[is_enough]
+        result.normals[places] = tilted[is_enough]
+        result.heights[places] = (coefficients[:, 0] * reach[:, 0])[is_enough]
+        result.residuals[part] = deviation * reach[:, 0]
+    return result
+
+
+def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two unit vectors (N, 3) each, at right angles to the normals (N, 3) and each other."""
+    axis = np.where(np.abs(normals[:, :1]) < 0.6, [[1.0, 0, 0]], [[0, 1.0, 0]])
+    first = np.cross(normals, axis)
+    first /= np.linalg.norm(first, axis=1, keepdims=True) + 1e-300
+    return first, np.cross(normals, first)
+
+
+def _solved(terms: FloatArray, heights: FloatArray, weights: FloatArray) -> FloatArray:
+    """The coefficients (N, 6) of terms (N, K, 6) that fit heights (N, K) best."""
+    weighted = (terms * weights[..., None]).transpose(0, 2, 1)
+    matrix = np.matmul(weighted, terms)
+    matrix += np.diag(_STIFFNESS) * (weights.sum(axis=1) + 1e-9)[:, None, None]
+    right = np.matmul(weighted, heights[..., None])
+    return np.asarray(np.linalg.solve(matrix, right)[..., 0])

@@ -1,0 +1,106 @@
+"""The signs of normals made consistent: neighbours agree, and the whole is a solid.
+
+The network's signs are votes, right for most points and wrong for whole patches of some. Votes are
+passed on between neighbours of parallel normals, and then held against the solid that the normals
+so far describe (as in Hou et al. 2022, iterative Poisson surface reconstruction), a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import cg
+from scipy.spatial import cKDTree
+
+from .levels import merged_with_members
+
+FloatArray = NDArray[np.float64]
+
+_MOST = 30_000
+"""More points than this are merged for the votes."""
+
+_FEWEST = 3_000
+_ASKED = 3_000
+_ASKED_WEIGHT = 4.0
+_NEIGHBOURS = 10
+_PASSES = 400
+_TRUST = 0.003
+"""What a point's own vote counts beside its neighbours'."""
+
+
+Sides = Callable[[FloatArray, FloatArray], FloatArray]
+"""Places (M, 3) and unit directions (M, 3) -> whether outside lies that way, from -1 to 1 (M,)."""
+
+
+def signed(
+    points: FloatArray,
+    axes: FloatArray,
+    votes: FloatArray,
+    spacing: float,
+    sides: Sides | None = None,
+    blur: float = 0.0,
+) -> tuple[FloatArray, float]:
+    """Normals (N, 3) with consistent signs, and the share of votes that they go against.
+
+    points (N, 3); axes (N, 3): unit normals of either sign; votes (N, 3): vectors that point
+    outward as far as is known, the shorter the less sure; spacing: a typical one of the points.
+    sides: another opinion, asked about some thousands of places. blur: points so near to each other
+    say nothing about each other, for noise.
+    """
+    votes_along = np.einsum("ni,ni->n", axes, votes)
+    toward = axes * np.where(votes_along < 0, -1.0, 1.0)[:, None]
+    edge = max(blur, 1.3 * spacing * float(np.sqrt(len(points) / _MOST)))
+    if len(points) > _MOST or (blur and len(points) > _FEWEST):
+        middles, directions, member, counts = merged_with_members(points, toward, edge)
+        strength = np.bincount(member, np.abs(votes_along), minlength=len(middles)) / counts
+    else:
+        middles, directions, strength = points, toward, np.abs(votes_along)
+        member = np.arange(len(points))
+    lengths = np.linalg.norm(directions, axis=1)
+    directions = directions / (lengths[:, None] + 1e-12)
+    tree = cKDTree(middles)
+    distances, near = tree.query(middles, min(_NEIGHBOURS + 1, len(middles)))
+    weights = _agreement(middles, directions, distances, near)
+    own = np.clip(strength, 0, 1) ** 2 * lengths
+    if sides is not None:
+        asked = np.random.default_rng(0).permutation(len(middles))[:_ASKED]
+        own *= 0.5
+        own[asked] += _ASKED_WEIGHT * sides(middles[asked], directions[asked])
+    sign = np.sign(_agreed(weights, own) + 1e-30)
+    # Each point follows its voxel.
+    outward = directions[member] * sign[member, None]
+    along = np.einsum("ni,ni->n", axes, outward)
+    result = axes * np.where(along < 0, -1.0, 1.0)[:, None]
+    against = float((np.einsum("ni,ni->n", result, votes) < 0).mean())
+    return result, against
+
+
+def _agreement(
+    middles: FloatArray, directions: FloatArray, distances: FloatArray, near: NDArray[np.int64]
+) -> csr_array:
+    """How much neighbours' signs have to do with each other, symmetric, from -1 to 1."""
+    count, width = near.shape
+    cosine = np.einsum("nki,ni->nk", directions[near], directions)
+    step = (middles[near] - middles[:, None]) / (distances[..., None] + 1e-12)
+    # What lies above a point is another sheet.
+    above = np.abs(np.einsum("nki,ni->nk", step, directions))
+    scale = np.median(distances[:, 1:], axis=1, keepdims=True) + 1e-12
+    close = np.exp(-((distances / (2 * scale)) ** 2))
+    weight = np.sign(cosine) * cosine**2 * close * np.maximum(1 - above, 0) ** 2
+    weight[:, 0] = 0
+    rows = np.repeat(np.arange(count), width)
+    matrix = csr_array((weight.ravel(), (rows, near.ravel())), shape=(count, count))
+    return (matrix + matrix.T) / 2
+
+
+def _agreed(weights: csr_array, own: FloatArray) -> FloatArray:
+    """The signs (M,), as numbers, that differ least from neighbours' and from votes of strength
+    `own` for +1, which count little: the solution of a linear system by conjugate gradients."""
+    degree = np.abs(weights).sum(axis=1)
+    matrix = diags_array(degree + _TRUST * own + 1e-6) - weights
+    scale = diags_array(1 / (degree + _TRUST * own + 1e-6))
+    solved, _ = cg(matrix, _TRUST * own, x0=np.ones(len(own)), rtol=1e-4, maxiter=_PASSES, M=scale)
+    return np.asarray(solved)

@@ -1,0 +1,50 @@
+"""Algebraic spheres fitted to oriented points: the surface near a place, in closed form.
+
+The fit of Guennebaud and Gross, "Algebraic Point Set Surfaces" (2007), with normals: of all spheres
+(planes among them) u0 + u . x + u4 |x|^2 = 0 the one whose gradients come closest to the normals,
+through the points' weighted mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+POWER = 4
+"""Points count by (1 - (distance / radius)^2) to this power."""
+
+# The fitted sphere's radius is at least half of the points' radius.
+_MOST_CURVED = 1.0
+
+
+def weights_of(distances: FloatArray, radius: FloatArray) -> FloatArray:
+    """How much points at these distances count, both (M, K)."""
+    inside = np.maximum(1 - (distances / radius) ** 2, 0)
+    squared = inside * inside
+    return squared * squared
+
+
+def sphere_distances(
+    away: FloatArray, normals: FloatArray, weights: FloatArray, radius: FloatArray
+) -> FloatArray:
+    """Distances (M,) of M places from the spheres that fit the points around each.
+
+    away (M, K, 3): the points, seen from each place; normals (M, K, 3), outward; weights (M, K);
+    radius (M,). Positive outside.
+    """
+    shares = weights / (weights.sum(axis=1, keepdims=True) + 1e-300)
+    middle = np.matmul(shares[:, None], away)[:, 0]
+    normal = np.matmul(shares[:, None], normals)[:, 0]
+    across = (shares * np.einsum("mki,mki->mk", away, normals)).sum(axis=1)
+    square = (shares * np.einsum("mki,mki->mk", away, away)).sum(axis=1)
+    spread = square - (middle * middle).sum(axis=1)
+    curved = 0.5 * (across - (middle * normal).sum(axis=1)) / np.maximum(spread, 1e-300)
+    limit = _MOST_CURVED / radius
+    curved = np.where(spread > 1e-9 * radius**2, np.clip(curved, -limit, limit), 0)
+    slope = normal - 2 * curved[:, None] * middle
+    constant = -(slope * middle).sum(axis=1) - curved * square
+    steep = np.linalg.norm(slope, axis=1)
+    root = np.sqrt(np.maximum(steep**2 - 4 * constant * curved, 0))
+    return np.asarray(2 * constant / (steep + root + 1e-12))

@@ -1,0 +1,210 @@
+"""The surface of a dense scan, from its points to a closed mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from ..models.scans.network import ScanNetwork
+from .following import follow
+from .levels import REACH, LevelField, merged_with_members
+from .normals import fitted, plane_normals
+from .reading import read
+from .signs import Sides, signed
+from .whole import WholeField
+
+FloatArray = NDArray[np.float64]
+
+_STEPS = 1 << 19
+"""Points nearer than one of so many steps along the unit are the same."""
+
+_SPECK = 4.0
+"""Parts of fewer spacings are specks."""
+
+_ROUGH = 0.35
+"""Noise of so many spacings is taken off before the signs are looked at."""
+
+_COUNTED = 8
+"""Neighbours that a point's spacing is measured by."""
+
+
+@dataclass(frozen=True)
+class Oriented:
+    """A cloud ready for the field: points and unit normals (N, 3), spacing and radius (N,)."""
+
+    points: FloatArray
+    normals: FloatArray
+    spacing: FloatArray
+    radius: FloatArray
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What the steps go by; chosen on validation shapes, see training/recipes/scans.md.
+
+    fit: neighbours of a quadric; fit_noise: its least radius in deviations of the noise.
+    reach_noise: the least radius of the field's spheres, in deviations of the noise.
+    """
+
+    fit: int = 12
+    fit_reach: float = 2.2
+    fit_noise: float = 6.0
+    reach_noise: float = 1.5
+    most_fit: int = 128
+    shift: float = 1.0
+    heights: float = 1.0
+    rounds: int = 2
+
+
+KNOBS = Knobs()
+
+
+def spacing_of(points: FloatArray, tree: cKDTree) -> FloatArray:
+    """(N,) edge of the square that each point has for itself on the surface, about."""
+    count = min(_COUNTED, len(points) - 1)
+    distances, _ = tree.query(points, count + 1)
+    return np.asarray(distances[:, -1] * np.sqrt(np.pi / count) + 1e-9)
+
+
+def oriented(
+    points: FloatArray,
+    network: ScanNetwork,
+    sides: Sides | None = None,
+    knobs: Knobs = KNOBS,
+) -> Oriented:
+    """Points (N, 3) within a box of edge 1 around 0, less outliers and noise, with normals.
+
+    sides: another opinion on the normals' signs, see `signs.signed`.
+    """
+    reading = read(network, points)
+    keep = reading.outlier < 0.5
+    if keep.mean() < 0.5:
+        keep[:] = True
+    points, votes = points[keep], reading.normals[keep]
+    distances = reading.distances[keep]
+    directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
+    tree = cKDTree(points)
+    spacing = spacing_of(points, tree)
+    typical = float(np.median(spacing))
+    roughness = _roughness(points, directions, tree, spacing)
+    share = float(np.clip((roughness - 0.04) / 0.12, 0, 1))
+    noise = np.zeros(len(points))
+    if share > 0:
+        noise = share * _local_deviation(points, distances, 2 * reading.voxel)
+        # Where there is little noise, the network's shifts are less precise than what is fitted.
+        trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
+        points = points - (knobs.shift * trust * distances)[:, None] * directions
+        tree = cKDTree(points)
+    rough = float(np.median(noise))
+    if rough < _ROUGH * typical:
+        axes = plane_normals(points, tree, 10 if share == 0 else 20)
+        normals, _ = signed(points, axes, votes, typical, sides)
+        return finished(points, normals, noise, knobs)
+    # Neighbours say nothing about each other before the noise is off.
+    smooth = finished(points, directions, noise, knobs)
+    normals, _ = signed(
+        smooth.points, smooth.normals, votes, typical, sides, blur=max(typical, rough)
+    )
+    return replace(smooth, normals=normals)
+
+
+def _roughness(
+    points: FloatArray, directions: FloatArray, tree: cKDTree, spacing: FloatArray
+) -> float:
+    """How far points lie off smooth surfaces through their neighbours, in spacings; a median."""
+    rng = np.random.default_rng(0)
+    some = rng.choice(len(points), min(2_000, len(points)), replace=False)
+    axes = plane_normals(points, tree, 12, some)
+    fits = fitted(points, axes, tree, 3 * spacing, 20, rounds=1, chosen=some)
+    return float(np.median(fits.residuals / spacing[some]))
+
+
+def _local_deviation(points: FloatArray, distances: FloatArray, edge: float) -> FloatArray:
+    """(N,) root of the mean squared distance over the voxel around each point."""
+    _, _, voxel, counts = merged_with_members(points, points, edge)
+    mean = np.bincount(voxel, distances**2, minlength=len(counts)) / counts
+    # A voxel of few points borrows from all.
+    mean = (mean * counts + 4 * float((distances**2).mean())) / (counts + 4)
+    return np.asarray(np.sqrt(mean)[voxel])
+
+
+def finished(
+    points: FloatArray, normals: FloatArray, noise: FloatArray, knobs: Knobs = KNOBS
+) -> Oriented:
+    """Normals refined by quadrics; noise (N,) is the deviation of the noise before."""
+    tree = cKDTree(points)
+    spacing = spacing_of(points, tree)
+    # What noise is left makes the spacing look larger than it is.
+    rough = np.sqrt(noise / spacing)
+    radius = spacing * (knobs.fit_reach + knobs.fit_noise * rough)
+    wide = float(np.median(radius / spacing))
+    neighbours = int(np.clip(np.pi * wide**2 * 0.8, knobs.fit, knobs.most_fit))
+    fits = fitted(points, normals, tree, radius, neighbours, rounds=knobs.rounds)
+    share = np.minimum(noise / (0.1 * spacing), 1)
+    points = points + (knobs.heights * share * fits.heights)[:, None] * fits.normals
+    reach = spacing * (REACH + knobs.reach_noise * np.minimum(rough, 1.5))
+    return Oriented(points, fits.normals, spacing, reach)
+
+
+def surface_of(
+    cloud: Oriented,
+    cell: float,
+    half: float = 0.6,
+    progress: Callable[[], None] | None = None,
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """The closed surface of an oriented cloud, on a grid of cells with that edge.
+
+    half: what lies further from 0 along an axis is outside. progress: called between steps; may
+    raise `Cancelled`. Returns vertices (V, 3) and faces (F, 3), without specks too small to be
+    told by points.
+    """
+    whole = WholeField(cloud.points, cloud.normals, cloud.spacing**2)
+    spacing = float(np.median(cloud.spacing))
+    field = LevelField(cloud.points, cloud.normals, cloud.radius, spacing, whole)
+
+    def bounded(places: FloatArray) -> FloatArray:
+        if progress is not None:
+            progress()
+        return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
+
+    vertices, faces = follow(bounded, cloud.points, cell)
+    return _without_specks(vertices, faces, _SPECK * spacing)
+
+
+def distinct(points: NDArray[np.floating]) -> FloatArray:
+    """Each point (N, 3) once, in the order of the first of each."""
+    keys = np.round((np.asarray(points, dtype=np.float64) + 1) * _STEPS).astype(np.int64)
+    joined = (keys[:, 0] << 42) | (keys[:, 1] << 21) | keys[:, 2]
+    order = np.argsort(joined, kind="stable")
+    is_first = np.ones(len(points), dtype=bool)
+    is_first[1:] = joined[order][1:] != joined[order][:-1]
+    return np.asarray(points, dtype=np.float64)[np.sort(order[is_first])]
+
+
+def _without_specks(
+    vertices: FloatArray, faces: NDArray[np.int32], size: float
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """A mesh without parts that are smaller than a size along every axis."""
+    if not len(faces):
+        return vertices, faces
+    ends = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    links = coo_array(
+        (np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2
+    )
+    count, part = connected_components(links, directed=False)
+    order = np.argsort(part, kind="stable")
+    starts = np.searchsorted(part[order], np.arange(count))
+    low = np.minimum.reduceat(vertices[order], starts)
+    high = np.maximum.reduceat(vertices[order], starts)
+    is_kept = (high - low).max(axis=1) >= size
+    if is_kept.all() or not is_kept.any():
+        return vertices, faces
+    of_kept = is_kept[part]
+    number = np.cumsum(of_kept) - 1
+    return vertices[of_kept], number[faces[of_kept[faces[:, 0]]]].astype(np.int32)

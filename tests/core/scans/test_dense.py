@@ -1,0 +1,141 @@
+"""Dense clouds: fields, signs and the whole way, on shapes whose surfaces are known exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from onet_core.pipeline import dense
+from onet_core.pipeline.job import Job, run
+from onet_core.scans.following import follow
+from onet_core.scans.normals import fitted, plane_normals
+from onet_core.scans.signs import signed
+from onet_core.scans.spheres import sphere_distances, weights_of
+from onet_core.scans.surface import Oriented, distinct, spacing_of, surface_of
+from onet_core.settings import Settings
+
+RADIUS = 0.4
+
+
+def on_sphere(count: int, seed: int = 0) -> NDArray[np.float64]:
+    """Unit vectors (count, 3)."""
+    points = np.random.default_rng(seed).standard_normal((count, 3))
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+def test_spheres_are_fitted_exactly() -> None:
+    normals = on_sphere(400)
+    places = 0.1 * on_sphere(50, 1) * np.linspace(3, 5, 50)[:, None]
+    away = RADIUS * normals[None] - places[:, None]
+    distances = np.linalg.norm(away, axis=2)
+    radius = np.full(50, 0.5)
+    weights = weights_of(distances, radius[:, None])
+    found = sphere_distances(away, np.repeat(normals[None], 50, axis=0), weights, radius)
+    assert found == pytest.approx(np.linalg.norm(places, axis=1) - RADIUS, abs=1e-6)
+
+
+def test_the_followed_surface_is_closed_and_in_its_place() -> None:
+    def field(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.linalg.norm(places, axis=1) - RADIUS)
+
+    # One point is enough to begin with.
+    vertices, faces = follow(field, RADIUS * np.array([[0.6, 0.0, 0.8]]) * 0.99, 0.02)
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    assert mesh.is_watertight
+    assert mesh.is_winding_consistent
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=3e-3)
+
+
+def test_quadrics_give_a_spheres_normals() -> None:
+    normals = on_sphere(4_000)
+    points = RADIUS * normals
+    tree = cKDTree(points)
+    planes = plane_normals(points, tree, 10)
+    planes *= np.sign(np.einsum("ni,ni->n", planes, normals))[:, None]
+    fits = fitted(points, planes, tree, 2.2 * spacing_of(points, tree), 12)
+    wrong = np.linalg.norm(fits.normals - normals, axis=1)
+    before = np.linalg.norm(planes - normals, axis=1)
+    assert np.degrees(wrong.mean()) < 0.3
+    assert wrong.mean() < before.mean() / 3
+
+
+def test_signs_agree_where_most_votes_are_right() -> None:
+    normals = on_sphere(5_000)
+    points = RADIUS * normals
+    random = np.random.default_rng(3)
+    axes = normals * random.choice([-1.0, 1.0], (5_000, 1))
+    votes = normals.copy()
+    votes[points[:, 0] > 0.2] *= -1  # a patch of a quarter
+    found, against = signed(points, axes, votes, 0.02)
+    assert (np.einsum("ni,ni->n", found, normals) > 0).all()
+    assert against == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_hole_is_closed() -> None:
+    normals = on_sphere(20_000)
+    kept = normals[:, 2] < 0.9
+    points, normals = RADIUS * normals[kept], normals[kept]
+    spacing = spacing_of(points, cKDTree(points))
+    vertices, faces = surface_of(Oriented(points, normals, spacing, 2 * spacing), 1 / 64)
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    assert mesh.is_watertight
+    assert mesh.body_count == 1
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.05)
+
+
+def test_points_given_many_times_count_once() -> None:
+    points = on_sphere(500) * RADIUS
+    assert np.array_equal(distinct(np.repeat(points, 5, axis=0)), points)
+
+
+def test_a_dense_cloud_is_followed_closely() -> None:
+    mesh = trimesh.creation.box((1.0, 0.6, 0.8))
+    points, _ = trimesh.sample.sample_surface(mesh, dense.DENSE_FROM, seed=0)
+    made = run(Job(points=np.asarray(points), settings=Settings(resolution=64), device="cpu")).made
+    found = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
+    assert "dense" in made.seconds
+    assert found.is_watertight
+    assert found.body_count == 1
+    assert found.volume == pytest.approx(mesh.volume, rel=0.01)
+    over = np.abs(found.vertices) - [0.5, 0.3, 0.4]
+    outside = np.linalg.norm(np.maximum(over, 0), axis=1)
+    away = np.where(over.max(axis=1) > 0, outside, -over.max(axis=1))
+    assert away.mean() < 0.001
+
+
+def _plane(random: np.random.Generator) -> NDArray[np.float64]:
+    points = random.random((25_000, 3))
+    points[:, 2] = 0.001 * points[:, 0]
+    return points
+
+
+def _ball(random: np.random.Generator) -> NDArray[np.float64]:
+    return np.asarray(random.standard_normal((25_000, 3)))
+
+
+def _repeated(random: np.random.Generator) -> NDArray[np.float64]:
+    return np.repeat(on_sphere(400), 100, axis=0)
+
+
+def _double(random: np.random.Generator) -> NDArray[np.float64]:
+    points = on_sphere(30_000)
+    points[::2] *= 1.01
+    return points
+
+
+def _uneven(random: np.random.Generator) -> NDArray[np.float64]:
+    points = on_sphere(200_000)
+    return np.asarray(points[random.random(len(points)) < np.exp(-4 * (points[:, 0] + 1))])
+
+
+@pytest.mark.parametrize("make", [_plane, _ball, _repeated, _double, _uneven])
+def test_bad_clouds_give_a_closed_mesh_in_their_box(make) -> None:  # type: ignore[no-untyped-def]
+    points = make(np.random.default_rng(0))
+    made = run(Job(points=points, settings=Settings(resolution=48), device="cpu")).made
+    found = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
+    assert found.is_watertight
+    size = np.ptp(points, axis=0).max()
+    assert np.abs(found.vertices - (points.min(0) + points.max(0)) / 2).max() < 0.6 * size
