@@ -18,12 +18,14 @@ from .convolutional.network import (
 )
 from .description import ModelDescription
 from .occupancy_network import OccupancyNetwork
+from .pictures.network import PictureNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "occupancy_network": OccupancyNetwork,
     "convolutional": ConvolutionalOccupancyNetwork,
     "image_planes": ImagePlanesNetwork,
     "latent_planes": LatentPlanesNetwork,
+    "projected": PictureNetwork,
 }
 
 

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from ..convolutional.network import PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
+from ..pictures.network import PictureNetwork
 from .layered import prepare_layered
 from .local import prepare_local
 from .prepared_field import PlainField, PreparedField
+from .projected import prepare_projected
 from .residual import prepare_residual
 
 __all__ = ["PlainField", "PreparedField", "prepare"]
@@ -45,6 +47,7 @@ _PREPARATIONS: list[tuple[type[nn.Module], Callable[..., PreparedField | None]]]
     (OccupancyNetwork, prepare_residual),
     (OccupancyNetwork, prepare_layered),
     (PlanesNetwork, prepare_local),
+    (PictureNetwork, prepare_projected),
 ]
 """A class of networks, its subclasses included, and what prepares (some of) its decoders."""
 

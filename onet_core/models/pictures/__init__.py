@@ -1,0 +1,1 @@
+"""The network that reads a picture: camera, features at projections, canonical volume, decoder."""
