@@ -126,6 +126,7 @@ def answer_of(made: Reconstruction) -> Answer:
         "matrix": made.frame.matrix.tolist(),
         "up_axis": made.frame.up_axis,
         "mirrored": made.is_mirrored,
+        "view": None if made.view is None else dataclasses.asdict(made.view),
     }
     arrays: Arrays = {
         "vertices": made.mesh.vertices,

@@ -21,6 +21,7 @@ from ..settings import Settings
 from .dense import is_dense
 from .finish import Cloud
 from .noise import noise_beside
+from .view import PictureView
 
 GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.
@@ -44,6 +45,7 @@ class Encoded(NamedTuple):
     is_mirrored: whether the network read a cloud's mirror image too.
     dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
         for others.
+    view: where a picture was taken from; None where the network does not say.
     """
 
     field: PreparedField
@@ -51,6 +53,7 @@ class Encoded(NamedTuple):
     cloud: Cloud | None = None
     is_mirrored: bool = False
     dense: NDArray[np.float32] | None = None
+    view: PictureView | None = None
 
 
 def code_width(network: nn.Module, model: ModelDescription) -> int:
@@ -81,7 +84,7 @@ def encoded(
     if observation.kind == "image":
         inputs = _resized(inputs, int(model.inputs.get("image_size", 224)))
     field, code = reader.field(inputs, inputs)
-    return Encoded(field, reader.vector(code))
+    return Encoded(field, reader.vector(code), view=_view(code))
 
 
 def decoded(
@@ -95,6 +98,13 @@ def decoded(
     with torch.no_grad():
         features = network.encode_inputs(vector)  # type: ignore[operator]
     return Encoded(prepare(network, vector, features), code)
+
+
+def _view(code: Any) -> PictureView | None:
+    """The camera among the features of one picture, if it is."""
+    if not isinstance(code, dict) or "camera" not in code:
+        return None
+    return PictureView.of_numbers(code["camera"][0].tolist(), float(code["confidence"][0]))
 
 
 def _resized(pictures: Tensor, size: int) -> Tensor:

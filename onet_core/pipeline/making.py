@@ -27,6 +27,7 @@ from .finish import Context, finished, shares
 from .level import Level, joined, level_of
 from .loaded import interactive_surface
 from .progress import Progress, Run
+from .view import PictureView
 
 # How long encoding and the search for the surface take beside the finishing steps, roughly.
 _ENCODING, _SURFACE = 1.0, 20.0
@@ -45,6 +46,7 @@ class Reconstruction:
         has no code of one vector.
     is_followed: whether the surface was found from an earlier one, see `Reconstructor.decode`.
     is_mirrored: whether a cloud was completed by its mirror image.
+    view: where a picture was taken from, by the network's estimate; None where it makes none.
     """
 
     mesh: Mesh
@@ -55,6 +57,7 @@ class Reconstruction:
     code: NDArray[np.float32] | None = None
     is_followed: bool = False
     is_mirrored: bool = False
+    view: PictureView | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def make(
                     shape.code,
                     surface.is_followed,
                     shape.is_mirrored,
+                    shape.view,
                 )
             )
     run.finish()
