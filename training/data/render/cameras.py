@@ -13,11 +13,15 @@ SIZE = 137
 CAMERA_STYLES = {
     "fitted": "heights and distances of photographs, the frame moved onto the shape",
     "choy": "25 to 30 degrees high, one lens, the middle of the shape in the middle",
+    "level": "fitted from eye level, 5 degrees below to 15 above, lenses of 24 to 100 mm",
 }
 # The renders of Choy et al. 2016: a 35 mm lens on a sensor 32 mm wide, from 65 % to 100 % of a
 # distance of 1.75 diagonals of the shape's box (their shapes had a diagonal of 1).
 _CHOY_FOCAL = 35 / 32 * SIZE
 _CHOY_DISTANCE = 1.75
+# At these distances a lens of 36 mm shows a shape as large as pictures of it are fitted, and the
+# nearest that a camera comes to one, in longest edges.
+_SENSOR_DISTANCE, _NEAREST = 1 / 0.8, 1.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,10 @@ def draw_camera(
         degrees = 25 + 5 * rng.random()
         diagonal = float(np.linalg.norm(np.ptp(vertices, axis=0)))
         distance = (0.65 + 0.35 * rng.random()) * _CHOY_DISTANCE * diagonal
+    elif style == "level":
+        degrees = -5 + 20 * rng.random()
+        lens = 24 + 76 * rng.random()
+        distance = max(_NEAREST, lens / 36 * _SENSOR_DISTANCE)
     else:
         # Half of the views are from the heights of the original's renders, half from lower and
         # higher ones, as photographs are.
@@ -77,7 +85,7 @@ def draw_camera(
     up = np.cross(right, forward)
 
     focal, middle = _CHOY_FOCAL, np.full(2, SIZE / 2)
-    if style == "fitted":
+    if style != "choy":
         # The frame is moved and scaled onto the shape, with some play, as a user's picture is
         # fitted to its object. So the principal point is not in the middle.
         seen = (vertices - eye) @ np.stack([right, up, forward], axis=1)
