@@ -1,0 +1,1 @@
+"""The network for pictures, learned from views that are drawn while it learns."""
