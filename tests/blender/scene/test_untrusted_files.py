@@ -17,11 +17,18 @@ from onet_blender.morph.steps import MORPH, step_of
 from onet_blender.pictures import images
 from onet_blender.properties import model_list
 from onet_blender.runtime import engine_session
+from onet_blender.scene import stored_models
 from onet_blender.scene.stored_models import is_path, stored_model
 from onet_core.errors import InputError, ModelError
 from onet_core.models.catalogue import LARGEST_HEADER, list_models
 
 CODE = code_text(np.zeros(8))
+
+
+@pytest.fixture(autouse=True)
+def nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new session: other tests have given paths of models."""
+    monkeypatch.setattr(stored_models, "_given", set())
 
 
 def add_morph(name: str, model: str, *codes: str) -> bpy.types.Object:
