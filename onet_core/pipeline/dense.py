@@ -21,7 +21,7 @@ from ..scans.reading import load_scan_network
 from ..scans.surface import distinct, oriented, surface_of
 from ..settings import Settings
 
-DENSE_FROM = 20_000
+DENSE_FROM = 25_000
 """Clouds of so many points are dense: see training/recipes/scans.md."""
 
 WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
@@ -32,11 +32,13 @@ _SURE = 4.0
 
 
 def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
-    """Whether a cloud (N, 3) is followed point by point: unless a threshold asks for the model's
-    own surface, or the model knows one code of a shape instead of its places."""
+    """Whether a cloud (N, 3) is followed point by point: unless the settings ask for the
+    model's own surface, or the model knows one code of a shape instead of its places."""
     return (
         len(points) >= DENSE_FROM
+        and settings.snap
         and settings.threshold is None
+        and not settings.root_steps
         and model.architecture != "occupancy_network"
         and WEIGHTS.is_file()
     )

@@ -19,15 +19,15 @@ from .levels import merged_with_members
 
 FloatArray = NDArray[np.float64]
 
-_MOST = 30_000
+_MOST = 100_000
 """More points than this are merged for the votes."""
 
 _FEWEST = 3_000
 _ASKED = 3_000
-_ASKED_WEIGHT = 4.0
+_ASKED_WEIGHT = 30.0
 _NEIGHBOURS = 10
 _PASSES = 400
-_TRUST = 0.003
+_TRUST = 0.0005
 """What a point's own vote counts beside its neighbours'."""
 
 

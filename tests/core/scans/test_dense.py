@@ -107,13 +107,13 @@ def test_a_dense_cloud_is_followed_closely() -> None:
 
 
 def _plane(random: np.random.Generator) -> NDArray[np.float64]:
-    points = random.random((25_000, 3))
+    points = random.random((26_000, 3))
     points[:, 2] = 0.001 * points[:, 0]
     return points
 
 
 def _ball(random: np.random.Generator) -> NDArray[np.float64]:
-    return np.asarray(random.standard_normal((25_000, 3)))
+    return np.asarray(random.standard_normal((26_000, 3)))
 
 
 def _repeated(random: np.random.Generator) -> NDArray[np.float64]:
@@ -127,7 +127,7 @@ def _double(random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _uneven(random: np.random.Generator) -> NDArray[np.float64]:
-    points = on_sphere(200_000)
+    points = on_sphere(400_000)
     return np.asarray(points[random.random(len(points)) < np.exp(-4 * (points[:, 0] + 1))])
 
 
