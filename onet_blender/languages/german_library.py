@@ -21,6 +21,8 @@ OF_THE_LIBRARY = {
     "The folder {folder} can't be made: {reason}.": "Der Ordner {folder} kann nicht angelegt "
     "werden: {reason}.",
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
+    "{name} holds no weights of a scan network: {reason}": "{name} enthält keine Gewichte eines "
+    "Netzes für Scans: {reason}",
     "{told} The details are in {path}.": "{told} Die Einzelheiten stehen in {path}.",
     "The worker was closed before it had answered.": (
         "Der Arbeitsprozess wurde beendet, bevor er geantwortet hatte."

@@ -52,7 +52,9 @@ def load_scan_network(path: Path, device: torch.device | str = "cpu") -> ScanNet
         weights = load_file(str(path))
         network.load_state_dict({name: value.float() for name, value in weights.items()})
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path.name} holds no weights of a scan network: {error}") from error
+        raise ModelError(
+            "{name} holds no weights of a scan network: {reason}", name=path.name, reason=error
+        ) from error
     return network.eval().to(device)
 
 

@@ -97,7 +97,12 @@ def test_the_wheel_is_a_wheel(wheel: Path) -> None:
     (info,) = {name.split("/")[0] for name in contents if ".dist-info/" in name}
     expected = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.py", "pretrained/*.safetensors", "pretrained/*.md")
+        for pattern in (
+            "*.py",
+            "pretrained/*.safetensors",
+            "pretrained/*.md",
+            "models/scans/*.safetensors",
+        )
         for path in (ROOT / "onet_core").rglob(pattern)
     }
     assert {name for name in contents if not name.startswith(info)} == expected
