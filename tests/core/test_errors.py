@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +80,9 @@ def test_what_is_no_sentence_is_refused(content: object) -> None:
         Sentence.from_json(content)
 
 
-def test_errors_can_be_copied_between_processes() -> None:
+def test_an_error_that_is_copied_keeps_its_sentence() -> None:
     error = InputError("{name}: {count}", name="a", count=2)
-    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
-        assert type(again) is InputError
-        assert str(again) == str(error)
-        assert again.sentence == error.sentence
+    again = copy.copy(error)
+    assert type(again) is InputError
+    assert str(again) == str(error)
+    assert again.sentence == error.sentence
