@@ -17,7 +17,7 @@ from ..settings import Settings
 from .protocol import Arrays
 
 if TYPE_CHECKING:
-    from ..inputs.voxels import VoxelGrid
+    from ..inputs.volumes import VoxelGrid
     from ..pipeline.job import Job
     from ..pipeline.reconstructor import Reconstruction
 
@@ -76,7 +76,7 @@ def job_of(params: Params, arrays: Arrays) -> Job:
 
 
 def _grid(params: Params, arrays: Arrays, name: str) -> VoxelGrid:
-    from ..inputs.voxels import VoxelGrid
+    from ..inputs.volumes import VoxelGrid
 
     grid = VoxelGrid.of_array(arrays["voxels"], name)
     if "origin" not in params or "pitch" not in params:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..kinds import KindName
 from ..sentences import Sentence
-
-if TYPE_CHECKING:
-    from .voxels import VoxelGrid
+from .limits import MOST_CELLS
+from .volumes import VoxelGrid
 
 # This many points at exactly the origin are pixels where a sensor saw nothing.
 _ZEROS = 3
+
+# Rows of whole numbers are cells where this share of them has a neighbour right beside it.
+_TOUCHING = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +136,33 @@ def triangles_of(counts: NDArray[np.integer], corners: NDArray[np.integer]) -> N
     number = np.arange(fans.sum()) - np.repeat(np.cumsum(fans) - fans, fans)
     fan = [all_corners[first], all_corners[first + number + 1], all_corners[first + number + 2]]
     return np.stack(fan, axis=1).astype(np.int64)
+
+
+def cells_of_rows(content: Content, kind: str) -> Content:
+    """Rows of whole numbers that are a list of occupied cells, as a grid; other content as it is.
+
+    They are where every row is another one, nearly all have another right beside them, and they are
+    at most 1,024 cells apart. With kind "points" they stay points.
+    """
+    points = content.points
+    if points is None or len(points) < 8 or not np.isfinite(points).all() or kind == "image":
+        return content
+    if kind == "points" or not np.array_equal(points, np.round(points)):
+        return content
+    low, extent = points.min(0), np.ptp(points, axis=0) + 1
+    if extent.max() > 1024 or extent.prod() > MOST_CELLS:
+        return content
+    if kind != "voxels":
+        if len(np.unique(points, axis=0)) < len(points):
+            return content
+        distances, _ = cKDTree(points).query(points, k=2)
+        if np.count_nonzero(distances[:, 1] == 1) < _TOUCHING * len(points):
+            return content
+    occupied = np.zeros(extent.astype(np.int64), dtype=bool)
+    occupied[tuple((points - low).astype(np.int64).T)] = True
+    found = replace(
+        content, points=None, colours=None, faces=None, grid=VoxelGrid(occupied, low, 1.0)
+    )
+    return found.noting(
+        "Its rows were taken for occupied cells; --kind points takes them as points"
+    )

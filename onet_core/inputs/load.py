@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, OnetError
-from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, KindName, endings_of, format_of, phrase_of
+from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, endings_of, format_of, phrase_of
 from .content import Content, checked, without_unseen
 from .frame import UpAxis
 from .limits import assert_file, unreadable
@@ -142,19 +142,6 @@ def observe_content(
 
 def no_mask(name: str) -> InputError:
     return InputError("{name} is not a picture, so it can't have a mask.", name=name)
-
-
-def guess_kind(path: str | Path) -> KindName:
-    """The kind of an input by its suffix and, where that is not enough, by its content.
-
-    Meshes with faces are voxels, without faces points. Arrays in three dimensions are voxels, in
-    two dimensions points. Raises InputError for a suffix that is none of `kinds.ENDINGS`.
-    """
-    path = Path(path)
-    form = format_of(path)
-    if form is None:
-        raise _unknown(path)
-    return form.kinds[0] if len(form.kinds) == 1 else read_input(path).kind
 
 
 def default_up_axis(path: str | Path, kind: str) -> UpAxis:

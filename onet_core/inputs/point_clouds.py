@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,22 +12,6 @@ from .frame import Frame
 from .observation import Observation
 
 MINIMUM_POINTS = 4
-
-
-def read_point_cloud(path: str | Path) -> NDArray[np.float64]:
-    """The points (N, 3) of a file, in its own coordinates, see `read_input`; raises InputError."""
-    from .load import read_input
-
-    points = read_input(path, "points").points
-    assert points is not None
-    return points
-
-
-def read_point_colours(path: str | Path) -> NDArray[np.uint8] | None:
-    """The colours (N, 3), sRGB, of the points of `read_point_cloud`; None where a file has none."""
-    from .load import read_input
-
-    return read_input(path, "points").colours
 
 
 def prepare_points(points: NDArray, up_axis: str = "z", name: str = "") -> Observation:

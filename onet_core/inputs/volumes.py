@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,11 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..sentences import Sentence
-from .content import Content
 from .formats.columns import as_colours
 from .limits import MOST_CELLS, bounded
 
 # Values of 8 bits above this are probabilities; labels of parts are small numbers.
 _LABELS = 64
-# Rows of whole numbers are cells where this share of them has a neighbour right beside it.
-_TOUCHING = 0.9
 _CELLS_OF_QUERIES = 32
 
 
@@ -150,36 +147,6 @@ def _is_negative_inside(values: NDArray[Any]) -> bool:
         [np.take(values, end, axis=axis).ravel() for axis in range(3) for end in (0, -1)]
     )
     return bool(np.count_nonzero(border > 0) > np.count_nonzero(border < 0))
-
-
-def cells_of_rows(content: Content, kind: str) -> Content:
-    """Rows of whole numbers that are a list of occupied cells, as a grid; other content as it is.
-
-    They are where every row is another one, nearly all have another right beside them, and they are
-    at most 1,024 cells apart. With kind "points" they stay points.
-    """
-    points = content.points
-    if points is None or len(points) < 8 or not np.isfinite(points).all() or kind == "image":
-        return content
-    if kind == "points" or not np.array_equal(points, np.round(points)):
-        return content
-    low, extent = points.min(0), np.ptp(points, axis=0) + 1
-    if extent.max() > 1024 or extent.prod() > MOST_CELLS:
-        return content
-    if kind != "voxels":
-        if len(np.unique(points, axis=0)) < len(points):
-            return content
-        distances, _ = cKDTree(points).query(points, k=2)
-        if np.count_nonzero(distances[:, 1] == 1) < _TOUCHING * len(points):
-            return content
-    occupied = np.zeros(extent.astype(np.int64), dtype=bool)
-    occupied[tuple((points - low).astype(np.int64).T)] = True
-    found = replace(
-        content, points=None, colours=None, faces=None, grid=VoxelGrid(occupied, low, 1.0)
-    )
-    return found.noting(
-        "Its rows were taken for occupied cells; --kind points takes them as points"
-    )
 
 
 def grid_of_queries(

@@ -19,7 +19,8 @@ from ..mesh.mesh import Mesh
 from ..sentences import Sentence
 from .frame import Frame
 from .observation import VOXEL_RESOLUTION, Observation
-from .voxels import VoxelGrid, prepare_voxels
+from .volumes import VoxelGrid
+from .voxels import prepare_voxels
 
 _PAIRS_AT_ONCE = 200_000
 

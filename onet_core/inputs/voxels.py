@@ -6,8 +6,6 @@ brought there with as little change as its size allows, see `prepare_voxels`.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,16 +18,6 @@ from .volumes import VoxelGrid
 # Grids whose shape spans at least this share of 32 cells are copied cell by cell: exact cells are
 # worth more than the last eighth of the cube.
 _NEARLY_FULL = 28
-
-
-def read_voxels(path: str | Path) -> VoxelGrid:
-    """The grid of a file, see `formats`; InputError where it is none."""
-    from .load import read_input
-
-    grid = read_input(path, "voxels").grid
-    if grid is None:
-        raise InputError("{name} is not a voxel grid.", name=Path(path).name)
-    return grid
 
 
 def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Observation:

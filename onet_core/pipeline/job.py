@@ -27,7 +27,7 @@ from ..settings import Settings
 from .findings import Findings
 
 if TYPE_CHECKING:
-    from ..inputs.voxels import VoxelGrid
+    from ..inputs.volumes import VoxelGrid
     from .reconstructor import Reconstruction
 
 Progress = Callable[[str, float], None]

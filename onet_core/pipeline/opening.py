@@ -19,7 +19,7 @@ from ..sentences import Sentence
 from .job import Job, read
 
 if TYPE_CHECKING:
-    from ..inputs.voxels import VoxelGrid
+    from ..inputs.volumes import VoxelGrid
 
 # The corners of a cell's six sides, in steps from its lowest corner, seen from outside.
 _SIDES = (

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...sentences import Sentence
-from ..content import Content
+from ..content import Content, cells_of_rows
 from ..limits import MOST_UNPACKED, assert_file, too_large
-from ..volumes import VoxelGrid, cells_of_rows, grid_of_queries
+from ..volumes import VoxelGrid, grid_of_queries
 from .columns import as_colours, colour_columns, coordinate_columns, look_like_colours
 
 POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "pc",

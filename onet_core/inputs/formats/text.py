@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...sentences import Sentence
-from ..content import Content
+from ..content import Content, cells_of_rows
 from ..limits import read_bytes
-from ..volumes import cells_of_rows
 from .columns import as_colours, colour_columns, coordinate_columns, look_like_colours
 from .text_files import decode_text
 

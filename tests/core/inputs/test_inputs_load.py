@@ -11,7 +11,7 @@ import trimesh
 from PIL import Image
 
 from onet_core.errors import InputError
-from onet_core.inputs.load import default_up_axis, guess_kind, load_observation
+from onet_core.inputs.load import default_up_axis, load_observation, read_input
 from onet_core.inputs.pictures import FILL
 
 POINTS = np.random.default_rng(0).normal(size=(500, 3)) * [1, 2, 3]
@@ -57,7 +57,7 @@ KINDS = {
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k, names in KINDS.items() for n in names])
 def test_kinds_are_guessed_and_read(folder, kind, name):
-    assert guess_kind(folder / name) == kind
+    assert read_input(folder / name).kind == kind
     seen = load_observation(folder / name, image_size=64)
     assert seen.kind == kind
     assert seen.name == name

@@ -8,11 +8,12 @@ import struct
 import numpy as np
 import pytest
 import trimesh
+from reading import read_point_cloud
 
 from onet_core.errors import InputError
 from onet_core.inputs.formats.pcd import unpack_lzf
 from onet_core.inputs.frame import UP_AXES
-from onet_core.inputs.point_clouds import prepare_points, read_point_cloud
+from onet_core.inputs.point_clouds import prepare_points
 
 POINTS = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32).astype(np.float64)
 COLOURS = np.random.default_rng(2).integers(0, 255, (40, 3), dtype=np.uint8)

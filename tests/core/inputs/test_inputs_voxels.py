@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
+from reading import read_voxels
 
 from onet_core.errors import InputError
 from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.frame import UP_AXES, network_to_up
 from onet_core.inputs.volumes import VoxelGrid
 from onet_core.inputs.voxelise import recover_blocks, touched_voxels, voxelise_mesh
-from onet_core.inputs.voxels import prepare_voxels, read_voxels
+from onet_core.inputs.voxels import prepare_voxels
 from onet_core.mesh.mesh import Mesh
 
 CENTRES = (np.stack(np.meshgrid(*[np.arange(32)] * 3, indexing="ij"), -1) + 0.5) / 32 - 0.5

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from reading import read_point_cloud, read_point_colours
 
 from onet_core.errors import InputError
 from onet_core.inputs.content import without_unseen
 from onet_core.inputs.formats.columns import as_colours, look_like_colours
 from onet_core.inputs.formats.pcd import parse_pcd
-from onet_core.inputs.point_clouds import read_point_cloud, read_point_colours
 from onet_core.mesh.files import read_mesh, write_mesh
 from onet_core.mesh.mesh import Mesh
 
