@@ -15,7 +15,7 @@ from onet_core.inputs.frame import Frame
 from onet_core.inputs.observation import VOXEL_RESOLUTION, Observation
 from onet_core.models.description import ModelDescription
 
-from ..measure.conditions import PLAIN, Conditions, turned_frame, with_holes, with_outliers
+from .conditions import PLAIN, Conditions, turned_frame, with_holes, with_outliers
 from .labelled import LabelledShape
 
 IMAGE_FOLDER = "img_choy2016"

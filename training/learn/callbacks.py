@@ -18,7 +18,7 @@ from torch import Tensor
 from onet_core.errors import NoSurfaceError
 from onet_core.surface.extract import extract_surface
 
-from ..measure.sheet import draw_mesh, draw_points
+from ..sheet import draw_mesh, draw_points
 
 logger = logging.getLogger(__name__)
 PICTURE_RESOLUTION = 32

@@ -13,8 +13,8 @@ from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import evaluate_mesh, mesh_contains
 
 from ..data.labelled import LabelledShape
+from ..sheet import draw_mesh, draw_points
 from .baselines.copies import ShapeCopy
-from .sheet import draw_mesh, draw_points
 
 Contains = Callable[[Mesh, NDArray[np.floating]], NDArray[np.bool_]]
 EMPTY = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32))

@@ -30,10 +30,10 @@ from onet_core.models.weights import load_weights
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
+from ..data.conditions import Conditions
 from ..data.labelled import LabelledShape, read_shape, thinned
 from ..data.observations import observe
 from .answers import EMPTY
-from .conditions import Conditions
 from .generation import in_network_frame
 from .protocol import Protocol
 from .report import MEASURES

@@ -33,12 +33,13 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
+from ..data.conditions import TURNS, Conditions
 from ..data.labelled import LabelledShape, list_shapes, read_shape, thinned
 from ..data.observations import observe
 from ..learn.config import Config, available_configs, load_config
+from ..sheet import SheetRow, draw_mesh, draw_points, voxel_surface
 from .answers import EMPTY, Answer, Method
 from .baselines.methods import ALL, BASELINES, make_baselines
-from .conditions import TURNS, Conditions
 from .evaluation import NETWORK, Evaluation
 from .generation import (
     compare_sets,
@@ -55,7 +56,6 @@ from .protocol import Protocol, spread
 from .provenance import command_text, commit_text, data_version
 from .record import record_metrics
 from .report import Result
-from .sheet import SheetRow, draw_mesh, draw_points, voxel_surface
 
 SHEET_ROWS = 26
 SHEET_SAMPLES = 24

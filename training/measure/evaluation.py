@@ -8,6 +8,7 @@ from pathlib import Path
 
 from onet_core.models.description import ModelDescription
 
+from ..sheet import SheetRow, write_sheet
 from .generation import SampleSet
 from .protocol import Protocol
 from .report import (
@@ -20,7 +21,6 @@ from .report import (
     times_table,
     write_csv,
 )
-from .sheet import SheetRow, write_sheet
 
 NETWORK = "network"
 

@@ -10,8 +10,8 @@ import numpy as np
 from onet_core.errors import InputError
 from onet_core.mesh.metrics import SURFACE_SAMPLES
 
+from ..data.conditions import PLAIN, Conditions
 from ..data.labelled import list_shapes
-from .conditions import PLAIN, Conditions
 
 
 @dataclass(frozen=True)

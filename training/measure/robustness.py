@@ -19,7 +19,7 @@ from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights
 
-from .conditions import Conditions
+from ..data.conditions import Conditions
 from .evaluate import evaluate_network
 from .evaluation import NETWORK, Evaluation
 from .protocol import Protocol

@@ -14,6 +14,7 @@ from tiny_shapes import Box, Shape, Sphere, labelled, voxels, write_shape
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import volumetric_iou
+from training.data.conditions import Conditions
 from training.measure.answers import is_closed
 from training.measure.baselines import surfaces
 from training.measure.baselines.surfaces import (
@@ -25,7 +26,6 @@ from training.measure.baselines.surfaces import (
     voxel_surface,
 )
 from training.measure.baselines.tune import store, tune
-from training.measure.conditions import Conditions
 from training.measure.protocol import Protocol
 
 BOX = Box((0.9, 0.5, 0.7))

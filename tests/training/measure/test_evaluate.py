@@ -28,11 +28,11 @@ from onet_core.models.weights import save_weights
 from onet_core.pipeline.morphing import between
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
+from training.data.conditions import Conditions, with_holes
 from training.data.labelled import list_shapes, read_shape, thinned
 from training.data.observations import observe
 from training.measure.baselines.methods import choose_baselines
 from training.measure.baselines.pictures import PictureIndex, code_features, pixel_features
-from training.measure.conditions import Conditions, with_holes
 from training.measure.evaluate import evaluate_network, main
 from training.measure.evaluation import Evaluation
 from training.measure.generation import (

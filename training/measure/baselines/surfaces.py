@@ -28,7 +28,7 @@ from onet_core.errors import InputError
 from onet_core.inputs.outliers import stray_points
 from onet_core.mesh.mesh import Mesh
 
-from ..conditions import Conditions
+from ...data.conditions import Conditions
 from ..marching_cubes import marching_cubes
 
 Points = NDArray[np.floating]

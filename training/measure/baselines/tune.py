@@ -22,9 +22,9 @@ from onet_core.mesh.files import replacing
 from onet_core.mesh.metrics import volumetric_iou
 from onet_core.models.description import ModelDescription
 
+from ...data.conditions import TURNS, Conditions
 from ...data.labelled import read_shape, thinned
 from ...data.observations import observe
-from ..conditions import TURNS, Conditions
 from ..protocol import Protocol
 from ..report import Result, summary
 from .surfaces import PARAMETERS_FILE, SURFACINGS, Parameters, contains, missing_for
