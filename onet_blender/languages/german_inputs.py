@@ -294,7 +294,6 @@ OF_THE_INPUTS = {
         "32 Bit."
     ),
     "{name} is not a text file.": ("{name} ist keine Textdatei."),
-    "{name} is not a voxel grid.": ("{name} ist kein Voxelgitter."),
     "{name} is not read here: {hint}.": ("{name} wird hier nicht gelesen: {hint}."),
     "{name} is not {phrase}: choose one of {endings}.": (
         "{name} ist von anderer Art als {phrase}: eines von {endings} wählen."
