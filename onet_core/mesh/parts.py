@@ -35,7 +35,26 @@ def without_islands(mesh: Mesh, least_share: float) -> Mesh:
         return mesh
     piece, areas = _pieces(mesh)
     stays = (areas >= least_share * areas.sum()) | (np.arange(len(areas)) == areas.argmax())
-    kept = stays[piece]
+    return _of(mesh, stays[piece])
+
+
+def without_specks(mesh: Mesh, size: float) -> Mesh:
+    """The mesh without the pieces that are smaller than a size along every axis.
+
+    Where all are, they all stay.
+    """
+    if mesh.is_empty:
+        return mesh
+    piece, areas = _pieces(mesh)
+    low, high = np.full((len(areas), 3), np.inf), np.full((len(areas), 3), -np.inf)
+    np.minimum.at(low, piece, mesh.vertices)
+    np.maximum.at(high, piece, mesh.vertices)
+    stays = (high - low).max(axis=1) >= size
+    return _of(mesh, stays[piece]) if stays.any() else mesh
+
+
+def _of(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:
+    """What is left of a mesh with some of its vertices (V,), which are whole pieces."""
     if kept.all():
         return mesh
     places = np.cumsum(kept) - 1

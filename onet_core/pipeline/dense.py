@@ -6,6 +6,7 @@ The points' network still says which side of the surface is inside, see `scans.s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from ..settings import Settings
 
 DENSE_FROM = 25_000
 """Clouds of so many points are dense: see training/recipes/scans.md."""
+
+DENSE_NOISE = 0.0048
+"""Clouds with more noise than this, by `noise_beside`, are not followed: see the recipe."""
 
 WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
 
@@ -62,8 +66,8 @@ def dense_mesh(
     cloud = oriented(places, network, lambda *asked: _sides(field, device, *asked))
     progress(0.4)
     half = (1 + padding) / 2
-    vertices, faces = surface_of(cloud, 2 * half / resolution, half, lambda: progress(0.7))
-    return Mesh(vertices.astype(np.float32), faces)
+    mesh = surface_of(cloud, 2 * half / resolution, half, lambda: progress(0.7))
+    return replace(mesh, vertices=mesh.vertices.astype(np.float32))
 
 
 @lru_cache(maxsize=1)

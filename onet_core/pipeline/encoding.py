@@ -18,7 +18,7 @@ from ..models.occupancy_network import OccupancyNetwork
 from ..models.prepared import PreparedField, prepare
 from ..models.prepared.averaged import MeanOfTwo
 from ..settings import Settings
-from .dense import is_dense
+from .dense import DENSE_NOISE, is_dense
 from .finish import Cloud
 from .noise import noise_beside
 from .view import PictureView
@@ -163,9 +163,15 @@ class _Reader:
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
 
     def of_dense_cloud(self, points: NDArray[np.float32], settings: Settings) -> Encoded:
-        """What the network makes of some points of a cloud (N, 3), with the others beside it."""
-        some = subsample(points, self._model.steps.local_points, settings.random_seed)
-        field, _ = self._field(self.tensor(some))
+        """What the network makes of some points of a cloud (N, 3), with the others beside it.
+
+        Of a cloud that is too noisy to be followed it is what `of_cloud` makes.
+        """
+        seed, threshold = settings.random_seed, self._model.threshold
+        field, _ = self._field(self.tensor(subsample(points, self._model.steps.local_points, seed)))
+        some = subsample(points, NOISE_POINTS, seed)
+        if noise_beside(field, some, threshold, self._device) > DENSE_NOISE:
+            return self.of_cloud(points, settings)
         return Encoded(field, None, dense=points)
 
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:

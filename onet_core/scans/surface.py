@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from ..mesh.mesh import Mesh
+from ..mesh.parts import without_specks
 from ..models.scans.network import ScanNetwork
 from .following import follow
 from .levels import REACH, LevelField, merged_with_members
@@ -157,12 +157,11 @@ def surface_of(
     cell: float,
     half: float = 0.6,
     progress: Callable[[], None] | None = None,
-) -> tuple[FloatArray, NDArray[np.int32]]:
+) -> Mesh:
     """The closed surface of an oriented cloud, on a grid of cells with that edge.
 
     half: what lies further from 0 along an axis is outside. progress: called between steps; may
-    raise `Cancelled`. Returns vertices (V, 3) and faces (F, 3), without specks too small to be
-    told by points.
+    raise `Cancelled`. Specks too small to be told by points are left out.
     """
     whole = WholeField(cloud.points, cloud.normals, cloud.spacing**2)
     spacing = float(np.median(cloud.spacing))
@@ -173,8 +172,7 @@ def surface_of(
             progress()
         return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
 
-    vertices, faces = follow(bounded, cloud.points, cell)
-    return _without_specks(vertices, faces, _SPECK * spacing)
+    return without_specks(Mesh(*follow(bounded, cloud.points, cell)), _SPECK * spacing)
 
 
 def distinct(points: NDArray[np.floating]) -> FloatArray:
@@ -185,26 +183,3 @@ def distinct(points: NDArray[np.floating]) -> FloatArray:
     is_first = np.ones(len(points), dtype=bool)
     is_first[1:] = joined[order][1:] != joined[order][:-1]
     return np.asarray(points, dtype=np.float64)[np.sort(order[is_first])]
-
-
-def _without_specks(
-    vertices: FloatArray, faces: NDArray[np.int32], size: float
-) -> tuple[FloatArray, NDArray[np.int32]]:
-    """A mesh without parts that are smaller than a size along every axis."""
-    if not len(faces):
-        return vertices, faces
-    ends = faces[:, [0, 1, 1, 2]].reshape(-1, 2)
-    links = coo_array(
-        (np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2
-    )
-    count, part = connected_components(links, directed=False)
-    order = np.argsort(part, kind="stable")
-    starts = np.searchsorted(part[order], np.arange(count))
-    low = np.minimum.reduceat(vertices[order], starts)
-    high = np.maximum.reduceat(vertices[order], starts)
-    is_kept = (high - low).max(axis=1) >= size
-    if is_kept.all() or not is_kept.any():
-        return vertices, faces
-    of_kept = is_kept[part]
-    number = np.cumsum(of_kept) - 1
-    return vertices[of_kept], number[faces[of_kept[faces[:, 0]]]].astype(np.int32)

@@ -8,7 +8,7 @@ import trimesh
 
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
-from onet_core.mesh.parts import count_parts, without_islands
+from onet_core.mesh.parts import count_parts, without_islands, without_specks
 from onet_core.settings import Settings
 
 RADII = (1.0, 0.5, 0.1)
@@ -69,3 +69,10 @@ def test_the_setting_is_a_share_and_off_by_itself() -> None:
     for bad in (0, -0.1, 1.5):
         with pytest.raises(InputError, match="Remove Small Islands"):
             Settings(remove_islands=bad)
+
+
+@pytest.mark.parametrize(("size", "left"), [(0.1, 3), (0.9, 2), (1.9, 1), (5.0, 3)])
+def test_specks_below_the_size_go(size: float, left: int) -> None:
+    """Balls 0.2, 1 and 2 wide; where all are too small, all stay."""
+    made = without_specks(balls(), size)
+    assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left

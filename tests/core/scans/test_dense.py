@@ -8,6 +8,7 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from onet_core.mesh.parts import count_parts
 from onet_core.pipeline import dense
 from onet_core.pipeline.job import Job, run
 from onet_core.scans.following import follow
@@ -79,8 +80,8 @@ def test_a_hole_is_closed() -> None:
     kept = normals[:, 2] < 0.9
     points, normals = RADIUS * normals[kept], normals[kept]
     spacing = spacing_of(points, cKDTree(points))
-    vertices, faces = surface_of(Oriented(points, normals, spacing, 2 * spacing), 1 / 64)
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    made = surface_of(Oriented(points, normals, spacing, 2 * spacing), 1 / 64)
+    mesh = trimesh.Trimesh(made.vertices, made.faces, process=False)
     assert mesh.is_watertight
     assert mesh.body_count == 1
     assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.05)
@@ -104,6 +105,17 @@ def test_a_dense_cloud_is_followed_closely() -> None:
     outside = np.linalg.norm(np.maximum(over, 0), axis=1)
     away = np.where(over.max(axis=1) > 0, outside, -over.max(axis=1))
     assert away.mean() < 0.001
+
+
+def test_a_cloud_that_is_too_noisy_is_averaged_instead() -> None:
+    """Followed, it would come out in shreds."""
+    noise = 0.02 * np.random.default_rng(1).standard_normal((dense.DENSE_FROM, 3))
+    points = on_sphere(dense.DENSE_FROM) * 0.5 + noise
+    made = run(Job(points=points, settings=Settings(resolution=48), device="cpu")).made
+    found = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
+    assert "dense" not in made.seconds
+    assert count_parts(made.mesh) == 1
+    assert found.volume == pytest.approx(np.pi / 6, rel=0.05)
 
 
 def _plane(random: np.random.Generator) -> NDArray[np.float64]:
