@@ -13,8 +13,10 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from onet_core.engine.client import EngineClient, Job  # noqa: E402
+from onet_core.engine.protocol import Arrays  # noqa: E402
 from onet_core.errors import Cancelled, EngineError, OnetError  # noqa: E402
 
 MEBIBYTE = 2**20
@@ -70,6 +73,28 @@ def kill(client: EngineClient, _job: Job) -> None:
         os.kill(client.process_id, signal.SIGKILL)
 
 
+def kinds_of_input() -> dict[str, tuple[dict[str, Any], Arrays]]:
+    """One input of each kind: the parameters and arrays of `reconstruct`."""
+    rng = np.random.default_rng(0)
+    ball = rng.normal(size=(30_000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    cells = np.zeros((32, 32, 32), dtype=bool)
+    cells[8:24, 4:28, 10:20] = True
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 2) for z in (0, 3)], dtype=float)
+    quads = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    faces = np.array([[a, b, c] for a, b, c, _ in quads] + [[a, c, d] for a, _, c, d in quads])
+    pixels = np.full((200, 200, 3), 255, dtype=np.uint8)
+    pixels[60:140, 30:170] = (90, 60, 40)
+    return {
+        "points": ({"kind": "points"}, {"points": ball[:2000]}),
+        "few points": ({"kind": "points"}, {"points": ball[:300]}),
+        "voxels": ({"kind": "voxels"}, {"voxels": cells}),
+        "mesh": ({"kind": "voxels"}, {"vertices": corners, "faces": faces}),
+        "picture": ({"kind": "image"}, {"pixels": pixels}),
+        "dense scan": ({"kind": "points"}, {"points": ball}),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reconstructions", type=int, default=500)
@@ -82,20 +107,27 @@ def main() -> int:
     client = EngineClient(options.python)
     wrong = 0
     start = time.monotonic()
-    points = np.random.default_rng(0).normal(size=(2000, 3))
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    request = {"kind": "points", "settings": {"resolution": options.resolution}}
+    settings = {"resolution": options.resolution}
     memory: list[float] = []
-    for _ in range(options.reconstructions):
-        answer = client.call("reconstruct", request, {"points": points})
+    inputs = kinds_of_input()
+    # Dense clouds take the longest by far: one in each round of the others.
+    order = [*(["points", "few points", "voxels", "mesh", "picture"] * 4), "dense scan"]
+    made: Counter[str] = Counter()
+    for number in range(options.reconstructions):
+        kind = order[number % len(order)]
+        params, arrays = inputs[kind]
+        answer = client.call("reconstruct", {**params, "settings": settings}, arrays)
         wrong += len(answer.arrays["faces"]) == 0
+        made[kind] += 1
         memory.append(memory_of(client))
     if memory:
-        early = memory[min(20, len(memory) // 4)]
+        # From the second round on every network and every buffer has been needed once.
+        early = memory[min(2 * len(order), len(memory) // 4)]
+        middle = memory[len(memory) // 2]
         print(
-            f"{len(memory)} reconstructions in {time.monotonic() - start:.0f} s: worker at "
-            f"{early:.0f} MiB after the first, {memory[-1]:.0f} MiB at the end, "
-            f"{max(memory):.0f} MiB at most",
+            f"{len(memory)} reconstructions ({dict(made)}) in {time.monotonic() - start:.0f} s: "
+            f"worker at {early:.0f} MiB after the first rounds, {middle:.0f} MiB half-way, "
+            f"{memory[-1]:.0f} MiB at the end, {max(memory):.0f} MiB at most",
             flush=True,
         )
         wrong += memory[-1] > 1.1 * early

@@ -17,6 +17,13 @@ from .volumes import VoxelGrid
 # This many points at exactly the origin are pixels where a sensor saw nothing.
 _ZEROS = 3
 
+# What programs write where they have no value. Such a number is one where it lies this many times
+# farther from all others than these lie from each other.
+_NO_DATA = (-9999.0, -99999.0, -999999.0, -32768.0, -32767.0)
+_APART = 10.0
+# Numbers beyond this are marks of that kind too, such as the largest of single precision.
+_BEYOND = 1e30
+
 # Rows of whole numbers are cells where this share of them has a neighbour right beside it.
 _TOUCHING = 0.9
 
@@ -84,19 +91,45 @@ def checked(content: Content, name: str) -> Content:
 def unseen_points(points: NDArray[np.floating]) -> tuple[NDArray[np.bool_], tuple[Sentence, ...]]:
     """Which of the points (N, 3) a sensor did not see, (N,) bool, and the sentences for that.
 
-    These are points with coordinates that are not finite, and three or more at exactly the origin.
+    These are points with coordinates that are not finite or that mean "no data", and three or more
+    at exactly the origin.
     """
     finite = np.isfinite(points).all(axis=1)
-    zero = (points == 0).all(axis=1)
     notes: list[Sentence] = []
     missing = int(np.count_nonzero(~finite))
     if missing:
         notes.append(left_out(missing))
+    empty, mark = _without_data(points, finite)
+    if empty.any():
+        finite &= ~empty
+        count = int(np.count_nonzero(empty))
+        notes.append(
+            Sentence(
+                "{count:,} points with {value:g} for no data were left out", count=count, value=mark
+            )
+        )
+    zero = (points == 0).all(axis=1)
     zeros = int(np.count_nonzero(zero))
     if zeros < _ZEROS or zeros == np.count_nonzero(finite):
         return ~finite, tuple(notes)
     notes.append(Sentence("{count:,} points at the origin (0, 0, 0) were left out", count=zeros))
     return ~finite | zero, tuple(notes)
+
+
+def _without_data(
+    points: NDArray[np.floating], finite: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], float]:
+    """Which of the points (N, 3) have a mark for "no data" as a coordinate (N,), and that mark."""
+    none = np.zeros(len(points), dtype=bool)
+    marked = finite[:, None] & (np.isin(points, _NO_DATA) | (np.abs(points) > _BEYOND))
+    empty = marked.any(axis=1)
+    rest = points[finite & ~empty]
+    if not empty.any() or len(rest) < 2:
+        return none, 0.0
+    low, high = rest.min(axis=0), rest.max(axis=0)
+    away = np.maximum(low - points, points - high) > _APART * float((high - low).max())
+    empty = (marked & away).any(axis=1)
+    return empty, float(points[marked & away][0]) if empty.any() else 0.0
 
 
 def left_out(count: int) -> Sentence:

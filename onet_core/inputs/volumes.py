@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..sentences import Sentence
-from .formats.columns import as_colours
+from .formats.tables.columns import as_colours
 from .limits import MOST_CELLS, bounded
 
 # Values of 8 bits above this are probabilities; labels of parts are small numbers.

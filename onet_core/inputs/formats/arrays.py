@@ -15,7 +15,7 @@ from ...sentences import Sentence
 from ..content import Content, cells_of_rows
 from ..limits import MOST_UNPACKED, assert_file, too_large
 from ..volumes import VoxelGrid, grid_of_queries
-from .columns import as_colours, colour_columns, coordinate_columns, look_like_colours
+from .tables.columns import as_colours, colour_columns, coordinate_columns, look_like_colours
 
 POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "pc",
                "pointcloud", "point_cloud", "cloud", "verts", "arr_0", "data")  # fmt: skip

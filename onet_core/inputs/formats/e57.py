@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import InputError
 from ..content import Content
 from ..limits import MOST_POINTS, assert_file, bounded, optional_package
-from .columns import as_colours
+from .tables.columns import as_colours
 
 
 def read(path: Path, kind: str) -> Content:

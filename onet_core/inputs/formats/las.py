@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import InputError
 from ..content import Content
 from ..limits import MOST_POINTS, MOST_UNPACKED, assert_file, bounded, optional_package
-from .columns import as_colours
+from .tables.columns import as_colours
 
 # By the standard: low points and high noise.
 _NOISE = (7, 18)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..content import Content, checked, triangles_of
 from ..limits import read_bytes
-from .columns import as_colours, look_like_colours
-from .text_files import decode_text
+from .tables.columns import as_colours, look_like_colours
+from .tables.encodings import decode_text
 
 _TEXTURE_AND_NORMAL = re.compile(r"/\S*")
 

@@ -10,8 +10,8 @@ import numpy as np
 from ...errors import InputError
 from ..content import Content, checked, triangles_of
 from ..limits import MOST_POINTS, bounded, read_bytes
-from .columns import as_colours
-from .text_files import decode_text
+from .tables.columns import as_colours
+from .tables.encodings import decode_text
 
 _FIRST = re.compile(r"(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])\s*(BINARY)?", re.IGNORECASE)
 

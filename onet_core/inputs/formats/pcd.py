@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..content import Content
 from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes
-from .columns import as_colours, colour_columns, coordinate_columns
+from .tables.columns import as_colours, colour_columns, coordinate_columns
 
 _PACKED = ("rgb", "rgba")
 

@@ -18,7 +18,7 @@ from ...errors import InputError
 from ..content import Content, checked, triangles_of
 from ..limits import MOST_POINTS, bounded, read_bytes
 from ..outliers import stray_points
-from .columns import as_colours, colour_columns, coordinate_columns
+from .tables.columns import as_colours, colour_columns, coordinate_columns
 
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2",

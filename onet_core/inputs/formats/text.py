@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,151 +17,114 @@ from ...errors import InputError
 from ...sentences import Sentence
 from ..content import Content, cells_of_rows
 from ..limits import read_bytes
-from .columns import as_colours, colour_columns, coordinate_columns, look_like_colours
-from .text_files import decode_text
+from .tables.columns import (
+    as_colours,
+    colour_columns,
+    coordinate_columns,
+    look_like_colours,
+    packed_column,
+    place_columns,
+    unpacked_colours,
+)
+from .tables.encodings import decode_text
+from .tables.lines import LOOKED_AT, Lines, is_number, lines_of
+from .tables.ptx import read_ptx
 
-_COMMENTS = ("#", "//", "%", "!")
-_LOOKED_AT = 200
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?")
-_NOT_A_NUMBER = re.compile(r"[+-]?(nan\(.*\)|1\.#\w+|null|none|n/?a|-+|\*+)?", re.IGNORECASE)
+_NOT_A_NUMBER = re.compile(
+    r"[+-]?(nan\(.*\)|1\.#\w+|<?null>?|none|n/?a|#n/a|undefined|-+|\*+)?", re.IGNORECASE
+)
 # What may be left out of a file with a few broken lines, as a share of all.
 _BROKEN_SHARE = 0.1
-_COLMAPS_OTHERS = ("image list with", "camera list with")
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """A file's lines: those of points, those in front that may hold names, and how they are cut.
-
-    separator: None for blanks and tabs.
-    """
-
-    rows: list[str]
-    headings: list[str]
-    separator: str | None
-    has_decimal_commas: bool = False
-
-    def cut(self, line: str) -> list[str]:
-        return [cell.strip().strip("\"'") for cell in line.split(self.separator)]
+# Whole numbers in front of coordinates that begin at this or below may count points or pixels.
+_FIRST_NUMBER = 1
+# A first column that counts this many rows without a gap is no coordinate.
+_COUNTED = 16
+# The radius of the earth at the equator in metres, and its first eccentricity squared (WGS 84).
+_RADIUS, _ECCENTRICITY = 6378137.0, 0.00669437999014
 
 
 def read(path: Path, kind: str) -> Content:
     """The points of a text file, with their colours where it has some."""
     text = decode_text(read_bytes(path), path.name)
     if path.suffix.lower() == ".ptx":
-        return _read_ptx(text, path.name)
-    lines = _lines(text, path.name)
+        return read_ptx(text, path.name)
+    lines = lines_of(text, path.name)
     if not lines.rows:
         raise InputError("{name} has no points.", name=path.name)
-    names = _names(lines)
-    table, notes, names = _table(lines, names, path.name)
-    content = _content(table, names, path)
-    if lines.has_decimal_commas:
-        notes.append(Sentence("Commas between digits were taken for decimal points"))
-    content = Content(content.points, None, content.colours, notes=(*notes, *content.notes))
+    content = _by_names(lines, path.name) or _unnamed(lines, path)
+    for note in lines.notes:
+        content = content.noting(note.template, **note.values)
     return cells_of_rows(content, kind)
 
 
-def _lines(text: str, name: str) -> _Lines:
-    """Sorts the lines; commas between digits become points where they are decimal."""
-    comments: list[str] = []
-    rows: list[str] = []
-    for line in text.splitlines():
-        line = line.strip()
-        if not line:
-            continue
-        if line.startswith(_COMMENTS):
-            if not rows:
-                comments.append(line.lstrip("#/%! "))
-        else:
-            rows.append(line)
-    if any(heading.lower().startswith(_COLMAPS_OTHERS) for heading in comments):
-        raise InputError(
-            "{name} is COLMAP's list of pictures or cameras: the points are in points3D.txt.",
-            name=name,
-        )
-    first = next((i for i, row in enumerate(rows[:_LOOKED_AT]) if _is_point(row)), 0)
-    headings, rows = [*comments, *rows[:first]], rows[first:]
-    sample = rows[:_LOOKED_AT]
-    separator = _separator(sample)
-    is_decimal = separator != "," and _has_decimal_commas(sample, separator)
-    if is_decimal:
-        rows = [row.replace(".", "").replace(",", ".") for row in rows]
-    return _Lines(rows, headings, separator, is_decimal)
-
-
-def _is_point(row: str) -> bool:
-    """Whether a line has at least three numbers, perhaps behind a name."""
-    cells = [cell.strip("\"' ") for cell in re.split(r"[;\t, ]+", row.replace(", ", ",")) if cell]
-    return len(cells) >= 3 and sum(_is_number(cell) for cell in cells[:8]) >= min(3, len(cells))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _separator(sample: list[str]) -> str | None:
-    """Semicolons and tabs only separate; commas do unless blanks or these do it as well."""
-    for mark in (";", "\t"):
-        if sum(mark in row for row in sample) > len(sample) / 2:
-            return mark
-    if sum("," in row for row in sample) <= len(sample) / 2:
+def _by_names(lines: Lines, name: str) -> Content | None:
+    """The points of a file whose heading names x, y and z or degrees; None for other files."""
+    rows = _rows(lines)
+    widths = [len(lines.cut(row)) for row in rows[:LOOKED_AT]]
+    for names in lines.names():
+        axes = coordinate_columns(names) or place_columns(names)
+        if axes is not None:
+            break
+    else:
         return None
-    # "0,25 0,50 0,75" is separated by blanks, "0.25, 0.50, 0.75" by commas.
-    return None if _has_decimal_commas(sample, None) else ","
+    painted, packed = colour_columns(names), packed_column(names)
+    wanted = [*axes, *(painted or ([packed] if packed is not None else []))]
+    # Names of x, y and z alone say nothing of what is behind them.
+    is_part = wanted == [0, 1, 2] and len(names) < (int(np.median(widths)) if widths else 0)
+    if is_part or max(axes) >= max(widths, default=0):
+        return None
+    if max(wanted) >= max(widths, default=0):
+        painted, packed, wanted = None, None, axes
+    table, notes = _numbers(lines, rows, wanted, name)
+    colours = None
+    if painted is not None:
+        colours = as_colours(table[:, 3:6])
+    elif packed is not None:
+        colours = unpacked_colours(table[:, 3])
+    points = table[:, :3]
+    if coordinate_columns(names) is None:
+        points, note = _metres_around(points)
+        notes.append(note)
+    return Content(points, colours=colours, notes=tuple(notes))
 
 
-def _has_decimal_commas(sample: list[str], separator: str | None) -> bool:
-    cells = [cell.strip("\"' ") for row in sample for cell in row.split(separator)]
-    cells = [cell for cell in cells if "," in cell or "." in cell]
-    return bool(cells) and all(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+def _metres_around(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], Sentence]:
+    """Longitude, latitude (degrees) and altitude (N, 3) as metres east, north and up."""
+    known = places[np.isfinite(places).all(axis=1)]
+    middle = (known[:, :2].min(0) + known[:, :2].max(0)) / 2 if len(known) else np.zeros(2)
+    narrowing = 1 - _ECCENTRICITY * np.sin(np.radians(middle[1])) ** 2
+    east = _RADIUS / np.sqrt(narrowing) * np.cos(np.radians(middle[1]))
+    north = _RADIUS * (1 - _ECCENTRICITY) / narrowing**1.5
+    moved = np.radians(places[:, :2] - middle) * (east, north)
+    return np.column_stack([moved, places[:, 2]]), Sentence(
+        "Degrees became metres around latitude {latitude:.6f}, longitude {longitude:.6f}",
+        latitude=float(middle[1]), longitude=float(middle[0]),
+    )  # fmt: skip
 
 
-def _names(lines: _Lines) -> list[str] | None:
-    """The names of the columns, of the last heading that names x, y and z."""
-    for heading in reversed(lines.headings):
-        for cut in (lines.cut(heading), re.split(r"[;,\t ]+", heading), heading.split(",")):
-            names = [cell.strip().strip("\"'") for cell in cut]
-            if coordinate_columns(names) is not None:
-                return names
-    return None
-
-
-def _table(
-    lines: _Lines, names: list[str] | None, name: str
-) -> tuple[NDArray[np.float64], list[Sentence], list[str] | None]:
-    """The numbers (N, C), notes, and the names of their columns where those are known."""
-    rows = [row for row in lines.rows if len(row) > 8 or len(lines.cut(row)) > 1]
-    widths = [len(lines.cut(row)) for row in rows[:_LOOKED_AT]]
+def _unnamed(lines: Lines, path: Path) -> Content:
+    """The points of a file without names of columns."""
+    name, rows = path.name, _rows(lines)
+    cut = [lines.cut(row) for row in rows[:LOOKED_AT]]
+    widths = [len(cells) for cells in cut]
     width = int(np.median(widths)) if widths else 0
     is_ragged = len(set(widths)) > 1
-    if names is not None:
-        wanted = [*(coordinate_columns(names) or ()), *(colour_columns(names) or ())]
-        # Names of x, y and z alone say nothing of what is behind them.
-        is_part = wanted == [0, 1, 2] and len(names) < width
-        if not is_part and max(wanted[:3]) < max(widths, default=0):
-            table, notes = _numbers(lines, rows, wanted, name)
-            return table, notes, [names[column] for column in wanted]
-    if is_ragged and _is_colmap(lines, rows):
+    if is_ragged and _is_colmap(cut):
         table, notes = _numbers(lines, rows, [1, 2, 3, 4, 5, 6], name)
         note = Sentence("Columns 2 to 7 were taken for x, y, z and colours, as COLMAP writes them")
-        return table, [note, *notes], ["x", "y", "z", "red", "green", "blue"]
+        colours = as_colours(table[:, 3:6])
+        return Content(table[:, :3], colours=colours, notes=(note, *notes))
     if width < 3:
         raise InputError(
             "{name} is not a list of points: its lines have {width} columns, not x, y and z.",
             name=name, width=width,
         )  # fmt: skip
     # Columns of words are no numbers; points with a name in front have one.
-    cut = [lines.cut(row) for row in rows[:_LOOKED_AT]]
     least = min(widths) if is_ragged else width
     columns = [
         column
         for column in range(max(3, least) if min(widths) >= 3 else width)
-        if sum(column < len(cells) and _is_number(cells[column]) for cells in cut) > len(cut) / 2
+        if sum(column < len(cells) and is_number(cells[column]) for cells in cut) > len(cut) / 2
     ]
     if len(columns) < 3:
         raise InputError(
@@ -172,20 +134,24 @@ def _table(
     table, notes = _numbers(lines, rows, columns, name)
     if columns[0] > 0:
         notes.append(Sentence("The first column, of words, was left out"))
-    return table, notes, None
+    return _by_habit(table, notes, path)
 
 
-def _is_colmap(lines: _Lines, rows: list[str]) -> bool:
+def _rows(lines: Lines) -> list[str]:
+    """The lines of points; those with one short cell are counts between scans."""
+    return [row for row in lines.rows if len(row) > 8 or len(lines.cut(row)) > 1]
+
+
+def _is_colmap(cut: list[list[str]]) -> bool:
     """Whether uneven rows are COLMAP's points: a number, x y z, three colours, error, a track."""
-    sample = [lines.cut(row) for row in rows[:_LOOKED_AT]]
-    if any(len(cells) < 8 or len(cells) % 2 for cells in sample):
+    if any(len(cells) < 8 or len(cells) % 2 for cells in cut):
         return False
-    whole = (cell.isdigit() for cells in sample for cell in (cells[0], *cells[4:7], *cells[8:]))
-    return all(whole) and all(int(cell) < 256 for cells in sample for cell in cells[4:7])
+    whole = (cell.isdigit() for cells in cut for cell in (cells[0], *cells[4:7], *cells[8:]))
+    return all(whole) and all(int(cell) < 256 for cells in cut for cell in cells[4:7])
 
 
 def _numbers(
-    lines: _Lines, rows: list[str], columns: list[int], name: str
+    lines: Lines, rows: list[str], columns: list[int], name: str
 ) -> tuple[NDArray[np.float64], list[Sentence]]:
     """The wanted columns of all rows (N, C); lines that can't be read are left out and counted."""
     try:
@@ -224,19 +190,21 @@ def _number(cell: str) -> float:
     return float("nan") if _NOT_A_NUMBER.fullmatch(cell) else float(cell)
 
 
-def _content(table: NDArray[np.float64], names: list[str] | None, path: Path) -> Content:
-    """Points and colours among the columns of a table, by their names or by what they hold."""
-    if names is not None:
-        colours = as_colours(table[:, 3:6]) if len(names) >= 6 else None
-        return Content(table[:, :3], colours=colours)
-    notes: list[Sentence] = []
+def _by_habit(table: NDArray[np.float64], notes: list[Sentence], path: Path) -> Content:
+    """Points and colours among the columns of a table, by what they hold."""
     finite = table[np.isfinite(table).all(axis=1)]
-    if table.shape[1] > 3 and len(finite) > 1 and _counts(finite):
-        table, finite = table[:, 1:], finite[:, 1:]
+    counting = _counting_columns(finite)
+    if counting:
+        table, finite = table[:, counting:], finite[:, counting:]
         notes.append(
             Sentence(
                 "The first column counts the points, so the next three were taken for x, y and z; "
                 "a first line such as 'x y z label' says otherwise"
+            )
+            if counting == 1
+            else Sentence(
+                "The first two columns count rows and columns, so the next three were taken for "
+                "x, y and z; a first line such as 'x y z nx ny nz' says otherwise"
             )
         )
     start = None if len(finite) == 0 else _colour_start(finite, path)
@@ -255,15 +223,27 @@ def _content(table: NDArray[np.float64], names: list[str] | None, path: Path) ->
     return Content(table[:, :3], colours=colours, notes=tuple(notes))
 
 
-def _counts(table: NDArray[np.float64]) -> bool:
-    """Whether the first column numbers the rows, and the three behind it are no whole numbers."""
+def _counting_columns(table: NDArray[np.float64]) -> int:
+    """How many columns in front of x, y and z only count: 0, 1 (points) or 2 (rows and columns).
+
+    They hold whole numbers, which no point shares with another, and what is behind them does not.
+    """
+    if len(table) < 2 or table.shape[1] < 4:
+        return 0
+    is_whole = (table == np.round(table)).all(axis=0)
     steps = np.diff(table[:, 0])
-    return bool(
-        (steps == steps[0]).all()
-        and steps[0] in (1, 10)
-        and np.array_equal(table[:, 0], np.round(table[:, 0]))
-        and not np.array_equal(table[:, 1:4], np.round(table[:, 1:4]))
-    )
+    if is_whole[0] and (steps == steps[0]).all() and steps[0] in (1, 10, -1):
+        if not is_whole[1:4].all():
+            return 1
+        # Of whole coordinates x could go on like this by chance in a few rows only.
+        return int(len(table) >= _COUNTED and abs(table[[0, -1], 0].min()) <= _FIRST_NUMBER)
+    low = table.min(axis=0)
+    if is_whole[0] and not is_whole[1:4].any() and 0 <= low[0] <= _FIRST_NUMBER:
+        return int(len(np.unique(table[:, 0])) == len(table))
+    if table.shape[1] < 5 or is_whole[2:5].any() or not is_whole[:2].all():
+        return 0
+    is_index = (low[:2] >= 0).all() and (low[:2] <= _FIRST_NUMBER).all()
+    return 2 if is_index and len(np.unique(table[:, :2], axis=0)) == len(table) else 0
 
 
 def _colour_start(table: NDArray[np.float64], path: Path) -> int | None:
@@ -276,35 +256,3 @@ def _colour_start(table: NDArray[np.float64], path: Path) -> int | None:
         # x y z r g b a, or an intensity on either side: an opaque alpha is the same everywhere.
         return 3 if table[:, 6].min() == table[:, 6].max() else 4
     return starts[0]
-
-
-def _read_ptx(text: str, name: str) -> Content:
-    """Leica's gridded scans: columns, rows, pose, matrix (4, 4) and the points, once for each scan.
-
-    Cells that saw nothing are at the scanner's origin.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    parts, colours, place = [], [], 0
-    try:
-        while place < len(lines):
-            count = int(lines[place]) * int(lines[place + 1])
-            rows = lines[place + 10 : place + 10 + count]
-            if count < 1 or len(rows) != count:
-                raise InputError(
-                    "{name} announces {count:,} points and holds {held:,}.",
-                    name=name, count=count, held=len(rows),
-                )  # fmt: skip
-            matrix = np.loadtxt(lines[place + 6 : place + 10], ndmin=2).T
-            table = np.loadtxt(rows, ndmin=2)
-            seen = np.isfinite(table).all(axis=1) & (table[:, :3] != 0).any(axis=1)
-            table = table[seen]
-            parts.append(table[:, :3] @ matrix[:3, :3].T + matrix[:3, 3])
-            colours.append(table[:, 4:7])
-            place += 10 + count
-    except (ValueError, IndexError) as error:
-        raise InputError("{name} is damaged or not a PTX scan.", name=name) from error
-    if not parts:
-        raise InputError("{name} has no points.", name=name)
-    joined = np.concatenate(colours) if all(part.shape[1] == 3 for part in colours) else None
-    found = None if joined is None or not len(joined) else as_colours(joined)
-    return Content(np.concatenate(parts), colours=found)

@@ -11,8 +11,8 @@ from reading import read_point_cloud, read_point_colours
 
 from onet_core.errors import InputError
 from onet_core.inputs.content import without_unseen
-from onet_core.inputs.formats.columns import as_colours, look_like_colours
 from onet_core.inputs.formats.pcd import parse_pcd
+from onet_core.inputs.formats.tables.columns import as_colours, look_like_colours
 from onet_core.mesh.files import read_mesh, write_mesh
 from onet_core.mesh.mesh import Mesh
 

@@ -12,21 +12,35 @@ from numpy.typing import NDArray
 # Written without case, blanks, units and punctuation, see `_plain`.
 _COORDINATES = {
     "x": ("x", "posx", "positionx", "px", "coordx", "xcoord", "xcoordinate", "pointx", "pointsx",
-          "locationx", "locx", "cartesianx", "centerx", "easting", "east", "e", "rechtswert", "rw"),
+          "locationx", "locx", "cartesianx", "centerx", "easting", "east", "e", "rechtswert", "rw",
+          "xm", "xmm", "xcm", "tx", "eastings", "utmeasting", "utme", "ostwert"),
     "y": ("y", "posy", "positiony", "py", "coordy", "ycoord", "ycoordinate", "pointy", "pointsy",
-          "locationy", "locy", "cartesiany", "centery", "northing", "north", "n", "hochwert", "hw"),
+          "locationy", "locy", "cartesiany", "centery", "northing", "north", "n", "hochwert", "hw",
+          "ym", "ymm", "ycm", "ty", "northings", "utmnorthing", "utmn", "nordwert"),
     "z": ("z", "posz", "positionz", "pz", "coordz", "zcoord", "zcoordinate", "pointz", "pointsz",
           "locationz", "locz", "cartesianz", "centerz", "elevation", "elev", "height", "altitude",
-          "alt", "h", "hoehe", "höhe"),
+          "alt", "h", "hoehe", "höhe", "zm", "zmm", "zcm", "tz"),
 }  # fmt: skip
 _COLOURS = {
     "red": ("red", "r", "rf", "diffusered", "colorred", "colourred", "colorr", "rgbr", "rot",
-            "rouge", "vertexred", "ambientred"),
+            "rouge", "vertexred", "ambientred", "cr"),
     "green": ("green", "g", "gf", "diffusegreen", "colorgreen", "colourgreen", "colorg", "rgbg",
-              "gruen", "grün", "vert", "vertexgreen", "ambientgreen"),
+              "gruen", "grün", "vert", "vertexgreen", "ambientgreen",
+              "cg"),
     "blue": ("blue", "b", "bf", "diffuseblue", "colorblue", "colourblue", "colorb", "rgbb",
-             "blau", "bleu", "vertexblue", "ambientblue"),
+             "blau", "bleu", "vertexblue", "ambientblue", "cb"),
 }  # fmt: skip
+_PLACES = {
+    "longitude": ("longitude", "lon", "long", "lng", "longitudedeg", "londeg"),
+    "latitude": ("latitude", "lat", "latitudedeg", "latdeg"),
+    "altitude": _COORDINATES["z"],
+}
+_PACKED = ("rgb", "rgba", "packedrgb", "packedcolor", "packedcolour")
+# In front of the letter of an axis: what is no place.
+_NO_PLACES = re.compile(
+    r"(n|no?r?m|nrm|normal|normals|q|quat|rot|rotation|scale|v|vel|velocity|d|dir|direction|delta|"
+    r"std|sigma|var|cov|acc|gyro|mag|min|max|pixel|px|img|image|tex|uv)[\W_]*"
+)
 _UNITS = re.compile(r"[\(\[].*?[\)\]]")
 # VTK writes arrays of several components as "Points:0" and "Points_m_XYZ:1".
 _COMPONENT = re.compile(r"(?:points?|position|coordinates?|xyz)\w*?[:_.]([012])")
@@ -36,7 +50,7 @@ _DARKEST = 32
 
 def coordinate_columns(names: Sequence[str]) -> list[int] | None:
     """The columns of x, y and z among names; None where one of them is not named."""
-    found = _named(names, _COORDINATES)
+    found = _named(names, _COORDINATES) or _alike(names)
     if found is not None:
         return found
     components = {
@@ -45,6 +59,41 @@ def coordinate_columns(names: Sequence[str]) -> list[int] | None:
         if (match := _COMPONENT.fullmatch(name.strip().strip("\"'").lower()))
     }
     return [components[axis] for axis in "012"] if len(components) == 3 else None
+
+
+def _alike(names: Sequence[str]) -> list[int] | None:
+    """Columns whose names differ only in the letter of the axis, such as world_x, world_y ..."""
+    plain = [name.strip().strip("\"'").lower() for name in names]
+    for column, name in enumerate(plain):
+        for place in (len(name) - 1, 0):
+            if name[place : place + 1] != "x" or _NO_PLACES.fullmatch(name[:place]):
+                continue
+            others = [name[:place] + axis + name[place + 1 :] for axis in "yz"]
+            if len(name) > 1 and all(other in plain for other in others):
+                return [column, *(plain.index(other) for other in others)]
+    return None
+
+
+def place_columns(names: Sequence[str]) -> list[int] | None:
+    """The columns of longitude, latitude and altitude; None where one of them is not named."""
+    return _named(names, _PLACES)
+
+
+def packed_column(names: Sequence[str]) -> int | None:
+    """The column of colours in one number, blue lowest, None without one of that name."""
+    plain = [_plain(name) for name in names]
+    return next((plain.index(name) for name in _PACKED if name in plain), None)
+
+
+def unpacked_colours(values: NDArray[np.float64]) -> NDArray[np.uint8] | None:
+    """Colours (N, 3) of numbers (N,) that hold 8 bits of each, blue lowest; None for others."""
+    known = np.isfinite(values)
+    if not known.any() or values[known].min() < 0 or values[known].max() >= 2**32:
+        return None
+    if not np.array_equal(values[known], np.round(values[known])) or values[known].max() < 256:
+        return None
+    bits = np.where(known, values, 0).astype(np.int64)
+    return np.stack([bits >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8)
 
 
 def colour_columns(names: Sequence[str]) -> list[int] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from ...errors import InputError
+from ....errors import InputError
 
 _MARKS = (
     # Those of UTF-32 first: one of them begins like UTF-16's.

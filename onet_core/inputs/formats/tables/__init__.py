@@ -1,0 +1,1 @@
+"""Text with rows of numbers: its encoding, its lines, its columns."""
