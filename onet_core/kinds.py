@@ -183,6 +183,7 @@ FORMATS = (
     FileFormat("PCD", (".pcd",), "pcd", _POINTS),
     FileFormat("LAS", (".las", ".laz"), "las", _POINTS),
     FileFormat("E57", (".e57",), "e57", _POINTS, package="pye57"),
+    FileFormat("Gaussian splats", (".splat", ".spz"), "splats", _POINTS),
     FileFormat("KITTI", (".bin",), "headerless", _POINTS),
     FileFormat(
         "text",

@@ -239,8 +239,57 @@ OF_THE_INPUTS = {
         "{name} ist die Liste der Bilder oder Kameras von COLMAP: die Punkte stehen in "
         "points3D.txt."
     ),
-    "{name} is a web page, not a picture: save the picture itself from its page.": (
-        "{name} ist eine Webseite, kein Bild: das Bild selbst von der Seite speichern."
+    "{name} is a web page: download the file itself from that page.": (
+        "{name} ist eine Webseite: die Datei selbst von dort herunterladen."
+    ),
+    "{name} is a packed archive: unpack it first.": (
+        "{name} ist ein gepacktes Archiv: zuerst entpacken."
+    ),
+    "{name} is only a pointer of Git LFS: fetch the file itself by `git lfs pull`.": (
+        "{name} ist nur ein Verweis von Git LFS: die Datei selbst mit `git lfs pull` holen."
+    ),
+    "{name} is JSON, not rows of numbers: save the points as .csv or .ply.": (
+        "{name} ist JSON und keine Zeilen von Zahlen: die Punkte als .csv oder .ply speichern."
+    ),
+    "{name} is damaged or not a file of Gaussian splats: {reason}.": (
+        "{name} ist beschädigt oder keine Datei mit Gauß-Splats: {reason}."
+    ),
+    "{name} holds compressed Gaussian splats, which are not read: save it as a plain PLY.": (
+        "{name} enthält komprimierte Gauß-Splats, die nicht gelesen werden: als einfaches PLY "
+        "speichern."
+    ),
+    "{name} holds Python objects, which are not read because they can run programs: save it as "
+    "plain numbers.": (
+        "{name} enthält Python-Objekte, die nicht gelesen werden, weil sie Programme ausführen "
+        "können: als einfache Zahlen speichern."
+    ),
+    "{name} holds distances without a sign, which do not say where the inside is: give signed "
+    "distances or occupancies.": (
+        "{name} enthält Abstände ohne Vorzeichen, die nicht sagen, wo innen ist: Abstände mit "
+        "Vorzeichen oder Belegungen geben."
+    ),
+    "Degrees became metres around latitude {latitude:.6f}, longitude {longitude:.6f}": (
+        "Grad wurden zu Metern um Breite {latitude:.6f}, Länge {longitude:.6f}"
+    ),
+    "Every second comma was taken for a decimal point": "Jedes zweite Komma gilt als Dezimalkomma",
+    "Its query points with signed distances became voxels": (
+        "Aus den Abfragepunkten mit Abständen mit Vorzeichen wurden Voxel"
+    ),
+    "Marks between groups of three digits were taken for thousands separators": (
+        "Zeichen zwischen Gruppen von drei Ziffern gelten als Tausendertrennzeichen"
+    ),
+    "The first two columns count rows and columns, so the next three were taken for x, y and z; a "
+    "first line such as 'x y z nx ny nz' says otherwise": (
+        "Die ersten zwei Spalten zählen Zeilen und Spalten, darum gelten die nächsten drei als x, "
+        "y und z; eine erste Zeile wie 'x y z nx ny nz' sagt es anders"
+    ),
+    "The numbers grow towards the border, as truncated distances do: cells below 0.5 were taken "
+    "for the inside": (
+        "Die Zahlen wachsen zum Rand hin, wie es abgeschnittene Abstände tun: Zellen unter 0.5 "
+        "gelten als innen"
+    ),
+    "{count:,} points with {value:g} for no data were left out": (
+        "{count:,} Punkte mit {value:g} für fehlende Werte wurden weggelassen"
     ),
     "{name} is compressed by {extension}, which is not read: save it without.": (
         "{name} ist mit {extension} komprimiert, was nicht gelesen wird: ohne speichern."

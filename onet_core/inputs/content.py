@@ -140,16 +140,34 @@ def left_out(count: int) -> Sentence:
 
 
 def without_unseen(content: Content) -> Content:
-    """A cloud without the points that a sensor did not see; everything else stays as it is.
+    """A cloud without the points that a sensor did not see, a mesh without those faces.
 
-    A cloud that would have no points left stays, too: what reads it says what is wrong.
+    What would have nothing left stays as it is: what reads it says what is wrong.
     """
-    if content.points is None or content.has_faces or content.points.ndim != 2:
+    if content.points is None or content.points.ndim != 2:
         return content
+    if content.has_faces:
+        return _of_finite_faces(content)
     unseen, notes = unseen_points(content.points)
     if not notes or unseen.all():
         return content
     return replace(content.only(~unseen), notes=(*content.notes, *notes))
+
+
+def _of_finite_faces(content: Content) -> Content:
+    """A mesh without vertices that are not finite and without the faces at them."""
+    points, faces = content.points, content.faces
+    assert points is not None
+    assert faces is not None
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=1))
+    if finite.all():
+        return content
+    kept = faces[finite[faces].all(axis=1)]
+    if not len(kept):
+        return content
+    numbers = np.cumsum(finite) - 1
+    told = left_out(int(np.count_nonzero(~finite)))
+    return replace(content.only(finite), faces=numbers[kept], notes=(*content.notes, told))
 
 
 def triangles_of(counts: NDArray[np.integer], corners: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -16,6 +16,9 @@ MOST_UNPACKED = 512 * 2**20
 MOST_POINTS = 50_000_000
 MOST_CELLS = 512 * 2**20
 MOST_PIXELS = 250_000_000
+# How archives begin (zip, gzip, 7z, rar, xz), and formats that are archives themselves.
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\0")
+_PACKED = (".npz", ".npy", ".spz", ".raw")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -39,6 +42,22 @@ def assert_file(path: Path) -> None:
         reason = getattr(error, "strerror", None) or error
         raise InputError("{path} can't be read: {reason}.", path=path, reason=reason) from error
     raise InputError("There is no file {path}.", path=path)
+
+
+def assert_no_stand_in(head: bytes, name: str, suffix: str = "") -> None:
+    """Raises InputError where a file begins like what is downloaded in the place of another."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head")):
+        raise InputError(
+            "{name} is a web page: download the file itself from that page.", name=name
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise InputError(
+            "{name} is only a pointer of Git LFS: fetch the file itself by `git lfs pull`.",
+            name=name,
+        )
+    if suffix not in _PACKED and head.startswith(_ARCHIVES):
+        raise InputError("{name} is a packed archive: unpack it first.", name=name)
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

@@ -14,13 +14,14 @@ from ..errors import InputError, OnetError
 from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, endings_of, format_of, phrase_of
 from .content import Content, checked, without_unseen
 from .frame import UpAxis
-from .limits import assert_file, unreadable
+from .limits import assert_file, assert_no_stand_in, unreadable
 from .observation import Observation
 
 MESH_SUFFIXES = tuple(
     ending for form in FORMATS if {"points", "voxels"} <= set(form.kinds) and form.is_mesh
     for ending in form.endings
 )  # fmt: skip
+_HEAD = 64
 # Of the points of a file, how many its faces have to join for it to be a mesh.
 _FEW_USED = 0.05
 # What people bring that something else has to open.
@@ -32,7 +33,8 @@ _ELSEWHERE = {
     ".usdz": "import it into Blender and choose the object",
     ".dae": "import it into Blender and choose the object",
     ".abc": "import it into Blender and choose the object",
-    ".splat": "save it as PLY",
+    ".ksplat": "save the splats as PLY",
+    ".sog": "save the splats as PLY",
 }
 
 
@@ -61,6 +63,8 @@ def read_input(path: str | Path, kind: str = "auto") -> Content:
     reader = importlib.import_module(f".formats.{form.reader}", __package__)
     try:
         # Damaged numbers make NumPy warn; what comes of them is checked.
+        with path.open("rb") as file:
+            assert_no_stand_in(file.read(_HEAD), path.name, path.suffix.lower())
         with np.errstate(all="ignore"):
             content: Content = reader.read(path, kind)
     except OnetError:

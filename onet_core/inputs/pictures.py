@@ -16,7 +16,14 @@ from ..errors import InputError
 from ..sentences import Sentence
 from .background import opaque_rectangle, plain_background, without_specks
 from .frame import Frame
-from .limits import MOST_PIXELS, assert_file, bounded, optional_package, unreadable
+from .limits import (
+    MOST_PIXELS,
+    assert_file,
+    assert_no_stand_in,
+    bounded,
+    optional_package,
+    unreadable,
+)
 from .observation import Background, Observation
 
 MINIMUM_EDGE = 8
@@ -96,7 +103,7 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
 
 
 def _prepare_for(file: Path | io.BytesIO, name: str) -> None:
-    """Has Pillow read HEIC where this is one; InputError for web pages that are named pictures."""
+    """Has Pillow read HEIC where this is one; InputError for web pages and archives."""
     try:
         if isinstance(file, io.BytesIO):
             head = file.getvalue()[:_HEAD]
@@ -105,10 +112,7 @@ def _prepare_for(file: Path | io.BytesIO, name: str) -> None:
                 head = opened.read(_HEAD)
     except OSError as error:
         raise unreadable(Path(name), error) from error
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head")):
-        raise InputError(
-            "{name} is a web page, not a picture: save the picture itself from its page.", name=name
-        )
+    assert_no_stand_in(head, name)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         optional_package("pillow_heif", "pillow-heif", name).register_heif_opener()
 

@@ -16,6 +16,8 @@ from .limits import MOST_CELLS, bounded
 
 # Values of 8 bits above this are probabilities; labels of parts are small numbers.
 _LABELS = 64
+# Distances lie at least this share of their range above the smallest all along the border.
+_OUTWARDS = 0.25
 _CELLS_OF_QUERIES = 32
 
 
@@ -118,20 +120,57 @@ def occupied_cells(
             return values < 0, tuple(notes)
         notes.append(Sentence("Cells above 0 were taken for the inside"))
         return values > 0, tuple(notes)
-    if array.dtype.kind == "f" and high <= 1:
-        return values >= 0.5, tuple(notes)
-    whole = array.dtype.kind != "f" or np.array_equal(values, np.round(values))
-    if not whole or (array.dtype == np.uint8 and high > _LABELS and low > 0) or _is_grey(values):
-        level = 128 if array.dtype == np.uint8 and high > 128 else float(high) / 2
+    if array.dtype.kind == "f" and low >= 0 and _grows_outwards(values):
+        if high > 1:
+            raise InputError(
+                "{name} holds distances without a sign, which do not say where the inside is: give "
+                "signed distances or occupancies.",
+                name=name,
+            )
         notes.append(
             Sentence(
-                "Cells from {level:g} on were taken for the inside (the numbers go from {low:g} to "
-                "{high:g})",
-                level=level, low=float(low), high=float(high),
+                "The numbers grow towards the border, as truncated distances do: cells below 0.5 "
+                "were taken for the inside"
             )
-        )  # fmt: skip
+        )
+        return values < 0.5, tuple(notes)
+    if array.dtype.kind == "f" and high <= 1:
+        return values >= 0.5, tuple(notes)
+    if low > 0 and low < high:
+        # No cell is empty by its number: the background has one too.
+        level = (float(low) + float(high)) / 2
+        notes.append(_level_note(level, float(low), float(high)))
+        return values >= level, tuple(notes)
+    whole = array.dtype.kind != "f" or np.array_equal(values, np.round(values))
+    if not whole or _is_grey(values):
+        level = 128 if array.dtype == np.uint8 and high > 128 else float(high) / 2
+        notes.append(_level_note(level, float(low), float(high)))
         return values >= level, tuple(notes)
     return values > 0, tuple(notes)
+
+
+def _level_note(level: float, low: float, high: float) -> Sentence:
+    return Sentence(
+        "Cells from {level:g} on were taken for the inside (the numbers go from {low:g} to "
+        "{high:g})",
+        level=level, low=low, high=high,
+    )  # fmt: skip
+
+
+def _grows_outwards(values: NDArray[Any]) -> bool:
+    """Whether numbers of many kinds are larger all along the border than in the middle."""
+    border, inner = _border(values), values[tuple(slice(1, -1) for _ in range(3))]
+    low, high = float(values.min()), float(values.max())
+    if not inner.size or border.min() <= low + _OUTWARDS * (high - low):
+        return False
+    kinds = len(np.unique(values[:: max(1, len(values) // 16)]))
+    return bool(border.mean() > inner.mean() and kinds > 8)
+
+
+def _border(values: NDArray[Any]) -> NDArray[Any]:
+    """The numbers along the six sides of an array, one after the other."""
+    sides = [np.take(values, end, axis=axis).ravel() for axis in range(3) for end in (0, -1)]
+    return np.concatenate(sides)
 
 
 def _is_grey(values: NDArray[Any]) -> bool:
@@ -143,9 +182,7 @@ def _is_grey(values: NDArray[Any]) -> bool:
 
 def _is_negative_inside(values: NDArray[Any]) -> bool:
     """Whether more of the array's border is above 0 than below."""
-    border = np.concatenate(
-        [np.take(values, end, axis=axis).ravel() for axis in range(3) for end in (0, -1)]
-    )
+    border = _border(values)
     return bool(np.count_nonzero(border > 0) > np.count_nonzero(border < 0))
 
 

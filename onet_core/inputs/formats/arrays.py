@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...sentences import Sentence
-from ..content import Content, cells_of_rows
+from ..content import Content, cells_of_rows, triangles_of
 from ..limits import MOST_UNPACKED, assert_file, too_large
 from ..volumes import VoxelGrid, grid_of_queries
-from .tables.columns import as_colours, colour_columns, coordinate_columns, look_like_colours
+from .tables.columns import (
+    as_colours,
+    colour_columns,
+    coordinate_columns,
+    look_like_colours,
+    packed_column,
+    unpacked_colours,
+)
 
-POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "pc",
-               "pointcloud", "point_cloud", "cloud", "verts", "arr_0", "data")  # fmt: skip
+POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "coord",
+               "pc", "pointcloud", "point_cloud", "cloud", "verts", "pts", "pts3d", "points3d",
+               "means", "vertex", "v", "scan", "arr_0", "data")  # fmt: skip
+FACE_NAMES = ("faces", "triangles", "tris", "face", "f", "indices")
 GRID_NAMES = ("voxels", "occupancies", "occupancy", "voxel", "grid", "sdf", "tsdf", "volume")
 COLOUR_NAMES = ("colors", "colours", "rgb", "color", "colour", "rgbs")
 _MOST_COLUMNS = 16
@@ -67,6 +76,12 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except InputError:
         raise
     except Exception as error:  # NumPy's readers raise whatever a damaged file makes them raise
+        if any(word in str(error) for word in ("allow_pickle", "Python objects")):
+            raise InputError(
+                "{name} holds Python objects, which are not read because they can run programs: "
+                "save it as plain numbers.",
+                name=path.name,
+            ) from error
         raise InputError(
             "{name} is damaged or not a NumPy file of plain numbers.", name=path.name
         ) from error
@@ -86,6 +101,9 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
     if grid is not None and (cloud is None or kind == "voxels"):
         return _of_array(arrays[grid], "voxels", name)
     if cloud is None:
+        axes = coordinate_columns(list(arrays))
+        if axes is not None:
+            return _of_axes([list(arrays.values())[axis] for axis in axes], name)
         if len(arrays) > 1:
             raise InputError(
                 "{name} has no array named {wanted}, only {found}.",
@@ -94,6 +112,9 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
             )  # fmt: skip
         return _of_array(next(iter(arrays.values())), kind, name)
     content = _of_array(arrays[cloud], kind, name)
+    faces = choose(arrays, FACE_NAMES)
+    if faces is not None and content.points is not None and kind != "points":
+        content = replace(content, faces=_triangles(np.asarray(arrays[faces])))
     if {"points", "loc", "scale"} <= set(arrays):
         # The pointcloud.npz of a dataset in the original's layout.
         content = replace(content, up_axis="y")
@@ -111,8 +132,45 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
     return replace(content, colours=as_colours(array[:, :3]))
 
 
+def _triangles(array: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Triangles or quads (F, 3 or 4) of whole numbers as triangles; None for other arrays."""
+    if array.ndim != 2 or array.shape[1] not in (3, 4) or array.dtype.kind not in "iu":
+        return None
+    corners = array.astype(np.int64)
+    return triangles_of(np.full(len(corners), corners.shape[1]), corners.reshape(-1))
+
+
+def _of_axes(axes: list[NDArray[Any]], name: str) -> Content:
+    """A cloud of one array each for x, y and z."""
+    flat = [np.asarray(axis) for axis in axes]
+    if len({axis.size for axis in flat}) > 1 or any(axis.dtype.kind not in "biuf" for axis in flat):
+        raise InputError("{name} has coordinates that are no numbers.", name=name)
+    return Content(np.stack([axis.ravel().astype(np.float64) for axis in flat], axis=1))
+
+
 def _queries(arrays: dict[str, NDArray[Any]], name: str) -> Content | None:
-    """The grid of a dataset's `points.npz`: query points with the occupancy of each; else None."""
+    """The grid of query points with an occupancy or a signed distance each; else None.
+
+    As in a dataset's `points.npz`, or with the distance in a fourth column, as DeepSDF has them.
+    """
+    if {"pos", "neg"} == set(arrays):
+        both = [arrays["pos"], arrays["neg"]]
+        if any(part.ndim != 2 or part.shape[1] != 4 or part.dtype.kind != "f" for part in both):
+            return None
+        joined = np.concatenate(both)
+        joined = joined[np.isfinite(joined).all(axis=1)]
+        return Content(grid=grid_of_queries(joined[:, :3], joined[:, 3] < 0, name)).noting(
+            "Its query points with signed distances became voxels"
+        )
+    distances = next((found for found in ("sdf", "sdfs", "distances") if found in arrays), None)
+    if "points" in arrays and distances is not None and "occupancies" not in arrays:
+        points, values = arrays["points"], np.asarray(arrays[distances]).ravel()
+        is_signed = values.dtype.kind == "f" and len(values) and values.min() < 0 < values.max()
+        if points.ndim != 2 or points.shape[1] != 3 or len(points) != len(values) or not is_signed:
+            return None
+        return Content(grid=grid_of_queries(points, values < 0, name)).noting(
+            "Its query points with signed distances became voxels"
+        )
     if not {"points", "occupancies"} <= set(arrays):
         return None
     points, occupancies = arrays["points"], arrays["occupancies"].ravel()
@@ -141,6 +199,11 @@ def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
     squeezed = array
     while squeezed.ndim > 2 and len(squeezed) == 1:
         squeezed = squeezed[0]
+    if squeezed.ndim == 3 and squeezed.dtype.kind == "f" and kind != "voxels":
+        # (N, 1, 3) and (3, N, 1): an axis of one that a library kept.
+        narrow = [axis for axis, size in enumerate(squeezed.shape) if size == 1]
+        if len(narrow) == 1 and any(size in (3, 4, 6) for size in squeezed.shape):
+            squeezed = squeezed.squeeze(narrow[0])
     rows, notes = _rows(squeezed, kind)
     if rows is None:
         return _of_grid(array, kind, name)
@@ -205,6 +268,10 @@ def _of_fields(array: NDArray[Any], name: str) -> Content:
     """A structured array: its fields by their names."""
     fields = list(array.dtype.names or ())
     columns = coordinate_columns(fields)
+    rows = next((field for field in fields if field.lower() in POINT_NAMES), None)
+    if columns is None and rows is not None and array.dtype[rows].shape[-1:] == (3,):
+        parts = {field: np.asarray(array[field]) for field in fields}
+        return _of_archive({"points": parts.pop(rows), **parts}, "points", name)
     if columns is None:
         raise InputError(
             "{name} has fields named {fields}, not x, y and z.",
@@ -214,9 +281,12 @@ def _of_fields(array: NDArray[Any], name: str) -> Content:
     try:
         points = np.stack([flat[fields[column]].astype(np.float64) for column in columns], axis=1)
         named = colour_columns(fields)
+        packed = packed_column(fields)
         colours = None
         if named is not None:
             colours = as_colours(np.stack([flat[fields[column]] for column in named], axis=1))
+        elif packed is not None and flat[fields[packed]].ndim == 1:
+            colours = unpacked_colours(flat[fields[packed]].astype(np.float64))
     except (ValueError, TypeError) as error:
         raise InputError("{name} has coordinates that are no numbers.", name=name) from error
     return Content(points, colours=colours)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 # Of all instances together: 10 million take 0.5 GB.
 _MOST_VERTICES = 10_000_000
 _MOST_NODES = 200_000
-_DRACO, _MESHOPT = "KHR_draco_mesh_compression", "EXT_meshopt_compression"
+_DRACO = "KHR_draco_mesh_compression"
+_MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 _INSTANCES = "EXT_mesh_gpu_instancing"
 
 Json = dict[str, Any]
@@ -63,6 +65,9 @@ class _File:
         self._json: Json = json.loads(content.decode("utf-8-sig"))
         if not isinstance(self._json, dict):
             raise ValueError("it is no object")
+        version = str(self._json.get("asset", {}).get("version", "2.0"))
+        if not version.startswith("2"):
+            raise ValueError(f"it is of version {version[:20]}, not 2")
         self._buffers: dict[int, bytes] = {}
         self._parts: dict[int, list[Part]] = {}
 
@@ -269,10 +274,11 @@ class _File:
         if number < 0:
             raise ValueError("a view has a negative number")
         view = self._json["bufferViews"][number]
-        if _MESHOPT in view.get("extensions", {}):
+        packed = [extension for extension in _MESHOPT if extension in view.get("extensions", {})]
+        if packed:
             raise InputError(
                 "{name} is compressed by {extension}, which is not read: save it without.",
-                name=self._name, extension=_MESHOPT,
+                name=self._name, extension=packed[0],
             )  # fmt: skip
         start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
         content = self._buffer(int(view["buffer"]))
@@ -289,13 +295,16 @@ class _File:
     def _external(self, uri: str) -> bytes:
         if uri.startswith("data:"):
             return base64.b64decode(uri.partition(",")[2])
-        inner = Path(unquote(uri))
-        if "://" in uri or inner.is_absolute() or ".." in inner.parts or "\0" in str(inner):
-            raise InputError(
-                "{name} names the file {uri}, which is not beside it.", name=self._name,
-                uri=uri[:80],
-            )  # fmt: skip
-        return read_bytes(self._path.parent / inner)
+        # As written, without its percent signs, and with the slashes of other systems.
+        for written in (uri, unquote(uri), unquote(uri).replace("\\", "/")):
+            inner = Path(written)
+            if ":" in uri or inner.is_absolute() or ".." in inner.parts or "\0" in written:
+                break
+            if os.path.lexists(self._path.parent / inner):
+                return read_bytes(self._path.parent / inner)
+        raise InputError(
+            "{name} names the file {uri}, which is not beside it.", name=self._name, uri=uri[:80]
+        )
 
 
 def _place_of(node: Json) -> NDArray[np.float64] | None:

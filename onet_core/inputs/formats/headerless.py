@@ -1,4 +1,4 @@
-"""Files of bare numbers: KITTI's .bin clouds, and .raw volumes whose size their name states."""
+"""Files of bare numbers: .bin clouds of KITTI and COLMAP, .raw volumes whose name states a size."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from ..volumes import VoxelGrid
 
 # Scanners of cars see no farther, in metres.
 _FARTHEST = 2000.0
+_COLMAPS_POINT = np.dtype(
+    [("number", "<u8"), ("place", "<f8", 3), ("colour", "u1", 3), ("error", "<f8"), ("seen", "<u8")]
+)
 _SIZE = re.compile(r"(\d+)[x_\-](\d+)[x_\-](\d+)")
 _TYPES = {
     "uint8": "u1", "u8": "u1", "int8": "i1", "uint16": "<u2", "u16": "<u2", "int16": "<i2",
@@ -27,7 +30,31 @@ def read(path: Path, kind: str) -> Content:
     content = read_bytes(path)
     if path.suffix.lower() == ".raw":
         return _volume(content, path)
-    return _sweep(content, path.name)
+    return _colmap(content) or _sweep(content, path.name)
+
+
+def _colmap(content: bytes) -> Content | None:
+    """COLMAP's points3D.bin: each point with its colour and the pictures that see it; else None.
+
+    A count, and for each point its number, x, y, z, colour, error, the length of a list and that.
+    """
+    if len(content) < 8 + _COLMAPS_POINT.itemsize:
+        return None
+    count = int.from_bytes(content[:8], "little")
+    if not 0 < count <= (len(content) - 8) // _COLMAPS_POINT.itemsize:
+        return None
+    place, starts = 8, np.empty(count, dtype=np.int64)
+    for number in range(count):
+        starts[number] = place
+        end = place + _COLMAPS_POINT.itemsize
+        place = end + 8 * int.from_bytes(content[end - 8 : end], "little")
+        if place > len(content):
+            return None
+    if place != len(content):
+        return None
+    width = np.arange(_COLMAPS_POINT.itemsize)
+    rows = np.frombuffer(content, np.uint8)[starts[:, None] + width].view(_COLMAPS_POINT)[:, 0]
+    return Content(rows["place"].astype(np.float64), colours=np.array(rows["colour"]))
 
 
 def _sweep(content: bytes, name: str) -> Content:

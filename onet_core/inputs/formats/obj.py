@@ -25,11 +25,15 @@ def read(path: Path, kind: str) -> Content:
     sofar = []
     for line in text.splitlines():
         line = line.lstrip()
-        if line.startswith(("v ", "v\t")):
+        if line.startswith(("v ", "v\t", "V ", "V\t")):
             rows.append(line[2:])
-        elif line.startswith(("f ", "f\t", "fo ")):
+        elif line.startswith(("f ", "f\t", "fo ", "F ", "F\t")):
             faces.append(line.partition(" ")[2] if line[1] != "\t" else line[2:])
             sofar.append(len(rows))
+    if any("#" in row for row in rows):
+        rows = [row.partition("#")[0] for row in rows]
+    if rows and "," in rows[0] and "." not in rows[0]:
+        rows = [row.replace(",", ".") for row in rows]
     try:
         points, colours = _vertices(rows)
         triangles = _faces(faces, sofar) if faces else None

@@ -13,6 +13,7 @@ from ..limits import MOST_POINTS, bounded, read_bytes
 from .tables.columns import as_colours
 from .tables.encodings import decode_text
 
+_COUNTS = re.compile(r"\d+\s+\d+(\s+\d+)?")
 _FIRST = re.compile(r"(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])\s*(BINARY)?", re.IGNORECASE)
 
 
@@ -30,6 +31,8 @@ def read(path: Path, kind: str) -> Content:
 def _parse(text: str, name: str) -> Content:
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
+    if lines and _COUNTS.fullmatch(lines[0]):
+        lines.insert(0, "OFF")  # the word may be left out
     first = _FIRST.match(lines[0]) if lines else None
     if first is None:
         raise ValueError("its first line is not OFF")
@@ -41,6 +44,8 @@ def _parse(text: str, name: str) -> Content:
         lines.pop(0)
     if first[5]:
         raise ValueError("it has more than three dimensions")
+    if len(lines) == 1:
+        lines = _broken_into_lines(lines[0].split())
     counts = [int(word) for word in lines.pop(0).split()]
     vertices, faces = (bounded(name, "rows", count, MOST_POINTS) for count in (*counts, 0)[:2])
     if len(lines) < vertices + faces:
@@ -67,3 +72,17 @@ def _parse(text: str, name: str) -> Content:
         table[:, :3], triangles_of(sizes, np.array(corners, dtype=np.int64)) if words else None,
         colours,
     )  # fmt: skip
+
+
+def _broken_into_lines(words: list[str]) -> list[str]:
+    """The lines of a plain OFF that was written as one: three counts, vertices and faces."""
+    end = 3 + 3 * int(words[0])
+    if not 3 <= end <= len(words):
+        raise ValueError("it ends in the middle of its vertices")
+    lines = [" ".join(words[:3])]
+    lines += [" ".join(words[place : place + 3]) for place in range(3, end, 3)]
+    while end < len(words):
+        size = 1 + max(0, int(words[end]))
+        lines.append(" ".join(words[end : end + size]))
+        end += size
+    return lines

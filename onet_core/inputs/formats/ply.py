@@ -17,8 +17,14 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..content import Content, checked, triangles_of
 from ..limits import MOST_POINTS, bounded, read_bytes
-from ..outliers import stray_points
-from .tables.columns import as_colours, colour_columns, coordinate_columns
+from .splats import colours_of_harmonics, without_floaters
+from .tables.columns import (
+    as_colours,
+    colour_columns,
+    coordinate_columns,
+    packed_column,
+    unpacked_colours,
+)
 
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2",
@@ -28,10 +34,7 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 1 << 20
-_SPLAT = ("f_dc_0", "f_dc_1", "f_dc_2", "opacity")
-# The constant of the zeroth spherical harmonic, which such files keep colours in.
-_HARMONIC = 0.28209479177387814
-_FAINT = 0.1
+_HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ def read(path: Path, kind: str) -> Content:
         ) from error
     names = list(values)
     columns = coordinate_columns(names)
+    if columns is None and "packed_position" in values:
+        raise InputError(
+            "{name} holds compressed Gaussian splats, which are not read: save it as a plain PLY.",
+            name=name,
+        )
     if columns is None:
         raise InputError("{name} has no vertices with x, y and z.", name=name)
     points = np.stack([values[names[column]].astype(np.float64) for column in columns], axis=1)
@@ -74,10 +82,22 @@ def read(path: Path, kind: str) -> Content:
     colours = None
     if painted is not None and len(points):
         colours = as_colours(np.stack([values[names[column]] for column in painted], axis=1))
+    elif (packed := packed_column(names)) is not None:
+        colours = unpacked_colours(values[names[packed]].astype(np.float64))
     content = Content(points, faces, colours)
-    if all(wanted in values for wanted in _SPLAT) and not content.has_faces and len(points):
-        content = _without_floaters(content, values)
+    if all(wanted in values for wanted in _HARMONICS) and not content.has_faces and len(points):
+        content = _splats(content, values)
     return checked(content, name)
+
+
+def _splats(content: Content, values: _Values) -> Content:
+    """The vertices of a file of Gaussian splats with their colours, without floaters."""
+    harmonics = np.stack([values[name].astype(np.float64) for name in _HARMONICS], axis=1)
+    content = Content(content.points, None, colours_of_harmonics(harmonics))
+    if "opacity" not in values:
+        return content
+    with np.errstate(over="ignore"):
+        return without_floaters(content, 1 / (1 + np.exp(-values["opacity"].astype(np.float64))))
 
 
 def _header(content: bytes, name: str) -> tuple[str, list[_Element], bytes]:
@@ -320,28 +340,3 @@ def _cast(values: NDArray[np.float64], kind: str) -> NDArray[Any]:
     low, high = np.iinfo(kind).min, np.iinfo(kind).max
     known = np.isfinite(values) & (values >= low) & (values <= high)
     return np.where(known, values, 0).astype(kind) if known.all() else values
-
-
-def _without_floaters(content: Content, values: _Values) -> Content:
-    """Gaussian splats as a coloured cloud, without those that hardly show and without strays."""
-    points = content.points
-    assert points is not None
-    with np.errstate(over="ignore"):
-        dc = np.stack([values[name].astype(np.float64) for name in _SPLAT[:3]], axis=1)
-        opacity = 1 / (1 + np.exp(-values["opacity"].astype(np.float64)))
-    shown = np.nan_to_num(np.clip(0.5 + _HARMONIC * dc, 0, 1), nan=0.5)
-    content = Content(points, None, np.round(255 * shown).astype(np.uint8))
-    kept = (opacity >= _FAINT) & np.isfinite(points).all(axis=1)
-    faint = int(np.count_nonzero(~kept))
-    if faint <= 0.9 * len(kept):
-        content = content.only(kept)
-    else:
-        faint = 0
-    assert content.points is not None
-    if not np.isfinite(content.points).all():
-        return content
-    stray = stray_points(content.points)
-    return content.only(~stray).noting(
-        "Gaussian splats: {faint:,} transparent ones and {strays:,} outliers were left out",
-        faint=faint, strays=int(np.count_nonzero(stray)),
-    )  # fmt: skip

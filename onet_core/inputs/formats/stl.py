@@ -12,6 +12,8 @@ from ..content import Content
 from ..limits import read_bytes
 
 _HEADER, _TRIANGLE = 84, 50
+# What programs write as the number of triangles that do not know it yet.
+_UNCOUNTED = (0, 2**32 - 1)
 _VERTEX = re.compile(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", re.IGNORECASE)
 _ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
 
@@ -20,6 +22,8 @@ def read(path: Path, kind: str) -> Content:
     """The triangles, each with its own three vertices."""
     content = read_bytes(path)
     count = int.from_bytes(content[_HEADER - 4 : _HEADER], "little")
+    if count in _UNCOUNTED and len(content) > _HEADER and not (len(content) - _HEADER) % _TRIANGLE:
+        count = (len(content) - _HEADER) // _TRIANGLE
     size = _HEADER + _TRIANGLE * count
     is_text = content[:512].lstrip().lower().startswith(b"solid") and b"facet" in content[:4096]
     if len(content) >= _HEADER and (size == len(content) or (size < len(content) and not is_text)):
@@ -27,8 +31,11 @@ def read(path: Path, kind: str) -> Content:
         points = rows["corners"].reshape(-1, 3).astype(np.float64)
     elif b"vertex" in content[:65536].lower():
         try:
-            found = [number for vertex in _VERTEX.findall(content) for number in map(float, vertex)]
-        except ValueError as error:
+            words = [word for vertex in _VERTEX.findall(content) for word in vertex]
+            if b"," in words[0] and b"." not in words[0]:
+                words = [word.replace(b",", b".") for word in words]
+            found = [float(word) for word in words]
+        except (ValueError, IndexError) as error:
             raise InputError(
                 "{name} has a damaged vertex: {reason}.", name=path.name, reason=error
             ) from error

@@ -176,10 +176,10 @@ def _with_plain_numbers(lines: Lines) -> Lines:
             Sentence("Commas between digits were taken for decimal points"),
         )  # fmt: skip
     if separator is not None and _has_thousands(cells):
-        dropped = {mark: None for mark in "," + _APOSTROPHES + _BLANKS if mark != separator}
-        change = str.maketrans(dropped)
+        dropped = ("," + _APOSTROPHES + _BLANKS).replace(separator, "")
+        without = str.maketrans("", "", dropped)
         return _changed(
-            lines, [row.translate(change) for row in lines.rows],
+            lines, [row.translate(without) for row in lines.rows],
             Sentence("Marks between groups of three digits were taken for thousands separators"),
         )  # fmt: skip
     if any(_FORTRAN.search(cell) and is_number(_FORTRAN.sub("e", cell)) for cell in cells):

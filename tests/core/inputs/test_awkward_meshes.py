@@ -1,0 +1,97 @@
+"""Meshes with slips of their writers, and glTF files that other programs lay out otherwise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_files import BOX, glb
+
+from onet_core.errors import InputError
+from onet_core.inputs.load import read_input
+
+
+def test_meshes_with_slips_of_their_writers(tmp_path: Path) -> None:
+    """Comments behind vertices, capitals, decimal commas, counts that were never filled in."""
+    plain = BOX.export(file_type="obj")
+    binary, text = BOX.export(file_type="stl"), BOX.export(file_type="stl_ascii")
+    off = BOX.export(file_type="off")
+    for name, content in (
+        ("a.obj", plain.replace("\n", " # x\n")),
+        ("b.obj", plain.replace("v ", "V ").replace("f ", "F ")),
+        ("c.obj", plain.replace(".", ",")),
+        ("a.stl", binary[:80] + b"\0\0\0\0" + binary[84:]),
+        ("b.stl", text.replace(".", ",")),
+        ("a.off", "OFF " + " ".join(off.removeprefix("OFF").split())),
+        ("b.off", off.removeprefix("OFF").lstrip()),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        found = read_input(path)
+        assert found.points is not None
+        assert found.faces is not None
+        assert len(found.faces) == 12, name
+        np.testing.assert_allclose(np.ptp(found.points, axis=0), (1, 2, 3), atol=1e-6)
+
+
+def test_faces_at_vertices_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
+    lines = BOX.export(file_type="obj").splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("v "))
+    # Behind the eight others, so that their numbers stay: a ninth vertex and a face at it.
+    lines.insert(place + 8, "v nan 0 0")
+    (tmp_path / "a.obj").write_text("\n".join([*lines, "f 1 2 9"]) + "\n")
+    found = read_input(tmp_path / "a.obj")
+    assert found.points is not None
+    assert found.faces is not None
+    assert (len(found.points), len(found.faces)) == (8, 12)
+    assert np.isfinite(found.points).all()
+    assert "not finite" in str(found.notes[0])
+
+
+def test_buffers_of_gltf_with_odd_names(tmp_path: Path) -> None:
+    corners = np.eye(3, dtype="<f4").tobytes()
+    (tmp_path / "my buffer ü.bin").write_bytes(corners)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a+b.bin").write_bytes(corners)
+    document = {
+        "asset": {"version": "2.0"},
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "bufferViews": [{"buffer": 0, "byteLength": len(corners)}],
+        "buffers": [{}],
+    }
+
+    def faces(uri: str) -> int:
+        document["buffers"] = [{"byteLength": len(corners), "uri": uri}]
+        (tmp_path / "a.gltf").write_text(json.dumps(document))
+        found = read_input(tmp_path / "a.gltf", "voxels").faces
+        return 0 if found is None else len(found)
+
+    for uri in ("my%20buffer%20%C3%BC.bin", "my buffer ü.bin", "./deep/a+b.bin", "deep\\a+b.bin"):
+        assert faces(uri) == 1, uri
+    for uri in ("gone.bin", "C:\\me\\a.bin", "https://example.org/a.bin", "../a.bin"):
+        with pytest.raises(InputError, match="which is not beside it"):
+            faces(uri)
+
+
+def test_other_versions_and_compressions_of_gltf_are_named(tmp_path: Path) -> None:
+    old = tmp_path / "a.gltf"
+    old.write_text(json.dumps({"asset": {"version": "1.0"}, "nodes": {}}))
+    with pytest.raises(InputError, match=r"version 1\.0"):
+        read_input(old)
+    packed = {
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 1, "type": "VEC3"}],
+        "bufferViews": [
+            {"buffer": 0, "byteLength": 12, "extensions": {"KHR_meshopt_compression": {}}}
+        ],
+        "buffers": [{"byteLength": 12}],
+    }
+    path = tmp_path / "a.glb"
+    path.write_bytes(glb(packed, bytes(12)))
+    with pytest.raises(InputError, match="KHR_meshopt_compression"):
+        read_input(path)

@@ -1,0 +1,166 @@
+"""Text clouds with odd numbers and headings; each test is one kind of fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample_files import COLOURS, POINTS, rows
+
+from onet_core.errors import InputError
+from onet_core.inputs.content import Content
+from onet_core.inputs.load import read_input
+
+COUNT = np.arange(len(POINTS))
+# As in a national grid, in metres.
+FAR = np.round(POINTS + np.array([500_000, 5_400_000, 400]), 4)
+
+
+def read(folder: Path, text: str, name: str = "a.csv") -> Content:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_input(path)
+
+
+def written(number: Callable[[float], str], mark: str, places: np.ndarray = FAR) -> str:
+    return "".join(mark.join(map(number, point)) + "\n" for point in places)
+
+
+def grouped(between: str, point: str, quote: str = "") -> Callable[[float], str]:
+    """Numbers with thousands separators."""
+
+    def number(value: float) -> str:
+        whole = f"{value:,.4f}".replace(",", "_").replace(".", point).replace("_", between)
+        return f"{quote}{whole}{quote}"
+
+    return number
+
+
+@pytest.mark.parametrize(
+    ("number", "mark"),
+    [
+        (grouped(",", ".", '"'), ","),  # English
+        (grouped(".", ","), ";"),  # German
+        (grouped("\u202f", ","), ";"),  # French
+        (grouped("'", "."), ";"),  # Swiss
+        (grouped("\u2019", "."), "\t"),
+        (grouped(" ", "."), ";"),
+    ],
+)
+def test_thousands_separators(tmp_path: Path, number: Callable[[float], str], mark: str) -> None:
+    found = read(tmp_path, mark.join("XYZ") + "\n" + written(number, mark))
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, FAR, atol=1e-6)
+    assert len(found.notes) == 1
+
+
+def test_decimal_commas_in_quotes_or_as_separators_too(tmp_path: Path) -> None:
+    def comma(value: float) -> str:
+        return f"{value:.4f}".replace(".", ",")
+
+    quoted = '"X","Y","Z"\n' + written(lambda value: f'"{comma(value)}"', ",", POINTS)
+    for text in (quoted, written(comma, ",", POINTS)):
+        found = read(tmp_path, text)
+        assert found.points is not None
+        np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+        assert "decimal point" in str(found.notes[-1])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["({}, {}, {})", "[{}, {}, {}],", "{}|{}|{}", "{}:{}:{}", "{},{},{},", "{}\t {} \t{}",
+     "{} {} {} # seen", "PT7,{},{},{}", "{}\u00a0{}\u00a0{}"],
+)  # fmt: skip
+def test_marks_around_numbers(tmp_path: Path, line: str) -> None:
+    found = read(tmp_path, "".join(line.format(*point) + "\n" for point in POINTS), "a.txt")
+    np.testing.assert_allclose(found.points, POINTS)
+
+
+def test_other_signs_and_exponents(tmp_path: Path) -> None:
+    fortran = "".join(" ".join(f"{v:.6e}".replace("e", "D") for v in p) + "\n" for p in POINTS)
+    for text in (fortran, rows(POINTS, mark=",").replace("-", "\u2212"), f"[{POINTS.tolist()}"[1:]):
+        np.testing.assert_allclose(read(tmp_path, text, "a.txt").points, POINTS)
+
+
+def test_numbers_as_headings(tmp_path: Path) -> None:
+    for heading, lines in (
+        ("0,1,2", rows(POINTS, mark=",")),
+        (",0,1,2", rows(COUNT, POINTS, mark=",")),
+        ("sep=,\nx,y,z", rows(POINTS, mark=",")),
+        ("x,y,z\nm,m,m", rows(POINTS, mark=",")),
+    ):
+        np.testing.assert_allclose(read(tmp_path, f"{heading}\n{lines}").points, POINTS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["t,tx,ty,tz", "u,world_x,world_y,world_z", "i,pos.x,pos.y,pos.z", "d,x_m,y_m,z_m",
+     "pixel_x,X_world,Y_world,Z_world"],
+)  # fmt: skip
+def test_names_that_differ_in_the_axis_only(tmp_path: Path, names: str) -> None:
+    found = read(tmp_path, f"{names}\n" + rows(COUNT % 7, POINTS, mark=","))
+    np.testing.assert_allclose(found.points, POINTS)
+
+
+def test_names_of_normals_are_no_coordinates(tmp_path: Path) -> None:
+    text = "nx,ny,nz,x,y,z\n" + rows(np.abs(POINTS), POINTS, mark=",")
+    np.testing.assert_allclose(read(tmp_path, text).points, POINTS)
+
+
+def test_degrees_become_metres(tmp_path: Path) -> None:
+    """Ten minutes of a degree along a meridian are 18.5 km, along the parallel of 60 half of it."""
+    grid = np.stack(np.meshgrid([10.0, 10.1], [59.95, 60.05], [0.0, 50.0]), axis=-1).reshape(-1, 3)
+    text = "lat,lon,alt\n" + rows(grid[:, 1], grid[:, 0], grid[:, 2], mark=",")
+    found = read(tmp_path, text)
+    assert found.points is not None
+    # The lengths of a degree of latitude and longitude at 60 degrees, from tables: 111,412 m and
+    # 55,800 m.
+    np.testing.assert_allclose(np.ptp(found.points, axis=0), (5580.0, 11141.2, 50.0), rtol=1e-4)
+    assert "latitude 60.000000" in str(found.notes[-1])
+
+
+def test_colours_in_one_number(tmp_path: Path) -> None:
+    red, green, blue = COLOURS.astype(int).T
+    packed = (red << 16) + (green << 8) + blue
+    lines = [f"{x},{y},{z},{c}\n" for (x, y, z), c in zip(POINTS, packed, strict=True)]
+    found = read(tmp_path, "x,y,z,rgb\n" + "".join(lines))
+    np.testing.assert_array_equal(found.colours, COLOURS)
+
+
+def test_columns_that_count(tmp_path: Path) -> None:
+    whole = np.round(POINTS * 1000)
+    for lines, wanted in (
+        (rows(COUNT // 8, COUNT % 8, POINTS, mark=","), POINTS),
+        (rows(len(POINTS) - COUNT, POINTS, mark=","), POINTS),
+        (rows((COUNT * 7) % 60, POINTS, mark=","), POINTS),
+        (rows(COUNT, whole, mark=","), whole),
+    ):
+        found = read(tmp_path, lines)
+        np.testing.assert_allclose(found.points, wanted)
+        assert "count" in str(found.notes[-1])
+    # Heights over a grid of whole metres are no such thing.
+    heights = np.column_stack([500_000 + COUNT // 8, 5_400_000 + COUNT % 8, POINTS[:, 2]])
+    text = "".join(f"{x:.0f} {y:.0f} {z} 0.5 0.5\n" for x, y, z in heights)
+    np.testing.assert_allclose(read(tmp_path, text, "a.xyz").points, heights)
+
+
+def test_marks_for_no_data_are_left_out(tmp_path: Path) -> None:
+    text = rows(POINTS) + "0.1 0.2 -9999\n" * 3 + "0.1 3.4e38 0\n"
+    found = read(tmp_path, text, "a.xyz")
+    np.testing.assert_allclose(found.points, POINTS)
+    assert str(found.notes[0]).startswith("4 points with ")
+    # Where coordinates are that large they are places.
+    assert len(read(tmp_path, rows(POINTS * 5000) + "1 2 -9999\n", "b.xyz").points) == 61
+
+
+def test_other_texts_are_called_what_they_are(tmp_path: Path) -> None:
+    for text, word in (
+        ('{"x": 1, "y": 2, "z": 3}\n', "JSON"),
+        ("<!DOCTYPE html><html>1 2 3</html>", "web page"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n", "Git LFS"),
+        ("PK\x03\x04 and so on", "archive"),
+    ):
+        with pytest.raises(InputError, match=word):
+            read(tmp_path, text, "a.txt")
