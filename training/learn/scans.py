@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from onet_core.models.scans.network import Answers, ScanConfig, ScanNetwork, Voxels, voxels_of
 
+from .run import Averaged, backward, write_json, write_state
 from .scan_examples import Harm, Scans, Surfaces, make_scans
 
 LEVELS = len(ScanConfig().widths)
@@ -124,11 +124,8 @@ def save(
 ) -> None:
     """Writes weights and log whole, never a part of one."""
     header = {"config": json.dumps(config.to_dict()), "training": json.dumps(record)}
-    half = {name: value.half().cpu().contiguous() for name, value in weights.items()}
-    save_file(half, str(out / "scans.part"), metadata=header)
-    (out / "scans.part").rename(out / "scans.safetensors")
-    (out / "scans.json.part").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    (out / "scans.json.part").rename(out / "scans.json")
+    write_state(out / "scans.safetensors", weights, header)
+    write_json(out / "scans.json", record)
 
 
 def train(
@@ -150,9 +147,8 @@ def train(
     generator = torch.Generator(device).manual_seed(seed)
     network = ScanNetwork().to(device)
     network.products = torch.bfloat16 if device.type == "cuda" else torch.float32
-    averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    averaged = Averaged(network, _AVERAGED)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2.5e-3, weight_decay=0.01)
-    _, live = zip(*network.state_dict().items(), strict=True)
     log: list[dict[str, object]] = []
     sums: dict[str, Tensor] = {}
     step = steps_before = 0
@@ -167,18 +163,10 @@ def train(
             group["lr"] = max(rate, 1e-6)
         answers, known, voxels = answer(network, scans)
         total, parts = loss_of(answers, known, scans)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        # A gradient that isn't finite is left out without asking the device.
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.nan_to_num_(0, 0, 0)
-        optimizer.step()
+        backward(total, optimizer)
+        averaged.update()
         step += 1
-        keep = min(_AVERAGED, (step + 1) / (step + 10))
-        torch._foreach_lerp_(list(averaged.values()), list(live), 1 - keep)
-        for name, value in {**parts, "total": total, "norm": norm}.items():
+        for name, value in {**parts, "total": total}.items():
             sums[name] = sums.get(name, 0) + value.detach()
         now = time.perf_counter()
         if now - shown > max(seconds / 40, 2):
@@ -197,13 +185,13 @@ def train(
         is_due = now - checked_at > max(seconds / 4, 15)
         if is_due or now - saved > 60:
             if is_due:
-                log.append(_checked(averaged, bank, checked, checked_points, step))
+                log.append(_checked(averaged.values, bank, checked, checked_points, step))
                 checked_at = time.perf_counter()
-            save(averaged, network.config, {"steps": step, "log": log}, out)
+            save(averaged.values, network.config, {"steps": step, "log": log}, out)
             saved = time.perf_counter()
-    log.append(_checked(averaged, bank, checked, checked_points, step))
+    log.append(_checked(averaged.values, bank, checked, checked_points, step))
     record: dict[str, object] = {"steps": step, "seconds": seconds, "seed": seed, "log": log}
-    save(averaged, network.config, record, out)
+    save(averaged.values, network.config, record, out)
     return record
 
 

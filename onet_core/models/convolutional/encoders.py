@@ -13,6 +13,7 @@ from ..layers import ResnetBlockFC, in_one_thread, precisely
 from .planes import PLANES, cell_index, plane_coordinates, pool_max, scatter_mean
 from .surroundings import Surroundings
 from .unet import UNet
+from .volume import PointVolume
 
 
 class LocalPointNet(nn.Module):
@@ -23,7 +24,8 @@ class LocalPointNet(nn.Module):
     and, with keep_points, the points as "cloud" and what is known of them as "cloud_features",
     (B, N, C). surroundings: the counts of `Surroundings`, whose features are added to the points',
     and whose shapes are kept with them as "cloud_forms" and "cloud_normals"; none for none, as in
-    the paper.
+    the paper. volume: what makes a "grid" (B, C, D, D, D) of the points' features beside the
+    planes, if anything does.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class LocalPointNet(nn.Module):
         blocks: int = 5,
         keep_points: bool = False,
         surroundings: Sequence[int] = (),
+        volume: PointVolume | None = None,
     ) -> None:
         super().__init__()
         self.keep_points = keep_points
+        self.volume = volume
         self.resolution = resolution
         self.padding = padding
         self.fc_pos = nn.Linear(3, 2 * hidden)
@@ -69,6 +73,8 @@ class LocalPointNet(nn.Module):
         code = {
             name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()
         }
+        if self.volume is not None:
+            code["grid"] = self.volume(points, features)
         if self.keep_points:
             code.update(cloud=points, cloud_features=features, **fitted)
         return code

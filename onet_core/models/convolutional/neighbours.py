@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import precisely
+from . import on_device
 from .planes import sample_features
 
 Code = dict[str, Tensor]
@@ -38,6 +39,8 @@ def nearest(points: Tensor, cloud: Tensor, count: int) -> Tensor:
 
     points: (B, T, 3); cloud: (B, N, 3), N >= count -> (B, T, count) int64. No gradients.
     """
+    if points.is_cuda:
+        return on_device.nearest(points, cloud, count)
     queries = points.detach().cpu().numpy()
     clouds = cloud.detach().cpu().numpy()
     found = [

@@ -19,6 +19,7 @@ from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeature
 from .neighbours import NeighbourFeatures, with_cloud_features
 from .patches import PatchFeatures
 from .planes import PLANES, sample_features
+from .volume import PointVolume
 
 Code = dict[str, Tensor]
 
@@ -112,7 +113,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
     of the input points a query attends to, see `NeighbourFeatures`; surroundings: in which numbers
     of points around it each input point is described, see `Surroundings`; patch, patch_width: edge
     of the cube of voxels that a query sees and the width of what reads it, see `PatchFeatures`
-    (0: none, as in the paper).
+    (0: none, as in the paper); volume_resolution, volume_width: cells along the edge of a volume
+    of features beside the planes and the width of what refines it, see `PointVolume` (0: none).
     Raises ValueError where these do not fit together.
     """
 
@@ -132,6 +134,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         surroundings: Sequence[int] = (),
         patch: int = 0,
         patch_width: int = 192,
+        volume_resolution: int = 0,
+        volume_width: int = 32,
     ) -> None:
         encoder: nn.Module
         decoder_hidden = decoder_hidden or hidden
@@ -141,6 +145,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             raise ValueError(f"Only points have surroundings, {input_kind!r} has none.")
         if patch and input_kind != "voxels":
             raise ValueError(f"Only voxels have patches, {input_kind!r} has none.")
+        if volume_resolution and input_kind != "points":
+            raise ValueError(f"Only points are gathered in a volume, {input_kind!r} has none.")
         if input_kind == "points":
             encoder = LocalPointNet(
                 channels=channels,
@@ -149,6 +155,11 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
                 padding=padding,
                 keep_points=neighbours > 0,
                 surroundings=surroundings,
+                volume=PointVolume(
+                    channels=channels, resolution=volume_resolution, width=volume_width
+                )
+                if volume_resolution
+                else None,
             )
         elif input_kind == "voxels":
             encoder = VoxelFeatures(channels=channels, resolution=plane_resolution, padding=padding)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import precisely
+from . import on_device
 from .neighbours import REACH, UNIT
 
 # Lengths across a surface (in the unit cube) are seen in units of about a thin wall.
@@ -34,6 +35,7 @@ _SHEET = np.array([0.05, 0.5, 0.5, 2.0, 2.0, 2.0])
 _NOISE = 0.005
 
 _ROWS, _COLUMNS = np.triu_indices(3)
+_PAIRS = list(zip(_ROWS.tolist(), _COLUMNS.tolist(), strict=True))
 _TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
 
 
@@ -146,6 +148,97 @@ def _squared_distances_from_lines(
     )
 
 
+def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """`fit_surroundings` for clouds (B, N, 3) on their own device, in float32.
+
+    Returns told (B, N, 17 S), forms (B, N, 3 S, 10) and normals (B, N, S, 3).
+    """
+    points = clouds.detach().float()
+    most = min(max(counts), points.shape[1])
+    index = on_device.nearest(points, points, most)
+    wide = index.flatten(1).unsqueeze(-1).expand(-1, -1, 3)
+    offsets = points.gather(1, wide).unflatten(1, index.shape[1:]) - points.unsqueeze(2)
+    means, covariances = [], []
+    for count in counts:
+        some = offsets[:, :, :count]
+        mean = some.mean(2)
+        centred = some - mean.unsqueeze(2)
+        means.append(mean)
+        covariances.append(centred.mT @ centred / some.shape[2])
+    variances, axes = on_device.eigenvectors(torch.stack(covariances, dim=2))
+    deviations = variances.clamp_min(0).sqrt()
+    normals = axes[..., 0]
+    mean = torch.stack(means, dim=2)
+    away = (mean * normals).sum(-1, keepdim=True)
+    sheets, scatter = _curved_sheets_on_device(offsets, axes, counts)
+    told = torch.cat(
+        [
+            mean / UNIT,
+            away * normals / ACROSS,
+            torch.stack([normals[..., i] * normals[..., j] for i, j in _PAIRS], dim=-1),
+            deviations / UNIT,
+            deviations[..., :1] / ACROSS,
+            scatter / ACROSS,
+        ],
+        dim=-1,
+    ).flatten(2)
+    planes = torch.cat([-away, normals, normals.new_zeros((*normals.shape[:3], 6))], dim=-1)
+    direction = axes[..., 2]
+    across = torch.eye(3, device=points.device) - direction.unsqueeze(-1) * direction.unsqueeze(-2)
+    towards = (across @ mean.unsqueeze(-1)).squeeze(-1)
+    lines = torch.cat(
+        [
+            (towards * mean).sum(-1, keepdim=True),
+            -2 * towards,
+            torch.stack([across[..., i, j] * (1 if i == j else 2) for i, j in _PAIRS], dim=-1),
+        ],
+        dim=-1,
+    )
+    forms = torch.cat([planes, sheets, lines], dim=2)
+    return told.clamp(-REACH, REACH), forms, normals
+
+
+def _curved_sheets_on_device(
+    offsets: Tensor, axes: Tensor, counts: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """`_curved_sheets` for the nearest `counts` of offsets (B, N, K, 3) and axes (B, N, S, 3, 3).
+
+    Returns heights (B, N, S, 10) and deviations (B, N, S, 1).
+    """
+    prior = torch.diag(offsets.new_tensor((_NOISE / _SHEET) ** 2))
+    designs, heights, equations, rights = [], [], [], []
+    for size, count in enumerate(counts):
+        height, u, v = (offsets[:, :, :count] @ axes[:, :, size]).unbind(-1)
+        design = torch.stack([torch.ones_like(u), u, v, u * u, u * v, v * v], dim=-1)
+        designs.append(design)
+        heights.append(height)
+        equations.append(design.mT @ design + prior)
+        rights.append((design.mT @ height.unsqueeze(-1)).squeeze(-1))
+    fitted = on_device.solve_positive(torch.stack(equations, dim=2), torch.stack(rights, dim=2))
+    scatters = [
+        (height - (design @ one.unsqueeze(-1)).squeeze(-1)).square().mean(-1, keepdim=True).sqrt()
+        for height, design, one in zip(heights, designs, fitted.unbind(2), strict=True)
+    ]
+    scatter = torch.stack(scatters, dim=2)
+    constant, slope_u, slope_v, uu, uv, vv = fitted.unsqueeze(-1).unbind(-2)
+    normal, axis_u, axis_v = axes.unbind(-1)
+    linear = normal - slope_u * axis_u - slope_v * axis_v
+
+    def products(one: Tensor, other: Tensor) -> Tensor:
+        rows = [
+            one[..., i] * other[..., j] + (0 if i == j else one[..., j] * other[..., i])
+            for i, j in _PAIRS
+        ]
+        return torch.stack(rows, dim=-1)
+
+    curved = (
+        uu * products(axis_u, axis_u)
+        + uv * products(axis_u, axis_v)
+        + vv * products(axis_v, axis_v)
+    )
+    return torch.cat([-constant, linear, -curved], dim=-1), scatter
+
+
 class Surroundings(nn.Module):
     """Features of the points of clouds, from what is fitted around each.
 
@@ -165,10 +258,13 @@ class Surroundings(nn.Module):
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clouds (B, N, 3) -> features (B, N, C), forms (B, N, 3 S, 10), normals (B, N, S, 3)."""
-        clouds = points.detach().cpu().float().numpy()
-        fitted = zip(*(fit_surroundings(cloud, self.counts) for cloud in clouds), strict=True)
-        told, forms, normals = (
-            torch.from_numpy(np.stack(some)).to(points.device) for some in fitted
-        )
+        if points.is_cuda:
+            told, forms, normals = fit_on_device(points, self.counts)
+        else:
+            clouds = points.detach().cpu().float().numpy()
+            fitted = zip(*(fit_surroundings(cloud, self.counts) for cloud in clouds), strict=True)
+            told, forms, normals = (
+                torch.from_numpy(np.stack(some)).to(points.device) for some in fitted
+            )
         features = self.fc_1(functional.relu(precisely(self.fc_0, told)))
         return features, forms, normals

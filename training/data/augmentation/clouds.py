@@ -80,7 +80,7 @@ def missing(
         [
             torch.einsum("bni,bi->bn", inputs, direction),
             -(inputs - centre[:, None]).norm(dim=-1),
-            _hiddenness(inputs, direction),
+            hiddenness(inputs, direction),
         ]
     )
     way = (uniform((count,), inputs, generator) * len(scores)).long().clamp_max(len(scores) - 1)
@@ -105,8 +105,11 @@ def outliers(
     return {**batch, "inputs": torch.where(lost[..., None], anywhere, inputs)}
 
 
-def _hiddenness(cloud: Tensor, direction: Tensor) -> Tensor:
-    """How far each point (B, N, 3) lies behind the first one seen along a direction (B, 3)."""
+def hiddenness(cloud: Tensor, direction: Tensor, cell: float = _VIEW_CELL) -> Tensor:
+    """How far each point (B, N, 3) lies behind the first one seen along a direction (B, 3).
+
+    cell: edge of the cells of the viewer's picture, in each of which one point is the first.
+    """
     depth = torch.einsum("bni,bi->bn", cloud, direction)
     # Two axes across: of the coordinate axes, one that is not along the direction.
     least = direction.abs().argmin(dim=-1)
@@ -114,7 +117,7 @@ def _hiddenness(cloud: Tensor, direction: Tensor) -> Tensor:
     right = torch.nn.functional.normalize(torch.linalg.cross(direction, helper), dim=-1)
     up = torch.linalg.cross(direction, right)
     across = torch.stack([right, up], dim=1)
-    cells = torch.einsum("bni,bki->bnk", cloud, across) / _VIEW_CELL + _VIEW_CELLS / 2
+    cells = torch.einsum("bni,bki->bnk", cloud, across) / cell + _VIEW_CELLS / 2
     cells = cells.long().clamp(0, _VIEW_CELLS - 1)
     flat = cells[..., 0] * _VIEW_CELLS + cells[..., 1]
     first = depth.new_full((len(cloud), _VIEW_CELLS**2), torch.inf)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from onet_core.models.pictures.network import PictureNetwork
 from training.data.bank import Bank
 
+from ..run import Averaged, backward, write_json, write_state
 from .batches import CATEGORIES, Batch, Choice, make_batch
 from .losses import WEIGHTS, losses
 from .pool import Pool
@@ -24,7 +23,7 @@ from .pool import Pool
 WEIGHTS_FILE, LOG_FILE = "pictures.safetensors", "pictures.json"
 _SAVED_EVERY = 60.0
 _LOGGED_EVERY = 50
-_MOST_GRADIENT = 1.0
+_AVERAGED = 0.999
 # The steps in which the rate rises, and the share of the time from which the estimated camera is
 # used, too.
 _WARM_STEPS, _ESTIMATED_FROM = 200, 0.15
@@ -50,28 +49,6 @@ class Plan:
     is_smoke: bool = False
 
 
-class Average:
-    """The moving average of a network's weights and buffers."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.values = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        self.count = 0
-
-    @torch.no_grad()
-    def update(self) -> None:
-        self.count += 1
-        keep = min(0.999, (1 + self.count) / (10 + self.count))
-        floats, sources = [], []
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                floats.append(self.values[name])
-                sources.append(value)
-            else:
-                self.values[name].copy_(value)
-        torch._foreach_lerp_(floats, sources, 1 - keep)
-
-
 def learn(bank: Bank, plan: Plan, out: Path, network_options: dict[str, Any] | None = None) -> None:
     """Trains for `plan.seconds` and writes the averaged weights and a log into `out`."""
     start = time.perf_counter()
@@ -90,7 +67,7 @@ def learn(bank: Bank, plan: Plan, out: Path, network_options: dict[str, Any] | N
     optimiser = torch.optim.AdamW(
         _groups(network, plan.decay), lr=plan.rate, betas=(0.9, 0.98), fused=device.type == "cuda"
     )
-    average = Average(network)
+    average = Averaged(network, _AVERAGED)
     log: dict[str, Any] = {"plan": asdict(plan), "network": options, "steps": [], "validation": []}
     record = _Recorder(out, average, log)
     pool = Pool(bank, choice, each=2 * plan.batch, rounds=_KEPT, size=plan.size)
@@ -116,13 +93,7 @@ def learn(bank: Bank, plan: Plan, out: Path, network_options: dict[str, Any] | N
         parts = _losses(network, batch, known)
         total = sum(WEIGHTS[name] * value for name, value in parts.items())
         assert isinstance(total, Tensor)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), _MOST_GRADIENT)
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
-        optimiser.step()
+        backward(total, optimiser)
         average.update()
         step += 1
         if step % _LOGGED_EVERY == 0 or (plan.is_smoke and step <= 3):
@@ -171,7 +142,7 @@ def _losses(network: PictureNetwork, batch: Batch, known: Tensor) -> dict[str, T
 
 @torch.no_grad()
 def validate(
-    bank: Bank, average: Average, options: dict[str, Any], plan: Plan, choice: Choice
+    bank: Bank, average: Averaged, options: dict[str, Any], plan: Plan, choice: Choice
 ) -> dict[str, float]:
     """IoU of validation shapes by the averaged weights, with the camera estimated and with it
     known, at the best of a few thresholds; means of the categories; and the camera's errors."""
@@ -252,19 +223,11 @@ def _times(
 class _Recorder:
     """Writes weights in half precision and the log, each whole or not at all."""
 
-    def __init__(self, out: Path, average: Average, log: dict[str, Any]) -> None:
+    def __init__(self, out: Path, average: Averaged, log: dict[str, Any]) -> None:
         self.out, self.average, self.log = out, average, log
-        out.mkdir(parents=True, exist_ok=True)
 
     def write(self, step: int, seconds: float) -> None:
         self.log |= {"step": step, "seconds": round(seconds, 1)}
-        tensors = {
-            name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-            for name, value in self.average.values.items()
-        }
-        scratch = self.out / f".{WEIGHTS_FILE}.part"
-        save_file(tensors, scratch, metadata={"network": json.dumps(self.log["network"])})
-        os.replace(scratch, self.out / WEIGHTS_FILE)
-        scratch = self.out / f".{LOG_FILE}.part"
-        scratch.write_text(json.dumps(self.log, indent=0), encoding="utf-8")
-        os.replace(scratch, self.out / LOG_FILE)
+        metadata = {"network": json.dumps(self.log["network"])}
+        write_state(self.out / WEIGHTS_FILE, self.average.values, metadata)
+        write_json(self.out / LOG_FILE, self.log)
