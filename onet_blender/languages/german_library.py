@@ -292,6 +292,9 @@ OF_THE_LIBRARY = {
     "{number}, {low} or more": ("{number} ab {low}"),
     "{number} above {low} and below {high}": ("{number} über {low} und unter {high}"),
     "{number} from {low} to {high}": ("{number} von {low} bis {high}"),
+    "The setting {name} was removed in version 0.2.0: leave it out.": (
+        "Die Einstellung {name} gibt es seit Version 0.2.0 nicht mehr: Lassen Sie sie weg."
+    ),
     "The setting {name} is of no use here: leave it out.": (
         "Die Einstellung {name} nützt hier nichts: weglassen."
     ),

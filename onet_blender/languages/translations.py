@@ -138,11 +138,6 @@ GERMAN = {
     "Probability above which a point counts as inside the object: lower gives fatter shapes, "
     "higher thinner ones. 0: the model's own": "Ab welcher Wahrscheinlichkeit ein Punkt als innen "
     "gilt: niedriger ergibt dickere Formen, höher dünnere. 0: die des Modells",
-    "Exact Surface Steps": "Schritte zur genauen Oberfläche",
-    "How many times each vertex is moved to where the network puts the surface; one step brings "
-    "the mesh two to three times as near to it, without the model's own smoothing": "Wie oft jeder "
-    "Eckpunkt dorthin gerückt wird, wo das Netz die Oberfläche sieht; ein Schritt bringt das Mesh "
-    "ihr zwei- bis dreimal so nah, ohne die Glättung des Modells",
     "Refinement Steps": "Verfeinerungsschritte",
     "How many steps move the mesh closer to the network's surface; worth it after simplifying. "
     "-1: 30 where faces are simplified, else none": "Wie viele Schritte das Mesh näher an die "

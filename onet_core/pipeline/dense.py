@@ -42,7 +42,6 @@ def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Set
         len(points) >= DENSE_FROM
         and settings.snap
         and settings.threshold is None
-        and not settings.root_steps
         and model.architecture != "occupancy_network"
         and WEIGHTS.is_file()
     )

@@ -15,13 +15,13 @@ from ..inputs.readings import read_cloud, subsample
 from ..mesh.snap import Pull
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
+from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField, prepare
 from ..models.prepared.averaged import MeanOfTwo
 from ..settings import Settings
 from .dense import DENSE_NOISE, is_dense
 from .finish import Cloud
 from .noise import noise_beside
-from .view import PictureView
 
 GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.

@@ -17,6 +17,7 @@ from ..field import Field
 from ..inputs.frame import Frame
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
+from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField
 from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
@@ -27,7 +28,6 @@ from .finish import Context, finished, shares
 from .level import Level, joined, level_of
 from .loaded import interactive_surface
 from .progress import Progress, Run
-from .view import PictureView
 
 # How long encoding and the search for the surface take beside the finishing steps, roughly.
 _ENCODING, _SURFACE = 1.0, 20.0
@@ -173,16 +173,13 @@ class _Making:
         settings = self._wish.settings
         smoothing = settings.smoothing
         if smoothing is None:
-            # Root steps go to where the field says.
-            is_exact = settings.root_steps or shape.dense is not None
-            smoothing = 0 if is_exact else self._model.steps.smoothing
-        follows_points = self._wish.is_free and not settings.root_steps
+            smoothing = 0 if shape.dense is not None else self._model.steps.smoothing
         return Context(
             field=level.field,
             threshold=level.threshold,
             settings=settings,
             smoothing=smoothing,
-            cloud=shape.cloud if follows_points else None,
+            cloud=shape.cloud if self._wish.is_free else None,
             device=self._device,
             report=self._run.report,
             is_of_field=shape.dense is None,
@@ -207,8 +204,8 @@ class _Making:
         self, fields: Sequence[Field], threshold: float
     ) -> Sequence[Extraction | NoSurfaceError]:
         settings, padding = self._wish.settings, self._model.padding
-        resolution, root_steps = settings.resolution, settings.root_steps
-        if self._wish.is_interactive and resolution in WORTHWHILE and root_steps == 0:
+        resolution = settings.resolution
+        if self._wish.is_interactive and resolution in WORTHWHILE:
             surface = interactive_surface(resolution, threshold, padding, str(self._device))
             return [surface.update(field, self._run.report) for field in fields]
         return extract_all(
@@ -217,6 +214,5 @@ class _Making:
             threshold=threshold,
             padding=padding,
             device=self._device,
-            root_steps=root_steps,
             progress=self._run.report,
         )

@@ -13,7 +13,6 @@ from torch import Tensor
 from ..errors import InputError, NoSurfaceError
 from ..field import Field, Progress, logit
 from ..mesh.mesh import Mesh
-from .balance import balanced
 from .following import follow
 from .messages import no_surface
 from .mise import searched
@@ -115,8 +114,6 @@ def extract(
     dtype: torch.dtype = torch.float32,
     batch_points: int | None = None,
     minimum_fraction: float = MINIMUM_FRACTION,
-    root_steps: int = 0,
-    is_balanced: bool = True,
     tolerance: float = TOLERANCE,
     followed_from: int | None = None,
     progress: Progress | None = None,
@@ -129,11 +126,6 @@ def extract(
     batch_points: see `field.evaluate`.
     minimum_fraction: vertices keep at least this part of an edge's length from its ends; 0 gives
         the original's vertices.
-    root_steps: how often each vertex is moved along its grid edge to where the field, evaluated at
-        the vertex, says the surface is (regula falsi); each step evaluates every vertex once.
-    is_balanced: after root steps the vertices are moved off the surface by a hundredth of a cell or
-        so, to the side to which it bulges: then it is the triangles that lie on it on average, see
-        `balance`. With one root step the mesh is two to three times as near to the surface.
     tolerance: how far half precision may move the surface, in cells, as the root mean square of its
         errors over the field's slope, where a prepared field computes faster so, see `precision`. 0
         gives float32's values at both ends of every crossed edge. Without a prepared field, or on a
@@ -163,8 +155,6 @@ def extract(
             dtype=dtype,
             batch_points=batch_points,
             minimum_fraction=minimum_fraction,
-            root_steps=root_steps,
-            is_balanced=is_balanced,
             tolerance=tolerance,
             followed_from=followed_from,
             progress=progress,
@@ -182,8 +172,6 @@ def extract_all(
     dtype: torch.dtype = torch.float32,
     batch_points: int | None = None,
     minimum_fraction: float = MINIMUM_FRACTION,
-    root_steps: int = 0,
-    is_balanced: bool = True,
     tolerance: float = TOLERANCE,
     followed_from: int | None = None,
     progress: Progress | None = None,
@@ -200,19 +188,10 @@ def extract_all(
         return []
     report = Report(progress, resolution_0, depth)
     rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance)
-    grid, errors = search(
-        rounds, resolution_0, depth, level, followed_from=followed_from, root_steps=root_steps
-    )
+    grid, errors = search(rounds, resolution_0, depth, level, followed_from=followed_from)
     if all(errors):
         return [error for error in errors if error]
-    return meshed(
-        grid,
-        rounds,
-        minimum_fraction=minimum_fraction,
-        root_steps=root_steps,
-        is_balanced=is_balanced,
-        errors=errors,
-    )
+    return meshed(grid, rounds, minimum_fraction=minimum_fraction, errors=errors)
 
 
 def only(made: Sequence[Extraction | NoSurfaceError]) -> Extraction:
@@ -230,13 +209,12 @@ def search(
     level: float,
     *,
     followed_from: int | None = None,
-    root_steps: int = 0,
     coarse: CoarseValues | None = None,
 ) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The cells of the grid of resolution_0 * 2 ** depth that the surfaces cross.
 
     coarse: see `root.coarse_values`, where they are known already.
-    followed_from, root_steps: see `extract`.
+    followed_from: see `extract`.
     Returns also, of each object, the error where it has no surface.
     """
     followed_from = followed_from or _followed_from(rounds)
@@ -247,7 +225,7 @@ def search(
     grid, errors = searched(rounds, resolution_0, steps, level, coarse)
     if all(errors):
         return grid, errors
-    return _refined(grid, rounds, depth - steps, root_steps), errors
+    return _refined(grid, rounds, depth - steps), errors
 
 
 def _followed_from(rounds: Rounds) -> int:
@@ -271,14 +249,9 @@ def _searched_steps(resolution_0: int, depth: int, followed_from: int) -> int:
     return steps
 
 
-def _refined(grid: SparseGrid, rounds: Rounds, halvings: int, root_steps: int) -> SparseGrid:
-    """The surface followed from the searched grid to the one that is halved as often as that.
-
-    A root step leaves little of its edge's own error, but most of what half precision adds to it:
-    where there are root steps the last grid is float32's.
-    """
-    last = [rounds.tolerance > 0 and not root_steps] * rounds.objects
-    is_rough = [rounds.tolerance > 0] * rounds.objects if halvings else last
+def _refined(grid: SparseGrid, rounds: Rounds, halvings: int) -> SparseGrid:
+    """The surface followed from the searched grid to the one that is halved as often as that."""
+    is_rough = [rounds.tolerance > 0] * rounds.objects
     grid = follow(grid, rounds.on(grid.resolution, is_rough))
     if not rounds.tolerance:
         for _ in range(halvings):
@@ -288,7 +261,7 @@ def _refined(grid: SparseGrid, rounds: Rounds, halvings: int, root_steps: int) -
     errors = rough_errors(grid, rounds)
     for left in range(halvings, 0, -1):
         if left == 1:
-            is_rough = last if root_steps else stays_rough(grid, rounds, errors)
+            is_rough = stays_rough(grid, rounds, errors)
         grid = grid.halved()
         if not all(is_rough):
             grid.forget_values(torch.tensor(is_rough, device=rounds.device))
@@ -301,8 +274,6 @@ def meshed(
     rounds: Rounds,
     *,
     minimum_fraction: float = MINIMUM_FRACTION,
-    root_steps: int = 0,
-    is_balanced: bool = True,
     errors: Sequence[NoSurfaceError | None] = (),
 ) -> list[Extraction | NoSurfaceError]:
     """Each object's surface in the cells of a grid, by marching cubes; arguments: see `extract`.
@@ -310,14 +281,11 @@ def meshed(
     errors: of each object, where it is known already that there is none.
     """
     edges = crossed_edges(grid)
-    fractions = _fractions(grid, edges, rounds, root_steps)
+    fractions = _fractions(grid, edges)
     fractions = fractions.clamp(minimum_fraction, 1 - minimum_fraction)
     rounds.lap("mise")
     faces = faces_of(grid, edges)
     vertices = _on_edges(grid, edges, fractions)
-    if root_steps and is_balanced:
-        values = grid.values[torch.stack([edges.start, edges.stop])]
-        vertices = balanced(vertices, faces, (values != OUTSIDE).all(dim=0).cpu().numpy())
     vertices = (1 + rounds.padding) * (vertices / grid.resolution - 0.5)
     # Vertices and faces are in the order of the keys: one object's after the other's.
     counts = torch.bincount(grid.objects(edges.start), minlength=rounds.objects)
@@ -344,28 +312,11 @@ def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
     return no_surface(grid.level, float(in_box.min()), float(in_box.max()))
 
 
-def _fractions(grid: SparseGrid, edges: CrossedEdges, rounds: Rounds, root_steps: int) -> Tensor:
-    """How far along each crossed edge the surface is, (V,), 0 to 1.
-
-    By linear interpolation, which regula falsi repeats between the surface's last place and the
-    edge's end on the other side.
-    """
-    exact = torch.float32 if rounds.device.type == "mps" else torch.float64
+def _fractions(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
+    """How far along each crossed edge the surface is by linear interpolation, (V,), 0 to 1."""
+    exact = torch.float32 if grid.values.device.type == "mps" else torch.float64
     start, stop = grid.values[edges.start].to(exact), grid.values[edges.stop].to(exact)
-    low, high = torch.zeros_like(start), torch.ones_like(start)
-    fractions = (grid.level - start) / (stop - start)
-    rows = ((start != OUTSIDE) & (stop != OUTSIDE)).nonzero().squeeze(1)
-    for _ in range(root_steps):
-        places = grid.indices(edges.start[rows]).to(exact)
-        places[torch.arange(len(rows), device=rows.device), edges.axis[rows]] += fractions[rows]
-        objects = grid.objects(edges.start[rows])
-        values = rounds.at(places, grid.resolution, objects=objects).to(exact)
-        at_start = (values > grid.level) == (start[rows] > grid.level)
-        ahead, behind = rows[at_start], rows[~at_start]
-        low[ahead], start[ahead] = fractions[ahead], values[at_start]
-        high[behind], stop[behind] = fractions[behind], values[~at_start]
-        fractions = low + (high - low) * (grid.level - start) / (stop - start)
-    return fractions
+    return (grid.level - start) / (stop - start)
 
 
 def _on_edges(grid: SparseGrid, edges: CrossedEdges, fractions: Tensor) -> NDArray[np.float64]:

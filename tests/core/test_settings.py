@@ -119,6 +119,8 @@ def test_what_is_unknown_or_of_no_use_is_named() -> None:
         "denoize": "no setting denoize. Did you mean denoise?",
         "polish": "no setting polish",
         "floor": "floor is of no use here",
+        "root_steps": "root_steps was removed in version 0.2.0",
+        "root-steps": "root-steps was removed",
     }.items():
         with pytest.raises(InputError, match=told):
             Settings.of({name: 1})

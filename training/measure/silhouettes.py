@@ -19,8 +19,8 @@ from onet_core.inputs.background import plain_background
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.mesh import Mesh
 from onet_core.models.pictures.camera import PictureCamera
+from onet_core.models.pictures.view import PictureView
 from onet_core.pipeline.reconstructor import Reconstructor
-from onet_core.pipeline.view import PictureView
 from onet_core.settings import Settings
 
 from ..data.labelled import list_shapes

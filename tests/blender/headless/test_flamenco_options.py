@@ -48,7 +48,6 @@ OTHERS_OF_ALL: Others = {
     "quality": ("high", "high"),
     "resolution": (40, 40),
     "threshold": (0.25, 0.25),
-    "root_steps": (1, 1),
     "refinement_steps": (7, 7),
     "smoothing": (0, 0),
     "remove_islands": (0.5, 0.5),

@@ -23,8 +23,6 @@ from training.measure.marching_cubes import marching_cubes, polygonise
 
 REFERENCE_RUNS = json.loads((REFERENCE / "mise.json").read_text())
 LEVEL = logit(0.2)
-
-
 RUNS = [name for name in REFERENCE_RUNS if "/32/" in name and name != "gyroid/32/3"]  # Large.
 
 
@@ -142,32 +140,6 @@ def test_a_wrong_estimate_is_put_right_wherever_the_surface_is() -> None:
     assert grid.is_known[edges.stop].all()
 
 
-@pytest.mark.parametrize("resolution", [64, 128])
-def test_one_root_step_brings_the_mesh_to_the_surface(resolution: int) -> None:
-    """Measured by the field's own distance: 40 times a length."""
-    bent = lambda p: torus(p).clamp_max(4).exp() - 1  # noqa: E731
-    errors = []
-    for steps in range(3):
-        result = extract(
-            bent, resolution=resolution, threshold=0.5, root_steps=steps, is_balanced=False
-        )
-        distance = torus(torch.from_numpy(result.mesh.vertices)).abs() / 40
-        errors.append(float(distance.mean()))
-        assert is_closed_manifold(result.mesh.faces)
-        assert sum(result.evaluations[len(result.evaluations) - steps :]) == steps * len(
-            result.mesh.vertices
-        )
-    assert errors[1] < 0.4 * errors[0]
-    assert errors[2] < 0.5 * errors[1]
-
-
-def test_root_steps_leave_what_is_cut_off_at_the_box() -> None:
-    half_space = extract(lambda p: -40 * p[:, 0] - 1, resolution=64, root_steps=2, threshold=0.5)
-    assert half_space.mesh.vertices[:, 0].min() == pytest.approx(-0.55, abs=1e-5)
-    assert half_space.mesh.vertices[:, 0].max() == pytest.approx(-0.025, abs=1e-6)
-    assert is_closed_manifold(half_space.mesh.faces)
-
-
 def ball_with_rod(points: Tensor) -> Tensor:
     """The rod, half as thick as a cell of the coarse grid, lies between that grid's points."""
     x, y, z = points.unbind(-1)
@@ -202,24 +174,21 @@ def test_a_field_finer_than_the_grid_gives_a_closed_mesh() -> None:
 def test_a_step_from_minus_to_plus_a_million_is_halved() -> None:
     """Values at which half precision and a sigmoid overflow, and no slope to interpolate in."""
     field = lambda p: 1e6 * torus(p).sign()  # noqa: E731
-    step = extract(field, resolution=128, threshold=0.5, root_steps=1, is_balanced=False)
+    step = extract(field, resolution=128, threshold=0.5)
     assert is_closed_manifold(step.mesh.faces)
     distance = torus(torch.from_numpy(step.mesh.vertices)).abs() / 40
     assert distance.max() < 1.1 / 128
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-@pytest.mark.parametrize("root_steps", [0, 1])
-def test_values_that_are_not_finite_are_found_on_the_fine_grid_too(
-    bad: float, root_steps: int
-) -> None:
+def test_values_that_are_not_finite_are_found_on_the_fine_grid_too(bad: float) -> None:
     def field(points: Tensor) -> Tensor:
         # Only between the points of the coarse grid, which come in multiples of 1.1 / 32.
         is_coarse = ((points / (1.1 / 32) % 1 - 0.5).abs() > 0.49).all(dim=1)
         return torch.where(is_coarse, torus(points), bad)
 
     with pytest.raises(ModelError, match="not finite"):
-        extract(field, resolution=128, root_steps=root_steps)
+        extract(field, resolution=128)
     with pytest.raises(ModelError, match="not finite"):
         InteractiveSurface(resolution=64, threshold=0.2).update(field)
 
@@ -230,5 +199,5 @@ def test_memory_that_runs_out_on_the_fine_grid_halves_the_chunk() -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return torus(points)
 
-    made, expected = (extract(field, resolution=96, root_steps=1) for field in (short, torus))
+    made, expected = (extract(field, resolution=96) for field in (short, torus))
     assert np.array_equal(made.mesh.vertices, expected.mesh.vertices)

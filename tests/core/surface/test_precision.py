@@ -101,33 +101,6 @@ def test_where_the_slope_is_low_the_values_are_exact() -> None:
     assert steep.mean() > 2 * steep_exact.mean()
 
 
-@pytest.mark.parametrize("error", [0.003, 0.03, 0.3])
-def test_root_steps_start_from_exact_ends(error: float) -> None:
-    """A root step keeps most of what half precision adds to the ends of its edge."""
-    bent = Bent(error)
-    settings = {"resolution": 128, "threshold": 0.5, "is_balanced": False}
-    rough = extract(bent, root_steps=1, **settings)
-    exact = extract(bent.__call__, root_steps=1, **settings)
-    plain = extract(bent.__call__, **settings)
-    assert is_closed_manifold(rough.mesh.faces)
-    ours, best, without = (
-        float((torus(torch.from_numpy(r.mesh.vertices)).abs() / SLOPE).mean())
-        for r in (rough, exact, plain)
-    )
-    assert ours < 0.5 * without
-    assert ours == pytest.approx(best, rel=0.01)
-
-
-class Bent(Rough):
-    """As in the test of root steps: the logits are curved along the edges."""
-
-    def __call__(self, points: Tensor) -> Tensor:
-        return torus(points).clamp_max(4).exp() - 1
-
-    def rough(self, points: Tensor) -> Tensor:
-        return self(points) + self.error * torch.sin(1e4 * points.sum(-1))
-
-
 def test_the_next_surface_of_a_morph_is_as_precise() -> None:
     surface = InteractiveSurface(resolution=64, threshold=0.2)
     surface.update(torus)

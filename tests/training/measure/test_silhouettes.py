@@ -10,7 +10,7 @@ import trimesh
 
 from onet_core.mesh.mesh import Mesh
 from onet_core.models.pictures.camera import PictureCamera
-from onet_core.pipeline.view import PictureView
+from onet_core.models.pictures.view import PictureView
 from training.data.build.normalise import make_triangles
 from training.data.render.render import Renderer
 from training.measure.silhouettes import camera_of, overlap, shown, silhouette

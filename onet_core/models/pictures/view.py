@@ -29,7 +29,7 @@ class PictureView:
 
     @classmethod
     def of_numbers(cls, numbers: Sequence[float], confidence: float) -> PictureView:
-        """From the six numbers of `models.pictures.camera.PictureCamera`."""
+        """From the six numbers of `camera.PictureCamera`."""
         azimuth, elevation, x, y, log_scale, nearness = numbers
         distance = 1 / nearness
         return cls(
