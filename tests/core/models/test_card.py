@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +11,17 @@ from onet_core.cli import main
 from onet_core.models.card import METHODS, model_card
 from onet_core.models.catalogue import PRETRAINED, read_description
 from onet_core.models.description import ModelDescription
+from onet_core.models.steps import Steps
 
 SHIPPED = sorted(PRETRAINED.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("weights", SHIPPED, ids=lambda path: path.stem)
+def test_weights_say_what_chose_their_values(weights) -> None:
+    """If not: add the reasons to the configuration, `python -m training.measure.record NAME`."""
+    described, plain = read_description(weights), asdict(Steps())
+    tuned = {name for name, value in asdict(described.steps).items() if value != plain[name]}
+    assert (tuned - {"chosen_by"}) | {"threshold"} <= set(described.steps.chosen_by)
 
 
 @pytest.mark.parametrize("weights", SHIPPED, ids=lambda path: path.stem)
