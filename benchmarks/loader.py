@@ -67,7 +67,7 @@ def loader_of(config: Config, cache_bytes: int | None = None) -> DataLoader:
     """The training loader; cache_bytes: what it may keep in memory."""
     loader, _ = make_loaders(config)
     if cache_bytes is not None:
-        loader.dataset.cache_bytes = cache_bytes  # type: ignore[attr-defined]
+        loader.dataset.files.cache_bytes = cache_bytes  # type: ignore[attr-defined]
     return loader
 
 

@@ -7,29 +7,21 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from cube_morphs import (
+    RESOLUTION,
+    SEEDS,
+    TOLERANCE,
+    assert_is_cube,
+    generate,
+    half_at,
+    keyframed,
+    vertices_of,
+)
 
-from onet_blender.morph import baking, handlers, live, steps
+from onet_blender.morph import handlers, live, steps
 from onet_blender.morph.cache import MeshCache
 from onet_blender.morph.codes import code_of, code_text
-from onet_blender.runtime import engine_session
-from onet_blender.scene import scene_io
 from onet_blender.scene.meshes import MeshArrays
-from onet_core.pipeline.morphing import between
-
-RESOLUTION = 32
-TOLERANCE = 0.02
-# Seeds whose cubes differ in size.
-SEEDS = (3, 8)
-
-
-def generate(model: Path, *seeds: int) -> list[bpy.types.Object]:
-    made = []
-    for seed in seeds:
-        bpy.ops.onet.generate(seed=seed, count=1, model=str(model), resolution=16)
-        made.append(bpy.context.active_object)
-    for item in made:
-        item.select_set(True)
-    return made
 
 
 @pytest.fixture
@@ -37,35 +29,6 @@ def morph(sized: Path) -> bpy.types.Object:
     generate(sized, *SEEDS)
     assert bpy.ops.onet.morph(resolution=RESOLUTION) == {"FINISHED"}
     return bpy.context.active_object
-
-
-def latent(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(2).astype(np.float32)
-
-
-def half_at(value: float) -> float:
-    """Half the edge of the cube that the slider's value means."""
-    return 0.05 * (5 + between(latent(SEEDS[0]), latent(SEEDS[1]), value)[0])
-
-
-def vertices_of(item: bpy.types.Object) -> np.ndarray:
-    return scene_io.column(item.data.vertices, "co", 3, np.float32)
-
-
-def assert_is_cube(vertices: np.ndarray, half: float) -> None:
-    """It stands on the floor, in the middle of x and y."""
-    np.testing.assert_allclose(vertices.min(0), [-half, -half, 0], atol=TOLERANCE)
-    np.testing.assert_allclose(vertices.max(0), [half, half, 2 * half], atol=2 * TOLERANCE)
-
-
-def keyframed(item: bpy.types.Object) -> None:
-    """The slider goes from 0 in frame 1 to 1 in frame 11, evenly."""
-    for frame, value in ((1, 0.0), (11, 1.0)):
-        item.onet.morph.value = value
-        item.keyframe_insert("onet.morph.value", frame=frame)
-    for curve in baking.curves_of(item):
-        for point in curve.keyframe_points:
-            point.interpolation = "LINEAR"
 
 
 def test_the_sizes_differ_enough_to_see() -> None:
@@ -300,56 +263,6 @@ def test_frames_in_the_viewport_are_what_is_there_at_once(
     assert_is_cube(vertices_of(morph), half_at(0.8))
 
 
-# Baking
-
-
-def test_baked_shape_keys_play_without_the_extension(morph: bpy.types.Object) -> None:
-    scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = 1, 11
-    assert bpy.ops.onet.bake_morph(form="SHAPE_KEYS", steps=3) == {"FINISHED"}
-    baked = bpy.context.active_object
-    assert baked != morph
-    assert morph.hide_render
-    assert morph.hide_get()
-    assert baked.onet.kind == ""
-    keys = [key.name for key in baked.data.shape_keys.key_blocks]
-    assert keys == ["Basis", "Frame 6", "Frame 11"]
-    engine_session.close()
-    bpy.data.objects.remove(morph)
-    for frame, value in ((1, 0.0), (6, 0.5), (11, 1.0)):
-        scene.frame_set(frame)
-        points = scene_io.world_cloud(baked, bpy.context.evaluated_depsgraph_get()).points
-        assert_is_cube(points - np.array(baked.location), half_at(value))
-    # Halfway between two frames that were baked lies the mean of both.
-    scene.frame_set(3, subframe=0.5)
-    points = scene_io.world_cloud(baked, bpy.context.evaluated_depsgraph_get()).points
-    mean = (half_at(0) + half_at(0.5)) / 2
-    np.testing.assert_allclose(np.ptp(points[:, 0]) / 2, mean, atol=TOLERANCE)
-
-
-def test_baked_meshes_are_seen_one_after_the_other(morph: bpy.types.Object) -> None:
-    keyframed(morph)
-    scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = 1, 11
-    morph.onet.morph.form, morph.onet.morph.steps = "MESHES", 3  # as chosen in the panel
-    assert bpy.ops.onet.bake_morph() == {"FINISHED"}
-    made = {item.name: item for item in bpy.data.objects if item.name.startswith("ONet Morph ")}
-    assert sorted(made) == ["ONet Morph 1", "ONet Morph 11", "ONet Morph 6"]
-    for frame, value in ((1, 0.0), (4, 0.0), (6, 0.5), (10, 0.5), (11, 1.0), (20, 1.0)):
-        scene.frame_set(frame)
-        (seen,) = [item for item in made.values() if not item.hide_render]
-        assert not seen.hide_viewport
-        assert_is_cube(vertices_of(seen), half_at(value))
-
-
-def test_baking_follows_the_keyframes(morph: bpy.types.Object) -> None:
-    assert baking.values_at(morph, [1, 6, 11]) == [0, 0.5, 1]
-    keyframed(morph)
-    assert baking.values_at(morph, [1, 3, 20]) == pytest.approx([0, 0.2, 1])
-    assert baking.bake_frames(1, 250, 4) == [1, 84, 167, 250]
-    assert baking.bake_frames(1, 3, 50) == [1, 2, 3]
-
-
 # What is refused
 
 
@@ -384,21 +297,6 @@ def test_a_missing_model_is_told_and_the_mesh_stays(
     assert "Traceback" not in told
     with pytest.raises(RuntimeError, match="There is no model 'gone'"):
         bpy.ops.onet.update_morph()
-
-
-def test_shape_keys_are_not_destroyed(morph: bpy.types.Object) -> None:
-    morph.shape_key_add(name="Basis")
-    before = vertices_of(morph)
-    morph.onet.morph.value = 0.5
-    np.testing.assert_array_equal(vertices_of(morph), before)
-    with pytest.raises(RuntimeError, match="has shape keys"):
-        bpy.ops.onet.update_morph()
-
-
-def test_only_morphs_are_baked(sized: Path) -> None:
-    generate(sized, 1)
-    assert not bpy.ops.onet.bake_morph.poll()
-    assert not bpy.ops.onet.update_morph.poll()
 
 
 def test_reconstructions_by_one_code_can_be_morphed(models: Path) -> None:

@@ -404,7 +404,7 @@ def test_validation_takes_the_same_shape_in_the_place_of_a_damaged_one(root: Pat
 
 def test_too_many_damaged_shapes_end_a_training(root: Path) -> None:
     dataset = ShapeDataset(root, "train", "points", points=4)
-    for folder in dataset.folders[:2]:
+    for folder in dataset.files.folders[:2]:
         (folder / "pointcloud.npz").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match=r"2 of \d+ shapes can't be read.*pointcloud\.npz"):
         dataset[0]
@@ -437,9 +437,9 @@ def test_the_cache_is_compact_and_bounded(root: Path) -> None:
     frugal = ShapeDataset(root, "train", "points", cache_bytes=1000)
     first = dataset[0]
     stored = 30_003 * (6 + 6) + 3751
-    assert dataset._cached_bytes <= stored + 8
+    assert dataset.files.cached_bytes <= stored + 8
     assert frugal[0]["points"].shape == (2048, 3)
-    assert frugal._cached_bytes == 0
+    assert frugal.files.cached_bytes == 0
     # What is kept is not read again; what is not kept has to be.
     (root / "ball" / "a" / "points.npz").write_bytes(b"nothing of the kind")
     assert dataset[0]["points"].shape == first["points"].shape

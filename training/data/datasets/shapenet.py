@@ -18,34 +18,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from onet_core.errors import InputError
-from onet_core.inputs.formats.binvox import read_binvox
 from onet_core.inputs.observation import VOXEL_RESOLUTION
 from onet_core.kinds import NAMES as INPUT_KINDS
 
 from ..labelled import JITTER, list_shapes
-from .files import LabelledPoints, all_finite, read_array, read_arrays, read_points
-from .sampling import (
-    BY_DISTANCE,
-    DISTANCES_FILE,
-    FARTHEST,
-    FEW_POINTS,
-    NEAR_FILE,
-    check_sampling,
-    draw_halves,
-    near_surface,
-    softened,
-    surface_distances,
-)
+from .files import LabelledPoints
+from .sampling import BY_DISTANCE, FEW_POINTS, check_sampling, draw_halves, softened
+from .shape_files import CACHE_BYTES, POINTS_FILE, Names, ShapeFiles
 
 Item = dict[str, NDArray[Any]]
 
-# What all workers together keep in memory; shapes beyond it are read from disk each time.
-CACHE_BYTES = 4 * 1024**3
-# The file that the near bits of a shape belong to.
-POINTS_FILE = "points.npz"
 # Of the shapes, how many may turn out to be damaged before that is taken for a broken dataset.
 DAMAGED_SHARE = 0.1
 _CROP_AREA = (0.75, 1.0)
@@ -115,10 +100,6 @@ class ShapeDataset(Dataset[Item]):
         self.points = FEW_POINTS if sampling == "uniform64" else points
         self.sampling = sampling
         self.softness = softness
-        self.points_file = points_file
-        self.pointcloud_file = pointcloud_file
-        self.voxels_file = voxels_file
-        self.image_folder = image_folder
         self.input_points = input_points
         self.input_noise = input_noise
         self.input_noise_range = input_noise_range if train else None
@@ -126,14 +107,15 @@ class ShapeDataset(Dataset[Item]):
         self.image_augment = image_augment
         self.train = train
         self.points_iou = points_iou
-        self.cache_bytes = cache_bytes
         listed = list_shapes(root, split, categories)
         self.shapes = [
             (category, name)
             for category, name in listed
             if (root / category / name / points_file).is_file()
         ]
-        self.folders = [root / category / name for category, name in self.shapes]
+        folders = [root / category / name for category, name in self.shapes]
+        names = Names(points_file, pointcloud_file, voxels_file, image_folder)
+        self.files = ShapeFiles(folders, names, cache_bytes)
         missing = sorted(set(listed) - set(self.shapes))
         if not self.shapes:
             raise InputError(f"No shape of the split {split!r} in {root} has a {points_file}.")
@@ -148,8 +130,6 @@ class ShapeDataset(Dataset[Item]):
                 "/".join(missing[0]),
             )
         self.damaged: set[int] = set()
-        self._cache: dict[tuple[str, int], Any] = {}
-        self._cached_bytes = 0
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -185,7 +165,7 @@ class ShapeDataset(Dataset[Item]):
 
     def _item(self, index: int) -> Item:
         rng = self._generator(index)
-        labelled = self._labelled(index)
+        labelled = self.files.labelled(index)
         item = {"inputs": self._input(index, rng)}
         chosen, weights = self._query(index, labelled, rng)
         if weights is not None:
@@ -193,7 +173,8 @@ class ShapeDataset(Dataset[Item]):
         item["points"] = _jittered(labelled.points[chosen], rng)
         item["occupancies"] = labelled.labels(chosen)
         if self.softness:
-            distances = self._distances(index, labelled)[chosen]
+            farthest = _SOFTNESS_REACH * self.softness
+            distances = self.files.distances(index, labelled, farthest)[chosen]
             item["occupancies"] = softened(item["occupancies"], distances, self.softness)
         if self.points_iou is not None:
             fixed = np.random.default_rng(self._seed(index))
@@ -220,7 +201,7 @@ class ShapeDataset(Dataset[Item]):
             inside = np.unpackbits(labelled.packed, count=total).view(bool)
             return draw_halves(inside, self.points, rng)[0], None
         if self.sampling in BY_DISTANCE:
-            near = np.unpackbits(self._near(index, labelled), count=total).view(bool)
+            near = np.unpackbits(self.files.near(index, labelled), count=total).view(bool)
             chosen, weights = draw_halves(near, self.points, rng)
             if self.sampling == "tempered":
                 weights = np.sqrt(weights)
@@ -230,7 +211,7 @@ class ShapeDataset(Dataset[Item]):
 
     def _input(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         if self.input_kind == "points":
-            surface = self._surface(index)
+            surface = self.files.surface(index)
             cloud = surface[rng.integers(len(surface), size=self.input_points)].astype(np.float32)
             deviation = self.input_noise
             if self.input_noise_range is not None:
@@ -239,7 +220,7 @@ class ShapeDataset(Dataset[Item]):
             noise = rng.standard_normal(cloud.shape, dtype=np.float32)
             return cloud + np.float32(deviation) * noise
         if self.input_kind == "voxels":
-            cells = np.unpackbits(self._voxels(index)).astype(np.float32)
+            cells = np.unpackbits(self.files.voxels(index)).astype(np.float32)
             return cells.reshape((VOXEL_RESOLUTION,) * 3)
         if self.input_kind == "image":
             return self._view(index, rng)
@@ -247,99 +228,15 @@ class ShapeDataset(Dataset[Item]):
             return np.array(index, dtype=np.int64)
         return np.zeros(0, dtype=np.float32)
 
-    def _labelled(self, index: int) -> LabelledPoints:
-        path = self.folders[index] / self.points_file
-        return self._cached("points", index, lambda: read_points(path), lambda found: found.nbytes)
-
-    def _near(self, index: int, labelled: LabelledPoints) -> NDArray[np.uint8]:
-        """A bit for each labelled point: set where it is near the surface.
-
-        As it was stored with the points of `points.npz`; found here where it was not.
-        """
-        path = self.folders[index] / NEAR_FILE
-
-        def read() -> NDArray[np.uint8]:
-            if self.points_file != POINTS_FILE or not path.is_file():
-                return np.packbits(near_surface(labelled.points, self._surface(index)))
-            stored = read_array(path)
-            if stored.dtype != np.uint8 or stored.shape != labelled.packed.shape:
-                raise InputError(
-                    f"{path} has not one bit for each point of {POINTS_FILE}: remove it, or make "
-                    "it again with `python -m training.data.build near`."
-                )
-            return stored
-
-        return self._cached("near", index, read, lambda found: found.nbytes)
-
-    def _distances(self, index: int, labelled: LabelledPoints) -> NDArray[np.float16]:
-        """How far each labelled point is from the surface, as far as softness lets it matter.
-
-        As it was stored with the points of `points.npz`; found here where it was not.
-        """
-        farthest = _SOFTNESS_REACH * self.softness
-        path = self.folders[index] / DISTANCES_FILE
-
-        def read() -> NDArray[np.float16]:
-            if self.points_file != POINTS_FILE or farthest > FARTHEST or not path.is_file():
-                found = surface_distances(labelled.points, self._surface(index), farthest)
-                return found.astype(np.float16)
-            stored = read_array(path)
-            if stored.dtype != np.float16 or stored.shape != labelled.points.shape[:1]:
-                raise InputError(
-                    f"{path} has not one distance for each point of {POINTS_FILE}: remove it, or "
-                    "make it again with `python -m training.data.build near`."
-                )
-            return np.minimum(stored, np.float16(farthest))
-
-        return self._cached("distances", index, read, lambda found: found.nbytes)
-
-    def _surface(self, index: int) -> NDArray[np.floating]:
-        path = self.folders[index] / self.pointcloud_file
-
-        def read() -> NDArray[np.floating]:
-            points = read_arrays(path, ("points",))["points"]
-            if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
-                raise InputError(f"{path} should hold rows of x, y, z, but has {points.shape}.")
-            if not all_finite(points):
-                raise InputError(f"{path} holds coordinates that are not finite numbers.")
-            return points.astype(np.float16, copy=False)
-
-        return self._cached("surface", index, read, lambda found: found.nbytes)
-
-    def _voxels(self, index: int) -> NDArray[np.uint8]:
-        path = self.folders[index] / self.voxels_file
-
-        def read() -> NDArray[np.uint8]:
-            if not path.is_file():
-                raise InputError(f"The file {path} is missing.")
-            occupied = read_binvox(path).occupied
-            if occupied.shape != (VOXEL_RESOLUTION,) * 3:
-                raise InputError(
-                    f"{path} should have {VOXEL_RESOLUTION}^3 cells, but has {occupied.shape}."
-                )
-            return np.packbits(occupied)
-
-        return self._cached("voxels", index, read, lambda found: found.nbytes)
-
     def _view(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        folder = self.folders[index] / self.image_folder
-
-        def read() -> list[tuple[str, bytes]]:
-            paths = sorted(path for path in folder.glob("*") if path.suffix in (".jpg", ".png"))
-            if not paths:
-                raise InputError(f"There are no pictures in {folder}.")
-            chosen = paths if self.train else paths[:1]
-            return [(path.name, path.read_bytes()) for path in chosen]
-
-        views: list[tuple[str, bytes]] = self._cached(
-            "views", index, read, lambda found: sum(len(content) for _, content in found)
-        )
+        views = self.files.views(index, only_first=not self.train)
         name, content = views[int(rng.integers(len(views)))]
         try:
             with Image.open(io.BytesIO(content)) as file:
                 picture = file.convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise InputError(f"{folder / name} is not a readable picture: {error}.") from error
+            path = self.files.folders[index] / self.files.names.images / name
+            raise InputError(f"{path} is not a readable picture: {error}.") from error
         edge = min(picture.size)
         if self.train and self.image_augment:
             edge = max(1, round(edge * float(np.sqrt(rng.uniform(*_CROP_AREA)))))
@@ -352,18 +249,6 @@ class ShapeDataset(Dataset[Item]):
         resized = picture.resize(size, Image.Resampling.BILINEAR, box=box)
         pixels = np.asarray(resized).transpose(2, 0, 1)
         return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
-
-    def _cached(self, kind: str, index: int, read: Any, size: Any) -> Any:
-        key = kind, index
-        if key in self._cache:
-            return self._cache[key]
-        found = read()
-        worker = get_worker_info()
-        budget = self.cache_bytes // (worker.num_workers if worker else 1)
-        if self._cached_bytes + size(found) <= budget:
-            self._cache[key] = found
-            self._cached_bytes += size(found)
-        return found
 
 
 def _jittered(points: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.float32]:
