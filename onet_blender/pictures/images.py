@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 
-from ..scene.pieces import Pieces, all_at_once, in_background
+from ..scene.pieces import Pieces, in_background
 from ..scene.scene_io import srgb
 from .files import content_in_pieces, is_pipe, needs_no_decoding
 
@@ -65,9 +65,10 @@ def assert_has_pixels(image: bpy.types.Image) -> None:
 
 
 def pixels_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
-    """`picture_pixels` for large pictures: only decoding and copying are Blender's.
+    """The pixels (H, W, 4) of an image, sRGB with straight alpha, first row on top.
 
-    Copying takes 30 ms for 12 megapixels, and above 18 more than 50.
+    Only decoding and copying are Blender's; copying takes 30 ms for 12 megapixels, and above 18
+    more than 50. Raises InputError for a film or an image without pixels.
     """
     assert_still(image)
     assert_has_pixels(image)
@@ -85,7 +86,7 @@ def pixels_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
 
 
 def _as_bytes(values: NDArray[np.float32], is_float: bool) -> NDArray[np.uint8]:
-    """Blender's pixels (H, W, channels), which begin with the lowest row, as `picture_pixels`."""
+    """Blender's pixels (H, W, channels), which begin with the lowest row, as sRGB bytes."""
     height, width, channels = values.shape
     values = np.nan_to_num(values[::-1])
     colour, alpha = values[..., :3], np.ones((height, width, 1), dtype=np.float32)
@@ -99,16 +100,11 @@ def _as_bytes(values: NDArray[np.float32], is_float: bool) -> NDArray[np.uint8]:
     return np.rint(np.clip(np.concatenate([colour, alpha], axis=2), 0, 1) * 255).astype(np.uint8)
 
 
-def picture_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
-    """The pixels (H, W, 4) of an image, sRGB with straight alpha, first row on top.
-
-    Raises what `assert_readable` raises.
-    """
-    return all_at_once(pixels_in_pieces(image))
-
-
 def mask_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
-    """`mask_pixels` for large pictures."""
+    """A mask (H, W), 255 is object: by the image's alpha if it has any, else by brightness.
+
+    Raises what `pixels_in_pieces` raises.
+    """
     pixels = yield from pixels_in_pieces(image)
     mask = in_background(lambda: _as_mask(pixels))
     yield mask
@@ -123,16 +119,8 @@ def _as_mask(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (pixels[..., :3] @ weights + 0x8000 >> 16).astype(np.uint8)
 
 
-def mask_pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
-    """A mask (H, W), 255 is object: by the image's alpha if it has any, else by brightness.
-
-    Raises what `picture_pixels` raises.
-    """
-    return all_at_once(mask_in_pieces(image))
-
-
 def arrays_in_pieces(image: bpy.types.Image, mask: bpy.types.Image | None) -> Pieces[Arrays]:
-    """What the worker gets of a picture and its mask. Raises what `picture_pixels` raises.
+    """What the worker gets of a picture and its mask. Raises what `pixels_in_pieces` raises.
 
     Their files, where it makes the same of them as Blender, see `picture_files`; else pixels.
     """

@@ -44,7 +44,11 @@ class Surface:
 
 
 def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Cloud]:
-    """`world_cloud`, of which what is left to do needs no Blender."""
+    """The vertices and points of an object, modifiers and instances applied.
+
+    Returns a function that does the rest of the work and needs no Blender. Raises InputError where
+    there are none.
+    """
     parts: list[tuple[NDArray[np.float32], Matrix, Callable[[], NDArray[np.uint8] | None]]] = []
     for part, matrix in _parts(item, depsgraph):
         with _geometry(part) as data:
@@ -70,16 +74,12 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
     return cloud
 
 
-def world_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Cloud:
-    """The vertices and points of an object, modifiers and instances applied.
-
-    Raises InputError where there are none.
-    """
-    return read_cloud(item, depsgraph)()
-
-
 def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Surface]:
-    """`world_surface`, of which what is left to do needs no Blender."""
+    """The triangles of an object, modifiers and instances applied.
+
+    Returns a function that does the rest of the work and needs no Blender. Raises InputError where
+    there are none.
+    """
     parts = []
     for part, matrix in _parts(item, depsgraph):
         with _geometry(part) as data:
@@ -107,19 +107,14 @@ def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Call
     return surface
 
 
-def world_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Surface:
-    """The triangles of an object, modifiers and instances applied.
-
-    Raises InputError where there are none.
-    """
-    return read_surface(item, depsgraph)()
-
-
 def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Surface]:
-    """`volume_surface`, of which what is left to do needs no Blender.
+    """The triangles around what a Volume object holds, modifiers applied.
 
-    Blender's own modifier makes the triangles, on an object that lives as long as this call, and
-    at once: of a full ball of 128 cells along each side in 13 ms, of 256 in 55, of 400 in 190. With
+    Returns a function that does the rest of the work and needs no Blender. Raises InputError where
+    the volume is empty.
+
+    Blender's own modifier makes the triangles, on an object that lives as long as this call, and at
+    once: of a full ball of 128 cells along each side in 13 ms, of 256 in 55, of 400 in 190. With
     other cells than the volume's own it would take four times as long.
     """
     mesh = bpy.data.meshes.new("ONet")
@@ -141,14 +136,6 @@ def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Calla
     finally:
         bpy.data.objects.remove(helper)
         bpy.data.meshes.remove(mesh)
-
-
-def volume_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Surface:
-    """The triangles round what a Volume object holds, modifiers applied.
-
-    Raises InputError where the volume is empty.
-    """
-    return read_volume(item, depsgraph)()
 
 
 def _parts(

@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-POWER = 4
-"""Points count by (1 - (distance / radius)^2) to this power."""
-
 # The fitted sphere's radius is at least half of the points' radius.
 _MOST_CURVED = 1.0
 
 
 def weights_of(distances: FloatArray, radius: FloatArray) -> FloatArray:
-    """How much points at these distances count, both (M, K)."""
+    """How much points at these distances count, (1 - (distance / radius)^2)^4, both (M, K)."""
     inside = np.maximum(1 - (distances / radius) ** 2, 0)
     squared = inside * inside
     return squared * squared

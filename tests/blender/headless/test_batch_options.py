@@ -132,7 +132,7 @@ def opened(path: Path) -> bpy.types.Object:
 
 
 def seen_of(made: bpy.types.Object) -> scene_io.Cloud:
-    return scene_io.world_cloud(made, bpy.context.evaluated_depsgraph_get())
+    return scene_io.read_cloud(made, bpy.context.evaluated_depsgraph_get())()
 
 
 def assert_red_is_right(cloud: scene_io.Cloud) -> None:

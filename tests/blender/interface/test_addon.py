@@ -21,6 +21,7 @@ from onet_blender.properties import model_list
 from onet_blender.runtime import engine_session, trial
 from onet_blender.runtime.chosen import Runtime, runtime
 from onet_blender.scene import reconstruction, scene_io
+from onet_blender.scene.pieces import all_at_once
 from onet_core.errors import Cancelled
 
 CUBE = 0.3  # half the edge of what the test models see, in the unit cube
@@ -46,7 +47,7 @@ def scan(seed: int = 0) -> np.ndarray:
 
 
 def world_vertices(item: bpy.types.Object) -> np.ndarray:
-    return scene_io.world_cloud(item, bpy.context.evaluated_depsgraph_get()).points
+    return scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())().points
 
 
 def assert_seen_as_cube(source: np.ndarray, made: np.ndarray, angle: float) -> None:
@@ -156,7 +157,7 @@ def test_faces_look_outwards(models: Path, place: str) -> None:
         kind="POINTS", model=str(models / "cube_points.safetensors"), resolution=32
     )
     made = bpy.context.active_object
-    surface = scene_io.world_surface(made, bpy.context.evaluated_depsgraph_get())
+    surface = scene_io.read_surface(made, bpy.context.evaluated_depsgraph_get())()
     vertices, triangles = surface.vertices, surface.triangles
     if made.matrix_world.determinant() < 0:
         triangles = triangles[:, ::-1]  # what Blender itself does when it draws a mirrored object
@@ -251,7 +252,7 @@ def test_picture_pixels_are_what_was_drawn() -> None:
     )
     values[3:] = values[3:] * [1, 1, 1, 0.2]
     image.pixels.foreach_set(values.ravel())
-    pixels = pictures.picture_pixels(image)
+    pixels = all_at_once(pictures.pixels_in_pieces(image))
     assert pixels.shape == (2, 3, 4)
     assert pixels[1, 0].tolist() == [0, 51, 102, 255], "Blender's first row is the lowest"
     assert pixels[0, 0].tolist() == [0, 51, 102, 51]

@@ -36,7 +36,7 @@ def reconstruct(models: Path, **arguments: object) -> bpy.types.Object:
 
 
 def span(item: bpy.types.Object) -> np.ndarray:
-    points = scene_io.world_cloud(item, bpy.context.evaluated_depsgraph_get()).points
+    points = scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())().points
     return points.max(0) - points.min(0)
 
 

@@ -257,7 +257,7 @@ def test_float_pictures_are_shown_as_srgb() -> None:
     image = bpy.data.images.new("photo", 2, 1, alpha=True, float_buffer=True)
     # Half transparent grey, multiplied with alpha as Blender stores it; not a number.
     image.pixels.foreach_set([0.25, 0.25, 0.25, 0.5, np.nan, 7, -1, 1])
-    pixels = pictures.picture_pixels(image)
+    pixels = all_at_once(pictures.pixels_in_pieces(image))
     assert pixels[0, 0].tolist() == [188, 188, 188, 128]  # linear 0.5 is sRGB 0.735
     assert pixels[0, 1].tolist() == [0, 255, 0, 255]
 

@@ -142,13 +142,13 @@ def test_both_ways_give_the_same(
     assert list(arrays) == ["pixels_file"]
     # Blender shows a photo as it lies in its file, the network sees it as it was held.
     turns = -1 if name == "turned.jpg" else 0
-    pixels = np.rot90(pictures.picture_pixels(image), turns)
+    pixels = np.rot90(all_at_once(pictures.pixels_in_pieces(image)), turns)
     for one, other in zip(look(name, arrays), look(name, {"pixels": pixels}), strict=True):
         np.testing.assert_array_equal(one, other)
     # As a mask.
     mask = given(image, image)
     assert list(mask) == ["pixels_file", "mask_file"]
-    read = {"pixels": pixels, "mask": np.rot90(pictures.mask_pixels(image), turns)}
+    read = {"pixels": pixels, "mask": np.rot90(all_at_once(pictures.mask_in_pieces(image)), turns)}
     for one, other in zip(look(name, mask), look(name, read), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -183,7 +183,7 @@ def test_what_blender_shows_otherwise_is_read_by_blender(
     image = bpy.data.images.load(str(save(tmp_path / "a.png", "PNG", "RGBA")))
     change(image)
     arrays = given(image)
-    np.testing.assert_array_equal(arrays["pixels"], pictures.picture_pixels(image))
+    np.testing.assert_array_equal(arrays["pixels"], all_at_once(pictures.pixels_in_pieces(image)))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_painted_and_packed_is_as_painted(runtime_python: str) -> None:
     image.pack()
     arrays = given(image)
     assert list(arrays) == ["pixels_file"]
-    seen = look("painted", {"pixels": pictures.picture_pixels(image)})[1]
+    seen = look("painted", {"pixels": all_at_once(pictures.pixels_in_pieces(image))})[1]
     np.testing.assert_array_equal(look("painted", arrays)[1], seen)
 
 
@@ -221,7 +221,7 @@ def test_relative_paths_are_those_of_the_file(tmp_path: Path) -> None:
 def test_files_that_are_gone_since_are_as_blender_has_them(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", "PNG")
     image = bpy.data.images.load(str(path))
-    before = pictures.picture_pixels(image)
+    before = all_at_once(pictures.pixels_in_pieces(image))
     path.unlink()
     np.testing.assert_array_equal(given(image)["pixels"], before)
     image.reload()

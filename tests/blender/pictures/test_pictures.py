@@ -107,9 +107,9 @@ def test_what_came_out_is_not_told_of_another_input(changed: str) -> None:
 
 
 def test_a_mask_is_read_by_alpha_or_brightness() -> None:
-    assert set(np.unique(pictures.mask_pixels(add_mask()))) == {0, 255}
+    assert set(np.unique(all_at_once(pictures.mask_in_pieces(add_mask())))) == {0, 255}
     clear = add_picture("clear", alpha=0.0)
-    mask = pictures.mask_pixels(clear)
+    mask = all_at_once(pictures.mask_in_pieces(clear))
     assert mask[24, 32] == 255
     assert mask[0, 0] == 0
 
@@ -184,7 +184,7 @@ def saved_by_blender(scene: bpy.types.Scene, path: Path) -> np.ndarray:
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGBA", "8"
     bpy.data.images["Render Result"].save_render(str(path), scene=scene)
-    return pictures.picture_pixels(bpy.data.images.load(str(path)))
+    return all_at_once(pictures.pixels_in_pieces(bpy.data.images.load(str(path))))
 
 
 @pytest.mark.parametrize("dither", [0.0, 1.0])
@@ -204,11 +204,11 @@ def test_the_render_is_copied(
     assert [getattr(settings, name) for name in names] == before
     assert len(bpy.data.images) == images + 1
     with pytest.raises(InputError, match="Use the Render"):
-        pictures.picture_pixels(bpy.data.images["Render Result"])
+        all_at_once(pictures.pixels_in_pieces(bpy.data.images["Render Result"]))
     image = scene.onet.picture
     assert scene.onet.input_kind == "IMAGE"
     assert image.packed_file is not None
-    pixels = pictures.picture_pixels(image)
+    pixels = all_at_once(pictures.pixels_in_pieces(image))
     assert pixels.shape == (61, 80, 4)
     assert pixels[30, 40, 3] == 255
     assert pixels[0, 0, 3] == 0
@@ -233,7 +233,7 @@ def test_a_render_of_strips_is_copied(tmp_path: Path) -> None:
     scene.render.dither_intensity = 0
     bpy.ops.render.render()
     assert bpy.ops.onet.use_render() == {"FINISHED"}
-    pixels = pictures.picture_pixels(scene.onet.picture)
+    pixels = all_at_once(pictures.pixels_in_pieces(scene.onet.picture))
     np.testing.assert_array_equal(pixels, saved_by_blender(scene, tmp_path / "saved.png"))
 
 

@@ -19,7 +19,7 @@ def generate(models: Path, **arguments: object) -> list[bpy.types.Object]:
 
 
 def world_vertices(item: bpy.types.Object) -> np.ndarray:
-    return scene_io.world_cloud(item, bpy.context.evaluated_depsgraph_get()).points
+    return scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())().points
 
 
 def add_cube(name: str = "other") -> bpy.types.Object:

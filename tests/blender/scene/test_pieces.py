@@ -169,7 +169,7 @@ def test_triangles_are_blenders_own(faces: list[list[int]]) -> None:
     colours = np.random.default_rng(0).random((len(mesh.loops), 4)).astype(np.float32)
     attribute.data.foreach_set("color", colours.ravel())
     item = add("faces", mesh)
-    surface = scene_io.world_surface(item, bpy.context.evaluated_depsgraph_get())
+    surface = scene_io.read_surface(item, bpy.context.evaluated_depsgraph_get())()
     mesh.calc_loop_triangles()
     triangles = [list(triangle.vertices) for triangle in mesh.loop_triangles]
     assert surface.triangles.tolist() == triangles

@@ -82,5 +82,5 @@ def test_a_mesh_with_faces_is_read_by_its_surface() -> None:
     bpy.ops.mesh.primitive_cube_add(size=2)
     cube = bpy.context.object
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    cloud = sampled(scene_io.world_surface(cube, depsgraph), 5000)
+    cloud = sampled(scene_io.read_surface(cube, depsgraph)(), 5000)
     assert np.allclose(np.abs(cloud.points).max(axis=1), 1)  # all on the cube's sides

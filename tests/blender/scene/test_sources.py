@@ -51,8 +51,8 @@ def test_instances_of_a_collection_are_seen() -> None:
     empty.instance_type, empty.instance_collection = "COLLECTION", collection
     empty.location = (10, 0, 0)
     bpy.context.view_layer.update()
-    assert bounds(scene_io.world_cloud(empty, depsgraph()).points) == [[9, -1, -1], [11, 1, 1]]
-    surface = scene_io.world_surface(empty, depsgraph())
+    assert bounds(scene_io.read_cloud(empty, depsgraph())().points) == [[9, -1, -1], [11, 1, 1]]
+    surface = scene_io.read_surface(empty, depsgraph())()
     assert len(surface.triangles) == 12
 
 
@@ -77,10 +77,10 @@ def test_instances_of_geometry_nodes_are_seen() -> None:
     holder.modifiers.new("nodes", "NODES").node_group = instancing_nodes(box)
     holder.location = (1, 0, 0)
     bpy.context.view_layer.update()
-    cloud = scene_io.world_cloud(holder, depsgraph())
+    cloud = scene_io.read_cloud(holder, depsgraph())()
     assert len(cloud.points) == 16
     assert bounds(cloud.points) == [[0, -1, -1], [22, 1, 6]]
-    assert len(scene_io.world_surface(holder, depsgraph()).triangles) == 24
+    assert len(scene_io.read_surface(holder, depsgraph())().triangles) == 24
 
 
 def test_curves_and_text_have_faces() -> None:
@@ -88,7 +88,7 @@ def test_curves_and_text_have_faces() -> None:
     curve.body, curve.extrude = "O", 0.2
     text = link(bpy.data.objects.new("text", curve))
     bpy.context.view_layer.update()
-    assert len(scene_io.world_surface(text, depsgraph()).triangles) > 20
+    assert len(scene_io.read_surface(text, depsgraph())().triangles) > 20
 
 
 def add_volume(cells: int = 40) -> bpy.types.Object:
@@ -107,7 +107,7 @@ def add_volume(cells: int = 40) -> bpy.types.Object:
 def test_volumes_are_seen_where_they_are(models: Path) -> None:
     fog = add_volume()
     before = bpy.data.objects.keys(), bpy.data.meshes.keys()
-    surface = scene_io.volume_surface(fog, depsgraph())
+    surface = scene_io.read_volume(fog, depsgraph())()
     assert (bpy.data.objects.keys(), bpy.data.meshes.keys()) == before
     low, high = surface.vertices.min(0), surface.vertices.max(0)
     np.testing.assert_allclose(low, [2, -1, -2], atol=0.2)
@@ -116,7 +116,7 @@ def test_volumes_are_seen_where_they_are(models: Path) -> None:
         kind="VOXELS", source="fog", model=str(models / "cube_voxels.safetensors"), resolution=32
     ) == {"FINISHED"}
     made = bpy.context.active_object
-    points = scene_io.world_cloud(made, depsgraph()).points
+    points = scene_io.read_cloud(made, depsgraph())().points
     np.testing.assert_allclose(points.mean(0), [3, 0, 0], atol=0.2)
     np.testing.assert_allclose(np.ptp(points, axis=0), 0.6 * 4, atol=0.3)
 
@@ -124,7 +124,7 @@ def test_volumes_are_seen_where_they_are(models: Path) -> None:
 def test_volumes_are_meshed_in_their_own_cells() -> None:
     """Blender's resampling to others would take most of the time, in its main thread."""
     counts = [
-        len(scene_io.volume_surface(add_volume(cells), depsgraph()).triangles) for cells in (40, 80)
+        len(scene_io.read_volume(add_volume(cells), depsgraph())().triangles) for cells in (40, 80)
     ]
     assert counts[1] / counts[0] == pytest.approx(4, rel=0.15)
 
@@ -147,11 +147,11 @@ def test_corner_colours(domain: str) -> None:
     index = [0, 1, 2, 0, 2, 3] if domain == "CORNER" else [0, 1, 2, 3]
     for place, vertex in zip(attribute.data, index, strict=True):
         place.color_srgb = (vertex / 5, 0.6, 1, 1)
-    surface = scene_io.world_surface(quad, depsgraph())
+    surface = scene_io.read_surface(quad, depsgraph())()
     assert surface.colours.tolist() == [
         [[51 * vertex, 153, 255] for vertex in triangle] for triangle in surface.triangles.tolist()
     ]
-    cloud = scene_io.world_cloud(quad, depsgraph())
+    cloud = scene_io.read_cloud(quad, depsgraph())()
     assert cloud.colours[:, 0].tolist() == [0, 51, 102, 153]
 
 
@@ -161,8 +161,8 @@ def test_parts_without_colours_are_white() -> None:
     holder.data.color_attributes.new("Col", "BYTE_COLOR", "POINT").data[0].color_srgb = (1, 0, 0, 1)
     joined = scene_io._joined([np.array([[255, 0, 0]], dtype=np.uint8), None], [1, 2])
     assert joined.tolist() == [[255, 0, 0], [255, 255, 255], [255, 255, 255]]
-    assert scene_io.world_cloud(box, depsgraph()).colours is None
-    assert scene_io.world_cloud(holder, depsgraph()).colours.tolist() == [[255, 0, 0]]
+    assert scene_io.read_cloud(box, depsgraph())().colours is None
+    assert scene_io.read_cloud(holder, depsgraph())().colours.tolist() == [[255, 0, 0]]
 
 
 # Bad input
@@ -233,7 +233,7 @@ def test_negative_scale_is_fine(models: Path) -> None:
     params = reconstruction.options(str(models / "cube_voxels.safetensors"), {"resolution": 16})
     request = all_at_once(reconstruction.prepare_object(box, "VOXELS", depsgraph(), params))
     made = reconstruction.place(bpy.context, request, reconstruction.compute(request))
-    surface = scene_io.world_surface(made, depsgraph())
+    surface = scene_io.read_surface(made, depsgraph())()
     vertices, triangles = surface.vertices, surface.triangles
     corners = vertices[triangles[:, ::-1]]  # as Blender draws a mirrored object
     assert np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() > 0

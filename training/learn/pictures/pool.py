@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -13,14 +11,6 @@ from training.data.bank import Bank
 from training.data.views import Variation, Views, draw_variation, draw_views
 
 from .batches import Batch, Choice
-
-
-class _Drawn(NamedTuple):
-    """Views of shapes (B,) of a bank, and how these were varied."""
-
-    ids: Tensor
-    views: Views
-    variation: Variation
 
 
 class Pool:
