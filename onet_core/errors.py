@@ -39,6 +39,10 @@ class InputError(OnetError):
     """The picture, point cloud, voxel grid or mesh that was given can't be used."""
 
 
+class Damage(OnetError, ValueError):
+    """What is wrong inside a file, as half a sentence: a reader catches it and names the file."""
+
+
 class ModelError(OnetError):
     """A weights file is missing, damaged, hostile, or of another kind than was asked for."""
 

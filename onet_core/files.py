@@ -35,6 +35,11 @@ _REASONS = {
 }
 
 
+def reason_of_system(error: OSError) -> Sentence:
+    """What an operating system's error says, as half a sentence."""
+    return _REASONS.get(error.errno or 0) or Sentence(str(error.strerror or error))
+
+
 def refusal(path: Path) -> Sentence | None:
     """Why a path can't be read as a file, as half a sentence; None where it can.
 
@@ -47,7 +52,7 @@ def refusal(path: Path) -> Sentence | None:
             if path.is_symlink():
                 return Sentence("it is a link to a file that is not there")
             return Sentence("there is no such file")
-        return _REASONS.get(error.errno or 0) or Sentence(str(error.strerror or error))
+        return reason_of_system(error)
     except (ValueError, RuntimeError):  # a NUL character; a circle of links
         return Sentence("its name can't be that of a file")
     if stat.S_ISDIR(found.st_mode):

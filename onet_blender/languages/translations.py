@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..runtime.chosen import PACKAGE
+from .german_damage import OF_DAMAGE
 from .german_inputs import OF_THE_INPUTS
 from .german_library import OF_THE_LIBRARY
 from .german_sentences import OWN
@@ -13,6 +14,7 @@ from .german_sentences import OWN
 GERMAN = {
     **OWN,
     **OF_THE_LIBRARY,
+    **OF_DAMAGE,
     **OF_THE_INPUTS,
     # Panels and menus
     "Reconstruct": "Rekonstruieren",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import struct
 from pathlib import Path
 from types import ModuleType
 
-from ..errors import InputError
+from ..errors import InputError, OnetError
+from ..files import reason_of_system
+from ..sentences import Sentence
 
 # Files beyond this are not read at all.
 MOST_BYTES = 4 * 2**30
@@ -39,8 +42,9 @@ def assert_file(path: Path) -> None:
         if path.is_file():
             return
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError("{path} can't be read: {reason}.", path=path, reason=reason) from error
+        raise InputError(
+            "{path} can't be read: {reason}.", path=path, reason=reason_of(error)
+        ) from error
     raise InputError("There is no file {path}.", path=path)
 
 
@@ -61,9 +65,21 @@ def assert_no_stand_in(head: bytes, name: str, suffix: str = "") -> None:
 
 
 def unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        "{name} can't be read: {reason}.", name=path.name, reason=error.strerror or error
-    )
+    return InputError("{name} can't be read: {reason}.", name=path.name, reason=reason_of(error))
+
+
+def reason_of(error: Exception) -> OnetError | Sentence | str:
+    """Why a file can't be read, as half a sentence: ours can be translated, others are one line."""
+    if isinstance(error, OnetError):
+        return error
+    if isinstance(error, OSError):
+        return reason_of_system(error)
+    if isinstance(error, KeyError):
+        return Sentence("it lacks {part}", part=error)
+    lines = str(error).splitlines()
+    if isinstance(error, (struct.error, EOFError)) or not lines:
+        return Sentence("it ends too early")
+    return lines[0]
 
 
 def bounded(name: str, what: str, count: int, limit: int) -> int:

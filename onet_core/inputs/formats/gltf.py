@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...colours import to_srgb
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content, checked
-from ..limits import MOST_UNPACKED, bounded, optional_package, read_bytes
+from ..limits import MOST_UNPACKED, bounded, optional_package, read_bytes, reason_of
 
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
@@ -44,11 +44,10 @@ def read(path: Path, kind: str) -> Content:
         content = _File(path).content()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error,
             OverflowError, RecursionError, binascii.Error) as error:  # fmt: skip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, KeyError):
-            reason = f"it lacks {error}"
         raise InputError(
-            "{name} is damaged or not a glTF file: {reason}.", name=path.name, reason=reason
+            "{name} is damaged or not a glTF file: {reason}.",
+            name=path.name,
+            reason=reason_of(error),
         ) from error
     return checked(content, path.name)
 
@@ -64,23 +63,23 @@ class _File:
             content = self._unpacked(content)
         self._json: Json = json.loads(content.decode("utf-8-sig"))
         if not isinstance(self._json, dict):
-            raise ValueError("it is no object")
+            raise Damage("it is no object")
         version = str(self._json.get("asset", {}).get("version", "2.0"))
         if not version.startswith("2"):
-            raise ValueError(f"it is of version {version[:20]}, not 2")
+            raise Damage("it is of version {version}, not 2", version=version[:20])
         self._buffers: dict[int, bytes] = {}
         self._parts: dict[int, list[Part]] = {}
 
     def _unpacked(self, content: bytes) -> bytes:
         _, version, _ = struct.unpack_from("<4sII", content)
         if version != 2:
-            raise ValueError(f"it is of version {version}, not 2")
+            raise Damage("it is of version {version}, not 2", version=version)
         place, document = 12, b""
         while place + 8 <= len(content):
             length, chunk = struct.unpack_from("<I4s", content, place)
             body = content[place + 8 : place + 8 + length]
             if len(body) < length:
-                raise ValueError("it is cut off")
+                raise Damage("it is cut off")
             if chunk == b"JSON":
                 document = body
             elif chunk == b"BIN\0" and not self._binary:
@@ -140,7 +139,7 @@ class _File:
         while waiting:
             number, parent = waiting.pop()
             if number in seen or number < 0:
-                raise ValueError("a node is below two others or below itself")
+                raise Damage("a node is below two others or below itself")
             seen.add(number)
             node = nodes[number]
             own = _place_of(node)
@@ -171,7 +170,7 @@ class _File:
 
     def _mesh(self, number: int) -> list[Part]:
         if number < 0:
-            raise ValueError("a mesh has a negative number")
+            raise Damage("a mesh has a negative number")
         if number not in self._parts:
             primitives = self._json["meshes"][number]["primitives"]
             parts = [self._primitive(primitive) for primitive in primitives]
@@ -204,7 +203,7 @@ class _File:
         else:
             faces = np.stack([np.full(len(order) - 2, order[0]), order[1:-1], order[2:]], axis=1)
         if len(faces) and not 0 <= faces.min() <= faces.max() < len(points):
-            raise ValueError("faces point at vertices that are not there")
+            raise Damage("faces point at vertices that are not there")
         return points, faces, colours
 
     def _draco(self, packed: Json) -> Part:
@@ -213,7 +212,7 @@ class _File:
         try:
             mesh = library.decode(bytes(content))
         except Exception as error:  # the library raises whatever a damaged stream makes it raise
-            raise ValueError("its Draco-compressed part is damaged") from error
+            raise Damage("its Draco-compressed part is damaged") from error
         points = np.asarray(mesh.points, dtype=np.float64).reshape(-1, 3)
         found = getattr(mesh, "faces", None)
         faces = np.zeros((0, 3)) if found is None else np.asarray(found).reshape(-1, 3)
@@ -229,7 +228,7 @@ class _File:
     def _accessor(self, number: int) -> NDArray[np.float64]:
         """The values (N, width) of an accessor, normalised where it says so."""
         if number < 0:
-            raise ValueError("an accessor has a negative number")
+            raise Damage("an accessor has a negative number")
         accessor = self._json["accessors"][number]
         kind, width = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
         count = int(accessor["count"])
@@ -267,12 +266,12 @@ class _File:
         stride = int(self._json["bufferViews"][view].get("byteStride", 0)) or kind.itemsize * width
         needed = start + stride * (count - 1) + kind.itemsize * width if count else 0
         if start < 0 or stride < kind.itemsize * width or needed > len(content):
-            raise ValueError("an accessor reaches beyond its buffer")
+            raise Damage("an accessor reaches beyond its buffer")
         return np.ndarray((count, width), kind, content, start, (stride, kind.itemsize))
 
     def _view(self, number: int) -> bytes:
         if number < 0:
-            raise ValueError("a view has a negative number")
+            raise Damage("a view has a negative number")
         view = self._json["bufferViews"][number]
         packed = [extension for extension in _MESHOPT if extension in view.get("extensions", {})]
         if packed:
@@ -283,7 +282,7 @@ class _File:
         start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
         content = self._buffer(int(view["buffer"]))
         if start < 0 or length < 0 or start + length > len(content):
-            raise ValueError("a view reaches beyond its buffer")
+            raise Damage("a view reaches beyond its buffer")
         return memoryview(content)[start : start + length]  # type: ignore[return-value]
 
     def _buffer(self, number: int) -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content, checked, triangles_of
-from ..limits import read_bytes
+from ..limits import read_bytes, reason_of
 from .tables.columns import as_colours, look_like_colours
 from .tables.encodings import decode_text
 
@@ -39,7 +39,9 @@ def read(path: Path, kind: str) -> Content:
         triangles = _faces(faces, sofar) if faces else None
     except (ValueError, OverflowError) as error:
         raise InputError(
-            "{name} has a damaged vertex or face: {reason}.", name=path.name, reason=error
+            "{name} has a damaged vertex or face: {reason}.",
+            name=path.name,
+            reason=reason_of(error),
         ) from error
     return checked(Content(points, triangles, colours), path.name)
 
@@ -48,7 +50,7 @@ def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] |
     cut = [row.split() for row in rows]
     width = min(map(len, cut), default=3)
     if width < 3:
-        raise ValueError("it has fewer than three coordinates")
+        raise Damage("it has fewer than three coordinates")
     if width != max(map(len, cut), default=3):
         width = 3
     # A fourth number is a weight; colours are behind the third, or behind the weight.
@@ -69,6 +71,6 @@ def _faces(lines: list[str], sofar: list[int]) -> NDArray[np.int64]:
     counts = np.array([len(row) for row in cut], dtype=np.int64)
     corners = np.array([int(word) for row in cut for word in row], dtype=np.int64)
     if len(corners) and (corners == 0).any():
-        raise ValueError("vertices are counted from 1")
+        raise Damage("vertices are counted from 1")
     before = np.repeat(np.array(sofar, dtype=np.int64), counts)
     return triangles_of(counts, np.where(corners < 0, before + corners, corners - 1))

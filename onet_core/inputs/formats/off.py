@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content, checked, triangles_of
-from ..limits import MOST_POINTS, bounded, read_bytes
+from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
 from .tables.columns import as_colours
 from .tables.encodings import decode_text
 
@@ -24,7 +24,7 @@ def read(path: Path, kind: str) -> Content:
         return checked(_parse(decode_text(read_bytes(path), name), name), name)
     except (ValueError, IndexError, OverflowError) as error:
         raise InputError(
-            "{name} is damaged or not an OFF file: {reason}.", name=name, reason=error
+            "{name} is damaged or not an OFF file: {reason}.", name=name, reason=reason_of(error)
         ) from error
 
 
@@ -35,15 +35,15 @@ def _parse(text: str, name: str) -> Content:
         lines.insert(0, "OFF")  # the word may be left out
     first = _FIRST.match(lines[0]) if lines else None
     if first is None:
-        raise ValueError("its first line is not OFF")
+        raise Damage("its first line is not OFF")
     if first[6]:
-        raise ValueError("it is a binary OFF, save it as text")
+        raise Damage("it is a binary OFF, save it as text")
     has_colours, dimensions = bool(first[2]), 4 if first[4] else 3
     lines[0] = lines[0][first.end() :].strip()
     if not lines[0]:
         lines.pop(0)
     if first[5]:
-        raise ValueError("it has more than three dimensions")
+        raise Damage("it has more than three dimensions")
     if len(lines) == 1:
         lines = _broken_into_lines(lines[0].split())
     counts = [int(word) for word in lines.pop(0).split()]
@@ -51,14 +51,18 @@ def _parse(text: str, name: str) -> Content:
     if len(lines) < vertices + faces:
         # Some writers do not break lines: numbers are what counts then.
         if faces:
-            raise ValueError(f"it announces {vertices + faces:,} rows and holds {len(lines):,}")
-        raise ValueError("it ends in the middle of its vertices")
+            raise Damage(
+                "it announces {rows:,} rows and holds {held:,}",
+                rows=vertices + faces,
+                held=len(lines),
+            )
+        raise Damage("it ends in the middle of its vertices")
     rows = lines[:vertices]
     if not rows:
         raise InputError("{name} has no points.", name=name)
     table = np.loadtxt(rows, ndmin=2, comments=None)
     if table.shape[1] < 3:
-        raise ValueError("its vertices have no x, y and z")
+        raise Damage("its vertices have no x, y and z")
     start = dimensions + (3 if first[3] else 0)
     colours = None
     if has_colours and table.shape[1] >= start + 3:
@@ -66,7 +70,7 @@ def _parse(text: str, name: str) -> Content:
     words = [line.split() for line in lines[vertices : vertices + faces]]
     sizes = np.array([int(row[0]) for row in words], dtype=np.int64)
     if len(sizes) and (sizes.min() < 0 or any(len(row) <= int(row[0]) for row in words)):
-        raise ValueError("a face has fewer corners than it says")
+        raise Damage("a face has fewer corners than it says")
     corners = [int(word) for row in words for word in row[1 : 1 + int(row[0])]]
     return Content(
         table[:, :3], triangles_of(sizes, np.array(corners, dtype=np.int64)) if words else None,
@@ -78,7 +82,7 @@ def _broken_into_lines(words: list[str]) -> list[str]:
     """The lines of a plain OFF that was written as one: three counts, vertices and faces."""
     end = 3 + 3 * int(words[0])
     if not 3 <= end <= len(words):
-        raise ValueError("it ends in the middle of its vertices")
+        raise Damage("it ends in the middle of its vertices")
     lines = [" ".join(words[:3])]
     lines += [" ".join(words[place : place + 3]) for place in range(3, end, 3)]
     while end < len(words):

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content
-from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes
+from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes, reason_of
 from .tables.columns import as_colours, colour_columns, coordinate_columns
 
 _PACKED = ("rgb", "rgba")
@@ -35,7 +35,7 @@ def parse_pcd(content: bytes, name: str) -> Content:
         fields = header["FIELDS"]
         axes = coordinate_columns(fields)
         if axes is None:
-            raise ValueError("it has no fields x, y and z")
+            raise Damage("it has no fields x, y and z")
         painted = [i for i, field in enumerate(fields) if field.lower() in _PACKED][:1]
         painted = painted or colour_columns(fields) or []
         # Some NaN patterns make NumPy warn when they are cast; they are left out later.
@@ -51,7 +51,9 @@ def parse_pcd(content: bytes, name: str) -> Content:
                 colours = as_colours(np.stack(columns[3:], axis=1))
     except (KeyError, ValueError, IndexError, TypeError, OverflowError, struct.error) as error:
         raise InputError(
-            "{name} is damaged or not a PCD point cloud: {reason}.", name=name, reason=error
+            "{name} is damaged or not a PCD point cloud: {reason}.",
+            name=name,
+            reason=reason_of(error),
         ) from error
     return Content(points, colours=colours)
 
@@ -62,7 +64,7 @@ def _split(content: bytes) -> tuple[dict[str, list[str]], bytes]:
     while "DATA" not in header:
         end = content.find(b"\n", start)
         if end < 0:
-            raise ValueError("its header has no end")
+            raise Damage("its header has no end")
         words = content[start:end].decode("latin-1").split()
         start = end + 1
         if words and not words[0].startswith("#"):
@@ -78,9 +80,9 @@ def _columns(
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(fields))]
     total = int(header["POINTS"][0]) if "POINTS" in header else _area(header)
     if total < 0 or not len(fields) == len(counts) == len(header["TYPE"]) == len(header["SIZE"]):
-        raise ValueError("its header contradicts itself")
+        raise Damage("its header contradicts itself")
     if any(counts[number] != 1 for number in where) or min(counts) < 0:
-        raise ValueError("its fields have impossible lengths")
+        raise Damage("its fields have impossible lengths")
     bounded(name, "points", total, MOST_POINTS)
     if header["DATA"] == ["ascii"]:
         first = np.cumsum([0, *counts])
@@ -90,7 +92,9 @@ def _columns(
             return [np.zeros(0) for _ in where]
         table = np.loadtxt(lines, usecols=columns, ndmin=2, comments=None)
         if len(table) < total:
-            raise ValueError(f"it announces {total} points and holds {len(table)}")
+            raise Damage(
+                "it announces {total:,} points and holds {held:,}", total=total, held=len(table)
+            )
         return [
             # What is declared to be a float is written as that float.
             table[:, number].astype(np.float32).view(np.uint32)
@@ -118,21 +122,21 @@ def _columns(
             }
         )
         if len(body) < total * record.itemsize:
-            raise ValueError("it ends in the middle of its points")
+            raise Damage("it ends in the middle of its points")
         rows = np.frombuffer(body, record, count=total)
         return [rows[str(number)] for number in where]
     if header["DATA"] == ["binary_compressed"]:
         packed, unpacked = struct.unpack_from("<II", body)
         sizes = [t.itemsize * n * total for t, n in zip(types, counts, strict=True)]
         if len(body) < 8 + packed or unpacked < sum(sizes):
-            raise ValueError("it ends in the middle of its points")
+            raise Damage("it ends in the middle of its points")
         # One byte of a repetition becomes at most 88.
         bounded(name, "bytes", unpacked, min(MOST_UNPACKED // 2, 100 * len(body)))
         data = unpack_lzf(body[8 : 8 + packed], unpacked)
         # Compressed files hold one field after the other, not one point after the other.
         first = np.cumsum([0, *sizes])
         return [np.frombuffer(data, types[i], count=total, offset=int(first[i])) for i in where]
-    raise ValueError(f"its data is of an unknown kind {' '.join(header['DATA'])!r}")
+    raise Damage("its data is of an unknown kind {kind!r}", kind=" ".join(header["DATA"]))
 
 
 def _area(header: dict[str, list[str]]) -> int:
@@ -162,10 +166,10 @@ def unpack_lzf(packed: bytes, size: int) -> bytearray:
         position += 1
         length += 2
         if start < 0 or len(output) + length > size:
-            raise ValueError("its compressed points are damaged")
+            raise Damage("its compressed points are damaged")
         # The source may reach into what is being written: then it repeats itself.
         pattern = bytes(output[start : start + length])
         output += (pattern * (length // len(pattern) + 1))[:length]
     if len(output) != size:
-        raise ValueError("its compressed points are damaged")
+        raise Damage("its compressed points are damaged")
     return output

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content, checked, triangles_of
-from ..limits import MOST_POINTS, bounded, read_bytes
+from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
 from .splats import colours_of_harmonics, without_floaters
 from .tables.columns import (
     as_colours,
@@ -66,7 +66,7 @@ def read(path: Path, kind: str) -> Content:
         values, faces = _body(order, elements, body)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise InputError(
-            "{name} is damaged or not a PLY file: {reason}.", name=name, reason=error
+            "{name} is damaged or not a PLY file: {reason}.", name=name, reason=reason_of(error)
         ) from error
     names = list(values)
     columns = coordinate_columns(names)
@@ -105,7 +105,7 @@ def _header(content: bytes, name: str) -> tuple[str, list[_Element], bytes]:
     content = content.removeprefix(b"\xef\xbb\xbf")
     end = content.find(b"end_header", 0, _LONGEST_HEADER)
     if not content.startswith(b"ply") or end < 0:
-        raise ValueError("it has no header of that format")
+        raise Damage("it has no header of that format")
     body = content[end + len(b"end_header") :]
     body = body[2:] if body.startswith(b"\r\n") else body[1:]
     order, elements = None, []
@@ -123,7 +123,7 @@ def _header(content: bytes, name: str) -> tuple[str, list[_Element], bytes]:
             case ["property", kind, *rest] if elements and rest:
                 _add(elements, _Property(rest[0], _TYPES[kind]))
     if order is None:
-        raise ValueError("its header names no known kind of data")
+        raise Damage("its header names no known kind of data")
     return order, elements, body
 
 
@@ -190,7 +190,7 @@ class _Text:
             width = len(element.properties)
             table = numbers[place : place + width * element.length]
             if len(table) < width * element.length:
-                raise ValueError("it ends in the middle of its numbers")
+                raise Damage("it ends in the middle of its numbers")
             self._place += len(table)
             table = table.reshape(element.length, width)
             return {
@@ -201,11 +201,11 @@ class _Text:
                 starts.append(place)
                 count = int(numbers[place]) if item.count else 0
                 if count < 0:
-                    raise ValueError("a list has a negative length")
+                    raise Damage("a list has a negative length")
                 counts.append(count)
                 place += 1 + count
         if place > len(numbers):
-            raise ValueError("it ends in the middle of its numbers")
+            raise Damage("it ends in the middle of its numbers")
         self._place = place
         width = len(element.properties)
         begin = np.array(starts, dtype=np.int64).reshape(-1, width)
@@ -247,7 +247,7 @@ class _Binary:
                 }
                 return values, found
         if not lists:
-            raise ValueError("it ends in the middle of its points")
+            raise Damage("it ends in the middle of its points")
         return self._ragged(element)
 
     def _row(self, element: _Element, lengths: dict[str, int]) -> np.dtype[Any]:
@@ -274,7 +274,7 @@ class _Binary:
     def _count(self, item: _Property, place: int) -> int:
         count = int(np.frombuffer(self._body, self._order + item.count, 1, place)[0])
         if not 0 <= count <= len(self._body):
-            raise ValueError("a list is longer than the file")
+            raise Damage("a list is longer than the file")
         return count
 
     def _ragged(self, element: _Element) -> tuple[_Values, _Lists]:
@@ -292,13 +292,13 @@ class _Binary:
                 if head:
                     count = int.from_bytes(body[place : place + head], byte_order, signed=signed)
                     if count < 0:
-                        raise ValueError("a list has a negative length")
+                        raise Damage("a list has a negative length")
                     place += head
                 starts.append(place)
                 counts.append(count)
                 place += count * size
             if place > len(body):
-                raise ValueError("it ends in the middle of its rows")
+                raise Damage("it ends in the middle of its rows")
         self._place = place
         width = len(element.properties)
         begin = np.array(starts, dtype=np.int64).reshape(-1, width)
@@ -330,7 +330,7 @@ def _number(word: bytes) -> float:
     except ValueError:
         if b"nan" in word.lower() or word.lower().lstrip(b"+-").startswith(b"1.#"):
             return float("nan")
-        raise ValueError(f"{word[:20].decode('latin-1')!r} is no number") from None
+        raise Damage("{word!r} is no number", word=word[:20].decode("latin-1")) from None
 
 
 def _cast(values: NDArray[np.float64], kind: str) -> NDArray[Any]:

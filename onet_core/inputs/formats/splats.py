@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content
-from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes
+from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes, reason_of
 from ..outliers import stray_points
 
 # Opacity below which a splat hardly shows.
@@ -38,7 +38,7 @@ def read(path: Path, kind: str) -> Content:
     except (ValueError, struct.error, zlib.error) as error:
         raise InputError(
             "{name} is damaged or not a file of Gaussian splats: {reason}.", name=path.name,
-            reason=error,
+            reason=reason_of(error),
         ) from error  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def without_floaters(content: Content, opacity: NDArray[np.floating]) -> Content
 
 def _splat(content: bytes, name: str) -> Content:
     if not content or len(content) % _SPLAT.itemsize:
-        raise ValueError(f"its size is no multiple of {_SPLAT.itemsize} bytes")
+        raise Damage("its size is no multiple of {count} bytes", count=_SPLAT.itemsize)
     bounded(name, "points", len(content) // _SPLAT.itemsize, MOST_POINTS)
     rows = np.frombuffer(content, _SPLAT)
     colours = np.array(rows["rgba"][:, :3])
@@ -83,13 +83,13 @@ def _spz(content: bytes, name: str) -> Content:
     head = unpacking.decompress(content, _SPZ.size)
     magic, version, count, _, bits, _ = _SPZ.unpack(head)
     if magic != b"NGSP" or version not in (1, 2, 3):
-        raise ValueError("it is of an unknown version")
+        raise Damage("it is of an unknown version")
     bounded(name, "points", count, MOST_POINTS)
     each = 3 * (2 if version == 1 else 3)
     size = bounded(name, "bytes", count * (each + 4), MOST_UNPACKED)
     body = unpacking.decompress(unpacking.unconsumed_tail, max(1, size))
     if len(body) < size:
-        raise ValueError("it ends in the middle of its splats")
+        raise Damage("it ends in the middle of its splats")
     packed = np.frombuffer(body, np.uint8, count * each)
     if version == 1:
         points = packed.view("<f2").reshape(-1, 3).astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..content import Content
-from ..limits import read_bytes
+from ..limits import read_bytes, reason_of
 
 _HEADER, _TRIANGLE = 84, 50
 # What programs write as the number of triangles that do not know it yet.
@@ -37,7 +37,7 @@ def read(path: Path, kind: str) -> Content:
             found = [float(word) for word in words]
         except (ValueError, IndexError) as error:
             raise InputError(
-                "{name} has a damaged vertex: {reason}.", name=path.name, reason=error
+                "{name} has a damaged vertex: {reason}.", name=path.name, reason=reason_of(error)
             ) from error
         points = np.array(found, dtype=np.float64).reshape(-1, 3)
         points = points[: len(points) // 3 * 3]

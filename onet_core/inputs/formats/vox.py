@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import Damage, InputError
 from ..content import Content
-from ..limits import MOST_CELLS, bounded, read_bytes
+from ..limits import MOST_CELLS, bounded, read_bytes, reason_of
 from ..volumes import VoxelGrid
 
 # Where a file has no palette the colours do not matter: grey.
@@ -30,13 +30,13 @@ def read(path: Path, kind: str) -> Content:
     except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise InputError(
             "{name} is damaged or not a MagicaVoxel file: {reason}.", name=path.name,
-            reason=error or "it ends too early",
+            reason=reason_of(error),
         ) from error  # fmt: skip
 
 
 def _grid(content: bytes, name: str) -> VoxelGrid:
     if not content.startswith(b"VOX "):
-        raise ValueError("it does not begin with VOX")
+        raise Damage("it does not begin with VOX")
     sizes, models, nodes = [], [], {}
     palette: NDArray[np.uint8] | None = None
     for chunk, body in _chunks(content, 8):
@@ -45,7 +45,7 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
         elif chunk == b"XYZI":
             count = struct.unpack_from("<I", body)[0]
             if 4 * count > len(body) - 4:
-                raise ValueError("it ends in the middle of its voxels")
+                raise Damage("it ends in the middle of its voxels")
             models.append(np.frombuffer(body, np.uint8, 4 * count, 4).reshape(-1, 4))
         elif chunk == b"RGBA":
             palette = np.frombuffer(body, np.uint8, 1024).reshape(256, 4)[:, :3]
@@ -53,7 +53,7 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
             number, node = _node(chunk, body)
             nodes[number] = node
     if not models:
-        raise ValueError("it has no voxels")
+        raise Damage("it has no voxels")
     places, shades = [], []
     total = 0
     for model, turn, shift in _placed(nodes, len(models)):
@@ -66,7 +66,7 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
         places.append(np.floor(moved + shift).astype(np.int64))
         shades.append(cells[:, 3])
     if not total:
-        raise ValueError("it has no voxels")
+        raise Damage("it has no voxels")
     joined, shade = np.concatenate(places), np.concatenate(shades)
     low = joined.min(0)
     extent = np.ptp(joined, axis=0) + 1
@@ -86,7 +86,7 @@ def _chunks(content: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
         name, size, _ = struct.unpack_from("<4sII", content, place)
         body = content[place + 12 : place + 12 + size]
         if len(body) < size:
-            raise ValueError("it is cut off")
+            raise Damage("it is cut off")
         yield name, body
         # The children of MAIN follow it directly.
         place += 12 + size
@@ -104,7 +104,7 @@ def _node(chunk: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
         return number, {"children": [child], "turn": turn, "shift": shift}
     count = struct.unpack_from("<i", body, place)[0]
     if not 0 <= count <= len(body):
-        raise ValueError("a node has an impossible number of children")
+        raise Damage("a node has an impossible number of children")
     if chunk == b"nGRP":
         return number, {"children": list(struct.unpack_from(f"<{count}i", body, place + 4))}
     models, place = [], place + 4
@@ -117,12 +117,12 @@ def _node(chunk: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
 def _dictionary(body: bytes, place: int) -> tuple[dict[str, str], int]:
     count = struct.unpack_from("<i", body, place)[0]
     if not 0 <= count <= len(body):
-        raise ValueError("a node has an impossible number of entries")
+        raise Damage("a node has an impossible number of entries")
     words, place = [], place + 4
     for _ in range(2 * count):
         size = struct.unpack_from("<i", body, place)[0]
         if size < 0:
-            raise ValueError("a text has a negative length")
+            raise Damage("a text has a negative length")
         words.append(body[place + 4 : place + 4 + size].decode("latin-1"))
         place += 4 + size
     return dict(zip(words[::2], words[1::2], strict=True)), place
@@ -132,7 +132,7 @@ def _turn(bits: int) -> NDArray[np.float64]:
     """A turn packed into a byte: the columns of the entries of two rows, and three signs."""
     first, second = bits & 3, bits >> 2 & 3
     if first > 2 or second > 2 or first == second:
-        raise ValueError("a turn is none")
+        raise Damage("a turn is none")
     matrix = np.zeros((3, 3))
     for row, column in enumerate((first, second, 3 - first - second)):
         matrix[row, column] = -1 if bits >> (4 + row) & 1 else 1
@@ -153,13 +153,13 @@ def _placed(
         number, turn, shift = waiting.pop()
         visits += 1
         if visits > 100_000:
-            raise ValueError("its scene goes round in circles")
+            raise Damage("its scene goes round in circles")
         node = nodes[number]
         if "turn" in node:
             shift = turn @ node["shift"] + shift
             turn = turn @ node["turn"]
         for model in node.get("models", ()):
             if not 0 <= model < count:
-                raise ValueError("a node names a model that is not there")
+                raise Damage("a node names a model that is not there")
             yield model, turn, shift
         waiting += [(child, turn, shift) for child in node.get("children", ())]

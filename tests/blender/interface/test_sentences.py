@@ -13,6 +13,7 @@ import pytest
 import onet_blender
 import onet_core
 from onet_blender.languages import translate
+from onet_blender.languages.german_damage import OF_DAMAGE
 from onet_blender.languages.german_inputs import OF_THE_INPUTS
 from onet_blender.languages.german_library import OF_THE_LIBRARY
 from onet_blender.languages.german_sentences import OWN
@@ -21,7 +22,7 @@ from onet_blender.languages.translations import GERMAN
 from onet_blender.runtime.install import MEANINGS
 from onet_core import errors
 from onet_core.engine.process import KILLED
-from onet_core.errors import InputError, OnetError
+from onet_core.errors import Damage, InputError, OnetError
 from onet_core.kinds import KINDS
 from onet_core.sentences import Sentence
 
@@ -102,7 +103,7 @@ def test_every_sentence_has_a_german_one(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("table", "folder"),
-    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS, LIBRARY)],
+    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS | OF_DAMAGE, LIBRARY)],
     ids=["extension", "library"],
 )
 def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:
@@ -129,6 +130,7 @@ def test_sentences_are_translated_before_they_are_filled_in(german: None) -> Non
     result = "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}"
     end = Sentence("The worker process stopped unexpectedly: {reason}.", reason=KILLED)
     missing = InputError("There is no file {path}.", path="/x")
+    damage = Damage("it announces {rows:,} rows and holds {held:,}", rows=9000, held=7)
     for sentence, known in (
         (
             Sentence(animated, name="a {b}: c"),
@@ -147,6 +149,12 @@ def test_sentences_are_translated_before_they_are_filled_in(german: None) -> Non
         (
             InputError("{name}: {reason}", name="morph", reason=missing).sentence,
             "morph: Es gibt keine Datei /x.",
+        ),
+        (
+            InputError(
+                "{name} is damaged or not an OFF file: {reason}.", name="a.off", reason=damage
+            ).sentence,
+            "a.off ist beschädigt oder keine OFF-Datei: sie kündigt 9,000 Zeilen an und enthält 7.",
         ),
         (Sentence("Fetching {name}", name="numpy"), "Holt numpy"),
         (Sentence(""), ""),
