@@ -59,7 +59,7 @@ class Activity:
         return bool(events)
 
     def cancel(self) -> None:
-        """Asks the worker to stop; `done` tells when it has."""
+        """Asks the worker to stop; `done` is true once it has."""
         self._job.cancel()
         self.cancelling = True
         self.stage = Sentence("Cancelling")

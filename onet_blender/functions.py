@@ -141,7 +141,7 @@ def import_model(path: str | Path) -> str:
 
 
 def check_runtime() -> str:
-    """Tells what the networks run on, and how fast."""
+    """Says what the networks run on, and how fast."""
     _call("check_runtime", {})
     return str(activity.message("onet.check_runtime"))
 

@@ -108,7 +108,7 @@ def _resolved(path: Path) -> str:
 def named(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     """All of a folder, by name, that ends with one of the suffixes; not the hidden, not folders.
 
-    What can't be read is among them: `refusal` tells. Raises OSError where the folder can't be.
+    What can't be read is among them, see `refusal`. Raises OSError where the folder can't be.
     """
     return [
         item
@@ -135,7 +135,7 @@ def is_special(path: Path) -> bool:
 
 
 def is_on_network(path: str) -> bool:
-    """Whether a full path is that of a share on Windows, where asking for it tells who asks."""
+    """Whether a full path is that of a share on Windows, where asking for it reveals who asks."""
     return sys.platform == "win32" and path.replace("/", "\\").startswith("\\\\")
 
 

@@ -57,7 +57,7 @@ class Origin:
 class Entry:
     """A line of the record: a result and what it was made from.
 
-    settings: the digest of what `settings` of the record tells in full; size, sha256: of the
+    settings: the digest of what `settings` of the record holds in full; size, sha256: of the
     result as it was written; source_time: nanoseconds.
     """
 

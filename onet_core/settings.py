@@ -82,8 +82,8 @@ class Settings:
 
     resolution: int = _setting(
         128, "Resolution",
-        "How many cells the finest grid has along an axis; twice as many take about four times as "
-        "long and give four times as many faces",
+        "Cells of the finest grid along each axis; doubling it takes about four times as long and "
+        "gives four times as many faces",
         "mesh", low=8, high=2048, soft_low=32, soft_high=512,
     )  # fmt: skip
     threshold: float | None = _setting(
@@ -123,8 +123,8 @@ class Settings:
     )  # fmt: skip
     smoothing: int | None = _setting(
         None, "Smoothing Steps",
-        "How many steps take bumps off the mesh, and a little off its edges",
-        "finishing", low=0, high=30, soft_high=20, automatic="as many as suit the model",
+        "Iterations that smooth bumps away; edges become a little rounder",
+        "finishing", low=0, high=30, soft_high=20, automatic="the model's own",
         suggested=5,
     )  # fmt: skip
     faces: int | None = _setting(
@@ -133,7 +133,7 @@ class Settings:
     )  # fmt: skip
     refinement_steps: int | None = _setting(
         None, "Refinement Steps",
-        "How many steps move the mesh closer to the network's surface; worth it after simplifying",
+        "Iterations that move the mesh closer to the network's surface; worth it after simplifying",
         "finishing", low=0, high=300, soft_high=50,
         automatic=f"{STEPS_AFTER_SIMPLIFYING} where faces are simplified, else none",
         suggested=STEPS_AFTER_SIMPLIFYING, formerly=(Former("refine"),),
@@ -149,8 +149,8 @@ class Settings:
     )  # fmt: skip
     random_seed: int = _setting(
         0, "Random Seed",
-        "Which points are taken of a cloud that is larger than the model reads, and where the "
-        "refinement looks",
+        "Seed of the random choices: which points of a large cloud the model reads, and where the "
+        "refinement measures the surface",
         "mesh", offered=(PYTHON, SHELL), low=0,
     )  # fmt: skip
 
@@ -229,7 +229,7 @@ OTHERS = (
     ),
     Setting(
         "hide_source", bool, True, "Hide Source",
-        "Hide what the mesh was made from, which else lies in the same place",
+        "Hide the source, which lies in the same place as the result",
         "placing", (POINTS, VOXELS), (BLENDER,),
     ),
     Setting(
@@ -256,16 +256,16 @@ OTHERS = (
         subtype="DIR_PATH",
     ),
     Setting(
-        "seed", int, 0, "Seed", "Every number is another shape; several shapes have numbers in a "
-        "row", "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=0, high=LAST_SEED,
+        "seed", int, 0, "Seed", "Each number gives another shape; several shapes have consecutive "
+        "numbers", "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=0, high=LAST_SEED,
     ),
     Setting(
-        "count", int, 1, "How Many", "How many shapes are made, with seeds that follow each other",
+        "count", int, 1, "How Many", "Number of shapes, with consecutive seeds",
         "generate", (NONE,), (SHELL, BLENDER, *WITHOUT_A_WINDOW), low=1, high=100_000,
         soft_high=100,
     ),
     Setting(
-        "spacing", float, 1.2, "Spacing", "How far the shapes of the grid stand from each other",
+        "spacing", float, 1.2, "Spacing", "Distance between the shapes of the grid",
         "generate", (NONE,), (BLENDER,), low=0, soft_high=3, subtype="LENGTH",
     ),
     Setting(
@@ -273,7 +273,7 @@ OTHERS = (
         WITHOUT_A_WINDOW, low=0, high=LAST_SEED, is_many=True, is_required=True,
     ),
     Setting(
-        "steps", int, 10, "Steps", "How many shapes on the way, both ends included", "morph",
+        "steps", int, 10, "Steps", "Number of shapes on the way, both ends included", "morph",
         (NONE,), WITHOUT_A_WINDOW, low=2, high=100_000,
     ),
     Setting(
@@ -286,19 +286,21 @@ OTHERS = (
         offered=WITHOUT_A_WINDOW, is_required=True, subtype="DIR_PATH",
     ),
     Setting(
-        "format", str, "glb", "Format", "Kind of the results", "run", offered=WITHOUT_A_WINDOW,
+        "format", str, "glb", "Format", "File format of the results", "run",
+        offered=WITHOUT_A_WINDOW,
         choices=tuple(Choice(name, name) for name in ("blend", "glb", "obj", "ply", "stl")),
     ),
     Setting(
-        "overwrite", bool, False, "Overwrite", "Make results again that are there already", "run",
+        "overwrite", bool, False, "Overwrite", "Make results anew that exist already", "run",
         offered=WITHOUT_A_WINDOW,
     ),
     Setting(
-        "tasks", int, 10, "Tasks", "Into how many tasks the work is divided; at best more than "
+        "tasks", int, 10, "Tasks", "Number of tasks that the work is divided into; best more than "
         "there are workers", "run", offered=(FLAMENCO,), low=1, high=1000,
     ),
     Setting(
-        "jobs", int, 1, "Jobs", "How many are computed at once; each takes memory of its own",
+        "jobs", int, 1, "Jobs",
+        "Number of inputs computed at the same time; each needs memory of its own",
         "run", offered=WITHOUT_A_WINDOW, low=1, high=64,
     ),
     Setting(

@@ -181,7 +181,7 @@ def generate_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[
 def morph_tasks(
     options: argparse.Namespace, params: dict[str, Any], client: EngineClient
 ) -> list[Task]:
-    """One task for each position; the worker tells the latents of the seeds."""
+    """One task for each position; the worker gives the latents of the seeds."""
     codes = []
     for seed in options.seeds:
         codes.append(client.call("latent", {**params, "seed": seed}).arrays["latent"])
@@ -267,7 +267,7 @@ def run(
     options: Any,
     results: ResultFolder | None = None,
 ) -> list[Outcome]:
-    """Does the tasks, one at a time with each client, and tells how far it is.
+    """Does the tasks, one at a time with each client, and reports how far it is.
 
     options: format, shade_smooth, floor, turn; results: where they are recorded. A task that fails,
     whatever the reason, is reported and left out. Only Blender's own part, reading and writing
@@ -336,7 +336,7 @@ def run(
 
 
 def what_came_out(answer: Answer) -> list[str]:
-    """What the panel tells about a result, in its words."""
+    """The panel's report on a result, in its words."""
     values = answer.values
     found = Findings(
         fit=values.get("fit"),

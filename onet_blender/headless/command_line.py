@@ -27,7 +27,7 @@ def usage() -> str:
     lines = [f"  {name:<12} {command.about}" for name, command in COMMANDS.items()]
     lines.append(f"  {'flamenco':<12} Writes job types for the render farm into a folder.")
     return "\n".join(
-        [f"usage: {PROGRAM} COMMAND [options]", "", *lines, "", "COMMAND --help tells its options."]
+        [f"usage: {PROGRAM} COMMAND [options]", "", *lines, "", "COMMAND --help lists its options."]
     )
 
 

@@ -158,9 +158,9 @@ OF_THE_INPUTS = {
     "The first column, of words, was left out": (
         "Die erste Spalte, aus Wörtern, wurde weggelassen"
     ),
-    "The mesh is open, so that its inside can't be told: the points of its surface were "
-    "taken; --kind voxels takes it as it is": (
-        "Das Mesh ist offen, so dass sein Inneres unbekannt ist: genommen wurden die Punkte "
+    "The mesh is open, so it has no inside: the points of its surface were taken; --kind voxels "
+    "takes it as it is": (
+        "Das Mesh ist offen und hat darum kein Inneres: genommen wurden die Punkte "
         "seiner Oberfläche; --kind voxels nimmt es, wie es ist"
     ),
     "The opaque part is a whole rectangle, so its plain background was removed too; a mask "

@@ -90,7 +90,7 @@ GERMAN = {
     "End the process that holds the networks; it starts again when it is needed": "Beendet den "
     "Prozess, der die Netze hält; er beginnt neu, wenn er gebraucht wird",
     "Check the Runtime": "Laufzeit prüfen",
-    "Try whether the networks can run, and tell on what and how fast": "Prüft, ob die Netze "
+    "Test whether the networks run, on what and how fast": "Prüft, ob die Netze "
     "laufen können, und sagt, worauf und wie schnell",
     "Set Up the Runtime": "Laufzeit einrichten",
     "Open the preferences of this extension, where the runtime is set": "Öffnet die Einstellungen "
@@ -133,16 +133,16 @@ GERMAN = {
     "Custom": "Eigene",
     "As set under Advanced": "Wie unter Erweitert eingestellt",
     "Resolution": "Auflösung",
-    "How many cells the finest grid has along an axis; twice as many take about four times as long "
-    "and give four times as many faces": "Wie viele Zellen das feinste Gitter längs einer Achse "
-    "hat; doppelt so viele dauern etwa viermal so lang und geben viermal so viele Flächen",
+    "Cells of the finest grid along each axis; doubling it takes about four times as long and "
+    "gives four times as many faces": "Zellen des feinsten Gitters längs jeder Achse; doppelt so "
+    "viele dauern etwa viermal so lang und geben viermal so viele Flächen",
     "Threshold": "Schwelle",
     "Probability above which a point counts as inside the object: lower gives fatter shapes, "
     "higher thinner ones. 0: the model's own": "Ab welcher Wahrscheinlichkeit ein Punkt als innen "
     "gilt: niedriger ergibt dickere Formen, höher dünnere. 0: die des Modells",
     "Refinement Steps": "Verfeinerungsschritte",
-    "How many steps move the mesh closer to the network's surface; worth it after simplifying. "
-    "-1: 30 where faces are simplified, else none": "Wie viele Schritte das Mesh näher an die "
+    "Iterations that move the mesh closer to the network's surface; worth it after simplifying. "
+    "-1: 30 where faces are simplified, else none": "Durchgänge, die das Mesh näher an die "
     "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
     "vereinfacht werden, sonst keine",
     "Remove Small Islands": "Kleine Inseln entfernen",
@@ -150,9 +150,9 @@ GERMAN = {
     "largest part. 0: keep all": "Entfernt getrennte Teile, die weniger als diesen Anteil der "
     "ganzen Fläche haben; 1 behält nur den größten Teil. 0: alle behalten",
     "Smoothing Steps": "Glättungsschritte",
-    "How many steps take bumps off the mesh, and a little off its edges. -1: as many as suit the "
-    "model": "Wie viele Schritte dem Mesh Buckel nehmen, und etwas auch seinen Kanten. -1: so "
-    "viele, wie zum Modell passen",
+    "Iterations that smooth bumps away; edges become a little rounder. -1: the model's own": (
+        "Durchgänge, die Buckel glätten; Kanten werden etwas runder. -1: die des Modells"
+    ),
     "Faces": "Flächen",
     "Simplify to about this many triangles. 0: keep all": "Auf etwa so viele Dreiecke "
     "vereinfachen. 0: alle behalten",
@@ -163,8 +163,8 @@ GERMAN = {
     "Spread points evenly over the faces of a mesh instead of using its vertices": "Verteilt "
     "Punkte gleichmäßig über die Flächen eines Meshs, statt seine Punkte zu nehmen",
     "Hide Source": "Quelle verbergen",
-    "Hide what the mesh was made from, which else lies in the same place": "Verbirgt, woraus das "
-    "Mesh gemacht wurde; es liegt sonst an derselben Stelle",
+    "Hide the source, which lies in the same place as the result": "Verbirgt die Quelle, die an "
+    "derselben Stelle liegt wie das Ergebnis",
     "Shade Smooth": "Glatt schattieren",
     "Shade the mesh smooth rather than showing its faces": "Schattiert das Mesh glatt, statt seine "
     "Flächen zu zeigen",
@@ -223,10 +223,8 @@ GERMAN = {
     "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",
     # Sentences
     "One step is missing": "Ein Schritt fehlt noch",
-    "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes "
-    "it:": (
-        "Die Netze laufen neben Blender in einem Python mit PyTorch. Einrichten in den "
-        "Einstellungen legt es an:"
+    "ONet needs a Python of its own with PyTorch (0.2 GB or more, some minutes).": (
+        "ONet braucht ein eigenes Python mit PyTorch (0,2 GB oder mehr, einige Minuten)."
     ),
     "Open a picture first": "Erst ein Bild öffnen",
     "Select an object first": "Erst ein Objekt auswählen",
@@ -248,14 +246,13 @@ GERMAN = {
     "ein Raster von Formen, jede ein eigenes Objekt",
     "Roll the Dice": "Würfeln",
     "Choose another seed by chance": "Wählt zufällig einen anderen Startwert",
-    "Every number is another shape; several shapes have numbers in a row": "Jede Zahl ist eine "
-    "andere Form; mehrere Formen haben aufeinanderfolgende Zahlen",
+    "Each number gives another shape; several shapes have consecutive numbers": "Jede Zahl ergibt "
+    "eine andere Form; mehrere Formen haben aufeinanderfolgende Zahlen",
     "How Many": "Anzahl",
-    "How many shapes are made, with seeds that follow each other": "Wie viele Formen entstehen, "
-    "mit aufeinanderfolgenden Startwerten",
+    "Number of shapes, with consecutive seeds": "Zahl der Formen, mit aufeinanderfolgenden "
+    "Startwerten",
     "Spacing": "Abstand",
-    "How far the shapes of the grid stand from each other": "Wie weit die Formen des Rasters "
-    "voneinander entfernt stehen",
+    "Distance between the shapes of the grid": "Abstand zwischen den Formen des Rasters",
     "Give the first shape to the active object, if it is a generated one": "Gibt die erste Form "
     "dem aktiven Objekt, falls es erzeugt wurde",
     "Morph between Selected": "Übergang zwischen den ausgewählten",

@@ -1,4 +1,4 @@
-"""Where Blender tells that sliders have moved without a hand on them: frames, files, undo."""
+"""Blender's handlers for sliders that move without a hand on them: frames, files, undo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _morphs(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 @contextmanager
 def _spoiling_no_other(item: bpy.types.Object) -> Iterator[None]:
-    """Tells what goes wrong with one morph; files may hold anything, and the others go on."""
+    """Shows what goes wrong with one morph; files may hold anything, and the others go on."""
     try:
         yield
     except Exception as error:

@@ -21,7 +21,7 @@ from .. import activity
 from ..scene.meshes import MeshArrays
 from .steps import Step, cache, compute, is_morph, preview_of, shape_of, show, shows, step_of
 
-OPERATOR = "onet.morph"  # whose panel tells what went wrong
+OPERATOR = "onet.morph"  # whose panel shows what went wrong
 SECONDS_TO_REST = 0.3
 SECONDS_BETWEEN_LOOKS = 0.01
 SECONDS_WHILE_BUSY = 0.1
@@ -50,7 +50,7 @@ def slider_moved(item: bpy.types.Object) -> None:
 
 
 def show_now(item: bpy.types.Object, value: float | None = None) -> None:
-    """Gives the object its mesh in full, waiting for it; what goes wrong is told, not raised.
+    """Gives the object its mesh in full, waiting for it; errors are shown, not raised.
 
     For handlers and background mode, where nobody could catch it.
     """

@@ -50,7 +50,7 @@ class WorkerOperator:
         raise AssertionError("each operator has its own")
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
-        """Uses the answer and returns what to tell the user; raises OnetError."""
+        """Uses the answer and returns the report to the user; raises OnetError."""
         raise AssertionError("each operator has its own")
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
@@ -163,7 +163,7 @@ class MeshOperator(WorkerOperator):
 
 
 class ONET_OT_check_runtime(WorkerOperator, bpy.types.Operator):
-    """Try whether the networks can run, and tell on what and how fast"""
+    """Test whether the networks run, on what and how fast"""
 
     bl_idname = "onet.check_runtime"
     bl_label = "Check the Runtime"

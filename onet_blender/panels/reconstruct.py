@@ -1,4 +1,4 @@
-"""The sidebar's panel that makes meshes from what is there, and tells how it came out."""
+"""The sidebar's panel that makes meshes from objects and pictures, and reports on them."""
 
 from __future__ import annotations
 

@@ -13,9 +13,7 @@ from .text import draw_text
 PIXELS_OF_MARGIN, PIXELS_OF_BOX = 60, 16
 # Below this labels and values side by side are cut off.
 PIXELS_OF_A_NARROW_SIDEBAR = 190
-MISSING_RUNTIME = (
-    "The networks run in a Python with PyTorch beside Blender. Set Up in the preferences makes it:"
-)
+MISSING_RUNTIME = "ONet needs a Python of its own with PyTorch (0.2 GB or more, some minutes)."
 
 
 class OnetPanel:
@@ -45,7 +43,7 @@ def draw_work(
     icon: str,
     enabled: bool = True,
 ) -> None:
-    """The button, or the progress of what it started; below it what came out last."""
+    """The button, or the progress of its work; below it the last result."""
     engine_session.start_ahead()
     running = activity.current()
     if context.mode != "OBJECT":

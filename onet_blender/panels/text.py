@@ -21,7 +21,7 @@ WORDS = re.compile(r"\S*\d\s+(?:%|s|GB)(?!\w)\S*|\S+")
 def wrapped(text: str, width: float, measure: Callable[[str], float] = len) -> list[str]:
     """The text in lines of at most that width, longer words excepted.
 
-    measure: tells how wide a line is; by default how many characters it has.
+    measure: gives the width of a line; by default how many characters it has.
     """
     lines: list[str] = []
     for word in WORDS.findall(text):

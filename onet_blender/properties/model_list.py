@@ -23,7 +23,7 @@ NETWORK_KINDS = {kind.identifier: kind.name for kind in KINDS if kind.default_mo
 SECONDS_BETWEEN_LISTINGS = 2.0
 # Once, for the first list; without a window nobody looks and scripts want all at once.
 SECONDS_TO_WAIT, SECONDS_IN_BACKGROUND = 0.2, 5.0
-# In the panel; the menu's tooltips tell all.
+# In the panel; the menu's tooltips name all.
 MOST_CATEGORIES = 4
 
 # identifier, name, description, icon, number
@@ -95,9 +95,9 @@ def about_model(described: ModelDescription) -> str:
 
 
 def about_chosen(kind: str, chosen: str) -> str:
-    """What the panel tells of the chosen model for this kind of input, translated.
+    """What the panel says about the chosen model for this kind of input, translated.
 
-    Of the licence that is the name; the menu's tooltips tell all. chosen: a model's name, or
+    Of the licence only the name; the menu's tooltips have all of it. chosen: a model's name, or
     AUTOMATIC for the one that would be taken, which is then named. Empty where there is none.
     """
     wanted = taken_automatically(kind) if chosen == AUTOMATIC else chosen

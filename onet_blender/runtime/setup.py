@@ -130,7 +130,7 @@ class SetupJob:
         return Event("error")
 
     def cancel(self) -> None:
-        """Asks it to stop and to take away what it has made so far."""
+        """Asks it to stop and to delete its unfinished work."""
         if self._cancelled_at is None and not self.done:
             self._cancelled_at = time.monotonic()
             assert self._child.stdin is not None
@@ -239,7 +239,7 @@ def assert_obtainable(system: str, build: str, torch_index: str) -> None:
 
 
 def _long_paths() -> bool:
-    """Whether this Windows was told to allow long paths."""
+    """Whether this Windows is set to allow long paths."""
     import winreg  # Windows only
 
     key = r"SYSTEM\CurrentControlSet\Control\FileSystem"

@@ -1,4 +1,4 @@
-"""What Check does: asks the runtime what it is, then has it invent a coarse shape."""
+"""The button Check: asks the runtime for its versions, then has it invent a coarse shape."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SPEEDS = (
 class Trial:
     """Two jobs of the worker, one after the other, used like one.
 
-    params: of `generate`. accept: called with what "hello" tells, and raises where the second job
-    makes no sense.
+    params: of `generate`.
+    accept: called with the answer to "hello", and raises where the second job makes no sense.
     """
 
     client: EngineClient
@@ -61,7 +61,10 @@ class Trial:
         self._job.cancel()
 
     def result(self, on_progress: Progress | None = None, timeout: float | None = None) -> Answer:
-        """What "hello" told, with the seconds that a coarse shape took; raises the jobs' errors."""
+        """The answer to "hello", with the seconds that a coarse shape took.
+
+        Raises whatever either job raised.
+        """
         while not self.done:
             self.poll(wait=0.2)
         if self._error is not None:

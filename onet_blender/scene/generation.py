@@ -117,7 +117,7 @@ def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:
 
 
 def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> Sentence:
-    """What to tell the user about what was made."""
+    """The report on the shapes that were made."""
     seconds = sum(answer.values["seconds"].values())
     faces = sum(len(item.data.polygons) for item in made)
     model = answer.values["model"]

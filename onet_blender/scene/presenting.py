@@ -31,7 +31,7 @@ def show_colours(mesh: bpy.types.Mesh) -> None:
         return
     mesh.materials.append(colour_material())
     for space, _, _ in _views():
-        # Solid views show one colour for each material unless they are told otherwise.
+        # Solid views show one colour for each material unless they are set otherwise.
         if space.shading.color_type == "MATERIAL":
             space.shading.color_type = "VERTEX"
 

@@ -54,7 +54,7 @@ def reconstruct(
     Writes OUTPUT/<name of the input>.<format>, or just OUTPUT where that is named as a mesh file,
     in the input's own coordinates (pictures have none: their meshes are in a unit cube with z up).
     Where two inputs have the same name, or the mesh would replace an input, a number is added.
-    Files from earlier runs are replaced; a hidden record in OUTPUT tells what was made from what,
+    Files from earlier runs are replaced; a hidden record in OUTPUT says what was made from what,
     so that names stay and results never become inputs.
 
     An input that can't be used is reported in one line and skipped; the exit status is then 2,

@@ -20,7 +20,7 @@ _MOST_LISTED = 4
 def models(name: str | None) -> None:
     """Lists the models that are there, or shows the card of the one called NAME.
 
-    A card tells what a model learned from, how well it does, and what it fails at.
+    A card says what a model learned from, how good it is, and where it fails.
     """
     from ..models.catalogue import find_model, list_models
 

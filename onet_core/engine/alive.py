@@ -58,7 +58,7 @@ class Watch:
 
 
 def processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
-    """The processor time that a process has used, of all its threads; None where nobody tells."""
+    """The processor time that all threads of a process have used; None where it is unknown."""
     try:
         if sys.platform == "win32":
             return _on_windows(process)

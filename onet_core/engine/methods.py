@@ -79,7 +79,7 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def _memory() -> dict[str, int]:
-    """The machine's memory, where the system tells it without further libraries."""
+    """The machine's memory, where the system gives it without further libraries."""
     if not hasattr(os, "sysconf"):
         return {}
     page = os.sysconf("SC_PAGE_SIZE")

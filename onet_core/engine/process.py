@@ -164,7 +164,7 @@ class WorkerProcess:
 
     def _tell(self, stream: BinaryIO) -> None:
         """Runs in a thread: writes what is to be sent, until None."""
-        # A worker that goes breaks the pipe; the thread that listens notices and tells.
+        # A worker that goes breaks the pipe; the thread that listens notices and reports it.
         with contextlib.suppress(OSError), stream:
             while (parts := self._outbox.get()) is not None:
                 for part in parts:
@@ -226,7 +226,7 @@ class WorkerProcess:
         return known(told)
 
     def obituary(self) -> EngineError:
-        """What to tell about the worker's end."""
+        """The sentence about the worker's end."""
         if self._closed:
             return EngineError("The worker was closed before it had answered.")
         status = self._child.poll()

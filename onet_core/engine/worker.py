@@ -108,7 +108,7 @@ class Worker:
             if identity in self._cancelled or self._client_gone.is_set():
                 raise Cancelled
             now = time.monotonic()
-            # The end is always told, however soon it comes after the report before.
+            # The end is always reported, however soon it comes after the last report.
             if fraction >= 1 or now - last_report >= SECONDS_BETWEEN_REPORTS:
                 last_report = now
                 message = {"type": "progress", "stage": stage, "fraction": round(fraction, 4)}

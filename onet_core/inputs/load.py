@@ -42,7 +42,7 @@ def read_input(path: str | Path, kind: str = "auto") -> Content:
     """A file's content as `kind`, or as what it is by its ending and content.
 
     Points that a sensor did not see are left out. A mesh is voxels; of an open one, whose inside
-    can't be told, the points of its surface are taken. What was decided is in the content's notes.
+    is not defined, the points of its surface are taken. The content's notes say what was decided.
     Raises InputError with one sentence for whatever can't be used.
     """
     path = Path(path)
@@ -200,6 +200,6 @@ def _shell_as_points(content: Content) -> Content:
         return content
     points, colours = surface_points(content.points, content.faces, content.colours)
     return replace(content, points=points, colours=colours, faces=None).noting(
-        "The mesh is open, so that its inside can't be told: the points of its surface were taken; "
+        "The mesh is open, so it has no inside: the points of its surface were taken; "
         "--kind voxels takes it as it is"
     )

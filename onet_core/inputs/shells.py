@@ -9,7 +9,7 @@ from .observation import VOXEL_RESOLUTION
 from .voxelise import solid_voxels, touched_voxels
 
 # A shell hides a part of the space beside it: cells from where it is seen in five of six directions
-# are inside. A mesh is open where these are so many more than those enclosed, for a touched one.
+# are inside. A mesh is open where these outnumber the enclosed ones by this many for a touched one.
 _SEEN = 5
 _SHARE = 0.1
 # A mesh of fewer vertices gets points from its faces.

@@ -32,7 +32,7 @@ class Pull(NamedTuple):
     neighbours: how many points a vertex follows.
     radius: how far away they are, about.
     staying: the weight, in points, for staying.
-    noise_left: of noisy points a vertex follows so many more that about this deviation is left.
+    noise_left: deviation of the noise that may be left; of noisier points a vertex follows more.
     """
 
     within: float

@@ -1,4 +1,4 @@
-"""A model's card: what it learned from, how well it does, and what it fails at, as Markdown."""
+"""A model's card: what it learned from, how good it is, and where it fails, as Markdown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ METHODS = {
 def model_card(described: ModelDescription) -> str:
     """The card of a model, all of it from the description that its weights carry.
 
-    What the description does not tell is left out.
+    What the description lacks is left out.
     """
     learned = dict(described.training)
     lines = [f"# {described.title} (`{described.name}`)", ""]

@@ -42,7 +42,7 @@ SHAPENET_13 = [
 
 
 class _Released(NamedTuple):
-    """What is known of a released checkpoint beyond what its tensors tell."""
+    """What is known of a released checkpoint beyond its tensors."""
 
     input_kind: str
     title: str
@@ -133,7 +133,7 @@ def _is_plain(value: Any) -> bool:
 
 def _progress(content: dict[str, Any]) -> dict[str, float]:
     """How far the training was, of what the checkpoint says about it."""
-    told: dict[str, float] = {}
+    found: dict[str, float] = {}
     for name, key in (
         ("iterations", "it"),
         ("epochs", "epoch_it"),
@@ -143,8 +143,8 @@ def _progress(content: dict[str, Any]) -> dict[str, float]:
         if isinstance(value, np.floating):
             value = float(value)
         if isinstance(value, int | float) and abs(value) < 1e15:  # not infinite, nor absurd
-            told[name] = value
-    return told
+            found[name] = value
+    return found
 
 
 def _modern_name(key: str) -> str:

@@ -45,7 +45,8 @@ class Steps(Record):
     snap_neighbours: how many points a vertex follows.
     snap_radius: how far away the points are that it follows.
     snap_staying: the weight, in points, for staying where the network says.
-    snap_noise: of noisy points a vertex follows so many more that this deviation is left.
+    snap_noise: standard deviation of the noise that may be left; of noisier points a vertex follows
+        more.
     chosen_by: field -> the script that chose it, on how many shapes, and the spread that it saw.
     """
 

@@ -23,7 +23,7 @@ from ..scans.surface import distinct, oriented, surface_of
 from ..settings import Settings
 
 DENSE_FROM = 25_000
-"""Clouds of so many points are dense: see training/recipes/scans.md."""
+"""From this number of points on a cloud is dense: see training/recipes/scans.md."""
 
 DENSE_NOISE = 0.0048
 """Clouds with more noise than this, by `noise_beside`, are not followed: see the recipe."""

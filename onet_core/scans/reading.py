@@ -19,13 +19,13 @@ from .batches import parts, unique
 FloatArray = NDArray[np.float64]
 
 POINTS_IN_A_VOXEL = 4.0
-"""The finest voxels hold about so many points where there are some: what the network learned."""
+"""Points in a voxel that holds any, on average, at the finest level: what the network learned."""
 
 _FINEST = 1 / 200
 """Edge of the finest voxels, in edges of the cloud: the network's time has a limit."""
 
 _MOST_READ = 1_000_000
-"""Of more points so many are read; all are answered for."""
+"""The most points that are read; the answer is for all of them."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def load_scan_network(path: Path, device: torch.device | str = "cpu") -> ScanNet
 
 
 def voxel_edge(points: FloatArray, wanted: float = POINTS_IN_A_VOXEL) -> float:
-    """The edge of voxels that hold so many points on average where they hold some."""
+    """The edge of voxels that hold `wanted` points on average where they hold any."""
     rng = np.random.default_rng(0)
     offset = rng.random(3)
     low, high = 1e-4, 0.25

@@ -22,13 +22,13 @@ from .whole import WholeField
 FloatArray = NDArray[np.float64]
 
 _STEPS = 1 << 19
-"""Points nearer than one of so many steps along the unit are the same."""
+"""Points nearer to each other than 1 / _STEPS are the same."""
 
 _SPECK = 4.0
 """Parts of fewer spacings are specks."""
 
 _ROUGH = 0.35
-"""Noise of so many spacings is taken off before the signs are looked at."""
+"""In spacings: stronger noise is removed before the signs are looked at."""
 
 _COUNTED = 8
 """Neighbours that a point's spacing is measured by."""
@@ -161,7 +161,7 @@ def surface_of(
     """The closed surface of an oriented cloud, on a grid of cells with that edge.
 
     half: what lies further from 0 along an axis is outside. progress: called between steps; may
-    raise `Cancelled`. Specks too small to be told by points are left out.
+    raise `Cancelled`. Specks that are too small to be more than noise are left out.
     """
     whole = WholeField(cloud.points, cloud.normals, cloud.spacing**2)
     spacing = float(np.median(cloud.spacing))

@@ -1,4 +1,4 @@
-"""What to tell the user where there is no surface."""
+"""The message where there is no surface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import NoSurfaceError
 
 
 def no_surface(level: float, lowest: float, highest: float) -> NoSurfaceError:
-    """What to tell the user; all are logits, lowest and highest those that were seen."""
+    """The message; all are logits, lowest and highest those that were seen."""
     threshold = 0.5 * (1 + float(np.tanh(level / 2)))
     low, high = (0.5 * (1 + float(np.tanh(value / 2))) for value in (lowest, highest))
     if high - low < 1e-5:

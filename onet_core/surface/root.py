@@ -6,7 +6,7 @@ the diagonal of a cell's face. Where these six are on one side, and further from
 of what they differ by, the point between them is taken to be on that side too. Then the points of
 all cells that the surface crosses are evaluated, and those of the cells that it turns out to cross.
 
-A network's logit falls on for many cells around a shape, so this tells where the surface can't be.
+A network's logit falls on for many cells around a shape, which shows where the surface can't be.
 Fields in general do nothing of the kind: theirs are evaluated at every point.
 """
 

@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--limit", type=int, help="only so many shapes, spread over the pack")
+    parser.add_argument("--limit", type=int, help="at most this many shapes, spread over the pack")
     parser.add_argument("--pool", type=int, default=32768, help="queries evenly, and as many near")
     given = parser.parse_args()
     bank = Bank.build(given.pack, given.device, given.limit, given.pool)

@@ -100,7 +100,7 @@ def _open_length(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> flo
 def read_source(
     data: Path, most_faces: int, splits: Sequence[str] = ("train", "val"), every: int = 1
 ) -> Iterable[PackedShape]:
-    """The shapes of a source, simplified, by category and group; `every` so many-th of them.
+    """The shapes of a source, simplified, by category and group; only each `every`-th of them.
 
     Raises InputError where the source has no index or a shape can't be read.
     """
@@ -151,7 +151,7 @@ def _nearest_faces(
 @click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--faces", default=4000, show_default=True, help="Most faces of a shape.")
-@click.option("--every", default=1, help="Only every so many-th shape.")
+@click.option("--every", default=1, help="Only every n-th shape.")
 def main(data: tuple[Path, ...], out: Path, faces: int, every: int) -> None:
     shapes: list[PackedShape] = []
     for folder in data:

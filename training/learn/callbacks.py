@@ -30,7 +30,7 @@ class Throughput(Callback):
 
     loader_share: how much of the time the loop waits for a batch. On a GPU the steps run on while
     the loop waits, so that the share is an upper limit of what the GPU loses. Validations are left
-    out. every: batches between two figures; those of the whole run are told at its end.
+    out. every: batches between two figures; those of the whole run come at its end.
     """
 
     def __init__(self, every: int) -> None:
@@ -75,7 +75,7 @@ class Throughput(Callback):
             self._ended = time.perf_counter()
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
-        """Tells the figures of the run."""
+        """Prints the figures of the run."""
         if trainer.is_global_zero and self.whole.batches:
             logger.info("In all, without validations: %s.", pace_text(self.whole.figures()))
 

@@ -17,7 +17,7 @@ _REMARKS = (
 
 
 def quiet_lightning() -> None:
-    """Warnings of consequence and errors are still told."""
+    """Warnings of consequence and errors are still shown."""
     for part in (lightning.pytorch, lightning.fabric):
         logging.getLogger(part.__name__).setLevel(logging.WARNING)
     for remark in _REMARKS:

@@ -16,7 +16,7 @@ from torch import Tensor
 from .scan_solids import random_solids, random_turns
 
 FARTHEST = 1.5
-"""Distances from the surface beyond so many voxels are of no use."""
+"""Distances from the surface beyond this many voxels are of no use."""
 
 
 class Surfaces(Protocol):

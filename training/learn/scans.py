@@ -140,7 +140,7 @@ def train(
     checked_points: int = 30_000,
     seed: int = 0,
 ) -> dict[str, object]:
-    """Learns for so many seconds; returns the log."""
+    """Learns for that many seconds; returns the log."""
     start = time.perf_counter()
     torch.manual_seed(seed)
     device = ids.device

@@ -1,4 +1,4 @@
-"""STL, binary and ascii. What it really is its size tells: binary ones begin with "solid", too."""
+"""STL, binary and ascii. The size decides which it is: binary files may begin with "solid" too."""
 
 from __future__ import annotations
 

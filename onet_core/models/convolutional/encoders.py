@@ -67,8 +67,8 @@ class LocalPointNet(nn.Module):
         features = self.fc_c(features)
         fitted: dict[str, Tensor] = {}
         if self.surroundings is not None:
-            told, forms, normals = self.surroundings(points)
-            features = features + told
+            described, forms, normals = self.surroundings(points)
+            features = features + described
             fitted = {"cloud_forms": forms, "cloud_normals": normals}
         code = {
             name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()

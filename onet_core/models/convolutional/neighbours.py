@@ -1,4 +1,4 @@
-"""What the nearest points of a cloud tell about a query point.
+"""Features of a query point from the nearest points of a cloud.
 
 Feature planes blur what is thinner than their cells. Here each query also attends to its nearest
 input points: their offsets say where the surface is, their features what kind of surface it is.

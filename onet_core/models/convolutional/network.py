@@ -81,7 +81,7 @@ class PlanesNetwork(nn.Module):
         self.input_kind = input_kind
         self.symmetric = symmetric
         if symmetric:
-            # Only the planes tell left from right, and those are made symmetric.
+            # Only the planes distinguish left from right, and those are made symmetric.
             weight = decoder.fc_p.weight
             nn.init.zeros_(weight[:, 0])
             weight.register_hook(lambda gradient: gradient * gradient.new_tensor([0, 1, 1]))

@@ -1,4 +1,4 @@
-"""What the voxels around a query point tell about it.
+"""Features of a query point from the voxels around it.
 
 Feature planes see whole columns of voxels; what decides between inside and outside is mostly the
 pattern of the few voxels around. Here each query sees them directly: the cube of voxels centred on

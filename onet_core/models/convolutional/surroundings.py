@@ -1,9 +1,9 @@
-"""What the points around each point of a cloud tell about the surface there.
+"""The surface around each point of a cloud, described by the points around it.
 
 A few noisy points can't tell which side of a thin wall they lie on; many can. Around each point, in
 several sizes, three simple shapes are fitted: a plane (walls), a curved sheet (bodies) and a line
 (rods). That is the start of classical surface reconstruction (Hoppe et al. 1992; Levin's moving
-least squares, 2003), here told to a network that makes up its own mind.
+least squares, 2003), here given to a network that decides itself.
 
 All are kept as polynomials of the offset from the point, so that a query's distances from them are
 one product.
@@ -42,7 +42,7 @@ _TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
 class Fitted(NamedTuple):
     """Shapes fitted around N points, in S sizes; all float32.
 
-    told: a description of each point's surroundings, (N, 17 S). For each size the way to the mean
+    described: of each point's surroundings, (N, 17 S). For each size the way to the mean
     of the points, the way to their plane (3 numbers each), the plane's normal as n n' (6: xx, xy,
     xz, yy, yz, zz), the points' deviations along the principal axes (3, the least first), the least
     once more in smaller units, and their deviation from the curved sheet in those units.
@@ -53,7 +53,7 @@ class Fitted(NamedTuple):
     either sign; the heights have the same sign.
     """
 
-    told: NDArray[np.float32]
+    described: NDArray[np.float32]
     forms: NDArray[np.float32]
     normals: NDArray[np.float32]
 
@@ -61,14 +61,14 @@ class Fitted(NamedTuple):
 def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitted:
     """Fits shapes to the nearest points of each point of a cloud (N, 3), for each of S counts.
 
-    counts: how many points, itself included, are looked at; as many as there are where there are
+    counts: how many points, itself included, are looked at; all of them where there are
     fewer.
     """
     points = np.asarray(cloud, dtype=np.float64)
     most = min(max(counts), len(points))
     index = cKDTree(points).query(points, k=range(1, most + 1))[1]
     offsets = points[index] - points[:, None]
-    told, planes, sheets, lines, normals = [], [], [], [], []
+    described, planes, sheets, lines, normals = [], [], [], [], []
     for count in counts:
         some = offsets[:, :count]
         mean = some.mean(axis=1)
@@ -79,7 +79,7 @@ def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitt
         normal = axes[..., 0]
         away = (mean * normal).sum(axis=1, keepdims=True)
         sheet, scatter = _curved_sheets(some, axes)
-        told += [
+        described += [
             mean / UNIT,
             away * normal / ACROSS,
             normal[:, _ROWS] * normal[:, _COLUMNS],
@@ -91,10 +91,9 @@ def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitt
         sheets.append(sheet)
         lines.append(_squared_distances_from_lines(mean, axes[..., 2]))
         normals.append(normal)
-    described = np.concatenate(told, axis=1).clip(-REACH, REACH)
     forms = np.stack([*planes, *sheets, *lines], axis=1)
     return Fitted(
-        described.astype(np.float32),
+        np.concatenate(described, axis=1).clip(-REACH, REACH).astype(np.float32),
         forms.astype(np.float32),
         np.stack(normals, axis=1).astype(np.float32),
     )
@@ -151,7 +150,7 @@ def _squared_distances_from_lines(
 def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
     """`fit_surroundings` for clouds (B, N, 3) on their own device, in float32.
 
-    Returns told (B, N, 17 S), forms (B, N, 3 S, 10) and normals (B, N, S, 3).
+    Returns described (B, N, 17 S), forms (B, N, 3 S, 10) and normals (B, N, S, 3).
     """
     points = clouds.detach().float()
     most = min(max(counts), points.shape[1])
@@ -171,7 +170,7 @@ def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor
     mean = torch.stack(means, dim=2)
     away = (mean * normals).sum(-1, keepdim=True)
     sheets, scatter = _curved_sheets_on_device(offsets, axes, counts)
-    told = torch.cat(
+    described = torch.cat(
         [
             mean / UNIT,
             away * normals / ACROSS,
@@ -195,7 +194,7 @@ def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor
         dim=-1,
     )
     forms = torch.cat([planes, sheets, lines], dim=2)
-    return told.clamp(-REACH, REACH), forms, normals
+    return described.clamp(-REACH, REACH), forms, normals
 
 
 def _curved_sheets_on_device(
@@ -259,12 +258,12 @@ class Surroundings(nn.Module):
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clouds (B, N, 3) -> features (B, N, C), forms (B, N, 3 S, 10), normals (B, N, S, 3)."""
         if points.is_cuda:
-            told, forms, normals = fit_on_device(points, self.counts)
+            described, forms, normals = fit_on_device(points, self.counts)
         else:
             clouds = points.detach().cpu().float().numpy()
             fitted = zip(*(fit_surroundings(cloud, self.counts) for cloud in clouds), strict=True)
-            told, forms, normals = (
+            described, forms, normals = (
                 torch.from_numpy(np.stack(some)).to(points.device) for some in fitted
             )
-        features = self.fc_1(functional.relu(precisely(self.fc_0, told)))
+        features = self.fc_1(functional.relu(precisely(self.fc_0, described)))
         return features, forms, normals

@@ -25,7 +25,7 @@ Code = dict[str, Tensor]
 OCTAVES = 4
 
 
-class Told(NamedTuple):
+class Estimates(NamedTuple):
     """What the network says of pictures besides shapes, for training.
 
     camera: see `CameraGuess`; kinds: (B, kinds) logits; mask, depth, normals: see `MapHead`;
@@ -127,7 +127,7 @@ class PictureNetwork(nn.Module):
 
     def read(
         self, pictures: Tensor, camera: PictureCamera | None = None, known: Tensor | None = None
-    ) -> tuple[Code, Told]:
+    ) -> tuple[Code, Estimates]:
         """The pictures' code and what else they tell.
 
         camera: to be used where `known` (B,) holds, instead of the estimated one.
@@ -145,14 +145,16 @@ class PictureNetwork(nn.Module):
         }
         mask, depth, normals = self.map_head(features.fine)
         confidence = self.confidence_head(features.code.detach()).squeeze(1)
-        told = Told(guess, self.kind_head(features.code), mask, depth, normals, confidence)
-        return code, told
+        estimates = Estimates(
+            guess, self.kind_head(features.code), mask, depth, normals, confidence
+        )
+        return code, estimates
 
     def encode_inputs(self, inputs: Tensor) -> Code:
         """The pictures' features: "fine" (B, C, S/2, S/2), "volume" (B, C, D, D, D), "camera"
         (B, 6), see `PictureCamera.numbers`, and "confidence" (B,), the expected IoU."""
-        code, told = self.read(inputs)
-        return {**code, "confidence": told.confidence.sigmoid()}
+        code, estimates = self.read(inputs)
+        return {**code, "confidence": estimates.confidence.sigmoid()}
 
     def decode(self, points: Tensor, z: Tensor, code: Code) -> Tensor:
         """Logits (B, T) at points (B, T, 3) in the network frame; z is empty and ignored."""

@@ -93,7 +93,7 @@ class CanonicalVolume(nn.Module):
         cells = self.cells(code.device).expand(batch, -1, -1)
         with torch.autocast(code.device.type, enabled=False):
             seen, other = camera.project(cells), camera.project(mirrored(cells))
-        told = torch.cat(
+        given = torch.cat(
             [
                 sample_map(coarse, seen),
                 sample_map(coarse, other),
@@ -101,7 +101,7 @@ class CanonicalVolume(nn.Module):
             ],
             dim=-1,
         )
-        shown = self.shown(told).transpose(1, 2).reshape(batch, self.width, size, size, size)
+        shown = self.shown(given).transpose(1, 2).reshape(batch, self.width, size, size, size)
         x = self.usual(code).view(batch, self.width, *(self.start,) * 3)
         for grow in (self.grow_0, self.grow_1):
             x = grow(functional.interpolate(functional.relu(x), scale_factor=2.0))

@@ -1,4 +1,4 @@
-"""What the voxels around a query point tell, prepared for one object."""
+"""Features of query points from the voxels around them, prepared for one object."""
 
 from __future__ import annotations
 

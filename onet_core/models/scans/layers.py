@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 _MOST_VALUES = 1 << 25
-"""So many gathered values at a time where no gradient is wanted: bounds the memory."""
+"""Values gathered at a time where no gradient is wanted: bounds the memory."""
 
 
 class _Around(torch.autograd.Function):

@@ -27,7 +27,7 @@ def inclined_sheet(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 
 def test_a_plane_is_found_as_it_is() -> None:
     cloud, normal = inclined_sheet(0.0)
-    told = fit_surroundings(cloud, COUNTS).told.reshape(len(cloud), len(COUNTS), NUMBERS)
+    told = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)
     rows, columns = np.triu_indices(3)
     expected = (normal[rows] * normal[columns]).astype(np.float32)
     np.testing.assert_allclose(told[..., 6:12], np.broadcast_to(expected, (2000, 3, 6)), atol=1e-5)
@@ -39,7 +39,9 @@ def test_more_points_find_a_noisy_sheet_better() -> None:
     noise = 0.005
     cloud, normal = inclined_sheet(noise)
     inner = np.linalg.norm(cloud, axis=1) < 0.15
-    told = fit_surroundings(cloud, COUNTS).told.reshape(len(cloud), len(COUNTS), NUMBERS)[inner]
+    told = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)[
+        inner
+    ]
     projected = cloud[inner, None] + told[..., 3:6] * ACROSS
     left = np.sqrt(((projected @ normal) ** 2).mean(axis=0))
     # A mean of n points has 1/sqrt(n) of the noise; the fitted angle adds to that.
@@ -52,7 +54,7 @@ def test_more_points_find_a_noisy_sheet_better() -> None:
 
 def test_deviations_are_those_of_the_principal_axes() -> None:
     cloud = np.random.default_rng(0).normal(0, 0.02, (300, 3))
-    told = fit_surroundings(cloud, [16]).told
+    told = fit_surroundings(cloud, [16]).described
     index = cKDTree(cloud).query(cloud, k=16)[1]
     for point in range(0, 300, 50):
         near = cloud[index[point]]
@@ -148,7 +150,7 @@ def test_distances_are_exact_under_autocast_too() -> None:
 def test_any_number_of_points_gives_finite_numbers_within_the_limit(count: int) -> None:
     cloud = np.random.default_rng(0).random((count, 3)) - 0.5
     cloud[-1] = cloud[0]  # A point that is there twice is no trouble either.
-    told = fit_surroundings(cloud, COUNTS).told
+    told = fit_surroundings(cloud, COUNTS).described
     assert told.shape == (count, NUMBERS * 3)
     assert np.isfinite(told).all()
     assert np.abs(told).max() <= REACH

@@ -152,9 +152,9 @@ def test_a_known_camera_is_used(network: PictureNetwork) -> None:
     numbers = torch.tensor([[0.4, 0.3, 0.0, 0.0, 0.2, 0.5]]).expand(2, -1)
     camera = PictureCamera.from_numbers(numbers)
     with torch.no_grad():
-        code, told = network.read(picture(2, 2), camera, torch.tensor([True, False]))
+        code, estimates = network.read(picture(2, 2), camera, torch.tensor([True, False]))
     assert torch.allclose(code["camera"][0], numbers[0])
-    assert torch.allclose(code["camera"][1], told.camera.camera().numbers()[1])
+    assert torch.allclose(code["camera"][1], estimates.camera.camera().numbers()[1])
     assert not torch.allclose(code["camera"][1], numbers[1])
 
 

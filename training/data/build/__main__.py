@@ -88,7 +88,7 @@ _up_axis = click.option(
 _method = click.option(
     "--method",
     type=click.Choice(["auto", "winding", "floodfill"]),
-    help="How inside is told from outside.",
+    help="How inside is distinguished from outside.",
 )
 
 

@@ -38,9 +38,11 @@ METADATA_FILE = "metadata.yaml"
 class Record:
     """What became of a shape; a row of report.csv.
 
-    status: built or dropped, with the reason. method, orientation: how inside was told from
-    outside, thickness: what was added to it. inside: share of the labelled points; thin, buried:
-    shares of the surface.
+    status: built or dropped, with the reason.
+    method, orientation: how inside and outside were distinguished.
+    thickness: what was added to it.
+    inside: share of the labelled points.
+    thin, buried: shares of the surface.
     """
 
     category: str

@@ -52,7 +52,7 @@ _ENCLOSED = 0.1
 
 
 class Inside(Protocol):
-    """Tells which points (N, 3) are inside: (N,)."""
+    """Which points (N, 3) are inside: (N,)."""
 
     def __call__(self, points: Points) -> NDArray[np.bool_]: ...
 

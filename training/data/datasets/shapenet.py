@@ -135,7 +135,7 @@ class ShapeDataset(Dataset[Item]):
         return len(self.shapes)
 
     def __getitem__(self, index: int) -> Item:
-        """One shape; the next one in the place of a damaged one, which is told of once.
+        """One shape; the next one in the place of a damaged one, which is logged once.
 
         Raises InputError, naming the file, where that is more than a tenth of the shapes (at least
         one may be) or all of them.
@@ -151,7 +151,7 @@ class ShapeDataset(Dataset[Item]):
         raise InputError("Not one shape of the dataset can be read.")
 
     def _leave_out(self, index: int, error: InputError) -> None:
-        """Tells of a damaged shape. Raises InputError where there are too many of them."""
+        """Logs a damaged shape. Raises InputError where there are too many of them."""
         self.damaged.add(index)
         count, total = len(self.damaged), len(self.shapes)
         if count == total or count > max(1, DAMAGED_SHARE * total):

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=2048, help="labelled points a picture")
     parser.add_argument("--size", type=int, default=128, help="edge of the pictures in pixels")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
-    parser.add_argument("--steps", type=int, default=0, help="at most so many steps; 0: any number")
+    parser.add_argument("--steps", type=int, default=0, help="the most steps; 0: no limit")
     parser.add_argument("--tiny", action="store_true", help="a small network, to try the command")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -57,7 +57,7 @@ class Choice:
         self.weights = torch.tensor(shares, device=self.ids.device)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """So many shapes' numbers in the bank, (count,)."""
+        """Numbers of `count` shapes of the bank, (count,)."""
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         return self.ids[chosen]
 

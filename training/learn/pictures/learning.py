@@ -135,9 +135,9 @@ def _losses(network: PictureNetwork, batch: Batch, known: Tensor) -> dict[str, T
     views = batch.views
     pictures = views.pictures.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        code, told = network.read(pictures, views.camera, known)
+        code, estimates = network.read(pictures, views.camera, known)
         logits = network.decode(batch.points, batch.points[:, :0, 0], code)
-    return losses(logits, told, batch)
+    return losses(logits, estimates, batch)
 
 
 @torch.no_grad()
@@ -162,15 +162,15 @@ def validate(
             known = torch.full((len(some),), name == "known", device=bank.device)
             # Sizes that come once are not worth a search for the fastest convolution.
             with torch.backends.cudnn.flags(enabled=True, benchmark=False):
-                code, told = network.read(batch.views.pictures, batch.views.camera, known)
+                code, estimates = network.read(batch.views.pictures, batch.views.camera, known)
                 logits = network.decode(batch.points[:, :4096], batch.points[:, :0, 0], code)
             found = logits[..., None] > thresholds
             true = batch.occupancy[:, :4096, None] > 0.5
             either = (found | true).sum(1).clamp_min(1)
             sums[name].append((found & true).sum(1) / either)
-        error = told.camera.camera().azimuth - batch.views.camera.azimuth
+        error = estimates.camera.camera().azimuth - batch.views.camera.azimuth
         turned.append((error.cos() > 0.94).float())
-        seen = told.mask > 0
+        seen = estimates.mask > 0
         both = (seen & (batch.views.mask > 0.5)).sum((1, 2))
         mask.append(both / (seen | (batch.views.mask > 0.5)).sum((1, 2)).clamp_min(1))
     categories = [bank.categories[i] for i in ids.tolist()]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from onet_core.models.pictures.camera import PictureCamera
 from onet_core.models.pictures.heads import TURNS, CameraGuess
-from onet_core.models.pictures.network import Told
+from onet_core.models.pictures.network import Estimates
 
 from .batches import Batch
 
@@ -31,7 +31,7 @@ WEIGHTS = {
 _EXACT = (0.1, 0.05, 0.05, 0.1, 0.15)
 
 
-def losses(logits: Tensor, told: Told, batch: Batch) -> dict[str, Tensor]:
+def losses(logits: Tensor, estimates: Estimates, batch: Batch) -> dict[str, Tensor]:
     """The parts of the loss, each a mean over the batch; names of WEIGHTS."""
     views, occupancy = batch.views, batch.occupancy
     logits = logits.float()
@@ -39,7 +39,7 @@ def losses(logits: Tensor, told: Told, batch: Batch) -> dict[str, Tensor]:
     overlap = soft_overlap(logits[:, :even], occupancy[:, :even])
     known = views.known.float()
     total = known.sum().clamp_min(1)
-    turns, within, numbers = _camera_losses(told.camera, views.camera)
+    turns, within, numbers = _camera_losses(estimates.camera, views.camera)
     with torch.no_grad():
         found, true = logits[:, :even] > 0, occupancy[:, :even] > 0.5
         both, either = (found & true).sum(1), (found | true).sum(1)
@@ -50,11 +50,13 @@ def losses(logits: Tensor, told: Told, batch: Batch) -> dict[str, Tensor]:
         "turns": turns,
         "within": within,
         "numbers": numbers,
-        "kinds": functional.cross_entropy(told.kinds.float(), batch.kinds),
-        "mask": functional.binary_cross_entropy_with_logits(told.mask, views.mask),
-        "depth": ((told.depth - views.depth).abs() * known).sum() / total,
-        "normals": ((1 - (told.normals * views.normals).sum(1)) * known).sum() / total,
-        "confidence": functional.binary_cross_entropy_with_logits(told.confidence.float(), iou),
+        "kinds": functional.cross_entropy(estimates.kinds.float(), batch.kinds),
+        "mask": functional.binary_cross_entropy_with_logits(estimates.mask, views.mask),
+        "depth": ((estimates.depth - views.depth).abs() * known).sum() / total,
+        "normals": ((1 - (estimates.normals * views.normals).sum(1)) * known).sum() / total,
+        "confidence": functional.binary_cross_entropy_with_logits(
+            estimates.confidence.float(), iou
+        ),
     }
 
 
@@ -79,11 +81,11 @@ def _camera_losses(guess: CameraGuess, camera: PictureCamera) -> tuple[Tensor, T
     share = offset.abs()
     turns = -((1 - share) * logs.gather(1, best[:, None])[:, 0] + share * near).mean()
     # From either of the two the azimuth is right.
-    told = guess.within.float()
+    inside = guess.within.float()
     wanted = [(best, offset), (neighbour, offset - offset.sign())]
     within = torch.stack(
         [
-            functional.smooth_l1_loss(told.gather(1, which[:, None])[:, 0], where, beta=0.2)
+            functional.smooth_l1_loss(inside.gather(1, which[:, None])[:, 0], where, beta=0.2)
             for which, where in wanted
         ]
     ).mean()

@@ -4,7 +4,7 @@ Any input: `mean`, the mean shape of the category; `oracle`, the training shape 
 with the truth. Points and voxels: `nearest`, the training shape nearest to the input; and the
 classical methods of `surfaces`. Pictures: `nearest_pixels` and `nearest_code`, the training shape
 whose picture is nearest, see `pictures`.
-Means and copies are told the category's usual place and turn, which a network has to find out.
+Means and copies are given the category's usual place and turn, which a network has to find out.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def summarise_category(
     """Reads the training shapes of one category, or what an earlier call has kept of them.
 
     with_voxels: also their voxels. cache: folder for what is kept, None to keep nothing.
-    advance: is told how many shapes are done. Raises InputError where no shape can be used.
+    advance: is called with the number of shapes done. Raises InputError where no shape can be used.
     """
     shapes = list_shapes(root, split, [category])
     kind = "voxels" if with_voxels else "labels"
