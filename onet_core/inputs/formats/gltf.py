@@ -52,16 +52,34 @@ def read(path: Path, kind: str) -> Content:
     return checked(content, path.name)
 
 
+def _document_and_binary(content: bytes) -> tuple[bytes, bytes]:
+    """The JSON of a .gltf or .glb, and the first binary chunk, empty where there is none."""
+    if not content.startswith(b"glTF"):
+        return content, b""
+    _, version, _ = struct.unpack_from("<4sII", content)
+    if version != 2:
+        raise Damage("it is of version {version}, not 2", version=version)
+    place, document, binary = 12, b"", b""
+    while place + 8 <= len(content):
+        length, chunk = struct.unpack_from("<I4s", content, place)
+        body = content[place + 8 : place + 8 + length]
+        if len(body) < length:
+            raise Damage("it is cut off")
+        if chunk == b"JSON":
+            document = body
+        elif chunk == b"BIN\0" and not binary:
+            binary = body
+        place += 8 + length
+    return document, binary
+
+
 class _File:
     """The document and buffers of a file."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._name = path, path.name
-        content = read_bytes(path)
-        self._binary = b""
-        if content.startswith(b"glTF"):
-            content = self._unpacked(content)
-        self._json: Json = json.loads(content.decode("utf-8-sig"))
+        document, self._binary = _document_and_binary(read_bytes(path))
+        self._json: Json = json.loads(document.decode("utf-8-sig"))
         if not isinstance(self._json, dict):
             raise Damage("it is no object")
         version = str(self._json.get("asset", {}).get("version", "2.0"))
@@ -69,23 +87,6 @@ class _File:
             raise Damage("it is of version {version}, not 2", version=version[:20])
         self._buffers: dict[int, bytes] = {}
         self._parts: dict[int, list[Part]] = {}
-
-    def _unpacked(self, content: bytes) -> bytes:
-        _, version, _ = struct.unpack_from("<4sII", content)
-        if version != 2:
-            raise Damage("it is of version {version}, not 2", version=version)
-        place, document = 12, b""
-        while place + 8 <= len(content):
-            length, chunk = struct.unpack_from("<I4s", content, place)
-            body = content[place + 8 : place + 8 + length]
-            if len(body) < length:
-                raise Damage("it is cut off")
-            if chunk == b"JSON":
-                document = body
-            elif chunk == b"BIN\0" and not self._binary:
-                self._binary = body
-            place += 8 + length
-        return document
 
     def content(self) -> Content:
         """The scene's parts joined. Its triangles, or where it has none its points."""
