@@ -1,8 +1,8 @@
 """The signs of normals made consistent: neighbours agree, and the whole is a solid.
 
 The network's signs are votes, right for most points and wrong for whole patches of some. Votes are
-passed on between neighbours of parallel normals, and then held against the solid that the normals
-so far describe (as in Hou et al. 2022, iterative Poisson surface reconstruction), a few times.
+passed on between neighbours of parallel normals; then all signs are sought anew, near to these, so
+that they also describe a solid, see `solid`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import cg
+from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 
 from .levels import merged_with_members
+from .solid import WindingNumbers
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +30,12 @@ _NEIGHBOURS = 10
 _PASSES = 400
 _TRUST = 0.0005
 """What a point's own vote counts beside its neighbours'."""
+
+_SOLID = 17.0
+"""What the solid counts beside neighbours, along an edge that has as many points as the root of
+their number."""
+
+_SOLID_PASSES = 40
 
 
 Sides = Callable[[FloatArray, FloatArray], FloatArray]
@@ -70,6 +77,9 @@ def signed(
         own *= 0.5
         own[asked] += _ASKED_WEIGHT * sides(middles[asked], directions[asked])
     sign = np.sign(_agreed(weights, own) + 1e-30)
+    areas = np.pi * distances[:, -1] ** 2 / near.shape[1]
+    numbers = WindingNumbers(middles, directions * sign[:, None], areas)
+    sign *= _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
     # Each point follows its voxel.
     outward = directions[member] * sign[member, None]
     along = np.einsum("ni,ni->n", axes, outward)
@@ -104,3 +114,26 @@ def _agreed(weights: csr_array, own: FloatArray) -> FloatArray:
     scale = diags_array(1 / (degree + _TRUST * own + 1e-6))
     solved, _ = cg(matrix, _TRUST * own, x0=np.ones(len(own)), rtol=1e-4, maxiter=_PASSES, M=scale)
     return np.asarray(solved)
+
+
+def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> FloatArray:
+    """Which signs (M,) are turned, as +1 and -1, so that neighbours and votes agree as before and
+    the mean winding number at the surface is one half; by least squares."""
+    degree = np.abs(weights).sum(axis=1) + _TRUST * np.abs(own) + 1e-6
+    # Neighbours part along lines, and the solid goes by areas.
+    share = _SOLID * float(degree.mean() * np.sqrt(len(own))) / len(numbers.asked)
+
+    def product(signs: FloatArray) -> FloatArray:
+        solid = numbers.transposed(numbers(signs))
+        return np.asarray(degree * signs - weights @ signs + share * solid)
+
+    half = np.full(len(numbers.asked), 0.5)
+    solved, _ = cg(
+        LinearOperator((len(own), len(own)), matvec=product, dtype=np.float64),
+        _TRUST * own + share * numbers.transposed(half),
+        x0=np.ones(len(own)),
+        rtol=1e-4,
+        maxiter=_SOLID_PASSES,
+        M=diags_array(1 / degree),
+    )
+    return np.where(solved < 0, -1.0, 1.0)

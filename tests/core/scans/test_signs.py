@@ -1,0 +1,56 @@
+"""Signs of normals: winding numbers against formulas, and thin things with wrong votes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from onet_core.scans.signs import signed
+from onet_core.scans.solid import WindingNumbers
+
+RADIUS = 0.5
+
+
+def on_sphere(count: int) -> np.ndarray:
+    """Even directions (N, 3)."""
+    number = np.arange(count) + 0.5
+    height, turn = 1 - 2 * number / count, np.pi * (1 + 5**0.5) * number
+    flat = np.sqrt(1 - height**2)
+    return np.stack([flat * np.cos(turn), flat * np.sin(turn), height], axis=1)
+
+
+def test_winding_numbers_of_a_sphere() -> None:
+    ways = on_sphere(20_000)
+    areas = np.full(len(ways), 4 * np.pi * RADIUS**2 / len(ways))
+    numbers = WindingNumbers(RADIUS * ways, ways, areas)
+    # Less what lies nearer than an element is wide, which is blurred.
+    width = np.sqrt(4 * np.pi * RADIUS**2 / len(numbers.asked))
+    assert numbers(np.ones(len(ways))) == pytest.approx(0.5 - width / (4 * RADIUS), abs=0.01)
+    # Flipped, a cap takes away twice its share: its area over 4 pi, twice the radius squared away.
+    is_cap = ways[:, 2] > 0.96
+    opposite = ways[numbers.asked][:, 2] < -0.99
+    share = areas[is_cap].sum() / (4 * np.pi * (2 * RADIUS) ** 2)
+    lost = numbers(np.ones(len(ways))) - numbers(np.where(is_cap, -1.0, 1.0))
+    assert lost[opposite].mean() == pytest.approx(2 * share, rel=0.05)
+
+
+def test_the_transposed_map_is_the_transposed_map() -> None:
+    random, ways = np.random.default_rng(0), on_sphere(5_000)
+    numbers = WindingNumbers(RADIUS * ways, ways, random.random(5_000))
+    signs, others = random.standard_normal(5_000), random.standard_normal(len(numbers.asked))
+    there, back = numbers(signs) @ others, signs @ numbers.transposed(others)
+    assert there == pytest.approx(back, rel=1e-3)
+
+
+@pytest.mark.parametrize("thickness", [0.02, 0.05])
+def test_one_side_of_a_plate_is_known_by_the_other(thickness: float) -> None:
+    """Votes that are wrong for half of one side don't turn it."""
+    plate = trimesh.creation.box((1.0, 0.7, thickness))
+    points, faces = trimesh.sample.sample_surface(plate, 20_000, seed=0)
+    points, normals = np.asarray(points), np.asarray(plate.face_normals[faces])
+    is_wrong = (normals[:, 2] > 0.5) & (points[:, 0] > 0)
+    votes = normals * np.where(is_wrong, -1.0, 1.0)[:, None]
+    spacing = float(np.sqrt(plate.area / len(points)))
+    found, _ = signed(points, normals, votes, spacing)
+    assert (np.einsum("ni,ni->n", found, normals) > 0).mean() > 0.995
