@@ -275,6 +275,29 @@ OF_THE_LIBRARY = {
     "The scan is symmetric, so its mirror image was used as well": (
         "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
     ),
+    # What dense scans are like
+    "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
+    "apart, with noise of {noise:.1g} %": (
+        "Diesem dichten Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
+        "{spacing:.2g} % der Größe auseinander, das Rauschen beträgt {noise:.1g} %"
+    ),
+    "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
+    "apart": (
+        "Diesem dichten Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
+        "{spacing:.2g} % der Größe auseinander"
+    ),
+    "{percent:.2g} % of the points lie off every surface and were left out": (
+        "{percent:.2g} % der Punkte liegen auf keiner Fläche und wurden weggelassen"
+    ),
+    "{percent:.2g} % of the surface closes gaps, where the scan has no points": (
+        "{percent:.2g} % der Oberfläche schließen Lücken, in denen der Scan keine Punkte hat"
+    ),
+    "For {percent:.2g} % of the scan it is uncertain which side is inside: check the mesh there": (
+        "Bei {percent:.2g} % des Scans ist unsicher, welche Seite innen ist: Dort das Mesh prüfen"
+    ),
+    "The scan has much noise, about {noise:.1g} % of the size, so fine detail is averaged away": (
+        "Der Scan rauscht stark, etwa {noise:.1g} % der Größe, darum sind Feinheiten weggemittelt"
+    ),
     # Files
     "{name} is not a picture, so it can't have a mask.": (
         "{name} ist kein Bild und kann keine Maske haben."

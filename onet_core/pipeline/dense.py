@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ..field import Field, evaluate
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.scans.network import ScanNetwork
 from ..scans.reading import load_scan_network
-from ..scans.surface import distinct, oriented, surface_of
+from ..scans.surface import Oriented, distinct, oriented, surface_of
+from ..sentences import Sentence
 from ..settings import Settings
 
 DENSE_FROM = 25_000
@@ -33,6 +35,10 @@ WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
 # How far to either side of a point the points' network is asked, and the logits that make it sure.
 _STEPS = (0.015,)
 _SURE = 4.0
+
+# A face so many spacings from every point closes a gap; a share that is worth a sentence.
+_GAP = 4.0
+_WORTH_SAYING = 0.005
 
 
 def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
@@ -54,8 +60,10 @@ def dense_mesh(
     resolution: int,
     device: torch.device,
     progress: Callable[[float], None],
-) -> Mesh:
-    """The surface through a dense cloud, in the network's frame; without faces where there is none.
+) -> tuple[Mesh, tuple[Sentence, ...]]:
+    """The surface through a dense cloud, in the network's frame, and what the cloud is like.
+
+    The mesh has no faces where there is no surface.
 
     field: of the points' network. progress: called with the share that is done; may raise
     `Cancelled`.
@@ -66,7 +74,60 @@ def dense_mesh(
     progress(0.4)
     half = (1 + padding) / 2
     mesh = surface_of(cloud, 2 * half / resolution, half, lambda: progress(0.7))
-    return replace(mesh, vertices=mesh.vertices.astype(np.float32))
+    notes = _notes(cloud, _closing(mesh, cloud))
+    return replace(mesh, vertices=mesh.vertices.astype(np.float32)), notes
+
+
+def _closing(mesh: Mesh, cloud: Oriented) -> float:
+    """The share of a mesh's area that has no points nearby: it closes gaps."""
+    corners = mesh.vertices[mesh.faces]
+    distances, nearest = cKDTree(cloud.points).query(corners.mean(axis=1))
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    areas = np.linalg.norm(normals, axis=1)
+    is_gap = distances > _GAP * cloud.spacing[nearest]
+    return float(areas[is_gap].sum() / max(areas.sum(), 1e-12))
+
+
+def _notes(cloud: Oriented, closing: float) -> tuple[Sentence, ...]:
+    spacing = 100 * float(np.median(cloud.spacing))
+    if cloud.noise > 0:
+        noise = 100 * cloud.noise
+        seen = Sentence(
+            "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the "
+            "size apart, with noise of {noise:.1g} %",
+            spacing=spacing,
+            noise=noise,
+        )
+    else:
+        seen = Sentence(
+            "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the "
+            "size apart",
+            spacing=spacing,
+        )
+    notes = [seen]
+    if cloud.left_out >= _WORTH_SAYING:
+        notes.append(
+            Sentence(
+                "{percent:.2g} % of the points lie off every surface and were left out",
+                percent=100 * cloud.left_out,
+            )
+        )
+    if closing >= _WORTH_SAYING:
+        notes.append(
+            Sentence(
+                "{percent:.2g} % of the surface closes gaps, where the scan has no points",
+                percent=100 * closing,
+            )
+        )
+    if cloud.doubtful >= _WORTH_SAYING:
+        notes.append(
+            Sentence(
+                "For {percent:.2g} % of the scan it is uncertain which side is inside: check the "
+                "mesh there",
+                percent=100 * cloud.doubtful,
+            )
+        )
+    return tuple(notes)
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField, prepare
 from ..models.prepared.averaged import MeanOfTwo
+from ..sentences import Sentence
 from ..settings import Settings
 from .dense import DENSE_NOISE, is_dense
 from .finish import Cloud
@@ -46,6 +47,7 @@ class Encoded(NamedTuple):
     dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
         for others.
     view: where a picture was taken from; None where the network does not say.
+    notes: what the user should know of the input.
     """
 
     field: PreparedField
@@ -54,6 +56,7 @@ class Encoded(NamedTuple):
     is_mirrored: bool = False
     dense: NDArray[np.float32] | None = None
     view: PictureView | None = None
+    notes: tuple[Sentence, ...] = ()
 
 
 def code_width(network: nn.Module, model: ModelDescription) -> int:
@@ -170,8 +173,14 @@ class _Reader:
         seed, threshold = settings.random_seed, self._model.threshold
         field, _ = self._field(self.tensor(subsample(points, self._model.steps.local_points, seed)))
         some = subsample(points, NOISE_POINTS, seed)
-        if noise_beside(field, some, threshold, self._device) > DENSE_NOISE:
-            return self.of_cloud(points, settings)
+        noise = noise_beside(field, some, threshold, self._device)
+        if noise > DENSE_NOISE:
+            note = Sentence(
+                "The scan has much noise, about {noise:.1g} % of the size, so fine detail is "
+                "averaged away",
+                noise=100 * noise,
+            )
+            return self.of_cloud(points, settings)._replace(notes=(note,))
         return Encoded(field, None, dense=points)
 
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:

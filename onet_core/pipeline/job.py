@@ -120,7 +120,7 @@ def run(job: Job, progress: Progress | None = None) -> Result:
         outliers=outliers,
         is_mirrored=made.is_mirrored,
         background=observation.background,
-        notes=(*job.notes, *observation.notes),
+        notes=(*job.notes, *observation.notes, *made.notes),
     )
     return Result(made, findings, seen_of(observation) if observation.kind == "image" else None)
 

@@ -19,6 +19,7 @@ from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField
+from ..sentences import Sentence
 from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
@@ -47,6 +48,7 @@ class Reconstruction:
     is_followed: whether the surface was found from an earlier one, see `Reconstructor.decode`.
     is_mirrored: whether a cloud was completed by its mirror image.
     view: where a picture was taken from, by the network's estimate; None where it makes none.
+    notes: what the user should know of the input or the surface.
     """
 
     mesh: Mesh
@@ -58,6 +60,7 @@ class Reconstruction:
     is_followed: bool = False
     is_mirrored: bool = False
     view: PictureView | None = None
+    notes: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def make(
                     surface.is_followed,
                     shape.is_mirrored,
                     shape.view,
+                    (*shape.notes, *surface.notes),
                 )
             )
     run.finish()
@@ -163,10 +167,12 @@ class _Making:
         start = time.perf_counter()
         resolution = self._wish.settings.resolution
         report = partial(self._run.report, "surface")
-        mesh = dense_mesh(field, points, self._model.padding, resolution, self._device, report)
+        padding, device = self._model.padding, self._device
+        mesh, notes = dense_mesh(field, points, padding, resolution, device, report)
         if mesh.is_empty:
             return None
-        return Extraction(mesh, resolution, (), {"dense": time.perf_counter() - start})
+        seconds = {"dense": time.perf_counter() - start}
+        return Extraction(mesh, resolution, (), seconds, notes=notes)
 
     def context(self, shape: Encoded, level: Level) -> Context:
         """What the finishing steps of a shape may need."""

@@ -50,7 +50,7 @@ def signed(
     sides: Sides | None = None,
     blur: float = 0.0,
 ) -> tuple[FloatArray, float]:
-    """Normals (N, 3) with consistent signs, and the share of votes that they go against.
+    """Normals (N, 3) with consistent signs, and the share of places that would be inside out.
 
     points (N, 3); axes (N, 3): unit normals of either sign; votes (N, 3): vectors that point
     outward as far as is known, the shorter the less sure; spacing: a typical one of the points.
@@ -79,13 +79,13 @@ def signed(
     sign = np.sign(_agreed(weights, own) + 1e-30)
     areas = np.pi * distances[:, -1] ** 2 / near.shape[1]
     numbers = WindingNumbers(middles, directions * sign[:, None], areas)
-    sign *= _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
+    turned = _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
+    doubtful = float((numbers(turned) < 0).mean())
+    sign *= turned
     # Each point follows its voxel.
     outward = directions[member] * sign[member, None]
     along = np.einsum("ni,ni->n", axes, outward)
-    result = axes * np.where(along < 0, -1.0, 1.0)[:, None]
-    against = float((np.einsum("ni,ni->n", result, votes) < 0).mean())
-    return result, against
+    return axes * np.where(along < 0, -1.0, 1.0)[:, None], doubtful
 
 
 def _agreement(

@@ -36,12 +36,20 @@ _COUNTED = 8
 
 @dataclass(frozen=True)
 class Oriented:
-    """A cloud ready for the field: points and unit normals (N, 3), spacing and radius (N,)."""
+    """A cloud ready for the field: points and unit normals (N, 3), spacing and radius (N,).
+
+    noise: a typical deviation of the points from the surface, before it was taken off.
+    left_out: share of the points that were outliers.
+    doubtful: share of places that would be inside out, by `solid.WindingNumbers`.
+    """
 
     points: FloatArray
     normals: FloatArray
     spacing: FloatArray
     radius: FloatArray
+    noise: float = 0.0
+    left_out: float = 0.0
+    doubtful: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,14 +112,16 @@ def oriented(
     rough = float(np.median(noise))
     if rough < _ROUGH * typical:
         axes = plane_normals(points, tree, 10 if share == 0 else 20)
-        normals, _ = signed(points, axes, votes, typical, sides)
-        return finished(points, normals, noise, knobs)
+        normals, doubtful = signed(points, axes, votes, typical, sides)
+        ready = finished(points, normals, noise, knobs)
+        return replace(ready, noise=rough, left_out=float(1 - keep.mean()), doubtful=doubtful)
     # Neighbours say nothing about each other before the noise is off.
     smooth = finished(points, directions, noise, knobs)
-    normals, _ = signed(
+    normals, doubtful = signed(
         smooth.points, smooth.normals, votes, typical, sides, blur=max(typical, rough)
     )
-    return replace(smooth, normals=normals)
+    left_out = float(1 - keep.mean())
+    return replace(smooth, normals=normals, noise=rough, left_out=left_out, doubtful=doubtful)
 
 
 def _roughness(

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import InputError, NoSurfaceError
 from ..field import Field, Progress, logit
 from ..mesh.mesh import Mesh
+from ..sentences import Sentence
 from .following import follow
 from .messages import no_surface
 from .mise import searched
@@ -46,6 +47,7 @@ class Extraction:
     seconds: of "network", "mise" and "marching cubes".
     is_followed: whether it was found from an earlier surface, see `surface.interactive`, or else by
         a search through the whole box.
+    notes: what the user should know of it.
     """
 
     mesh: Mesh
@@ -53,6 +55,7 @@ class Extraction:
     evaluations: tuple[int, ...]
     seconds: dict[str, float]
     is_followed: bool = False
+    notes: tuple[Sentence, ...] = ()
 
 
 def split_resolution(resolution: int) -> tuple[int, int]:
