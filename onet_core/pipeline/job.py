@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 
+IMAGE_SIZE = 224
+"""The edge in pixels at which pictures are observed, unless a network wants more."""
+
 FIT_WITHIN = 0.01
 """The share of an input's size within which front ends count points as fitted."""
 
@@ -200,7 +203,7 @@ def without_outliers(job: Job) -> tuple[Job, int | None]:
     return kept, int(np.count_nonzero(stray))
 
 
-def observe(job: Job, image_size: int = 224) -> Observation:
+def observe(job: Job, image_size: int = IMAGE_SIZE) -> Observation:
     """What the network looks at, in its own frame. The job holds arrays, see `read`.
 
     image_size: edge of an observed picture in pixels. Raises InputError where nothing is given, or
@@ -273,5 +276,11 @@ def _kind_of(entry: ModelEntry | None) -> str | None:
 
 
 def _image_size(entry: ModelEntry | None) -> int:
+    """The edge at which a picture is observed; networks for smaller ones reduce it themselves.
+
+    So a model makes the same of a picture whether it is named or the default, and what is seen can
+    be shown.
+    """
     described = None if entry is None else entry.description
-    return 224 if described is None else int(described.inputs.get("image_size", 224))
+    wanted = 0 if described is None else int(described.inputs.get("image_size", 0))
+    return max(IMAGE_SIZE, wanted)

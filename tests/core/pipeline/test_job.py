@@ -149,3 +149,12 @@ def test_what_can_not_be_a_job_is_said(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_findings_are_sentences(findings: Findings, sentences: list[str]) -> None:
     assert [str(sentence) for sentence in findings.sentences()] == sentences
+
+
+def test_a_picture_is_seen_alike_whether_its_model_is_named_or_the_default() -> None:
+    """The shipped network reads 64 pixels; it reduces what is observed at 224."""
+    picture = np.full((300, 400, 3), 255, np.uint8)
+    picture[80:200, 60:330] = np.linspace(0, 200, 270, dtype=np.uint8)[:, None]
+    seen = [look(Job(pixels=picture, model=model))[1] for model in ("", "picture")]
+    assert seen[0].shape == (224, 224, 3)
+    np.testing.assert_array_equal(seen[0], seen[1])
