@@ -54,7 +54,7 @@ class Oriented:
 
 @dataclass(frozen=True)
 class Knobs:
-    """What the steps go by; chosen on validation shapes, see training/recipes/scans.md.
+    """What the steps go by; chosen on nine meshes, see training/recipes/scans.md.
 
     fit: neighbours of a quadric; fit_noise: its least radius in deviations of the noise.
     reach_noise: the least radius of the field's spheres, in deviations of the noise.
