@@ -54,6 +54,9 @@ OF_DAMAGE = {
     "it is of version {version}, not 2": "sie ist von Version {version}, nicht 2",
     "it lacks {part}": "ihr fehlt {part}",
     "its Draco-compressed part is damaged": "ihr mit Draco gepackter Teil ist beschädigt",
+    "its compressed points are larger than the points": (
+        "die komprimierten Punkte sind größer als die Punkte"
+    ),
     "its compressed points are damaged": "ihre gepackten Punkte sind beschädigt",
     "its data is of an unknown kind {kind!r}": "ihre Daten sind von unbekannter Art {kind!r}",
     "its fields have impossible lengths": "ihre Felder haben unmögliche Längen",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes
 
 from .observation import VOXEL_RESOLUTION
-from .voxelise import solid_voxels, touched_voxels
+from .voxelise import touched_voxels
 
 # A shell hides a part of the space beside it: cells from where it is seen in five of six directions
 # are inside. A mesh is open where these outnumber the enclosed ones by this many for a touched one.
@@ -31,7 +32,7 @@ def is_open_shell(points: NDArray[np.floating], faces: NDArray[np.integer]) -> b
         return False
     cells = ((corners - (low + high) / 2) / size + 0.5) * VOXEL_RESOLUTION
     touched = touched_voxels(cells, VOXEL_RESOLUTION)
-    enclosed = solid_voxels(cells, VOXEL_RESOLUTION) & ~touched
+    enclosed = binary_fill_holes(touched) & ~touched
     seen = np.zeros(touched.shape, dtype=np.uint8)
     for axis in range(3):
         for forwards in (True, False):

@@ -23,6 +23,12 @@ from .volumes import VoxelGrid
 from .voxels import prepare_voxels
 
 _PAIRS_AT_ONCE = 200_000
+# A plane that rises by at most one cell per cell touches at most this many cells of a column, and
+# one more.
+_DEEPEST = 3
+# The longest component of the normal below which a plane is not known well enough, and a hair, both
+# in cells.
+_THINNEST, _HAIR = 1e-4, 1e-6
 
 
 def voxelise_mesh(mesh: Mesh, up_axis: str = "z", name: str = "") -> Observation:
@@ -67,24 +73,62 @@ def touched_voxels(triangles: NDArray[np.floating], resolution: int) -> NDArray[
     triangle's bounding box, the triangle's normal, and the nine cross products of their edges.
     """
     occupied = np.zeros((resolution,) * 3, dtype=bool)
-    triangles = np.asarray(triangles, dtype=np.float64)
-    low = np.clip(np.floor(triangles.min(1) - 1e-9), 0, resolution).astype(np.int64)
-    high = np.clip(np.floor(triangles.max(1) + 1e-9), -1, resolution - 1).astype(np.int64)
-    edges = np.roll(triangles, -1, axis=1) - triangles
+    exact: NDArray[np.float64] = np.asarray(triangles, dtype=np.float64)
+    low = np.clip(np.floor(exact.min(1) - 1e-9), 0, resolution).astype(np.int64)
+    high = np.clip(np.floor(exact.max(1) + 1e-9), -1, resolution - 1).astype(np.int64)
+    edges = np.roll(exact, -1, axis=1) - exact
     axes = np.concatenate(
         [np.cross(np.eye(3)[None, :], edge[:, None]) for edge in edges.transpose(1, 0, 2)]
         + [np.cross(edges[:, 0], edges[:, 1])[:, None]],
         axis=1,
     )  # (F, 10, 3)
-    shadow = np.einsum("fad,fvd->fav", axes, triangles)
+    shadow = np.einsum("fad,fvd->fav", axes, exact)
     # Half a cell's own shadow on either side, and a hair for rounding.
     reach = 0.5 * np.abs(axes).sum(-1) * (1 + 1e-9) + 1e-9
     lower, upper = shadow.min(-1) - reach, shadow.max(-1) + reach
-    for owner, cells in _cells_in_boxes(low, high):
+    for owner, cells in _cells_near(exact, axes[:, -1], low, high):
         centre = np.einsum("pad,pd->pa", axes[owner], cells + 0.5)
         touching = ((lower[owner] <= centre) & (centre <= upper[owner])).all(-1)
         occupied[tuple(cells[touching].T)] = True
     return occupied
+
+
+def _cells_near(
+    triangles: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """`_cells_in_boxes` of triangles (F, 3, 3), without most cells that are not at their planes.
+
+    normals: (F, 3), of any length. Of a large triangle only a few cells of each column along its
+    normal's longest axis are near it; of a very thin one the plane is not known well enough.
+    """
+    steepest = np.abs(normals).argmax(axis=1)
+    length = np.abs(normals).max(axis=1)
+    is_large = (length > _THINNEST) & ((high - low).min(axis=1) > _DEEPEST)
+    others = np.flatnonzero(~is_large)
+    for owner, cells in _cells_in_boxes(low[others], high[others]):
+        yield others[owner], cells
+    for axis in range(3):
+        chosen = np.flatnonzero(is_large & (steepest == axis))
+        bottom, top = low[chosen], high[chosen].copy()
+        top[:, axis] = bottom[:, axis] + _DEEPEST
+        # How the plane rises along the axis with each of the coordinates.
+        slope = -normals[chosen] / normals[chosen, axis][:, None]
+        slope[:, axis] = 0
+        base = triangles[chosen, 0, axis] - (slope * triangles[chosen, 0]).sum(axis=1)
+        spread = 0.5 * np.abs(slope).sum(axis=1) + _HAIR
+        for owner, cells in _cells_in_boxes(bottom, top):
+            # Numbers along the axis count from where the column meets the plane's lower side.
+            number = cells[:, axis] - bottom[owner, axis]
+            cells[:, axis] = 0
+            depth = base[owner] + (slope[owner] * (cells + 0.5)).sum(axis=1)
+            cells[:, axis] = np.floor(depth - spread[owner]).astype(np.int64) + number
+            inside = (cells[:, axis] >= bottom[owner, axis]) & (
+                cells[:, axis] <= high[chosen[owner], axis]
+            )
+            yield chosen[owner[inside]], cells[inside]
 
 
 def recover_blocks(triangles: NDArray[np.floating]) -> VoxelGrid | None:

@@ -48,6 +48,14 @@ def files_before(blender: Blender) -> set[str]:
     return extension_files(blender.home)
 
 
+def test_blenders_own_validator_passes(blender: Blender, package: Path) -> None:
+    command = ("--background", "--factory-startup", "--command", "extension", "validate")
+    said = blender.run(*command, package, shown=[package.parent])
+    assert "Success" in said
+    assert "rror" not in said
+    assert "arning" not in said
+
+
 @pytest.fixture
 def sitting(
     blender: Blender,

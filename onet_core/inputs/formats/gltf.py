@@ -28,7 +28,10 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 # Of all instances together: 10 million take 0.5 GB.
 _MOST_VERTICES = 10_000_000
-_MOST_NODES = 200_000
+_MOST_NODES = 100_000
+_MOST_PARTS = 20_000
+# Of zeros that no buffer holds, as a file may claim them for what is replaced later.
+_MOST_ZEROS = 1_000_000
 _DRACO = "KHR_draco_mesh_compression"
 _MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 _INSTANCES = "EXT_mesh_gpu_instancing"
@@ -97,18 +100,19 @@ class _File:
             places.setdefault(mesh, []).append(matrix)
         for mesh, listed in places.items():
             # All copies of a mesh at once: files may have thousands.
-            matrices = np.stack(listed)
+            # Instances at one place are one.
+            matrices = np.stack(list({matrix.tobytes(): matrix for matrix in listed}.values()))
             is_mirror = np.linalg.det(matrices[:, :3, :3]) < 0
             for points, triangles, painted in self._mesh(mesh):
                 first, count = total, len(points)
-                total += bounded(self._name, "vertices", len(listed) * count, _MOST_VERTICES)
+                total += bounded(self._name, "vertices", len(matrices) * count, _MOST_VERTICES)
                 bounded(self._name, "vertices", total, _MOST_VERTICES)
                 copies = np.einsum("kij,nj->kni", matrices[:, :3, :3], points)
                 vertices.append((copies + matrices[:, None, :3, 3]).reshape(-1, 3))
                 turned = np.where(is_mirror[:, None, None], triangles[:, ::-1], triangles)
-                starts = first + count * np.arange(len(listed))
+                starts = first + count * np.arange(len(matrices))
                 faces.append((turned + starts[:, None, None]).reshape(-1, 3))
-                colours.append(None if painted is None else np.tile(painted, (len(listed), 1)))
+                colours.append(None if painted is None else np.tile(painted, (len(matrices), 1)))
         if not vertices:
             raise InputError("{name} has no meshes.", name=self._name)
         painted_at_all = None
@@ -134,48 +138,63 @@ class _File:
             roots = [number for number in range(len(nodes)) if number not in inner]
         if not nodes:
             return [(mesh, np.eye(4)) for mesh in range(len(self._json.get("meshes", [])))]
-        placed = []
-        waiting = [(int(number), np.eye(4)) for number in roots]
+        matrices = _places_of(nodes)
+        placed: list[tuple[int, NDArray[np.float64]]] = []
+        level = [int(number) for number in roots]
         seen: set[int] = set()
-        while waiting:
-            number, parent = waiting.pop()
-            if number in seen or number < 0:
+        while level:
+            if len(set(level)) < len(level) or not seen.isdisjoint(level) or min(level) < 0:
                 raise Damage("a node is below two others or below itself")
-            seen.add(number)
-            node = nodes[number]
-            own = _place_of(node)
-            matrix = parent if own is None else parent @ own
-            waiting += [(child, matrix) for child in node.get("children", ())]
-            if "mesh" not in node:
-                continue
-            instances = node.get("extensions", {}).get(_INSTANCES)
-            if instances is None:
-                placed.append((int(node["mesh"]), matrix))
-            else:
-                copies = self._instances(instances["attributes"])
-                placed += [(int(node["mesh"]), matrix @ copy) for copy in copies]
-            bounded(self._name, "instances", len(placed), _MOST_NODES)
+            seen.update(level)
+            below = [(number, child) for number in level
+                     for child in nodes[number].get("children", ())]  # fmt: skip
+            if len({child for _, child in below}) < len(below):
+                raise Damage("a node is below two others or below itself")
+            if below:
+                parents, children = np.array(below, dtype=np.int64).T
+                matrices[children] = matrices[parents] @ matrices[children]
+            for number in level:
+                node = nodes[number]
+                if "mesh" not in node:
+                    continue
+                instances = node.get("extensions", {}).get(_INSTANCES)
+                if instances is None:
+                    placed.append((int(node["mesh"]), matrices[number]))
+                else:
+                    copies = matrices[number] @ self._instances(instances["attributes"])
+                    placed += [(int(node["mesh"]), copy) for copy in copies]
+                bounded(self._name, "instances", len(placed), _MOST_NODES)
+            level = [child for _, child in below]
         return placed
 
-    def _instances(self, attributes: Json) -> list[NDArray[np.float64]]:
+    def _instances(self, attributes: Json) -> NDArray[np.float64]:
+        """The places (N, 4, 4) of the copies of a mesh."""
         read = {name: self._accessor(number) for name, number in attributes.items()
                 if name in ("TRANSLATION", "ROTATION", "SCALE")}  # fmt: skip
         count = min((len(values) for values in read.values()), default=0)
         bounded(self._name, "instances", count, _MOST_NODES)
-        keys = {"TRANSLATION": "translation", "ROTATION": "rotation", "SCALE": "scale"}
-        copies = [
-            _place_of({keys[name]: values[number] for name, values in read.items()})
-            for number in range(count)
-        ]
-        return [np.eye(4) if copy is None else copy for copy in copies]
+        given = {name: values[:count] for name, values in read.items()}
+        return _matrices(
+            given.get("TRANSLATION", np.zeros((count, 3))),
+            given.get("ROTATION", np.tile([0.0, 0, 0, 1], (count, 1))),
+            given.get("SCALE", np.ones((count, 3))),
+        )
 
     def _mesh(self, number: int) -> list[Part]:
         if number < 0:
             raise Damage("a mesh has a negative number")
         if number not in self._parts:
             primitives = self._json["meshes"][number]["primitives"]
-            parts = [self._primitive(primitive) for primitive in primitives]
-            self._parts[number] = [part for part in parts if part is not None]
+            bounded(self._name, "parts", len(primitives), _MOST_PARTS)
+            parts, vertices = [], 0
+            for primitive in primitives:
+                part = self._primitive(primitive)
+                if part is not None:
+                    parts.append(part)
+                    vertices = bounded(
+                        self._name, "vertices", vertices + len(part[0]), _MOST_VERTICES
+                    )
+            self._parts[number] = parts
         return self._parts[number]
 
     def _primitive(self, primitive: Json) -> Part | None:
@@ -239,7 +258,7 @@ class _File:
             start = int(accessor.get("byteOffset", 0))
             values = self._strided(accessor["bufferView"], start, count, kind, width)
         else:
-            values = np.zeros((count, width), kind)
+            values = np.zeros((bounded(self._name, "zeros", count, _MOST_ZEROS), width), kind)
         if "sparse" in accessor:
             values = self._with_sparse(values, accessor["sparse"], kind)
         if not accessor.get("normalized") or kind.kind == "f":
@@ -307,25 +326,41 @@ class _File:
         )
 
 
-def _place_of(node: Json) -> NDArray[np.float64] | None:
-    """The matrix (4, 4) of a node, by its matrix or by translation, rotation and scale.
+def _places_of(nodes: list[Json]) -> NDArray[np.float64]:
+    """The matrices (N, 4, 4) of nodes, by their matrix or by translation, rotation and scale."""
 
-    None for a node that is where the one above it is.
-    """
-    if not node.keys() & {"matrix", "translation", "rotation", "scale"}:
-        return None
-    if "matrix" in node:
-        return np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
-    matrix = np.eye(4)
-    x, y, z, w = (float(value) for value in node.get("rotation", (0, 0, 0, 1)))
+    def column(key: str, default: list[float]) -> NDArray[np.float64]:
+        listed = [node.get(key, default) for node in nodes]
+        return np.array(listed, dtype=np.float64).reshape(len(nodes), len(default))
+
+    places = _matrices(
+        column("translation", [0, 0, 0]), column("rotation", [0, 0, 0, 1]),
+        column("scale", [1, 1, 1]),
+    )  # fmt: skip
+    for number, node in enumerate(nodes):
+        if "matrix" in node:
+            places[number] = np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
+    return places
+
+
+def _matrices(
+    translations: NDArray[np.float64],
+    rotations: NDArray[np.float64],
+    scales: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Matrices (N, 4, 4) of translations (N, 3), quaternions (N, 4), x y z w, and scales (N, 3)."""
+    x, y, z, w = rotations.T
     length = x * x + y * y + z * z + w * w
-    if length > 0 and w * w != length:
-        s = 2 / length
-        matrix[:3, :3] = [
+    s = np.where(length > 0, 2 / np.where(length > 0, length, 1), 0)
+    matrices = np.zeros((len(rotations), 4, 4))
+    matrices[:, :3, :3] = np.array(
+        [
             [1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)],
             [s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)],
             [s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)],
         ]
-    matrix[:3, :3] *= np.array(node.get("scale", (1, 1, 1)), dtype=np.float64).reshape(3)
-    matrix[:3, 3] = np.array(node.get("translation", (0, 0, 0)), dtype=np.float64).reshape(3)
-    return matrix
+    ).transpose(2, 0, 1)
+    matrices[:, :3, :3] *= scales[:, None, :]
+    matrices[:, :3, 3] = translations
+    matrices[:, 3, 3] = 1
+    return matrices

@@ -130,6 +130,9 @@ def _columns(
         sizes = [t.itemsize * n * total for t, n in zip(types, counts, strict=True)]
         if len(body) < 8 + packed or unpacked < sum(sizes):
             raise Damage("it ends in the middle of its points")
+        # Each 32 bytes that can't be made smaller take one more.
+        if packed > unpacked + unpacked // 32 + 64:
+            raise Damage("its compressed points are larger than the points")
         # One byte of a repetition becomes at most 88.
         bounded(name, "bytes", unpacked, min(MOST_UNPACKED // 2, 100 * len(body)))
         data = unpack_lzf(body[8 : 8 + packed], unpacked)

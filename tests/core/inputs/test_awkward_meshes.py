@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sample_files import BOX, glb
 
 from onet_core.errors import InputError
-from onet_core.inputs.load import read_input
+from onet_core.inputs.load import load_observation, read_input
 
 
 def test_meshes_with_slips_of_their_writers(tmp_path: Path) -> None:
@@ -75,6 +77,39 @@ def test_buffers_of_gltf_with_odd_names(tmp_path: Path) -> None:
     for uri in ("gone.bin", "C:\\me\\a.bin", "https://example.org/a.bin", "../a.bin"):
         with pytest.raises(InputError, match="which is not beside it"):
             faces(uri)
+
+
+def scene(nodes: list[dict[str, Any]], roots: list[int]) -> dict[str, Any]:
+    """A document of one triangle and nodes."""
+    return {
+        "nodes": nodes,
+        "scenes": [{"nodes": roots}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "buffers": [{"byteLength": 36}],
+    }
+
+
+def test_nodes_of_gltf_by_hundred_thousands_take_no_time(tmp_path: Path) -> None:
+    """Long chains, wide trees and thousands of instances at one place: read within seconds."""
+    corners = np.eye(3, dtype="<f4").tobytes()
+    chain = [{"children": [i + 1], "translation": [1, 0, 0]} for i in range(30_000)]
+    wide = [{"mesh": 0, "translation": [i, 0, 0]} for i in range(30_000)]
+    for document, extent in (
+        (scene([*chain, {"mesh": 0}], [0]), 1),
+        (scene([{"children": [*range(1, 30_001)]}, *wide], [0]), 30_000),
+        (scene([{"mesh": 0}] * 3_000, [*range(3_000)]), 1),
+    ):
+        (tmp_path / "a.glb").write_bytes(glb(document, corners))
+        start = time.process_time()
+        found = load_observation(tmp_path / "a.glb")
+        assert time.process_time() - start < 5
+        assert found.frame.scale == pytest.approx(extent)
+    loop = scene([{"children": [1]}, {"children": [0], "mesh": 0}], [0])
+    (tmp_path / "a.glb").write_bytes(glb(loop, corners))
+    with pytest.raises(InputError, match="below itself"):
+        read_input(tmp_path / "a.glb")
 
 
 def test_other_versions_and_compressions_of_gltf_are_named(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_points_near_the_surface_are_stored(tmp_path: Path) -> None:
         file.unlink()
     (root / "ball" / "b" / "pointcloud.npz").write_bytes(b"nothing of the kind")
     result = CliRunner().invoke(main, ["near", str(root), "--workers", "1"])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output
     assert [file.read_bytes() for file in files] == before
     assert result.output.count("\n") == 1
     assert str(root / "ball" / "b" / "pointcloud.npz") in result.output

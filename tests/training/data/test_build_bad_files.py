@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import trimesh
+from click.testing import CliRunner
 
 from onet_core.errors import OnetError
 from training.data.build import work
+from training.data.build.__main__ import main
 from training.data.build.folder import list_meshes
 from training.data.build.processes import in_processes
 from training.data.build.work import Amount, build
@@ -38,6 +40,20 @@ def test_what_can_not_be_read_is_dropped_with_its_reason(tmp_path: Path) -> None
         assert records[name].status == "dropped"
         assert reason in records[name].reason
     assert len(records) == 7
+
+
+def test_dropped_shapes_are_told_at_the_end_and_in_the_status(tmp_path: Path) -> None:
+    source = tmp_path / "meshes"
+    source.mkdir()
+    trimesh.creation.box().export(source / "good.stl")
+    options = ["--points", "500", "--surface", "500", "--views", "0", "--workers", "1"]
+    given = ["folder", str(source), "--output", str(tmp_path / "out"), *options]
+    assert CliRunner().invoke(main, given).exit_code == 0
+    (source / "broken.obj").write_text("v 0 0 0\nf 1 2 x\n")
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 2
+    assert done.output.count("broken_obj: ") == 1
+    assert "1 of 2 shapes could not be used" in done.output
 
 
 def test_an_error_that_nobody_foresaw_drops_one_shape(

@@ -40,7 +40,7 @@ def test_shapenet_core(tmp_path: Path) -> None:
     command = ["shapenet", str(source), "--output", str(root), "--workers", "1", "--views", "0"]
     labels = ["--points", "5000", "--surface", "1000"]
     result = CliRunner().invoke(main, [*command, *labels])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output
     with (root / "report.csv").open(newline="") as file:
         rows = {line["name"]: line for line in csv.DictReader(file)}
     assert {name: line["status"] for name, line in rows.items()} == {
@@ -92,7 +92,7 @@ def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
     common = ["--output", str(root)]
     labels = ["--points", "5000", "--surface", "2000", "--views", "1"]
     result = CliRunner().invoke(main, ["folder", str(source), *common, *labels, "--workers", "2"])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 2, result.output
     assert "3 winding" in result.output
     assert "2 dropped" in result.output
     with (root / "report.csv").open(newline="") as file:
@@ -120,7 +120,7 @@ def test_a_folder_of_meshes_by_the_command_line(tmp_path: Path) -> None:
     again = CliRunner().invoke(
         main, ["render", "--source", str(source), *common, "--views", "1", "--workers", "1"]
     )
-    assert again.exit_code == 0, again.output
+    assert again.exit_code == 2, again.output
     nothing = CliRunner().invoke(
         main, ["folder", str(source), *common, *labels, "--categories", "boat"]
     )

@@ -301,6 +301,8 @@ def near(dataset: Path, workers: int) -> None:
         sys.exit(2)
     for reason in unusable:
         click.echo(reason, err=True)
+    if unusable:
+        sys.exit(2)
 
 
 def _build(
@@ -322,8 +324,16 @@ def _build(
     _summarise(records)
     if options.get("labels", True):
         click.echo(output / SUMMARY_FILE)
-    if not any(record.status == "built" for record in records):
+    dropped = sum(record.status != "built" for record in records)
+    if dropped == len(records):
         click.echo("Error: Not one shape could be used.", err=True)
+    elif dropped:
+        click.echo(
+            f"{dropped} of {len(records)} shapes could not be used, as said above. The dataset is "
+            "complete without them.",
+            err=True,
+        )
+    if dropped or not records:
         sys.exit(2)
 
 
