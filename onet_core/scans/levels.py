@@ -122,8 +122,8 @@ def merged(points: FloatArray, normals: FloatArray, edge: float) -> tuple[FloatA
 def merged_with_members(
     points: FloatArray, normals: FloatArray, edge: float
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
-    """Mean places and mean normals (M, 3) of the points in voxels of an edge; the voxel of each
-    point (N,) and the points in each voxel (M,)."""
+    """Mean places (M, 3) and mean normals of the points in voxels of an edge; the voxel of each
+    point (N,) and the number of points in each voxel (M,)."""
     indices = np.floor(points / edge).astype(np.int64)
     indices -= indices.min(axis=0)
     size = indices.max(axis=0) + 1

@@ -63,7 +63,7 @@ class Knobs:
     fit: int = 12
     fit_reach: float = 2.2
     fit_noise: float = 6.0
-    reach_noise: float = 1.5
+    reach_noise: float = 3.0
     most_fit: int = 128
     shift: float = 1.0
     heights: float = 1.0
@@ -183,6 +183,12 @@ def surface_of(
         return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
 
     return without_specks(Mesh(*follow(bounded, cloud.points, cell)), _SPECK * spacing)
+
+
+def thinned(points: FloatArray, edge: float) -> FloatArray:
+    """The mean places (M, 3) of points (N, 3) in cubes of an edge: what is finer is averaged."""
+    middles, _, _, _ = merged_with_members(points, points, edge)
+    return middles
 
 
 def distinct(points: NDArray[np.floating]) -> FloatArray:

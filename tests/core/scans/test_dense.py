@@ -15,7 +15,7 @@ from onet_core.scans.following import follow
 from onet_core.scans.normals import fitted, plane_normals
 from onet_core.scans.signs import signed
 from onet_core.scans.spheres import sphere_distances, weights_of
-from onet_core.scans.surface import Oriented, distinct, spacing_of, surface_of
+from onet_core.scans.surface import Oriented, distinct, spacing_of, surface_of, thinned
 from onet_core.settings import Settings
 
 RADIUS = 0.4
@@ -99,6 +99,28 @@ def test_what_closes_a_gap_is_said() -> None:
 def test_points_given_many_times_count_once() -> None:
     points = on_sphere(500) * RADIUS
     assert np.array_equal(distinct(np.repeat(points, 5, axis=0)), points)
+
+
+def test_points_finer_than_the_cells_are_averaged() -> None:
+    points = np.random.default_rng(0).random((500, 3)) - 0.5
+    cubes: dict[tuple[int, ...], list[NDArray[np.float64]]] = {}
+    for point in points:
+        cubes.setdefault(tuple(np.floor(point / 0.2).astype(int)), []).append(point)
+    means = np.array([np.mean(found, axis=0) for found in cubes.values()])
+    found = thinned(points, 0.2)
+    assert found[np.lexsort(found.T)] == pytest.approx(means[np.lexsort(means.T)])
+
+
+def test_a_cloud_far_denser_than_the_cells() -> None:
+    points = on_sphere(250_000) * RADIUS
+    result = run(Job(points=points, settings=Settings(resolution=64), device="cpu"))
+    mesh = trimesh.Trimesh(result.made.mesh.vertices, result.made.mesh.faces, process=False)
+    assert mesh.is_watertight
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.01)
+    (note,) = result.findings.sentences()
+    size = 2 * RADIUS
+    spacing = np.sqrt(4 * np.pi * RADIUS**2 / len(points)) / size
+    assert note.values["spacing"] == pytest.approx(100 * spacing, rel=0.2)
 
 
 def test_a_dense_cloud_is_followed_closely() -> None:
