@@ -112,8 +112,10 @@ OWN = {
     ),
     "The picture {name} is made of tiles (UDIM): choose a picture in one piece.": "Das Bild {name} "
     "besteht aus Kacheln (UDIM): ein Bild aus einem Stück wählen.",
-    "The picture {name} has no pixels: is its file still there?": "Das Bild {name} hat keine "
-    "Pixel: Gibt es seine Datei noch?",
+    "The picture {name} has no pixels: its file is gone, or Blender can't read what is in it.": (
+        "Das Bild {name} hat keine Pixel: seine Datei ist weg, oder Blender kann ihren Inhalt "
+        "nicht lesen."
+    ),
     "The picture {name} has changed: try again.": "Das Bild {name} hat sich geändert: noch einmal "
     "versuchen.",
     "Nothing has been rendered yet: render first (F12).": "Noch ist nichts gerendert: erst rendern "

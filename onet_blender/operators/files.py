@@ -111,10 +111,9 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         try:
             if not path.is_file():
                 raise InputError("There is no file {path}.", path=path)
-            if path.suffix.lower() in PICTURES:
-                open_picture(context, path)
+            if path.suffix.lower() in PICTURES and self._is_opened(context, path):
                 return self._conclude(NOTHING)
-            if path.suffix.lower() not in (*ENDINGS, *READ_PICTURES):
+            if path.suffix.lower() not in SUFFIXES:
                 raise InputError(
                     "{name} can't be opened: choose one of {kinds}.",
                     name=path.name,
@@ -127,8 +126,21 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
             return self._refuse(error)
         return super().execute(context) if event is None else super().invoke(context, event)
 
+    def _is_opened(self, context: bpy.types.Context, path: Path) -> bool:
+        """Whether Blender opens a picture; raises InputError where nothing else could.
+
+        What it can't decode, such as an animated WebP, the worker reads or calls what it is.
+        """
+        try:
+            open_picture(context, path)
+        except InputError:
+            if runtime().problem:
+                raise
+            return False
+        return True
+
     def start(self, context: bpy.types.Context) -> Task:
-        if self._path().suffix.lower() in READ_PICTURES:
+        if self._path().suffix.lower() in (*PICTURES, *READ_PICTURES):
             path = str(self._path().resolve())
             return engine_session.client(runtime()).start("open_picture", {"path": path})
         up_axis = None if self.up_axis == AUTO else self.up_axis.lower()

@@ -60,7 +60,9 @@ def assert_has_pixels(image: bpy.types.Image) -> None:
     """Raises InputError for images without pixels; Blender decodes the file for that."""
     if image.size[0] * image.size[1] == 0:
         raise InputError(
-            "The picture {name} has no pixels: is its file still there?", name=image.name
+            "The picture {name} has no pixels: its file is gone, or Blender can't read what is in "
+            "it.",
+            name=image.name,
         )
 
 
