@@ -260,7 +260,7 @@ def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
 
     params: positions (0 to 1 each), shared, and those of `morph`; arrays: `codes`. Answers as
     `sample` does. With shared all shapes have the faces of the first, answered once: its vertices
-    go from surface to surface by nearest projection, vertices is then (N, V, 3) in their order.
+    go from surface to surface, see `mesh.carry`; vertices is then (N, V, 3) in their order.
     Raises NoSurfaceError, with shared already where one of the shapes has no surface.
     """
     reconstructor = _reconstructor(params, "none")

@@ -78,11 +78,11 @@ def with_shared_faces(
 ) -> NDArray[np.float64]:
     """The vertices (N, V, 3) of N shapes that all have the faces of the first.
 
-    The first shape's vertices go from surface to surface by nearest projection.
+    The first shape's vertices go from surface to surface, see `mesh.carry`.
     positions: of the shapes in their morph, for messages. Raises NoSurfaceError where a shape has
     no surface.
     """
-    from ..mesh.nearest import nearest_on_mesh
+    from ..mesh.carry import carried
 
     for position, mesh in zip(positions, shapes.meshes, strict=True):
         if mesh.is_empty:
@@ -91,11 +91,11 @@ def with_shared_faces(
                 "another threshold.",
                 position=position,
             )
-    steps = [shapes.meshes[0].vertices]
+    steps, faces = [shapes.meshes[0].vertices], shapes.meshes[0].faces
     for number, mesh in enumerate(shapes.meshes[1:], start=1):
         if progress is not None:
             progress("project", number / len(shapes.meshes))
-        steps.append(nearest_on_mesh(steps[-1], mesh.vertices, mesh.faces).places)
+        steps.append(carried(steps[-1], faces, mesh.vertices, mesh.faces))
     return np.stack(steps)
 
 
