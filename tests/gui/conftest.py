@@ -37,7 +37,7 @@ network = {"decoder": "simple", "decoder_kwargs": {"hidden_size": 8}, "c_dim": 0
 made = build_network(ModelDescription("a", "A", "occupancy_network", "none", network))
 torch.save({"model": made.state_dict()}, sys.argv[1])
 """
-MODULES_OF_PACKAGES = {"pillow": "PIL"}
+MODULES_OF_PACKAGES = {"pillow": "PIL", "libigl": "igl"}
 
 # What `known_models.py` makes for the stories.
 MODELS = ("cube_points", "cube_voxels", "cube_picture", "sized")

@@ -37,6 +37,8 @@ Steps = Iterator[Wait]
 
 notes: dict[str, Any] = {"blender": bpy.app.version_string}
 asked = 0
+clicks = 0
+"""How many times a button of the mouse or a key was pressed."""
 
 
 # Hands and eyes
@@ -64,12 +66,16 @@ def point(x: float, y: float) -> Steps:
 
 
 def click(x: float, y: float) -> Steps:
+    global clicks
+    clicks += 1
     yield from point(x, y)
     yield from ask(xdotool=["click", 1])
 
 
 def press(keys: str) -> Steps:
     """Presses keys over the 3D view."""
+    global clicks
+    clicks += 1
     area, _ = sidebar()
     yield from point(area.x + area.width / 3, area.y + area.height / 3)
     yield from ask(xdotool=["key", keys])
@@ -100,6 +106,20 @@ def open_tab() -> Steps:
     region.active_panel_category = "ONet"
     region.tag_redraw()
     yield 0.5
+
+
+def click_tab() -> Steps:
+    """Clicks the tab ONet: tries places down the tabs, of which a person sees the right one."""
+    global clicks
+    _, region = sidebar()
+    yield lambda: region.active_panel_category != "UNSUPPORTED"
+    before = clicks
+    for down in range(60, region.height - 20, 40):
+        yield from click(region.x + region.width - 10, region.y + region.height - down)
+        yield 0.3
+        if region.active_panel_category == "ONet":
+            break
+    clicks = before + 1
 
 
 def column_of_places(first: int = 40, last: int = 420) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chroots import ROOT, Blender
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = ROOT / "examples"
@@ -160,7 +161,7 @@ def test_set_up_from_nothing_without_a_network(
     assert not notes["online"]
     assert notes["before"].startswith("The runtime is not set up")
     assert "Making the environment" in notes["stages"]
-    assert notes["message"] == "The runtime is ready: press Check to try it."
+    assert notes["message"] == "ONet is ready."
     assert notes["problem"] == ""
     assert notes["python"].startswith(notes["folder"])
     if os.environ.get("ONET_RUNTIME_WHEELS"):
@@ -170,6 +171,58 @@ def test_set_up_from_nothing_without_a_network(
     assert notes["removed"] == "The runtime is removed."
     assert notes["after"] == notes["before"]
     check_stalls(notes)
+
+
+# The zip dropped on Blender, and the question whether to install it answered.
+CLICKS_TO_INSTALL = 2
+MOST_CLICKS = 9
+
+
+def test_first_minutes(
+    blender: Blender, scripts: Path, full_package: Path, models: Path, tmp_path: Path
+) -> None:
+    """What a new user does, judged by what can be seen."""
+    blender.run(
+        "--command", "extension", "install-file", "-r", "user_default", "--enable", full_package,
+        shown=[full_package],
+    )  # fmt: skip
+    notes = play_story("first_minutes", blender, scripts, models, tmp_path)
+    assert "Traceback" not in notes["log"], notes["log"]
+    assert not is_running(notes["worker"])
+    assert notes["set up"] == "ONet is ready."
+    assert "GB" in notes["cost"][1]
+    assert "minute" in notes["cost"][1]
+    assert CLICKS_TO_INSTALL + notes["clicks"] <= MOST_CLICKS
+
+    pictures = ROOT / "out" / "gui" / blender.suite / "first_minutes"
+    orange = seen(pictures / "4-imported.png", notes["view"], (1.0, 0.6, 0.1))
+    assert share_of_box(orange) > 0.2
+    green = seen(pictures / "5-coloured.png", notes["view"], (0.25, 1.0, 0.5))
+    assert share_of_box(green) > 0.2
+    assert green.mean() > 0.02
+
+
+def seen(path: Path, view: list[int], hue: tuple[float, float, float]) -> np.ndarray:
+    """Which pixels of a part of a picture, (H, W), have about this hue and are not grey."""
+    left, top, width, height = view
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"), dtype=np.float64) / 255
+    pixels = pixels[top : top + height, left : left + width]
+    grey = pixels.min(axis=2, keepdims=True)
+    colour = pixels - grey
+    length = np.linalg.norm(colour, axis=2)
+    wanted = np.array(hue) - min(hue)
+    likeness = colour @ wanted / np.maximum(length * np.linalg.norm(wanted), 1e-9)
+    return (length > 0.15) & (likeness > 0.95)
+
+
+def share_of_box(found: np.ndarray) -> float:
+    """How much of a picture the box round the pixels that were found takes, without the strays."""
+    rows, columns = np.nonzero(found)
+    if len(rows) < 50:
+        return 0.0
+    sides = [np.ptp(np.quantile(places, [0.01, 0.99])) for places in (rows, columns)]
+    return float(np.prod(sides) / found.size)
 
 
 def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
@@ -243,6 +296,11 @@ def test_what_ships_on_an_example(sitting: Callable[[str], dict[str, Any]]) -> N
     assert notes["scan"]["faces"] > 5000
     assert notes["scan"]["fit"] > 0.5
     assert notes["generated"].startswith("2 shapes")
+
+
+def test_panels_can_be_looked_at(sitting: Callable[[str], dict[str, Any]]) -> None:
+    """Takes pictures of all panels; German where this Blender has languages."""
+    assert sitting("panels")["worker"]
 
 
 def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ def scenario() -> Steps:
     add_points()
     bpy.context.scene.onet.model = "cube_points"
     bpy.context.scene.onet.quality = "HIGH"
+    bpy.context.scene.onet.draft_first = False
     bpy.context.scene.onet.resolution = 512
     sidebar()[0].tag_redraw()
     yield 1.0

@@ -66,7 +66,7 @@ def again() -> Steps:
         """Whether the mesh is another one; on a busy machine the work itself can be missed."""
         return not busy() and bpy.data.objects[new].data.session_uid != old
 
-    yield from press_button("onet.reconstruct_again", 300)
+    yield from press_button("onet.reconstruct_again", 160)
     yield replaced
     yield 0.3
     faces["again"] = len(bpy.data.objects[new].data.polygons)
@@ -111,6 +111,7 @@ def a_fine_mesh() -> Steps:
     """The finest that the presets have, 200,000 faces: Blender may not stand still for it."""
     choices = bpy.context.scene.onet
     choices.quality = "HIGH"
+    choices.draft_first = False
     choices.refinement_steps = 0  # they take long and change no number
     count = len(bpy.data.objects)
     yield from press_button("onet.reconstruct")
@@ -128,6 +129,7 @@ def a_fine_mesh() -> Steps:
 def killed() -> Steps:
     """The worker dies at work: one sentence, nothing changed, and the next try works."""
     bpy.context.scene.onet.quality = "HIGH"
+    bpy.context.scene.onet.draft_first = False
     bpy.context.scene.onet.resolution = 512  # not done before somebody ends it
     before = scene_state()
     yield from press_button("onet.reconstruct")
@@ -187,7 +189,7 @@ def a_picture() -> Steps:
     notes["background"] = message("onet.look")
     yield from picture("6-seen")
     names = {item.name for item in bpy.data.objects}
-    yield from press_button("onet.reconstruct", 240)
+    yield from press_button("onet.reconstruct")
     yield lambda: not busy() and len(bpy.data.objects) > len(names)
     yield 0.3
     (new,) = {item.name for item in bpy.data.objects} - names

@@ -45,9 +45,9 @@ def scenario() -> Steps:
 
     # Without a runtime.
     yield from picture("1-no-runtime")
-    place = yield from find_button("onet.open_preferences")
-    yield from click(*place)
     manager = bpy.context.window_manager
+    with bpy.context.temp_override(window=manager.windows[0]):
+        bpy.ops.onet.open_preferences()
     yield lambda: len(manager.windows) == 2
     yield from picture("2-preferences-empty")
     use_runtime()
@@ -110,6 +110,7 @@ def scenario() -> Steps:
     yield 2.0
     note_pulse("idle pulse")
     bpy.context.scene.onet.quality = "HIGH"
+    bpy.context.scene.onet.draft_first = False
     bpy.context.scene.onet.resolution = 512  # not done before somebody cancels it
     for way in ("escape", "button"):
         place = yield from find_button("onet.reconstruct")

@@ -21,7 +21,6 @@ from hands import (
 )
 
 EXAMPLES = Path(os.environ["EXAMPLES"])
-CENTIMETRE = 0.01
 
 
 def scenario() -> Steps:
@@ -34,29 +33,16 @@ def scenario() -> Steps:
     notes["worker"] = extension("runtime.engine_session").process_id()
 
 
-def look_at_all() -> None:
-    window, (area, _) = bpy.context.window_manager.windows[0], sidebar()
-    region = next(part for part in area.regions if part.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        bpy.ops.view3d.view_all()
-    area.tag_redraw()
-
-
 def a_scan() -> Steps:
+    """As a file that is dropped or chosen: nothing is scaled, hidden or framed here."""
     window = bpy.context.window_manager.windows[0]
-    with bpy.context.temp_override(window=window):
-        bpy.ops.wm.ply_import(filepath=str(EXAMPLES / "chair_scan.ply"))
-    scan = bpy.context.view_layer.objects.active
-    scan.scale = (CENTIMETRE,) * 3
-    sidebar()[0].tag_redraw()
-    yield 1.0
-    yield from press_button("onet.reconstruct")
-    yield lambda: not busy() and len(bpy.data.objects) == 2
+    area, region = sidebar()
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.onet.open_file("INVOKE_DEFAULT", filepath=str(EXAMPLES / "chair_scan.ply"))
+    yield lambda: not busy() and message("onet.reconstruct")
     yield 0.5
     made = bpy.context.view_layer.objects.active
     notes["scan"] = {"faces": len(made.data.polygons), "fit": made.onet.fit}
-    scan.hide_set(True)
-    look_at_all()
     yield 1.0
     yield from picture("1-scan")
 
@@ -79,6 +65,5 @@ def a_morph() -> Steps:
     made = bpy.context.view_layer.objects.active
     made.onet.morph.value = 0.5
     yield lambda: not extension("morph.live").waiting()
-    look_at_all()
     yield 1.0
     yield from picture("2-morph")

@@ -10,7 +10,6 @@ from hands import (
     MODULE,
     Steps,
     busy,
-    click,
     extension,
     find_button,
     message,
@@ -28,9 +27,10 @@ def scenario() -> Steps:
     notes["online"] = bpy.app.online_access
     yield from open_tab()
     notes["before"] = str(extension("runtime.chosen").runtime().problem)
-    place = yield from find_button("onet.open_preferences")
-    yield from click(*place)
+    yield from find_button("onet.set_up_runtime")
     manager = bpy.context.window_manager
+    with bpy.context.temp_override(window=manager.windows[0]):
+        bpy.ops.onet.open_preferences()
     yield lambda: len(manager.windows) == 2
     choices = bpy.context.preferences.addons[MODULE].preferences
     choices.setup_python = os.environ["BASE_PYTHON"]
@@ -59,7 +59,7 @@ def scenario() -> Steps:
     if os.environ["REAL_WHEELS"]:
         yield from used(manager.windows[1])
     with bpy.context.temp_override(window=manager.windows[1]):
-        bpy.ops.onet.remove_runtime("INVOKE_DEFAULT")
+        bpy.ops.onet.remove_runtime("INVOKE_DEFAULT", is_confirmed=True)
     yield lambda: not busy()
     notes["removed"] = message("onet.remove_runtime")
     notes["after"] = str(extension("runtime.chosen").runtime().problem)
