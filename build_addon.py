@@ -365,7 +365,7 @@ def _assert_consistent(
 def _copy_addon(root: Path, stage: Path) -> None:
     """Copies the add-on's files and the licence."""
     package = root / "onet_blender"
-    chosen = {"LICENSE": root / "LICENSE"}
+    chosen = {name: root / name for name in ("LICENSE", "docs/blender.md", "docs/settings.md")}
     for path in package.rglob("*"):
         inside = path.relative_to(package)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inside.parts)

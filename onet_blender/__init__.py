@@ -12,6 +12,8 @@ from .morph import handlers as morph_handlers
 from .morph import operators as morph_operators
 from .morph import panel as morph_panel
 from .morph import properties as morph_properties
+from .next_step import operators as next_step_operators
+from .next_step import panel as next_step_panel
 from .operators import (
     files as file_operators,
 )
@@ -30,15 +32,18 @@ from .operators import (
 from .operators import (
     shared as operators,
 )
+from .panels import about, dice, menus, presets
 from .panels import generate as generate_panel
-from .panels import menus
 from .panels import reconstruct as reconstruct_panel
+from .panels import set_up as set_up_panel
 from .properties import former, preferences
 from .properties import stored as properties
 from .runtime import engine_session
+from .scene import handwork, sources
 
 MODULES = (
     translations,
+    activity,
     preferences,
     morph_properties,
     properties,
@@ -51,11 +56,19 @@ MODULES = (
     morph_operators,
     picture_operators,
     file_operators,
+    next_step_operators,
     menus,
+    about,
+    presets,
+    dice,
+    set_up_panel,
     reconstruct_panel,
     generate_panel,
     morph_panel,
+    next_step_panel,
     morph_handlers,
+    handwork,
+    sources,
 )
 
 

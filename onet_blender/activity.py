@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
+from bpy.app.handlers import persistent
 
 from onet_core.engine.client import Answer, Event, Task
 from onet_core.sentences import NOTHING, Sentence
@@ -25,8 +28,12 @@ STAGES = {
     "done": Sentence("Finishing"),
 }
 
+# What is about the runtime has one place for its outcome: the last word counts.
+OF_THE_RUNTIME = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
+
 _current: Activity | None = None
-_messages: dict[str, Sentence] = {}
+# What came out of operators, and the name of the object that it is about, empty for none.
+_messages: dict[str, tuple[Sentence, str]] = {}
 
 
 class Activity:
@@ -79,7 +86,7 @@ def begin(owner: str, job: Task, timer: bpy.types.Timer | None = None) -> Activi
     """Makes a job the one that the panel shows."""
     global _current
     _current = Activity(owner, job, timer)
-    _messages.pop(owner, None)
+    forget_those_beside(owner)
     redraw()
     return _current
 
@@ -100,10 +107,20 @@ def end() -> None:
         redraw()
 
 
-def tell(owner: str, message: Sentence) -> None:
-    """Keeps what came out of an operator until it starts again."""
-    _messages[owner] = message
+def tell(owner: str, message: Sentence, about: str = "") -> None:
+    """Keeps what came out of an operator until it starts again.
+
+    about: name of the object that was made; once that is gone, so is the message.
+    """
+    forget_those_beside(owner)
+    _messages[owner] = message, about
     redraw()
+
+
+def forget_those_beside(owner: str) -> None:
+    """What shows its outcome in the same place has no say any more."""
+    for other in OF_THE_RUNTIME if owner in OF_THE_RUNTIME else (owner,):
+        forget(other)
 
 
 def forget(owner: str) -> None:
@@ -113,7 +130,13 @@ def forget(owner: str) -> None:
 
 def message(owner: str) -> Sentence:
     """What came out of an operator last, empty where nothing did."""
-    return _messages.get(owner, NOTHING)
+    told, about = _messages.get(owner, (NOTHING, ""))
+    return NOTHING if about and about not in bpy.data.objects else told
+
+
+def messages() -> list[Sentence]:
+    """All that is told at the moment."""
+    return [told for told in map(message, _messages) if told]
 
 
 def status_text(work: Activity) -> str:
@@ -141,3 +164,18 @@ def redraw() -> None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+
+
+@persistent
+def _on_load(*_: Any) -> None:
+    # What was told was about the file before; setting up is about none.
+    for owner in [owner for owner in _messages if owner not in OF_THE_RUNTIME]:
+        forget(owner)
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(_on_load)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_post.remove(_on_load)

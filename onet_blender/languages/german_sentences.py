@@ -3,6 +3,48 @@
 from __future__ import annotations
 
 OWN = {
+    # What comes next
+    "Select a mesh first": "Erst ein Mesh auswählen",
+    "{name}: {count:,} quads": "{name}: {count:,} Vierecke",
+    "{name}: {count:,} faces by the voxel remesher, as the mesh is not closed": (
+        "{name}: {count:,} Flächen vom Voxel-Remesher, da das Mesh nicht geschlossen ist"
+    ),
+    "{name} can't be remeshed: {error}": "{name} kann nicht umgeformt werden: {error}",
+    "{name} has shape keys, which this would destroy.": "{name} hat Formschlüssel, die dabei "
+    "verloren gingen.",
+    "{name} is ready": "{name} ist fertig",
+    "{name}: UVs and the texture {image}": "{name}: UVs und die Textur {image}",
+    "{name} has no colours to bake: reconstruct it from something that has some.": (
+        "{name} hat keine Farben zum Backen: aus einer Vorlage rekonstruieren, die welche hat."
+    ),
+    "Blender can't bake the texture: {error}": "Blender kann die Textur nicht backen: {error}",
+    "{count} levels: {counts} faces": "{count} Stufen: {counts} Flächen",
+    "{told}. This is a draft: the full mesh follows": "{told}. Das ist ein Entwurf: das fertige "
+    "Mesh folgt",
+    "{told}. What was changed by hand is kept, hidden, as {name}": (
+        "{told}. Was von Hand geändert war, ist als {name} aufgehoben und verborgen"
+    ),
+    # Before it starts
+    "ONet needs its own Python with PyTorch. It came with this build: about a minute, 2 GB on the "
+    "disk.": "ONet braucht ein eigenes Python mit PyTorch. Es liegt bei: etwa eine Minute, 2 GB "
+    "auf der Platte.",
+    "ONet needs its own Python with PyTorch: fetches {size:g} GB, once, in about {minutes} "
+    "minutes.": "ONet braucht ein eigenes Python mit PyTorch: holt einmal {size:g} GB, in etwa "
+    "{minutes} Minuten.",
+    "Blender may not use the internet yet:": "Blender darf noch nicht ins Internet:",
+    "About {times:.0f} times as long as Standard": "Etwa {times:.0f}-mal so lang wie Standard",
+    "Will take about {seconds:.0f} s": "Dauert etwa {seconds:.0f} s",
+    "Will take about {minutes:.0f} minutes": "Dauert etwa {minutes:.0f} Minuten",
+    "{count} objects are selected": "{count} Objekte sind ausgewählt",
+    "Changed by hand since it was made": "Seit es entstand, von Hand geändert",
+    "The report is in the clipboard: paste it where you tell of the problem.": "Der Bericht liegt "
+    "in der Zwischenablage: dort einfügen, wo das Problem gemeldet wird.",
+    "{count} meshes: {faces:,} faces in {seconds:.1f} s": (
+        "{count} Meshes: {faces:,} Flächen in {seconds:.1f} s"
+    ),
+    "{told}. {count} failed, the first: {reason}": (
+        "{told}. {count} sind misslungen, das erste: {reason}"
+    ),
     "The index has brought a build for NVIDIA cards, which was not asked for: choose that build of "
     "PyTorch, or another index.": "Der Index hat eine Fassung für NVIDIA-Karten gebracht, die "
     "nicht gewünscht war: diese Fassung von PyTorch wählen, oder einen anderen Index.",
@@ -33,7 +75,6 @@ OWN = {
     "gebacken; der Übergang selbst ist verborgen",
     "The model {name} is in the model folder.": "Das Modell {name} liegt im Modellordner.",
     "The picture is {name}.": "Das Bild ist {name}.",
-    "The log is the text {name!r}.": ("Das Protokoll ist der Text {name!r}."),
     "Works: Python {python}, PyTorch {torch}; can compute on {devices}": "Läuft: Python {python}, "
     "PyTorch {torch}; kann rechnen auf {devices}",
     "A coarse shape takes {seconds:.1f} s, which is {reason}": (
@@ -46,8 +87,7 @@ OWN = {
     "wählen",
     "The runtime is ready, but {other} is used, as you have chosen.": "Die Laufzeit ist bereit, "
     "benutzt wird aber wie gewählt {other}.",
-    "The runtime is ready: press Check to try it.": "Die Laufzeit ist bereit: Prüfen probiert sie "
-    "aus.",
+    "ONet is ready.": "ONet ist bereit.",
     "The runtime is removed.": "Die Laufzeit ist entfernt.",
     "The runtime is in {folder}": "Die Laufzeit liegt in {folder}",
     "It was made for another version of ONet: press Set Up to renew it": "Sie wurde für eine "
@@ -143,8 +183,8 @@ OWN = {
     "{name} has shape keys, which a morph would destroy: bake it.": "{name} hat Shape-Keys, die "
     "ein Übergang zerstören würde: backen.",
     # The runtime
-    "The runtime is not set up: press Set Up in the extension's preferences.": "Die Laufzeit ist "
-    "nicht eingerichtet: Einrichten in den Einstellungen der Erweiterung drücken.",
+    "The runtime is not set up: press Set Up in the sidebar's tab ONet.": "Die Laufzeit ist "
+    "nicht eingerichtet: Einrichten im Reiter ONet der Seitenleiste drücken.",
     "There is no Python at {python}: correct it in the extension's preferences.": "Es gibt kein "
     "Python unter {python}: in den Einstellungen der Erweiterung berichtigen.",
     "There is no Python at {python}: choose another one.": "Es gibt kein Python unter {python}: "

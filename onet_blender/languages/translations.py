@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..runtime.chosen import PACKAGE
+from .german_artists import OF_BUTTONS
 from .german_damage import OF_DAMAGE
 from .german_inputs import OF_THE_INPUTS
 from .german_library import OF_THE_LIBRARY
@@ -13,6 +14,7 @@ from .german_sentences import OWN
 # English text as in the sources -> German.
 GERMAN = {
     **OWN,
+    **OF_BUTTONS,
     **OF_THE_LIBRARY,
     **OF_DAMAGE,
     **OF_THE_INPUTS,
@@ -92,7 +94,6 @@ GERMAN = {
     "Check the Runtime": "Laufzeit prüfen",
     "Test whether the networks run, on what and how fast": "Prüft, ob die Netze "
     "laufen können, und sagt, worauf und wie schnell",
-    "Set Up the Runtime": "Laufzeit einrichten",
     "Open the preferences of this extension, where the runtime is set": "Öffnet die Einstellungen "
     "dieser Erweiterung, wo die Laufzeit eingestellt wird",
     # Choices
@@ -222,10 +223,6 @@ GERMAN = {
     "Cancelling": "Bricht ab",
     "Ready: leave the edit mode": "Fertig: Bearbeitungsmodus verlassen",
     # Sentences
-    "One step is missing": "Ein Schritt fehlt noch",
-    "ONet needs a Python of its own with PyTorch (0.2 GB or more, some minutes).": (
-        "ONet braucht ein eigenes Python mit PyTorch (0,2 GB oder mehr, einige Minuten)."
-    ),
     "Open a picture first": "Erst ein Bild öffnen",
     "Select an object first": "Erst ein Objekt auswählen",
     "Go to object mode first": "Erst in den Objektmodus wechseln",
@@ -289,7 +286,6 @@ GERMAN = {
     "Seed": "Startwert",
     "Replace": "Ersetzen",
     "Set Up": "Einrichten",
-    "Preferences of ONet": "Einstellungen von ONet",
     "Remove": "Entfernen",
     "Remove the Runtime": "Laufzeit entfernen",
     "Show Log": "Protokoll zeigen",
@@ -313,9 +309,6 @@ GERMAN = {
     ),
     "Delete what Set Up has made, which frees some gigabytes": (
         "Löscht, was beim Einrichten angelegt wurde; das macht einige Gigabyte frei"
-    ),
-    "Open a log as a text, to read it or to send it to somebody who can help": (
-        "Öffnet ein Protokoll als Text, um es zu lesen oder jemandem zu schicken, der helfen kann"
     ),
     "What the process that runs the networks has said": (
         "Was der Prozess gesagt hat, der die Netze rechnet"

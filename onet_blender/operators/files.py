@@ -102,7 +102,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         if context.window is None or bpy.app.background:
             return self._open(context, None)
         # The dialog calls this, and waits: reading goes on beside the interface instead.
-        start_soon(self.bl_idname, self.as_keywords(ignore=("filter_glob",)))
+        start_soon(type(self).bl_idname, self.as_keywords(ignore=("filter_glob",)))
         return {"CANCELLED"}
 
     def _open(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:

@@ -8,15 +8,16 @@ import bpy
 
 from onet_core.engine.client import Answer, Job
 from onet_core.sentences import Sentence
+from onet_core.settings import LAST_SEED
 
-from ..properties.mesh_settings import OF_SAMPLES, SAMPLING, with_settings
+from ..properties.mesh_settings import OF_SAMPLES, SAMPLING, draw_setting, with_settings
 from ..registration import register_classes, unregister_classes
-from ..scene import generation, reconstruction
+from ..scene import generation, presenting, reconstruction
 from ..scene.pieces import Pieces
 from .shared import WorkerOperator, fill, is_object_mode, is_own_scene
 
 
-@with_settings((*SAMPLING, *OF_SAMPLES))
+@with_settings((*SAMPLING, *OF_SAMPLES), switches=True)
 class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
     """Invent one shape or a grid of shapes, each an object of its own"""
 
@@ -41,11 +42,14 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
-        for name in ("model", *SAMPLING, *OF_SAMPLES):
-            self.layout.prop(self, name)
+        self.layout.prop(self, "model")
+        for name in (*SAMPLING, *OF_SAMPLES):
+            draw_setting(self.layout, self, name)
 
     def start(self, context: bpy.types.Context) -> Job:
         choices = context.scene.onet
+        # A seed that was given is somebody's; the panel's moves on with every press.
+        self._moves_on = not self.properties.is_property_set("seed") and not self.replace
         names = (*SAMPLING, *OF_SAMPLES)
         fill(self, {**{name: getattr(choices, name) for name in names}, "model": choices.generator})
         self._choices = {name: getattr(self, name) for name in names}
@@ -68,6 +72,11 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
             self._choices["spacing"],
             self._replaces,
         )
+        scene = bpy.data.scenes.get(self._scene)
+        if self._moves_on and scene is not None:
+            scene.onet.seed = (self._seeds[-1] + 1) % LAST_SEED
+        self.about = made[0].name
+        presenting.bring_into_view(made[0])
         return generation.summary(made, len(self._seeds), answer)
 
 

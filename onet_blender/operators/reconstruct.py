@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import bpy
 
-from onet_core.engine.client import Answer
+from onet_core.engine.client import Answer, Task
 from onet_core.errors import InputError, OnetError
 from onet_core.kinds import INPUT_IDENTIFIERS
 from onet_core.sentences import Sentence
+from onet_core.settings import QUALITIES, TABLE
 
 from .. import activity
 from ..languages.translate import translated
 from ..properties.former import take_over
-from ..properties.mesh_settings import OF_INPUTS, SETTINGS, settings_of, with_settings
+from ..properties.mesh_settings import OF_INPUTS, SETTINGS, draw_setting, settings_of, with_settings
 from ..properties.model_list import AUTOMATIC, model_items
 from ..properties.stored import INPUT_KINDS
 from ..registration import register_classes, unregister_classes
-from ..scene import presenting, reconstruction
+from ..runtime import estimate
+from ..scene import presenting, reconstruction, sources
 from ..scene.pieces import Pieces
+from ..scene.preparation import Preparation
 from ..scene.reconstruction import Request, assert_replaceable
+from ..scene.several import Several
 from ..scene.stored_models import stored_model
 from .shared import MeshOperator, is_object_mode, is_own_scene
 
@@ -57,7 +62,7 @@ def _start_wanted() -> float | None:
     return None
 
 
-@with_settings(OF_INPUTS)
+@with_settings(OF_INPUTS, switches=True)
 class ReconstructOperator(MeshOperator):
     """What making a mesh and making it again share."""
 
@@ -86,26 +91,33 @@ class ReconstructOperator(MeshOperator):
         # the window freezes, the step stays, and its object is updated beside the interface.
         repeated = self.options.is_repeat or self.options.is_repeat_last
         if repeated and self.target and context.window is not None and not bpy.app.background:
-            start_soon(type(self).bl_idname, self.as_keywords())
+            start_soon(type(self).bl_idname, plain_values(self))
             return {"CANCELLED"}
         return super().execute(context)
 
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
-        made = yield from reconstruction.place_in_pieces(
-            context, self._preparation.prepared, answer
-        )
-        self.target = made.name
-        self._present(context, made)
+        made = yield from self._place(context, self._preparation.prepared, answer)
+        self.target = self.about = made.name
+        presenting.bring_into_view(made)
         return reconstruction.summary(made, answer)
 
-    def _present(self, context: bpy.types.Context, made: bpy.types.Object) -> None:
-        """Lets the artist see what was made: in its colours, in view, and not inside its source."""
-        request = self._preparation.prepared
+    def _place(
+        self, context: bpy.types.Context, request: Request, answer: Answer
+    ) -> Pieces[bpy.types.Object]:
+        """The object of an answer, in its colours and not inside its source."""
+        made = yield from reconstruction.place_in_pieces(context, request, answer)
+        cells = request.choices.get("resolution")
+        if cells and not self.is_refined(request):
+            estimate.note(request.kind, cells, reconstruction.seconds_of(answer))
         source = bpy.data.objects.get(request.overlays) if request.overlays else None
         if source is not None and request.choices.get("hide_source", True) and not request.replaces:
             presenting.hide(source, context.view_layer)
         presenting.show_colours(made.data)
-        presenting.bring_into_view(made)
+        return made
+
+    def is_refined(self, request: Request) -> bool:
+        """Whether the time that a request took says little about others."""
+        return bool(request.params["settings"].get("refinement_steps"))
 
     def choices(self, context: bpy.types.Context) -> dict[str, Any]:
         """The settings, of which those that were not given are the panel's."""
@@ -115,11 +127,17 @@ class ReconstructOperator(MeshOperator):
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
         for name in settings_of(self.kind_of_input()):
-            self.layout.prop(self, name)
+            draw_setting(self.layout, self, name)
 
     def kind_of_input(self) -> str:
         """IMAGE, POINTS or VOXELS."""
         raise AssertionError("each operator has its own")
+
+
+def plain_values(operator: ReconstructOperator) -> dict[str, Any]:
+    """An operator's properties but the check boxes beside values, which are made of them."""
+    given = operator.as_keywords()
+    return {name: given[name] for name in given if not name.startswith("use_")}
 
 
 class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
@@ -146,12 +164,95 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    _is_invoked = False
+
     def kind_of_input(self) -> str:
         return str(self.kind)
 
-    def request(self, context: bpy.types.Context) -> Pieces[Request]:
+    def draw(self, context: bpy.types.Context) -> None:
+        # What was made of several objects is not adjusted: one changes the panel.
+        if self.target:
+            super().draw(context)
+
+    def start(self, context: bpy.types.Context) -> Task:
+        """One task for each object that is chosen."""
+        self._tasks: dict[str, Preparation[Request]] = {}
+        self.fill({"kind": context.scene.onet.input_kind})
+        self._names: list[str] = []
+        if self.kind != "IMAGE" and not self.source and not self.target:
+            found = sources.chosen_objects(context, self.kind)
+            self._names = [item.name for item in found]
+        self._full = {}
+        if len(self._names) < 2:
+            if self._begins_with_a_draft(context):
+                self._full = {name: getattr(self, name) for name in QUALITIES["draft"]}
+                for name, value in QUALITIES["draft"].items():
+                    setattr(self, name, TABLE[name].packed(value))
+            return super().start(context)
+        self._several = Several([partial(self._start_one, name) for name in self._names])
+        return self._several
+
+    def _begins_with_a_draft(self, context: bpy.types.Context) -> bool:
+        """Whether a coarse mesh is made first, and replaced by the full one beside the interface.
+
+        Not for scripts: they wait for what they asked for.
+        """
         panel = context.scene.onet
-        self.fill({"kind": panel.input_kind})
+        if self.target or not self._is_invoked or not panel.draft_first:
+            return False
+        self.choices(context)
+        return estimate.is_long(self.kind, self.resolution)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._is_invoked = context.window is not None and not bpy.app.background
+        return super().invoke(context, event)
+
+    def _conclude(self, told: Sentence) -> set[str]:
+        if self._full:
+            source = self._preparation.prepared.overlays
+            wanted = {**plain_values(self), **self._full, "target": self.target, "source": source}
+            start_soon(type(self).bl_idname, wanted)
+            told = Sentence("{told}. This is a draft: the full mesh follows", told=told)
+        return super()._conclude(told)
+
+    def _start_one(self, name: str) -> Task:
+        request = self.request(bpy.context, name)
+        self._tasks[name] = Preparation(request, reconstruction.start)
+        return self._tasks[name]
+
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
+        if not self._tasks:
+            return (yield from super().finish_in_pieces(context, answer))
+        made, seconds, failed = [], 0.0, []
+        for name, found in zip(self._names, self._several.answers, strict=True):
+            if isinstance(found, OnetError):
+                failed.append(found.sentence)
+                continue
+            request = self._tasks[name].prepared
+            made.append((yield from self._place(context, request, found)).name)
+            seconds += reconstruction.seconds_of(found)
+        items = [bpy.data.objects[name] for name in made]
+        for item in items:
+            item.select_set(True)
+        presenting.bring_into_view(items[-1])
+        told = Sentence(
+            "{count} meshes: {faces:,} faces in {seconds:.1f} s",
+            count=len(items),
+            faces=sum(len(item.data.polygons) for item in items),
+            seconds=seconds,
+        )
+        if failed:
+            told = Sentence(
+                "{told}. {count} failed, the first: {reason}",
+                told=told,
+                count=len(failed),
+                reason=failed[0],
+            )
+        return told
+
+    def request(self, context: bpy.types.Context, source: str = "") -> Pieces[Request]:
+        """source: name of one of several objects."""
+        panel = context.scene.onet
         if self.kind == panel.input_kind:
             self.fill({"model": panel.model})
         # Another picture has another mask.
@@ -159,8 +260,6 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
             self.fill({"mask": panel.mask.name})
         if panel.picture is not None:
             self.fill({"picture": panel.picture.name})
-        if panel.source is not None:
-            self.fill({"source": panel.source.name})
         choices = self.choices(context)
         params = reconstruction.options(self.model, choices)
         if self.target:
@@ -177,10 +276,10 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
             return reconstruction.prepare_picture(
                 image, context.scene, params, choices, self.target, mask
             )
-        if self.source:
-            item = bpy.data.objects.get(self.source)
+        if source or self.source:
+            item = bpy.data.objects.get(source or self.source)
         else:
-            item = reconstruction.chosen_object(context)
+            item = next(iter(sources.chosen_objects(context, self.kind)), None)
         if item is None:
             raise InputError("No object is chosen: select one, or name it in the panel.")
         depsgraph = context.evaluated_depsgraph_get()
@@ -260,7 +359,7 @@ class ONET_OT_take_settings(bpy.types.Operator):
         if kept.kind == "IMAGE":
             panel.picture, panel.mask = kept.picture, kept.mask
         else:
-            panel.source = kept.source_object
+            panel.source = sources.source_of(context.active_object)
         known = [item[0] for item in model_items(kept.kind)]
         panel.model = kept.chosen_model if kept.chosen_model in known else AUTOMATIC
         return {"FINISHED"}

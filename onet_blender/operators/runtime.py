@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
 
+from onet_core import __version__
 from onet_core.engine.client import Answer
 from onet_core.errors import OnetError
 from onet_core.sentences import Sentence
 
+from .. import activity
 from ..languages.translate import translated
+from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import preferences, runtime
 from ..runtime.folder import home
 from ..runtime.setup import LOG_NAME, SetupJob, start_removal, start_setup
+from .reconstruct import start_soon
 from .shared import WorkerOperator
 
 LONGEST_LOG = 2**20
+# What a log's window shows: its last lines, this wide before Blender's scale.
+LOG_LINES, LOG_UNITS = 30, 800
+# In the extension, and in a checkout.
+MANUALS = [Path(__file__).resolve().parents[up] / "docs" / "blender.md" for up in (1, 2)]
 
 
 class ONET_OT_set_up_runtime(WorkerOperator, bpy.types.Operator):
@@ -47,7 +58,7 @@ class ONET_OT_set_up_runtime(WorkerOperator, bpy.types.Operator):
             return Sentence(
                 "The runtime is ready, but {other} is used, as you have chosen.", other=other
             )
-        return Sentence("The runtime is ready: press Check to try it.")
+        return Sentence("ONet is ready.")
 
 
 class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
@@ -56,6 +67,33 @@ class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
     bl_idname = "onet.remove_runtime"
     bl_label = "Remove"
     adds_object = False
+
+    is_confirmed: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Asks first."""
+        if self.is_confirmed or bpy.app.background or context.window is None:
+            return super().invoke(context, event)
+        self._was_asked = True
+        return set(
+            context.window_manager.invoke_confirm(
+                self,
+                event,
+                title=translated("Remove the Runtime?"),
+                message=translated("Setting it up again fetches it anew."),
+                confirm_text=translated("Remove"),
+                icon="WARNING",
+            )
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if getattr(self, "_was_asked", False):
+            # The question calls this, and waits: removing goes on beside the interface instead.
+            start_soon(type(self).bl_idname, {"is_confirmed": True})
+            return {"CANCELLED"}
+        return super().execute(context)
 
     def start(self, context: bpy.types.Context) -> SetupJob:
         engine_session.close()
@@ -66,11 +104,8 @@ class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
         return Sentence("The runtime is removed.")
 
 
-class ONET_OT_show_log(bpy.types.Operator):
-    """Open a log as a text, to read it or to send it to somebody who can help"""
-
-    bl_idname = "onet.show_log"
-    bl_label = "Show Log"
+class LogOperator:
+    """What is about one of the two logs."""
 
     which: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Log",
@@ -81,22 +116,95 @@ class ONET_OT_show_log(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    report: Callable[[set[str], str], None]
+
+    def content(self) -> str:
+        """The log's end; empty, with an error told, where there is none."""
         try:
-            title, content = read_log(self.which)
+            return read_log(self.which)
         except OnetError as error:
             self.report({"ERROR"}, translated(error.sentence))
+            return ""
+
+
+class ONET_OT_show_log(LogOperator, bpy.types.Operator):
+    """Show the end of a log, to read it or to send it to somebody who can help"""
+
+    bl_idname = "onet.show_log"
+    bl_label = "Show Log"
+
+    layout: bpy.types.UILayout
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        self._content = self.content()
+        if not self._content:
             return {"CANCELLED"}
-        text = bpy.data.texts.get(title) or bpy.data.texts.new(title)
-        text.from_string(content)
-        self.report({"INFO"}, translated(Sentence("The log is the text {name!r}.", name=title)))
-        if not bpy.app.background and context.window is not None:
-            show_text(context, text)
+        return set(context.window_manager.invoke_popup(self, width=LOG_UNITS))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        row = layout.row()
+        row.label(text="End of the Log", icon="TEXT")
+        row.operator("onet.copy_log", icon="COPYDOWN").which = self.which
+        width = LOG_UNITS * context.preferences.system.ui_scale
+        lines = self._content.splitlines()[-LOG_LINES:]
+        column = layout.box().column(align=True)
+        for line in lines:
+            draw_text(column, Sentence(line), width)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        content = self.content()
+        if content:
+            self.report({"INFO"}, content)
+        return {"FINISHED"} if content else {"CANCELLED"}
+
+
+class ONET_OT_copy_log(LogOperator, bpy.types.Operator):
+    """Copy the log to the clipboard"""
+
+    bl_idname = "onet.copy_log"
+    bl_label = "Copy"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        content = self.content()
+        if content:
+            context.window_manager.clipboard = content
+        return {"FINISHED"} if content else {"CANCELLED"}
+
+
+class ONET_OT_copy_report(bpy.types.Operator):
+    """Copy versions, messages and the worker's log to the clipboard, to report a problem"""
+
+    bl_idname = "onet.copy_report"
+    bl_label = "Copy a Problem Report"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.window_manager.clipboard = problem_report()
+        told = Sentence("The report is in the clipboard: paste it where you tell of the problem.")
+        self.report({"INFO"}, translated(told))
         return {"FINISHED"}
 
 
-def read_log(which: str) -> tuple[str, str]:
-    """A name and the end of the log WORKER or SETUP; raises OnetError where there is none."""
+class ONET_OT_open_manual(bpy.types.Operator):
+    """Open the manual that came with the extension"""
+
+    bl_idname = "onet.open_manual"
+    bl_label = "Manual"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        manual = next((path for path in MANUALS if path.is_file()), None)
+        if manual is None:
+            self.report({"ERROR"}, translated("The manual is not in this build."))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            bpy.ops.wm.path_open(filepath=str(manual))
+        return {"FINISHED"}
+
+
+def read_log(which: str) -> str:
+    """The end of the log WORKER or SETUP; raises OnetError where there is none."""
     if which == "SETUP":
         chosen = preferences()
         path: Path | None = home(chosen.runtime_folder if chosen is not None else "") / LOG_NAME
@@ -105,19 +213,27 @@ def read_log(which: str) -> tuple[str, str]:
     if path is None or not path.is_file():
         raise OnetError("There is no log yet.")
     content = path.read_bytes()[-LONGEST_LOG:].decode("utf-8", errors="replace")
-    return f"ONet {which.lower()} log", content or "(The log is empty: nothing was amiss.)\n"
+    return content or "(The log is empty: nothing was amiss.)\n"
 
 
-def show_text(context: bpy.types.Context, text: bpy.types.Text) -> None:
-    """Opens a text in a window of its own."""
-    bpy.ops.wm.window_new()
-    # The new window is the last one.
-    area = context.window_manager.windows[-1].screen.areas[0]
-    area.type = "TEXT_EDITOR"
-    area.spaces.active.text = text
+def problem_report() -> str:
+    """Versions, the messages that are shown and the end of the worker's log; no names of files."""
+    lines = [f"Blender {bpy.app.version_string}, {platform.platform()}"]
+    lines.append(f"ONet {__version__}, runtime: {runtime().problem or 'set up'}")
+    lines += [str(told) for told in activity.messages()]
+    with suppress(OnetError):
+        lines += ["", *read_log("WORKER").splitlines()[-LOG_LINES:]]
+    return "\n".join(lines) + "\n"
 
 
-CLASSES = (ONET_OT_set_up_runtime, ONET_OT_remove_runtime, ONET_OT_show_log)
+CLASSES = (
+    ONET_OT_set_up_runtime,
+    ONET_OT_remove_runtime,
+    ONET_OT_show_log,
+    ONET_OT_copy_log,
+    ONET_OT_copy_report,
+    ONET_OT_open_manual,
+)
 
 
 def register() -> None:

@@ -41,6 +41,8 @@ class WorkerOperator:
     properties: Any
     # Whether `finish` changes objects, for which Blender has to be in object mode.
     adds_object = True
+    # Name of the object that the outcome is about.
+    about = ""
 
     _activity: Activity
     _concluding: Gradual[Sentence] | None
@@ -133,7 +135,7 @@ class WorkerOperator:
         activity.end()
 
     def _conclude(self, told: Sentence) -> set[str]:
-        activity.tell(self.owner(), told)
+        activity.tell(self.owner(), told, self.about)
         self.report({"INFO"}, translated(told))
         return {"FINISHED"}
 
@@ -219,7 +221,7 @@ class ONET_OT_open_preferences(bpy.types.Operator):
     """Open the preferences of this extension, where the runtime is set"""
 
     bl_idname = "onet.open_preferences"
-    bl_label = "Set Up the Runtime"
+    bl_label = "Preferences of ONet"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return set(bpy.ops.preferences.addon_show(module=PACKAGE))

@@ -8,37 +8,40 @@ from onet_core.sentences import Sentence
 
 from .. import activity
 from ..languages.translate import translated
-from ..properties.model_list import about_chosen
 from ..registration import register_classes, unregister_classes
+from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene.generation import replaceable
-from .shared import OnetPanel, draw_work, room, split_column
-from .text import draw_text
+from . import dice
+from .shared import OnetPanel, draw_button, draw_mode, draw_outcome, split_column
 
 
 class ONET_PT_generate(OnetPanel, bpy.types.Panel):
     bl_label = "Generate"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
 
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        self.layout.popover("ONET_PT_about_generate", text="", icon="INFO")
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return not runtime().problem
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        choices = context.scene.onet
+        layout, choices = self.layout, context.scene.onet
+        engine_session.start_ahead()
+        draw_button(layout, context, "onet.generate", "SHADERFX")
         column = split_column(layout, context)
         column.prop(choices, "generator")
-        draw_text(column, about_chosen("NONE", choices.generator), room(context))
         row = column.row(align=True)
         row.prop(choices, "seed")
-        # Blender has no dice among its icons.
-        row.operator("onet.roll_dice", text="", icon="FILE_REFRESH")
+        row.operator("onet.roll_dice", text="", icon_value=dice.icon())
         column.prop(choices, "count")
         if choices.count > 1:
             column.prop(choices, "spacing")
         column.prop(choices, "quality")
-        draw_work(layout, context, "onet.generate", "SHADERFX")
+        draw_mode(layout, context)
+        draw_outcome(layout, context, "onet.generate")
         active = replaceable(context.active_object)
         if activity.current() is None and active is not None and choices.count == 1:
             text = translated(Sentence("Give the Shape to {name}", name=active.name))

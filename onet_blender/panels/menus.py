@@ -8,6 +8,7 @@ import bpy
 
 from onet_core.kinds import INPUT_IDENTIFIERS
 
+from ..morph.steps import is_morph
 from ..pictures import images as pictures
 from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
@@ -18,9 +19,21 @@ class ONET_MT_pictures(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        layout.operator("onet.look", icon="HIDE_OFF")
         layout.operator("onet.paste_picture", icon="PASTEDOWN")
         layout.operator("onet.use_render", icon="RENDER_STILL")
         layout.operator("onet.use_shown_picture", icon="IMAGE")
+
+
+class ONET_MT_next_step(bpy.types.Menu):
+    bl_label = "Next Step"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator("onet.quads", icon="MESH_GRID").faces = context.scene.onet.quads
+        layout.operator("onet.ready", icon="CHECKMARK")
+        layout.operator("onet.texture", icon="UV")
+        layout.operator("onet.levels", icon="MOD_DECIM")
 
 
 class ONET_MT_object(bpy.types.Menu):
@@ -32,23 +45,13 @@ class ONET_MT_object(bpy.types.Menu):
         draw_for_object(layout, context)
         layout.separator()
         layout.operator("onet.generate", icon="SHADERFX")
-        layout.operator("onet.roll_dice", icon="FILE_REFRESH")
         layout.operator("onet.morph", icon="CON_FOLLOWPATH")
-        layout.operator("onet.update_morph", icon="FILE_REFRESH")
-        layout.operator("onet.bake_morph", icon="RENDER_ANIMATION")
+        if is_morph(context.active_object):
+            layout.operator("onet.update_morph", icon="FILE_REFRESH")
+            layout.operator("onet.bake_morph", icon="RENDER_ANIMATION")
         layout.separator()
         layout.operator("onet.open_file", icon="FILE_FOLDER")
-        layout.operator("onet.look", icon="HIDE_OFF")
         layout.menu("ONET_MT_pictures", icon="IMAGE_DATA")
-        layout.separator()
-        layout.operator("onet.cancel", icon="CANCEL")
-        layout.operator("onet.free_memory", icon="TRASH")
-        layout.operator("onet.check_runtime", icon="CHECKMARK")
-        layout.operator("onet.import_model", icon="IMPORT")
-        layout.operator("onet.open_preferences", text="Preferences of ONet", icon="PREFERENCES")
-        layout.operator("onet.set_up_runtime", text="Set Up the Runtime", icon="IMPORT")
-        layout.operator("onet.remove_runtime", text="Remove the Runtime", icon="TRASH")
-        layout.operator("onet.show_log", icon="TEXT").which = "WORKER"
 
 
 def draw_for_object(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -73,6 +76,8 @@ def draw_for_object(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
     if item is not None and item.onet.kind in INPUT_IDENTIFIERS:
         layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         layout.operator("onet.take_settings", icon="EYEDROPPER")
+    if item is not None and item.type == "MESH":
+        layout.menu("ONET_MT_next_step", icon="MODIFIER")
 
 
 def _in_object_menu(self: Any, context: bpy.types.Context) -> None:
@@ -116,7 +121,7 @@ def _draw_for_picture(layout: bpy.types.UILayout, image: bpy.types.Image) -> Non
     asked.kind, asked.picture = "IMAGE", image.name
 
 
-CLASSES = (ONET_MT_pictures, ONET_MT_object)
+CLASSES = (ONET_MT_pictures, ONET_MT_next_step, ONET_MT_object)
 ADDITIONS = (
     ("VIEW3D_MT_object", _in_object_menu),
     ("VIEW3D_MT_object_context_menu", _in_object_menu),

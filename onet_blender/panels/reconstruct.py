@@ -6,30 +6,56 @@ import bpy
 
 from onet_core.kinds import INPUT_IDENTIFIERS
 from onet_core.sentences import NOTHING, Sentence
+from onet_core.settings import TABLE
 
 from .. import activity
 from ..pictures import images as pictures
-from ..properties.mesh_settings import beside_the_input, draw_setting, settings_of
-from ..properties.model_list import about_chosen
+from ..properties.mesh_settings import draw_setting, settings_of
 from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
+from ..runtime import engine_session, estimate
 from ..runtime.chosen import runtime
-from ..scene.reconstruction import chosen_object, findings
-from .shared import OnetPanel, draw_missing_runtime, draw_work, is_narrow, room, split_column
+from ..scene import handwork
+from ..scene.reconstruction import findings
+from ..scene.sources import chosen_objects
+from .presets import ONET_PT_presets
+from .shared import (
+    OnetPanel,
+    draw_button,
+    draw_mode,
+    draw_outcome,
+    is_narrow,
+    room,
+    split_column,
+)
 from .text import draw_text
 
 SCALE_OF_SEEN = 6.0
+RECONSTRUCT, OPEN_FILE = "onet.reconstruct", "onet.open_file"
+# What stands to the left of a group's check boxes.
+HEADINGS = {"mesh": "Mesh", "points": "Points", "finishing": "Finish", "colours": "Keep",
+            "placing": "Result"}  # fmt: skip
 
 
 class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
     bl_label = "Reconstruct"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not runtime().problem
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        ONET_PT_presets.draw_panel_header(self.layout)
+        self.layout.popover("ONET_PT_about_reconstruct", text="", icon="INFO")
+
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        if runtime().problem:
-            draw_missing_runtime(layout, context)
-            return
-        choices = context.scene.onet
+        layout, choices = self.layout, context.scene.onet
+        engine_session.start_ahead()
+        obstacle = what_is_missing(context)
+        # First of all, so that nothing moves it.
+        draw_button(
+            layout, context, RECONSTRUCT, "MESH_MONKEY", enabled=not obstacle, others=(OPEN_FILE,)
+        )
         if is_narrow(context):
             layout.prop(choices, "input_kind", text="")
         else:
@@ -38,18 +64,24 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
             draw_picture(layout, context)
         column = split_column(layout, context)
         if choices.input_kind != "IMAGE":
-            active = chosen_object(context)
-            column.prop(choices, "source", placeholder=active.name if active is not None else "")
-        for name in beside_the_input(choices.input_kind):
-            draw_setting(column, choices, name)
-        column.prop(choices, "model")
-        about = about_chosen(choices.input_kind, choices.model)
-        draw_text(column, about, room(context))
+            sources = chosen_objects(context)
+            names = sources[0].name if len(sources) == 1 else ""
+            column.prop(choices, "source", placeholder=names)
+            if len(sources) > 1:
+                told = Sentence("{count} objects are selected", count=len(sources))
+                draw_text(layout, told, room(context), icon="INFO")
         column.prop(choices, "quality")
-        obstacle = what_is_missing(context)
+        draw_setting(column, choices, "faces")
+        told = estimate.told(choices.input_kind, choices.resolution)
+        if told:
+            draw_text(layout, told, room(context), icon="TIME")
+        if estimate.is_long(choices.input_kind, choices.resolution):
+            column = split_column(layout, context)
+            column.prop(choices, "draft_first")
+        draw_mode(layout, context)
         if obstacle:
             draw_text(layout, obstacle, room(context), icon="INFO")
-        draw_work(layout, context, "onet.reconstruct", "MESH_MONKEY", enabled=not obstacle)
+        draw_outcome(layout, context, OPEN_FILE, RECONSTRUCT)
 
 
 class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
@@ -57,18 +89,26 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
     bl_parent_id = "ONET_PT_reconstruct"
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return not runtime().problem
-
     def draw(self, context: bpy.types.Context) -> None:
-        choices = context.scene.onet
-        column = split_column(self.layout, context)
-        shown = beside_the_input(choices.input_kind)
-        for name in settings_of(choices.input_kind):
-            if name not in shown:
-                draw_setting(column, choices, name)
+        draw_settings(split_column(self.layout, context), context)
         self.layout.operator("onet.import_model", icon="IMPORT")
+
+
+def draw_settings(column: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """All settings of the chosen kind of input but the main panel's, in groups."""
+    choices = context.scene.onet
+    column.prop(choices, "model")
+    names = [name for name in settings_of(choices.input_kind) if name != "faces"]
+    for group, heading in HEADINGS.items():
+        of_group = [name for name in names if TABLE[name].group == group]
+        switches = [name for name in of_group if TABLE[name].type is bool]
+        for name in of_group:
+            if name not in switches:
+                draw_setting(column, choices, name)
+        # A column of its own: its heading stands left of the first box.
+        boxes = column.column(heading=heading, align=True)
+        for name in switches:
+            draw_setting(boxes, choices, name)
 
 
 class ONET_PT_result(OnetPanel, bpy.types.Panel):
@@ -93,8 +133,11 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
         draw_text(layout, origin, width)
         for sentence in findings(item):
             draw_text(layout, sentence, width, icon="INFO")
-        layout.operator("onet.reconstruct_again", icon="FILE_REFRESH")
-        layout.operator("onet.take_settings", icon="EYEDROPPER")
+        if handwork.is_changed(item):
+            draw_text(layout, "Changed by hand since it was made", width, icon="INFO")
+        column = layout.column(align=True)
+        column.operator("onet.reconstruct_again", icon="FILE_REFRESH")
+        column.operator("onet.take_settings", icon="EYEDROPPER")
 
 
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -118,11 +161,12 @@ def what_is_missing(context: bpy.types.Context) -> Sentence:
     choices = context.scene.onet
     if choices.input_kind == "IMAGE":
         return NOTHING if choices.picture is not None else Sentence("Open a picture first")
-    item = choices.source or chosen_object(context)
-    if item is None:
+    items = chosen_objects(context)
+    if not items:
         return Sentence("Select an object first")
-    if item.type not in SOURCE_TYPES[choices.input_kind]:
-        return Sentence("{name} has nothing to reconstruct: select a mesh", name=item.name)
+    for item in items:
+        if item.type not in SOURCE_TYPES[choices.input_kind]:
+            return Sentence("{name} has nothing to reconstruct: select a mesh", name=item.name)
     return NOTHING
 
 

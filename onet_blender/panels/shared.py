@@ -7,13 +7,13 @@ import bpy
 from .. import activity
 from ..languages.translate import translated
 from ..runtime import engine_session
+from .mending import draw_mending
 from .text import draw_text
 
-# Beside what a panel of the sidebar shows: its edges and the tabs. Of a box's own edges.
-PIXELS_OF_MARGIN, PIXELS_OF_BOX = 60, 16
+# Beside what a panel of the sidebar shows: its edges and the tabs.
+PIXELS_OF_MARGIN = 60
 # Below this labels and values side by side are cut off.
 PIXELS_OF_A_NARROW_SIDEBAR = 190
-MISSING_RUNTIME = "ONet needs a Python of its own with PyTorch (0.2 GB or more, some minutes)."
 
 
 class OnetPanel:
@@ -25,15 +25,46 @@ class OnetPanel:
     layout: bpy.types.UILayout
 
 
-def draw_missing_runtime(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What to press where nothing can be computed yet."""
-    box = layout.box()
-    box.label(text="One step is missing", icon="INFO")
-    scale = context.preferences.system.ui_scale
-    draw_text(box, MISSING_RUNTIME, room(context) - PIXELS_OF_BOX * scale)
-    row = box.row()
+def draw_button(
+    layout: bpy.types.UILayout,
+    context: bpy.types.Context,
+    operator: str,
+    icon: str,
+    enabled: bool = True,
+    others: tuple[str, ...] = (),
+    text: str = "",
+) -> None:
+    """The panel's one button, or in its place the progress of what it started.
+
+    others: operators whose progress is shown here too.
+    """
+    running = activity.current()
+    row = layout.row(align=True)
     row.scale_y = 1.5
-    row.operator("onet.open_preferences", icon="PREFERENCES")
+    if running is not None and running.owner in (operator, *others):
+        row.progress(factor=running.fraction, text=translated(running.stage))
+        cell = row.row(align=True)
+        cell.enabled = not running.cancelling
+        cell.operator("onet.cancel", text="", icon="CANCEL")
+    else:
+        row.enabled = running is None and enabled
+        row.active_default = True
+        if text:
+            row.operator(operator, text=text, icon=icon)
+        else:
+            row.operator(operator, icon=icon)
+    # Blender 4 takes the bar, if the mouse is over it when it goes, for the next item of the layout
+    # that has no property or operator, and draws that as a bar: here it is one that can't be seen.
+    layout.separator(factor=0.01)
+
+
+def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *operators: str) -> None:
+    """What came out of the operators last, with the button that mends it where there is one."""
+    for operator in operators:
+        told = activity.message(operator)
+        if told:
+            draw_text(layout, told, room(context))
+            draw_mending(layout, told)
 
 
 def draw_work(
@@ -45,25 +76,18 @@ def draw_work(
 ) -> None:
     """The button, or the progress of its work; below it the last result."""
     engine_session.start_ahead()
-    running = activity.current()
+    draw_mode(layout, context)
+    draw_button(layout, context, operator, icon, enabled)
+    draw_outcome(layout, context, operator)
+
+
+def draw_mode(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where Blender is in another mode than the one that is needed, the way back."""
     if context.mode != "OBJECT":
         draw_text(layout, "Go to object mode first", room(context), icon="INFO")
-    row = layout.row(align=True)
-    row.scale_y = 1.5
-    if running is not None and running.owner == operator:
-        row.progress(factor=running.fraction, text=translated(running.stage))
-        cell = row.row(align=True)
-        cell.enabled = not running.cancelling
-        cell.operator("onet.cancel", text="", icon="CANCEL")
-    else:
-        row.enabled = running is None and enabled
-        row.operator(operator, icon=icon)
-    # Blender 4 takes the bar, if the mouse is over it when it goes, for the next item of the layout
-    # that has no property or operator, and draws that as a bar: here it is one that can't be seen.
-    layout.separator(factor=0.01)
-    draw_text(layout, activity.message(operator), room(context))
-    if running is None and engine_session.running():
-        layout.operator("onet.free_memory", icon="TRASH")
+        layout.operator(
+            "object.mode_set", text="Object Mode", icon="OBJECT_DATAMODE"
+        ).mode = "OBJECT"
 
 
 def split_column(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.types.UILayout:

@@ -23,8 +23,8 @@ OF_INPUTS = tuple(item.name for item in offered(BLENDER, *INPUT_NAMES))
 OF_SAMPLES = tuple(item.name for item in offered(BLENDER, NONE))
 SAMPLING = tuple(item.name for item in offered(BLENDER, group="generate"))
 
-# What stands right under the input in the panel, not with the advanced settings.
-GROUPS_BESIDE_THE_INPUT = ("points", "picture")
+# Longer words for what is automatic would be cut off.
+MOST_LETTERS = 10
 
 C = TypeVar("C", bound=type)
 
@@ -62,13 +62,8 @@ def settings_of(kind: str) -> tuple[str, ...]:
     return tuple(name for name in OF_INPUTS if kinds <= set(TABLE[name].kinds))
 
 
-def beside_the_input(kind: str) -> tuple[str, ...]:
-    """Those of `settings_of` that stand right under the input."""
-    return tuple(name for name in settings_of(kind) if TABLE[name].group in GROUPS_BESIDE_THE_INPUT)
-
-
 def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
-    """A setting of the panel; one that is automatic as a check box, and its value once ticked."""
+    """A setting; one that can be automatic as a check box, and its value once that is ticked."""
     if not TABLE[name].automatic:
         layout.prop(owner, name)
         return
@@ -77,7 +72,8 @@ def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
     if getattr(owner, switch_of(name)):
         row.prop(owner, name, text="")
     else:
-        row.label(text="Automatic")
+        words = TABLE[name].automatic
+        row.label(text=words.title() if len(words) < MOST_LETTERS else "Automatic")
 
 
 def for_the_worker(values: Mapping[str, Any]) -> dict[str, Any]:

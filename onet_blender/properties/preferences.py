@@ -10,15 +10,16 @@ from onet_core.sentences import Sentence
 
 from .. import activity
 from ..languages.translate import translated
+from ..panels.mending import draw_mending
 from ..panels.shared import room
 from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
+from ..runtime import setup
 from ..runtime.chosen import PACKAGE, runtime
 from ..runtime.folder import find_installed, home
 from ..runtime.setup import BUILDS
 from .model_list import forget_listing, listed_models
 
-OWNERS = ("onet.set_up_runtime", "onet.remove_runtime", "onet.check_runtime")
 PIXELS_OF_BOXES = 40
 
 DEVICES = (
@@ -84,6 +85,11 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     device: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Compute on", description="Where the networks run", items=DEVICES, default="auto"
     )
+    paces: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Paces",
+        description="How many seconds a mesh took on this machine, by kind of input",
+        options={"HIDDEN"},
+    )
     model_folder: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Model Folder",
         description="A folder with further models (.safetensors); they appear beside those that "
@@ -101,6 +107,9 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "idle_minutes")
         layout.prop(self, "start_ahead")
         layout.prop(self, "model_folder")
+        row = layout.row(align=True)
+        row.operator("onet.open_manual", icon="HELP")
+        row.operator("onet.copy_report", icon="URL")
         for entry in listed_models():
             if entry.error:
                 draw_text(
@@ -114,7 +123,9 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         """What runs the networks: whether it is there, and the buttons that change that."""
         chosen, installed = runtime(), find_installed(home(self.runtime_folder))
         busy = activity.current()
-        if chosen.problem and busy is None:
+        if chosen.python is None and busy is None:
+            draw_text(box, setup.cost_of(self.build, setup.needs_network()), width, icon="INFO")
+        elif chosen.problem and busy is None:
             draw_text(box, chosen.problem, width, icon="ERROR")
         elif installed is not None and chosen.python == installed.python:
             draw_text(
@@ -137,7 +148,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
             )
         row = box.row(align=True)
         row.scale_y = 1.3
-        if busy is not None and busy.owner in OWNERS:
+        if busy is not None and busy.owner in activity.OF_THE_RUNTIME:
             row.progress(factor=busy.fraction, text=translated(busy.stage))
             cell = row.row(align=True)
             cell.enabled = not busy.cancelling
@@ -150,9 +161,10 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
             cell.operator("onet.remove_runtime", icon="TRASH")
         # As in the panel: Blender 4 may take what follows a progress bar for the bar.
         box.separator(factor=0.01)
-        for owner in OWNERS:
+        for owner in activity.OF_THE_RUNTIME:
             if activity.message(owner):
                 draw_text(box, activity.message(owner), width)
+                draw_mending(box, activity.message(owner))
         column = box.column()
         column.enabled = busy is None
         column.prop(self, "build")
@@ -161,6 +173,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "runtime_folder")
         column.prop(self, "runtime_python")
         row = box.row(align=True)
+        row.operator("onet.free_memory", icon="TRASH")
         row.operator("onet.show_log", text="Log of Set Up", icon="TEXT").which = "SETUP"
         row.operator("onet.show_log", text="Log of the Worker", icon="TEXT").which = "WORKER"
 

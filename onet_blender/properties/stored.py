@@ -112,6 +112,18 @@ class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
         get=_quality,
         set=_set_quality,
     )
+    draft_first: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Draft First",
+        description="Where the mesh takes long, show a draft that is replaced when it is ready",
+        default=True,
+    )
+    quads: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Quads",
+        description="About how many quads Remesh to Quads makes",
+        default=5000,
+        min=50,
+        soft_max=50_000,
+    )
     mask: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Mask",
         description="A picture of the same view that is white where the object is; empty to find "
@@ -151,9 +163,15 @@ class ObjectProperties(bpy.types.PropertyGroup):
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Source", description="The picture, object or seed that this mesh was made from"
     )
+    mark: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Mark", description="What meshes that were made from this object know it by"
+    )
+    source_mark: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Source's Mark", description="The mark of the object that this mesh was made from"
+    )
     source_object: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Source Object",
-        description="The object that this mesh was made from",
+        description="The object that this mesh was made from, where it is of another file",
         type=bpy.types.Object,
     )
     picture: bpy.props.PointerProperty(  # type: ignore[valid-type]
@@ -161,6 +179,19 @@ class ObjectProperties(bpy.types.PropertyGroup):
     )
     mask: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Mask", description="The mask of the picture", type=bpy.types.Image
+    )
+    place: bpy.props.FloatVectorProperty(  # type: ignore[valid-type]
+        name="Place",
+        description="How the mesh was moved within its object since it was made, row by row",
+        size=16,
+        default=[float(row == column) for row in range(4) for column in range(4)],
+    )
+    kept_as: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Kept As", description="The object that has the mesh before this one, changed by hand"
+    )
+    made_as: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Made As",
+        description="A mark of the mesh as it was made, to tell whether it was changed since",
     )
     fit: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Fit",

@@ -35,9 +35,7 @@ class Runtime:
     def problem(self) -> Sentence:
         """Why nothing can be computed, in one sentence for the user; empty where all is well."""
         if self.python is None:
-            return Sentence(
-                "The runtime is not set up: press Set Up in the extension's preferences."
-            )
+            return Sentence("The runtime is not set up: press Set Up in the sidebar's tab ONet.")
         if not self.python.is_file():
             return Sentence(
                 "There is no Python at {python}: correct it in the extension's preferences.",

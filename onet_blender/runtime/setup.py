@@ -41,6 +41,8 @@ SPACE = {"small": 3 * GIBIBYTE, "cuda": 12 * GIBIBYTE}
 # Windows' limit, and the longest path below the environment's folder, which is torch's.
 LONGEST_PATH = 259
 LONGEST_INSIDE = len(r"\Lib\site-packages") + 173
+# What is fetched, in gigabytes, and how long that takes at 50 megabits a second with unpacking.
+FETCHED = {"CPU": (0.2, 2), "MPS": (0.2, 2), "CUDA": (3.0, 12)}
 SECONDS_TO_CANCEL = 15.0
 LOG_NAME = "setup.log"
 
@@ -149,6 +151,27 @@ class SetupJob:
             raise self._error
         assert self._answer is not None
         return self._answer
+
+
+def needs_network() -> bool:
+    """Whether setting up fetches anything: the full build brings all along."""
+    return not BUNDLED_WHEELS.is_dir()
+
+
+def cost_of(build: str, from_network: bool = True) -> Sentence:
+    """What setting up costs, told before it is pressed. build: one of `BUILDS`."""
+    if not from_network:
+        return Sentence(
+            "ONet needs its own Python with PyTorch. It came with this build: about a minute, 2 GB "
+            "on the disk."
+        )
+    size, minutes = FETCHED[build]
+    return Sentence(
+        "ONet needs its own Python with PyTorch: fetches {size:g} GB, once, in about {minutes} "
+        "minutes.",
+        size=size,
+        minutes=minutes,
+    )
 
 
 def start_setup(

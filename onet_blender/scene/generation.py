@@ -19,7 +19,8 @@ from ..properties.generate import SPACING
 from ..properties.mesh_settings import OF_SAMPLES
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import scene_io, stored_models
+from . import handwork, scene_io, stored_models
+from .free_place import beside
 from .meshes import discard, mesh_in_pieces, standing
 from .pieces import Pieces
 
@@ -74,26 +75,29 @@ def place_in_pieces(
         )
         if len(shape[1])
     ]
-    smooth = choices.get("shade_smooth", True)
+    smooth, title = choices.get("shade_smooth", True), title_of(answer.values["model"])
     meshes: list[bpy.types.Mesh] = []
     try:
         for seed, _, _, shape in shapes:
             compute = partial(standing, *shape)
-            meshes.append((yield from mesh_in_pieces(f"ONet {seed}", compute, smooth)))
+            meshes.append((yield from mesh_in_pieces(f"{title} {seed}", compute, smooth)))
         scene = scene_io.scene_of(scene_name)
     except BaseException:
         discard(meshes)
         raise
     view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     old = replaceable(bpy.data.objects.get(replaces)) if replaces else None
+    origin = scene.cursor.location.copy()
+    if old is None:
+        origin += _room_for([where for _, where, _, _ in shapes], meshes, origin, view_layer)
     made: list[bpy.types.Object] = []
     for (seed, where, latent, _), mesh in zip(shapes, meshes, strict=True):
         if old is not None:
             scene_io.replace_mesh(old, mesh)
             item, old = old, None
         else:
-            matrix = Matrix.Translation(scene.cursor.location + where)
-            item = scene_io.add_object(f"ONet {seed}", mesh, matrix, scene, view_layer)
+            matrix = Matrix.Translation(origin + where)
+            item = scene_io.add_object(f"{title} {seed}", mesh, matrix, scene, view_layer)
         kept = item.onet
         kept.kind, kept.model = "NONE", answer.values["model"]
         kept.chosen_model, kept.source = params["model"], f"seed {seed}"
@@ -102,11 +106,32 @@ def place_in_pieces(
         for key in OF_SAMPLES:
             if key in choices:
                 setattr(kept, key, choices[key])
+        handwork.note(item)
         made.append(item)
     for item in made:
         item.select_set(True, view_layer=view_layer)
     view_layer.objects.active = made[0]
     return made
+
+
+def title_of(model: str) -> str:
+    """What a model's shapes are called: "car" makes Car 3."""
+    return model.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _room_for(
+    places: Sequence[Vector],
+    meshes: Sequence[bpy.types.Mesh],
+    origin: Vector,
+    layer: bpy.types.ViewLayer,
+) -> Vector:
+    """How far the meshes at these places from an origin have to move to lie in nothing else."""
+    lows, highs = [], []
+    for where, mesh in zip(places, meshes, strict=True):
+        corners = scene_io.column(mesh.vertices, "co", 3, np.float32) + np.array(origin + where)
+        lows.append(corners.min(axis=0))
+        highs.append(corners.max(axis=0))
+    return beside(layer, np.min(lows, axis=0), np.max(highs, axis=0))
 
 
 def split_meshes(answer: Answer) -> list[tuple[Any, Any]]:

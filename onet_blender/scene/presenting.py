@@ -13,7 +13,7 @@ from .meshes import COLOURS
 
 MATERIAL = "ONet Colours"
 # A result that covers less of the view than this can't be made out.
-LEAST_SHARE_OF_VIEW = 0.02
+LEAST_SHARE_OF_VIEW = 0.005
 # How far a view has to reach, in sizes of what it is to show.
 SIZES_OF_DEPTH = 20.0
 
@@ -34,6 +34,13 @@ def show_colours(mesh: bpy.types.Mesh) -> None:
         # Solid views show one colour for each material unless they are set otherwise.
         if space.shading.color_type == "MATERIAL":
             space.shading.color_type = "VERTEX"
+
+
+def show_textures() -> None:
+    """Has Solid views that show colours show textures instead."""
+    for space, _, _ in _views():
+        if space.shading.color_type == "VERTEX":
+            space.shading.color_type = "TEXTURE"
 
 
 def colour_material() -> bpy.types.Material:

@@ -31,15 +31,19 @@ from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import scene_io, stored_models
+from . import handwork, scene_io, stored_models
+from .free_place import beside
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, all_at_once, in_background
 from .sampling import sampled
 from .scene_io import Cloud, Surface
+from .sources import OVERLAID, remember_source, source_of
 from .viewpoint import camera_turn, straight_turn, without_extremes
 
 # How near to the mesh a point counts as met, as a share of the cloud's longest side.
 SHARE_OF_SIZE = 0.01
+# At the end of a result's name.
+MADE = " (ONet)"
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
@@ -95,21 +99,6 @@ def _found_anywhere(model: str) -> str:
     return model
 
 
-def chosen_object(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The active object, or what that was made from: a second try is about the same input.
-
-    None where there is no active object, or where what it was made from is gone: a result is not
-    made from itself.
-    """
-    item = context.active_object
-    if item is None or item.onet.kind not in ("POINTS", "VOXELS"):
-        return item
-    source = item.onet.source_object
-    # A deleted object lives on while something points at it.
-    is_there = source is not None and context.scene.objects.get(source.name) == source
-    return source if is_there else None
-
-
 def prepare_object(
     item: bpy.types.Object,
     kind: str,
@@ -156,7 +145,7 @@ def prepare_object(
         params,
         scene,
         kind,
-        name=f"{name} (ONet)",
+        name=named_after(name),
         source=name,
         arrays=arrays,
         matrix=matrix,
@@ -225,7 +214,7 @@ def prepare_picture(
         {**params, "kind": "image", "name": name},
         scene_name,
         "IMAGE",
-        name=f"{Path(name).stem} (ONet)",
+        name=named_after(Path(name).stem),
         source=name,
         arrays=arrays,
         matrix=place,
@@ -249,8 +238,9 @@ def prepare_again(
     if kept.kind == "IMAGE" and kept.picture is not None:
         scene = depsgraph.scene.original
         return prepare_picture(kept.picture, scene, params, choices, item.name, kept.mask)
-    if kept.kind in ("POINTS", "VOXELS") and kept.source_object is not None:
-        return prepare_object(kept.source_object, kept.kind, depsgraph, params, choices, item.name)
+    source = source_of(item) if kept.kind in OVERLAID else None
+    if source is not None:
+        return prepare_object(source, kept.kind, depsgraph, params, choices, item.name)
     raise InputError(
         "{source}, which {name} was made from, is gone.", source=kept.source, name=item.name
     )
@@ -262,6 +252,11 @@ def assert_replaceable(item: bpy.types.Object) -> None:
         raise InputError("{name} was not reconstructed: select an object that was.", name=item.name)
     if not scene_io.is_ours(item):
         raise InputError("{name} is linked from another file: make it local first.", name=item.name)
+
+
+def named_after(source: str) -> str:
+    """The name of what is made from something, also where that was made by ONet itself."""
+    return f"{source.partition(MADE)[0]}{MADE}"
 
 
 def start(request: Request) -> Job:
@@ -299,11 +294,21 @@ def place_in_pieces(
     if made is not None and made.type == "MESH" and made.onet.kind == request.kind:
         if request.overlays:
             scene_io.unshear(mesh, matrix)
+        mesh.transform(scene_io.place_of(made))
+        handwork.keep(made)
         scene_io.replace_mesh(made, mesh)
     else:
+        if not request.overlays:
+            matrix = _free(matrix, mesh, view_layer)
         made = scene_io.add_object(request.name, mesh, matrix, scene, view_layer)
     _remember(made, request, answer)
     return made
+
+
+def _free(matrix: Matrix, mesh: bpy.types.Mesh, layer: bpy.types.ViewLayer) -> Matrix:
+    """A world transform for a mesh that nothing is laid over: beside what is there already."""
+    places = scene_io.transformed(scene_io.column(mesh.vertices, "co", 3, np.float32), matrix)
+    return Matrix.Translation(beside(layer, places.min(axis=0), places.max(axis=0))) @ matrix
 
 
 def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.types.Object:
@@ -330,7 +335,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.kind = request.kind
     kept.model = answer.values["model"]
     kept.source = request.source
-    kept.source_object = bpy.data.objects.get(request.overlays) if request.overlays else None
+    remember_source(made, bpy.data.objects.get(request.overlays) if request.overlays else None)
     kept.chosen_model = request.params["model"]
     stored_models.remember(kept.chosen_model)
     if request.kind == "IMAGE":
@@ -344,27 +349,41 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.left_out = answer.values.get("left_out", 0)
     kept.is_mirrored = answer.values.get("mirrored", False)
     kept.background = answer.values.get("background") or ""
+    handwork.note(made)
     if "seen" in answer.arrays:
         show_seen(answer.arrays["seen"])
 
 
+def seconds_of(answer: Answer) -> float:
+    """How long the worker took."""
+    return float(sum(answer.values["seconds"].values()))
+
+
 def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     """One line for the user about what was made."""
-    seconds = sum(answer.values["seconds"].values())
-    return Sentence(
+    seconds = seconds_of(answer)
+    told = Sentence(
         "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
         name=made.name,
         faces=len(made.data.polygons),
         seconds=seconds,
         model=answer.values["model"],
     )
+    if not made.onet.kept_as:
+        return told
+    return Sentence(
+        "{told}. What was changed by hand is kept, hidden, as {name}",
+        told=told,
+        name=made.onet.kept_as,
+    )
 
 
 def findings(made: bpy.types.Object) -> list[Sentence]:
     """What came out about an object and its input, one sentence each, without full stops."""
     kept = made.onet
+    is_known = kept.kind == "POINTS" and kept.fit >= 0 and not handwork.is_changed(made)
     found = Findings(
-        fit=kept.fit if kept.kind == "POINTS" and kept.fit >= 0 else None,
+        fit=kept.fit if is_known else None,
         within=SHARE_OF_SIZE,
         outliers=kept.left_out,
         is_mirrored=kept.is_mirrored,

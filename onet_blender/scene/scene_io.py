@@ -390,6 +390,12 @@ def replace_mesh(item: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
         mesh.name = name
 
 
+def place_of(item: bpy.types.Object) -> Matrix:
+    """How a mesh was moved within its object since it was made, (4, 4)."""
+    values = item.onet.place
+    return Matrix([values[row : row + 4] for row in range(0, 16, 4)])
+
+
 def into_object_space(points: NDArray[Any], matrix: Matrix) -> NDArray[np.float64]:
     """World coordinates (N, 3) in the space of an object with this world transform.
 

@@ -14,6 +14,7 @@ import pytest
 from onet_blender.morph import panel as morph_panel
 from onet_blender.morph.steps import is_morph
 from onet_blender.scene import generation, reconstruction, scene_io
+from onet_blender.scene.sources import source_of
 from onet_core.errors import InputError
 
 LINKED = "linked from another file"
@@ -130,7 +131,7 @@ def test_an_overridden_result_is_read_and_not_changed(models: Path, library: Pat
     choose(item)
     before, state = names(), kept_by(item)
     assert item.onet.kind == "POINTS"
-    assert item.onet.source_object.name == "scan"
+    assert source_of(item).name == "scan"
     assert reconstruction.findings(item)
     assert not bpy.ops.onet.reconstruct_again.poll()
     with pytest.raises(RuntimeError, match=LINKED):
@@ -153,7 +154,7 @@ def test_an_overridden_source_counts_where_it_stands(models: Path, library: Path
     choose(scan)
     made = reconstruct(models)
     assert made.library is None
-    assert made.onet.source_object == scan
+    assert source_of(made) == scan
     assert made.location.x == pytest.approx(3)
 
 
@@ -210,7 +211,7 @@ def test_files_with_overrides_open_as_they_were_saved(library: Path, tmp_path: P
     found = {item.name: item for item in bpy.data.objects if item.override_library is not None}
     assert {name: kept_by(item) for name, item in found.items()} == before
     assert bpy.context.scene.onet.source == found["scan"]
-    assert found["result"].onet.source_object.name == "scan"
+    assert source_of(found["result"]).name == "scan"
 
 
 def test_a_library_that_is_gone_is_no_crash(library: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from mathutils.bvhtree import BVHTree
 from onet_blender import activity
 from onet_blender.properties.mesh_settings import SETTINGS, settings_of
 from onet_blender.scene import reconstruction, scene_io
+from onet_blender.scene.sources import source_of
 from onet_core.settings import QUALITIES, TABLE
 
 
@@ -87,7 +88,7 @@ def test_again_updates_the_same_object(models: Path) -> None:
     # The panel shows the last outcome, and only that.
     assert f"{len(made.data.polygons):,} faces" in str(activity.message("onet.reconstruct"))
     assert (made.onet.resolution, made.onet.shade_smooth, made.onet.kind) == (64, False, "POINTS")
-    assert made.onet.source_object == scan
+    assert source_of(made) == scan
     assert made.onet.model == "cube_points"
 
 
@@ -217,11 +218,11 @@ def test_files_keep_everything(models: Path, tmp_path: Path) -> None:
     assert second.quality == "DRAFT"
     kept = bpy.data.objects["result"].onet
     assert (kept.kind, kept.resolution, kept.remove_outliers) == ("POINTS", 32, True)
-    assert kept.source_object == bpy.data.objects["scan"]
+    assert source_of(bpy.data.objects["result"]) == bpy.data.objects["scan"]
     bpy.context.view_layer.objects.active = bpy.data.objects["result"]
     assert bpy.ops.onet.reconstruct_again(resolution=16) == {"FINISHED"}
 
-    # Appended, an object brings what it was made from; linked, it is not ours to change.
+    # Appended, an object does not bring what it was made from; linked, it is not ours to change.
     for link in (False, True):
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         with bpy.data.libraries.load(path, link=link) as (_, wanted):
@@ -229,7 +230,7 @@ def test_files_keep_everything(models: Path, tmp_path: Path) -> None:
         (item,) = wanted.objects
         bpy.context.scene.collection.objects.link(item)
         bpy.context.view_layer.objects.active = item
-        assert item.onet.source_object is not None
+        assert source_of(item) is None
         assert bpy.ops.onet.reconstruct_again.poll() != link
     with pytest.raises(RuntimeError, match="linked from another file"):
         bpy.ops.onet.reconstruct(target=item.name, source=item.name, kind="POINTS")

@@ -18,6 +18,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from onet_blender.operators.runtime import read_log
 from onet_blender.runtime import (
     engine_session,
 )
@@ -300,7 +301,7 @@ def test_operators_and_what_is_used(
         assert runtime().python == found.python
         assert not runtime().problem
         assert bpy.ops.onet.show_log(which="SETUP") == {"FINISHED"}
-        assert "Successfully installed" in bpy.data.texts["ONet setup log"].as_string()
+        assert "Successfully installed" in read_log("SETUP")
         monkeypatch.setenv(RUNTIME_VARIABLE, "/outside/python")
         assert runtime().python == Path("/outside/python")
         choices.runtime_python = "/chosen/python"

@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 import pytest
 
+from onet_blender.operators.runtime import read_log
 from onet_blender.runtime import engine_session
 from onet_blender.runtime.chosen import PACKAGE, runtime
 from onet_blender.scene import reconstruction
@@ -127,7 +128,7 @@ def test_its_log_opens_as_a_text_and_it_rests(runtime_python: str) -> None:
         if command.exists():
             assert b"--idle-seconds\x00420" in command.read_bytes()
         assert bpy.ops.onet.show_log(which="WORKER") == {"FINISHED"}
-        assert bpy.data.texts["ONet worker log"].as_string()
+        assert read_log("WORKER")
     finally:
         choices.property_unset("idle_minutes")
         engine_session.close()

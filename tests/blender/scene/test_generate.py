@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import bpy
@@ -135,3 +136,37 @@ def test_bad_requests_are_one_sentence_and_change_nothing(
     assert "Traceback" not in str(caught.value)
     assert bpy.data.objects.keys() == ["other"]
     assert bpy.data.meshes.keys() == ["other"]
+
+
+def test_the_seed_moves_on_with_every_press(models: Path) -> None:
+    choices = bpy.context.scene.onet
+    choices.seed, choices.count = 3, 2
+    generate(models)
+    assert choices.seed == 5
+    (made,) = generate(models, count=1)
+    assert made.onet.source == "seed 5"
+    assert made.name == "Cube seed 5"
+    # One that is given is not the panel's.
+    generate(models, seed=40)
+    assert choices.seed == 6
+
+
+def test_the_same_seed_twice_stands_beside_itself(models: Path) -> None:
+    add_cube()  # a triangle at the origin
+    first, second, third = (generate(models, seed=3)[0] for _ in range(3))
+    spans = sorted((world_vertices(item)[:, 0].min(), world_vertices(item)[:, 0].max())
+                   for item in (first, second, third))  # fmt: skip
+    for (_, end), (start, _) in pairwise(spans):
+        assert start > end
+    assert first.location.yz == second.location.yz == third.location.yz
+
+
+def test_rooms_and_floors_are_in_nobodys_way(models: Path) -> None:
+    bpy.ops.mesh.primitive_plane_add(size=4)
+    bpy.ops.mesh.primitive_cube_add(size=20)
+    bpy.ops.object.light_add(type="POINT", location=(0, 0, 0.2))
+    (made,) = generate(models, seed=3)
+    assert tuple(made.location) == (0, 0, 0)
+    bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0, 0, 0.2))
+    (made,) = generate(models, seed=3, replace=False)
+    assert made.location.x > 0.3

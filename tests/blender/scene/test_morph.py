@@ -44,7 +44,7 @@ def test_codes_survive_as_text() -> None:
 
 def test_a_morph_starts_as_its_first_shape_in_front_of_all(morph: bpy.types.Object) -> None:
     assert (morph.onet.kind, morph.onet.model) == ("MORPH", "sized")
-    assert [stop.name for stop in morph.onet.morph.stops] == ["ONet 3", "ONet 8"]
+    assert [stop.name for stop in morph.onet.morph.stops] == ["Sized 3", "Sized 8"]
     assert [item.name for item in bpy.context.selected_objects] == [morph.name]
     samples = [bpy.data.objects[stop.name] for stop in morph.onet.morph.stops]
     assert morph.location.y < min(item.location.y for item in samples)

@@ -1,0 +1,74 @@
+"""What buttons and panels say since 0.2.0, in German: texts as they stand in its code."""
+
+from __future__ import annotations
+
+OF_BUTTONS = {
+    "About the Category": "Über die Kategorie",
+    "About the Model": "Über das Modell",
+    "Add a Preset": "Voreinstellung hinzufügen",
+    "Keep the panel's settings under a name, or remove what was kept": "Hebt die Einstellungen des "
+    "Bedienfelds unter einem Namen auf oder entfernt aufgehobene",
+    "Presets": "Voreinstellungen",
+    "Copy": "Kopieren",
+    "Copy the log to the clipboard": "Kopiert das Protokoll in die Zwischenablage",
+    "Copy a Problem Report": "Problembericht kopieren",
+    "Copy versions, messages and the worker's log to the clipboard, to report a problem": (
+        "Kopiert Versionen, Meldungen und das Protokoll des Arbeiters in die Zwischenablage, um "
+        "ein Problem zu melden"
+    ),
+    "Manual": "Handbuch",
+    "Open the manual that came with the extension": "Öffnet das Handbuch, das der Erweiterung "
+    "beiliegt",
+    "The manual is not in this build.": "Das Handbuch ist in dieser Fassung nicht enthalten.",
+    "Show the end of a log, to read it or to send it to somebody who can help": "Zeigt das Ende "
+    "eines Protokolls, zum Lesen oder für jemanden, der helfen kann",
+    "End of the Log": "Ende des Protokolls",
+    "Remove the Runtime?": "Laufzeit entfernen?",
+    "Setting it up again fetches it anew.": "Beim nächsten Einrichten wird sie neu geholt.",
+    "Allow Online Access": "Onlinezugriff erlauben",
+    "Preferences of ONet": "Einstellungen von ONet",
+    "Object Mode": "Objektmodus",
+    "Draft Quality": "Qualität Entwurf",
+    "Automatic Threshold": "Automatische Schwelle",
+    "Clear Scale": "Skalierung zurücksetzen",
+    # Headings of check boxes
+    "Mesh": "Mesh",
+    "Finish": "Abschluss",
+    "Keep": "Behalten",
+    "Keep All": "Alle",
+    "Draft First": "Erst ein Entwurf",
+    "Where the mesh takes long, show a draft that is replaced when it is ready": "Zeigt, wo das "
+    "Mesh lange dauert, einen Entwurf, den das fertige ersetzt",
+    # What comes next
+    "Next Step": "Nächster Schritt",
+    "Remesh to Quads": "Zu Vierecken umformen",
+    "Make clean quads of the mesh, with its colours": "Macht aus dem Mesh saubere Vierecke, mit "
+    "seinen Farben",
+    "Quads": "Vierecke",
+    "About how many quads": "Etwa wie viele Vierecke",
+    "About how many quads Remesh to Quads makes": "Etwa wie viele Vierecke beim Umformen entstehen",
+    "Make Ready for Use": "Fertig machen",
+    "Put the origin at the base, apply the scale and mark sharp edges": "Setzt den Ursprung an den "
+    "Fuß, wendet die Skalierung an und markiert scharfe Kanten",
+    "Origin at the Base": "Ursprung am Fuß",
+    "Middle of the floor": "Mitte der Standfläche",
+    "Apply Scale": "Skalierung anwenden",
+    "Put the object's scale into its mesh": "Überträgt die Skalierung des Objekts auf sein Mesh",
+    "Smooth by Angle": "Nach Winkel glätten",
+    "Smooth faces, sharp at edges": "Glatte Flächen, scharf an Kanten",
+    "Angle": "Winkel",
+    "From which angle on an edge is sharp": "Ab welchem Winkel eine Kante scharf ist",
+    "Own Collection": "Eigene Sammlung",
+    "Move it into a new collection of its name": "Legt es in eine neue Sammlung seines Namens",
+    "Colours to Texture": "Farben in Textur",
+    "Unwrap the mesh and bake its colours to a texture": "Wickelt das Mesh ab und backt seine "
+    "Farben in eine Textur",
+    "Pixels": "Pixel",
+    "Width and height of the texture": "Breite und Höhe der Textur",
+    "Levels of Detail": "Detailstufen",
+    "Make three levels of detail: all faces, a quarter, and one in sixteen": "Macht drei "
+    "Detailstufen: alle Flächen, ein Viertel und ein Sechzehntel",
+    "Side by Side": "Nebeneinander",
+    "Else all in one place, of which the finest is shown": "Sonst alle an einem Ort, gezeigt wird "
+    "die feinste",
+}

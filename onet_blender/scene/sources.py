@@ -1,0 +1,110 @@
+"""What a mesh is made from: the objects that are chosen, and those that results came from.
+
+A result knows its source by a mark that the source carries, not by a pointer: what is pointed at
+lives on in the file after it was deleted, and comes along wherever the result is pasted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..properties.stored import SOURCE_TYPES
+
+OVERLAID = ("POINTS", "VOXELS")
+
+
+def remember_source(made: bpy.types.Object, source: bpy.types.Object | None) -> None:
+    """Has a result know what it was made from; None for no object.
+
+    Objects of other files can't be marked: those are pointed at.
+    """
+    kept = made.onet
+    kept.source_object, kept.source_mark = None, ""
+    if source is None:
+        return
+    if source.library is None and source.override_library is None:
+        if not source.onet.mark:
+            source.onet.mark = uuid.uuid4().hex
+        kept.source_mark = source.onet.mark
+    else:
+        kept.source_object = source
+
+
+def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
+    """What a result was made from, None where that is gone."""
+    kept = made.onet
+    if kept.source_mark:
+        named = bpy.data.objects.get(kept.source)
+        if named is not None and named.onet.mark == kept.source_mark and named.users_scene:
+            return named
+        marked = [item for item in bpy.data.objects if item.onet.mark == kept.source_mark]
+        # Of another file there may be an object beside the override that stands in the scene.
+        marked.sort(key=lambda item: not item.users_scene)
+        return next((item for item in marked if is_there(item)), None)
+    source = kept.source_object
+    return source if source is not None and is_there(source) else None
+
+
+def is_there(item: bpy.types.Object) -> bool:
+    """Whether an object is in a scene: a deleted one lives on while something points at it."""
+    return bool(item.users_scene) or item.library is not None
+
+
+def chosen_objects(context: bpy.types.Context, kind: str = "") -> list[bpy.types.Object]:
+    """What would be reconstructed: the panel's object, else the active and all selected ones.
+
+    A result stands for what it was made from, and for nothing where that is gone. kind: POINTS or
+    VOXELS, by default the panel's; of several objects those are left out that are of no use.
+    """
+    panel = context.scene.onet
+    if panel.source is not None and is_there(panel.source):
+        return [panel.source]
+    active = context.active_object
+    if active is None:
+        return []
+    chosen = [active]
+    if active.select_get():
+        chosen += [item for item in context.selected_objects if item != active]
+    sources = {item.name: item for item in map(_stands_for, chosen) if item is not None}
+    types = SOURCE_TYPES.get(kind or panel.input_kind, ())
+    usable = [item for item in sources.values() if item.type in types]
+    return usable or list(sources.values())[:1]
+
+
+def _stands_for(item: bpy.types.Object) -> bpy.types.Object | None:
+    return source_of(item) if item.onet.kind in OVERLAID else item
+
+
+@persistent
+def _on_save(*_: Any) -> None:
+    """Deleted objects are not kept in the file by what was made from them."""
+    for scene in bpy.data.scenes:
+        chosen = scene.onet.source
+        if scene.library is None and chosen is not None and not is_there(chosen):
+            scene.onet.source = None
+    for item in bpy.data.objects:
+        pointed = item.onet.source_object
+        if item.library is None and pointed is not None and not is_there(pointed):
+            item.onet.source_object = None
+
+
+@persistent
+def _on_load(*_: Any) -> None:
+    """Files of earlier versions point at their sources."""
+    for item in bpy.data.objects:
+        if item.library is None and item.onet.source_object is not None:
+            remember_source(item, item.onet.source_object)
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(_on_save)
+    bpy.app.handlers.load_post.append(_on_load)
+
+
+def unregister() -> None:
+    bpy.app.handlers.save_pre.remove(_on_save)
+    bpy.app.handlers.load_post.remove(_on_load)
