@@ -77,10 +77,20 @@ def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Ope
     else:
         raise InputError("{name} is a picture.", name=path.name)
     centre = (places.min(axis=0) + places.max(axis=0)) / 2
-    turn = network_to_up("z") @ network_to_up(job.up_axis or "z").T
+    turn = _upright(job.up_axis or "z")
     around = (places - centre) @ turn.T
     small = around.astype(np.float32)
     return Opened(job.kind, small, faces, colours, turn @ centre, job.notes)
+
+
+def _upright(up_axis: str) -> NDArray[np.float64]:
+    """The rotation (3, 3) that turns a file's vertical to z; of y as Blender's importers do it.
+
+    So a file stands where it would if Blender had opened it.
+    """
+    if up_axis == "y":
+        return np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return network_to_up("z") @ network_to_up(up_axis).T
 
 
 def sides_of(grid: VoxelGrid) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

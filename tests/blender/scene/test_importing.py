@@ -30,6 +30,33 @@ def test_a_scan_in_national_coordinates_keeps_its_shape(models: Path, tmp_path: 
     assert bpy.context.selected_objects == [item]
 
 
+@pytest.mark.parametrize("name", ["box.obj", "box.ply", "box.stl"])
+def test_a_file_stands_where_blenders_importers_put_it(
+    models: Path, tmp_path: Path, name: str
+) -> None:
+    corners = [(x, y, z) for x in (10, 11) for y in (2, 5) for z in (3, 5)]
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    mesh = bpy.data.meshes.new("box")
+    mesh.from_pydata(corners, [], quads)
+    source = bpy.data.objects.new("box", mesh)
+    bpy.context.collection.objects.link(source)
+    kind = name.rpartition(".")[2]
+    exported, imported = f"{kind}_export", f"{kind}_import"
+    # Each exporter has its own word for the selected objects.
+    chosen = {"export_selected_objects": True}
+    bpy.ops.object.select_all(action="DESELECT")
+    source.select_set(True)
+    getattr(bpy.ops.wm, exported)(filepath=str(tmp_path / name), **chosen)
+    item = open_file(tmp_path / name)
+    found = np.array([item.matrix_world @ vertex.co for vertex in item.data.vertices])
+    bpy.ops.object.select_all(action="DESELECT")
+    getattr(bpy.ops.wm, imported)(filepath=str(tmp_path / name))
+    theirs = bpy.context.selected_objects[0]
+    wanted = np.array([theirs.matrix_world @ vertex.co for vertex in theirs.data.vertices])
+    np.testing.assert_allclose(found.min(0), wanted.min(0), atol=1e-5)
+    np.testing.assert_allclose(found.max(0), wanted.max(0), atol=1e-5)
+
+
 def test_units_are_guessed_and_can_be_given(models: Path, tmp_path: Path) -> None:
     """A chair of 92, which no chair has in metres."""
     shape = np.random.default_rng(0).uniform(0, 1, (300, 3)) * [40, 50, 92]
