@@ -78,9 +78,9 @@ class PointVolume(nn.Module):
         size = self.resolution
         x, y, z = ((points.detach() + 0.5) * size).long().clamp(0, size - 1).unbind(-1)
         index = ((x * size + y) * size + z).unsqueeze(-1)
-        told = torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
-        cells = told.new_zeros(batch, size**3, channels + 1)
-        cells = cells.scatter_add(1, index.expand_as(told), told)
+        summed = torch.cat([features, torch.ones_like(features[..., :1])], dim=-1)
+        cells = summed.new_zeros(batch, size**3, channels + 1)
+        cells = cells.scatter_add(1, index.expand_as(summed), summed)
         number = cells[..., -1:]
         cells = torch.cat([cells[..., :-1] / number.clamp_min(1), number.log1p()], dim=-1)
         # Channels stay the fastest axis in memory, which convolutions like on graphics cards.

@@ -49,13 +49,13 @@ def test_positive_matrices_are_solved() -> None:
 
 
 def test_fits_are_those_of_the_trees(clouds: torch.Tensor) -> None:
-    told, forms, normals = fit_on_device(clouds, COUNTS)
+    described, forms, normals = fit_on_device(clouds, COUNTS)
     for i, cloud in enumerate(clouds.numpy()):
         expected = fit_surroundings(cloud, COUNTS)
         # Normals are of either sign, and the heights over planes and sheets with them.
         sign = np.sign((normals[i].numpy() * expected.normals).sum(-1))
         signs = np.concatenate([sign, sign, np.ones_like(sign)], axis=1)[..., None]
-        assert np.quantile(np.abs(told[i].numpy() - expected.told), 0.999) < 1e-4
+        assert np.quantile(np.abs(described[i].numpy() - expected.described), 0.999) < 1e-4
         assert np.quantile(np.abs(forms[i].numpy() * signs - expected.forms), 0.999) < 1e-4
 
 
