@@ -27,7 +27,7 @@ from ..settings import Settings
 DENSE_FROM = 25_000
 """From this number of points on a cloud is dense: see training/recipes/scans.md."""
 
-DENSE_NOISE = 0.0048
+DENSE_NOISE = 0.0075
 """Clouds with more noise than this, by `noise_beside`, are not followed: see the recipe."""
 
 WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"

@@ -25,7 +25,8 @@ _STEPS = 1 << 19
 """Points nearer to each other than 1 / _STEPS are the same."""
 
 _SPECK = 4.0
-"""Parts of fewer spacings are specks."""
+_SPECK_NOISE = 10.0
+"""Parts of fewer spacings, or fewer deviations of the noise, are specks."""
 
 _ROUGH = 0.35
 """In spacings: stronger noise is removed before the signs are looked at."""
@@ -182,7 +183,8 @@ def surface_of(
             progress()
         return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
 
-    return without_specks(Mesh(*follow(bounded, cloud.points, cell)), _SPECK * spacing)
+    least = max(_SPECK * spacing, _SPECK_NOISE * cloud.noise)
+    return without_specks(Mesh(*follow(bounded, cloud.points, cell)), least)
 
 
 def thinned(points: FloatArray, edge: float) -> FloatArray:

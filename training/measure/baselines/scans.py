@@ -1,6 +1,7 @@
 """Dense scans beside screened Poisson (Open3D, which has to be installed beside this package).
 
     python -m training.measure.baselines.scans --meshes FOLDER [--quick] [--out results.json]
+        [--table results.md]
 
 Distances are exact, from points to triangles, in units of the longest edge.
 """
@@ -126,23 +127,54 @@ def measured(mesh: trimesh.Trimesh, count: int, noise: float) -> dict[str, Any]:
     return row
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown, with means over each number of points and noise."""
+    names = ("ours", "true normals", "estimated normals")
+    lines = [
+        "| points | noise | shape | ours | Poisson, true normals | Poisson, estimated normals |"
+    ]
+    lines.append("|---|---|---|---|---|---|")
+
+    def cell(found: dict[str, float], noise: float) -> str:
+        beyond = found["beyond_0.006" if noise else "beyond_0.003"]
+        parts = int(found["parts"])
+        return (
+            f"{1e5 * found['chamfer']:.1f} / {100 * beyond:.2f} % / {parts} / "
+            f"{found['seconds']:.1f} s"
+        )
+
+    for kind in sorted({(row["points"], row["noise"]) for row in rows}):
+        same = [row for row in rows if (row["points"], row["noise"]) == kind]
+        for row in same:
+            cells = " | ".join(cell(row[name], kind[1]) for name in names)
+            lines.append(f"| {kind[0]:,} | {kind[1]:g} | {row['shape']} | {cells} |")
+        means = [float(np.mean([row[name]["chamfer"] for row in same])) for name in names]
+        shown = " | ".join(f"**{1e5 * mean:.1f}**" for mean in means)
+        lines.append(f"| {kind[0]:,} | {kind[1]:g} | mean of {len(same)} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meshes", type=Path, required=True, help="folder of the .off files")
     parser.add_argument("--shapes", nargs="*", default=SHAPES)
     parser.add_argument("--quick", action="store_true", help="30,000 points only")
+    parser.add_argument("--noises", nargs="*", type=float, default=NOISES)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--table", type=Path, help="Markdown file to write")
     given = parser.parse_args()
     rows = []
     for count in COUNTS[:1] if given.quick else COUNTS:
-        for noise in NOISES:
+        for noise in given.noises:
             for name in given.shapes:
                 row = measured(shape_of(given.meshes / f"{name}.off"), count, noise)
                 rows.append({"shape": name, "points": count, "noise": noise, **row})
                 print(json.dumps(rows[-1]), flush=True)
                 if given.out:
                     given.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+                if given.table:
+                    given.table.write_text(table(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
