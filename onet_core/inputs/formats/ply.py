@@ -34,6 +34,7 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 1 << 20
+_MOST_PROPERTIES = 4096
 _HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
 
 
@@ -118,6 +119,8 @@ def _header(content: bytes, name: str) -> tuple[str, list[_Element], bytes]:
             case ["element", element, length]:
                 bounded(name, "rows", int(length), MOST_POINTS)
                 elements.append(_Element(element, int(length), ()))
+            case ["property", *_] if elements and len(elements[-1].properties) >= _MOST_PROPERTIES:
+                bounded(name, "columns", _MOST_PROPERTIES + 1, _MOST_PROPERTIES)
             case ["property", "list", count, kind, *rest] if elements and rest:
                 _add(elements, _Property(rest[0], _TYPES[kind], _TYPES[count]))
             case ["property", kind, *rest] if elements and rest:

@@ -156,3 +156,9 @@ def test_packed_colours_of_ply(tmp_path: Path) -> None:
     fields = ["float x", "float y", "float z", "uint rgb"]
     found = read(tmp_path, "a.ply", ply("little", [("vertex", fields, listed)]))
     np.testing.assert_array_equal(found.colours, COLOURS)
+
+
+def test_columns_of_ply_are_bounded(tmp_path: Path) -> None:
+    fields = ["float x", "float y", "float z", *(f"uchar a{i}" for i in range(40_000))]
+    with pytest.raises(InputError, match="claims 4,097 columns"):
+        read(tmp_path, "a.ply", ply("little", [("vertex", fields, [bytes(40_012)])]))
