@@ -26,7 +26,7 @@ def remember_source(made: bpy.types.Object, source: bpy.types.Object | None) -> 
     kept.source_object, kept.source_mark = None, ""
     if source is None:
         return
-    if source.library is None and source.override_library is None:
+    if is_own(source):
         if not source.onet.mark:
             source.onet.mark = uuid.uuid4().hex
         kept.source_mark = source.onet.mark
@@ -52,6 +52,11 @@ def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
 def is_there(item: bpy.types.Object) -> bool:
     """Whether an object is in a scene: a deleted one lives on while something points at it."""
     return bool(item.users_scene) or item.library is not None
+
+
+def is_own(item: bpy.types.Object) -> bool:
+    """Whether an object is of this file, neither linked nor an override."""
+    return item.library is None and item.override_library is None
 
 
 def chosen_objects(context: bpy.types.Context, kind: str = "") -> list[bpy.types.Object]:
@@ -86,17 +91,17 @@ def _on_save(*_: Any) -> None:
         chosen = scene.onet.source
         if scene.library is None and chosen is not None and not is_there(chosen):
             scene.onet.source = None
-    for item in bpy.data.objects:
+    for item in filter(is_own, bpy.data.objects):
         pointed = item.onet.source_object
-        if item.library is None and pointed is not None and not is_there(pointed):
+        if pointed is not None and not is_there(pointed):
             item.onet.source_object = None
 
 
 @persistent
 def _on_load(*_: Any) -> None:
     """Files of earlier versions point at their sources."""
-    for item in bpy.data.objects:
-        if item.library is None and item.onet.source_object is not None:
+    for item in filter(is_own, bpy.data.objects):
+        if item.onet.source_object is not None:
             remember_source(item, item.onet.source_object)
 
 

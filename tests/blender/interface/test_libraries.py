@@ -86,11 +86,14 @@ def choose(*items: bpy.types.Object) -> None:
 
 def kept_by(item: bpy.types.Object) -> tuple[Any, ...]:
     """All that an object keeps about where its mesh came from, and its mesh."""
+    known = item.onet.bl_rna.properties
+    names = sorted(set(known.keys()) - {"rna_type", "source_object", "picture", "mask", "morph"})
+    # An array belongs to its file: copied, it outlives that.
     values = [
-        getattr(item.onet, name)
-        for name in sorted(item.onet.bl_rna.properties.keys())
-        if name not in ("rna_type", "source_object", "picture", "mask", "morph")
-    ]
+        tuple(getattr(item.onet, name)) if getattr(known[name], "is_array", False)
+        else getattr(item.onet, name)
+        for name in names
+    ]  # fmt: skip
     stops = [(stop.name, stop.code) for stop in item.onet.morph.stops]
     size = len(item.data.vertices), len(item.data.polygons)
     return (*values, *stops, item.onet.morph.shown, round(item.onet.morph.value, 5), *size)
