@@ -20,7 +20,7 @@ from onet_blender.pictures import images as pictures
 from onet_blender.properties import model_list
 from onet_blender.runtime import engine_session
 from onet_blender.runtime.chosen import Runtime, describe, runtime
-from onet_blender.scene import reconstruction
+from onet_blender.scene import reconstruction, sources
 from onet_blender.scene.pieces import all_at_once
 from onet_blender.scene.reconstruction import Request
 from onet_core.errors import Cancelled, EngineError, InputError
@@ -160,12 +160,12 @@ def test_a_second_try_is_about_the_same_input(models: Path) -> None:
     add_scan()
     first = reconstruct(models)
     assert bpy.context.active_object == first
-    assert reconstruction.chosen_object(bpy.context).name == "scan"
+    assert [item.name for item in sources.chosen_objects(bpy.context)] == ["scan"]
     second = reconstruct(models)
     assert (first.name, second.name) == ("scan (ONet)", "scan (ONet).001")
     assert second.onet.source == "scan"
     bpy.data.objects.remove(bpy.data.objects["scan"])
-    assert reconstruction.chosen_object(bpy.context) is None  # not made from itself
+    assert sources.chosen_objects(bpy.context) == []  # not made from itself
 
 
 def test_model_files_are_found_from_anywhere(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ import build_addon
 from build_addon import Blender, Failed
 
 ROOT = Path(build_addon.__file__).resolve().parent
-SOURCES = ("blender_manifest.toml", "pyproject.toml", "LICENSE", "onet_core")
+SOURCES = ("blender_manifest.toml", "pyproject.toml", "LICENSE", "onet_core", "docs")
 LEAVES_THINGS = """
 import bpy
 def handler(*arguments): pass
@@ -85,6 +85,8 @@ def test_the_zip_holds_the_addon_and_the_library(package: Path) -> None:
     assert names - addon == {
         "blender_manifest.toml",
         "LICENSE",
+        "docs/blender.md",
+        "docs/settings.md",
         "runtime/requirements.txt",
         "runtime/requirements-torch-cpu.txt",
         manifest["wheels"][0].removeprefix("./"),
