@@ -174,7 +174,7 @@ def test_a_picture_from_disk_is_chosen(tmp_path: Path) -> None:
     [
         ("gone.ply", None, "no file"),
         ("notes.docx", b"x", "can't be opened"),
-        ("broken.png", b"x", "no pixels"),
+        ("broken.png", b"x", "can't be read as a picture"),
         ("broken.ply", b"x", "holds no mesh|can't be imported|is damaged"),
     ],
 )
