@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job
 from onet_core.sentences import Sentence
@@ -89,7 +90,8 @@ def place_in_pieces(
     old = replaceable(bpy.data.objects.get(replaces)) if replaces else None
     origin = scene.cursor.location.copy()
     if old is None:
-        origin += _room_for([where for _, where, _, _ in shapes], meshes, origin, view_layer)
+        standing_at = [(where, shape[0]) for _, where, _, shape in shapes]
+        origin += _room_for(standing_at, origin, view_layer)
     made: list[bpy.types.Object] = []
     for (seed, where, latent, _), mesh in zip(shapes, meshes, strict=True):
         if old is not None:
@@ -120,17 +122,20 @@ def title_of(model: str) -> str:
 
 
 def _room_for(
-    places: Sequence[Vector],
-    meshes: Sequence[bpy.types.Mesh],
-    origin: Vector,
-    layer: bpy.types.ViewLayer,
+    shapes: Sequence[tuple[Vector, NDArray[Any]]], origin: Vector, layer: bpy.types.ViewLayer
 ) -> Vector:
-    """How far the meshes at these places from an origin have to move to lie in nothing else."""
+    """How far shapes have to move to lie in nothing else.
+
+    shapes: of each a place, from an origin, and vertices (V, 3), which stand on the floor there.
+    """
     lows, highs = [], []
-    for where, mesh in zip(places, meshes, strict=True):
-        corners = scene_io.column(mesh.vertices, "co", 3, np.float32) + np.array(origin + where)
-        lows.append(corners.min(axis=0))
-        highs.append(corners.max(axis=0))
+    for where, vertices in shapes:
+        # Axis by axis NumPy is ten times as fast.
+        low = np.array([column.min() for column in vertices.T])
+        high = np.array([column.max() for column in vertices.T])
+        base = np.array(origin + where) - [0, 0, low[2]]
+        lows.append(low + base)
+        highs.append(high + base)
     return beside(layer, np.min(lows, axis=0), np.max(highs, axis=0))
 
 
