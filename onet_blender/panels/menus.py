@@ -10,8 +10,8 @@ from onet_core.kinds import INPUT_IDENTIFIERS
 
 from ..morph.steps import is_morph
 from ..pictures import images as pictures
-from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
+from ..scene.sources import SOURCE_TYPES
 
 
 class ONET_MT_pictures(bpy.types.Menu):

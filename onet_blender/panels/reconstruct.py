@@ -11,13 +11,12 @@ from onet_core.settings import TABLE
 from .. import activity
 from ..pictures import images as pictures
 from ..properties.mesh_settings import draw_setting, settings_of
-from ..properties.stored import SOURCE_TYPES
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session, estimate
 from ..runtime.chosen import runtime
 from ..scene import handwork
 from ..scene.reconstruction import findings
-from ..scene.sources import chosen_objects
+from ..scene.sources import SOURCE_TYPES, chosen_objects
 from .presets import ONET_PT_presets
 from .shared import (
     OnetPanel,

@@ -13,6 +13,7 @@ from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
 from ..registration import register_classes, unregister_classes
+from ..scene.sources import SOURCE_TYPES
 from .generate import GenerateChoices
 from .mesh_settings import SETTINGS, with_settings
 from .model_list import AUTOMATIC, Item, model_items
@@ -24,7 +25,6 @@ INPUT_KINDS = tuple(
 QUALITY = TABLE["quality"]
 # What the choices of a preset look like to the user who has made others.
 CUSTOM = ("CUSTOM", "Custom", "As set under Advanced")
-SOURCE_TYPES = {kind.identifier: kind.objects for kind in INPUTS if kind.objects}
 
 
 def can_be_source(self: SceneProperties, item: bpy.types.Object) -> bool:

@@ -12,9 +12,11 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..properties.stored import SOURCE_TYPES
+from onet_core.kinds import INPUTS
 
 OVERLAID = ("POINTS", "VOXELS")
+# Of each kind of input, the types of objects that can be one.
+SOURCE_TYPES = {kind.identifier: kind.objects for kind in INPUTS if kind.objects}
 
 
 def remember_source(made: bpy.types.Object, source: bpy.types.Object | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from measured_balls import IMAGE, POINTS, VOXELS, ExactBalls
-from tiny_shapes import Box, Sphere, write_shape
+from tiny_shapes import Box, write_shape
 
 from onet_core.errors import InputError
 from onet_core.inputs.observation import Observation
@@ -18,21 +18,6 @@ from training.data.observations import observe
 from training.measure.evaluate import evaluate_network
 from training.measure.protocol import Protocol
 from training.measure.report import summary
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Category "large": three balls to test; "small": one. Two of each to train."""
-    folder = tmp_path_factory.mktemp("data") / "balls"
-    for index, radius in enumerate((0.4, 0.42, 0.44)):
-        write_shape(folder, "large", f"test{index}", Sphere(radius), seed=index)
-    write_shape(folder, "small", "test0", Sphere(0.25), seed=10, half=True)
-    for index, radius in enumerate((0.40, 0.42)):
-        write_shape(
-            folder, "large", f"train{index}", Sphere(radius), split="train", seed=20 + index
-        )
-        write_shape(folder, "small", f"train{index}", Sphere(0.25), split="train", seed=30 + index)
-    return folder
 
 
 def test_inputs_do_not_depend_on_the_limit(root: Path) -> None:
