@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from ..inputs.observation import Observation
 from ..inputs.readings import read_cloud, subsample
-from ..mesh.snap import Pull
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
@@ -152,17 +151,8 @@ class _Reader:
             clean = readings.without_noise(snapped, noise, steps.denoise_reach)
             if clean is not None:
                 field, code = self.field(self.tensor(clean.first), self.tensor(clean.second))
-        cloud = None
         # A shape that has a code is what the code says.
-        if settings.snap and steps.snap_within and not self._code_width:
-            pull = Pull(
-                steps.snap_within,
-                steps.snap_neighbours,
-                steps.snap_radius,
-                steps.snap_staying,
-                steps.snap_noise,
-            )
-            cloud = Cloud(snapped, pull, noise)
+        cloud = None if self._code_width else Cloud(snapped, noise)
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
 
     def of_dense_cloud(self, points: NDArray[np.float32], settings: Settings) -> Encoded:

@@ -22,21 +22,31 @@ from ..mesh.refine import refine
 from ..mesh.simplify import simplify
 from ..mesh.smooth import smooth
 from ..mesh.snap import Pull, snap
+from ..models.steps import Steps
 from ..settings import Settings
 from .progress import Progress, Run
 
 
 class Cloud(NamedTuple):
-    """The points that the surface is drawn to.
+    """The points that the surface may be drawn to.
 
     points: (N, 3) in the network's frame.
-    pull: how they draw it.
     noise: the points' deviation from the surface, 0 where that was not measured.
     """
 
     points: NDArray[np.float32]
-    pull: Pull
     noise: float
+
+
+def pull_of(steps: Steps) -> Pull:
+    """How points draw a model's surface to them."""
+    return Pull(
+        steps.snap_within,
+        steps.snap_neighbours,
+        steps.snap_radius,
+        steps.snap_staying,
+        steps.snap_noise,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +57,7 @@ class Context:
     settings: what is asked for.
     smoothing: iterations, the model's own where the settings leave that open.
     cloud: the points to draw the surface to; None where it stays where it is.
+    pull: how they draw it.
     device: that of the field.
     report: is called with a stage and the fraction of it that is done.
     is_of_field: whether the mesh is the field's surface, or one that follows a dense cloud.
@@ -57,6 +68,7 @@ class Context:
     settings: Settings
     smoothing: int
     cloud: Cloud | None
+    pull: Pull
     device: torch.device
     report: Progress
     is_of_field: bool = True
@@ -106,7 +118,7 @@ def _smoothed(mesh: Mesh, context: Context) -> Mesh:
 
 def _snapped(mesh: Mesh, context: Context) -> Mesh:
     assert context.cloud is not None
-    return snap(mesh, context.cloud.points, context.cloud.pull, context.cloud.noise)
+    return snap(mesh, context.cloud.points, context.pull, context.cloud.noise)
 
 
 def _simplified(mesh: Mesh, context: Context) -> Mesh:

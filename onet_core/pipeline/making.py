@@ -25,7 +25,7 @@ from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
 from .dense import dense_mesh
 from .encoding import Encoded
-from .finish import Context, finished, shares
+from .finish import Context, finished, pull_of, shares
 from .level import Level, joined, level_of
 from .loaded import interactive_surface
 from .progress import Progress, Run
@@ -99,7 +99,7 @@ def make(
         return []
     stages = {"encode": _ENCODING, "surface": _SURFACE, **shares(wish.settings)}
     run = Run(stages, progress, len(sources))
-    making = _Making(model, device, wish, run)
+    making = Making(model, device, wish, run)
     together: dict[str, float] = {}
     made: list[Reconstruction | NoSurfaceError] = []
     with memory_errors(device), fast_products(device):
@@ -132,8 +132,8 @@ def make(
     return made
 
 
-class _Making:
-    """The steps of one run of a model."""
+class Making:
+    """The steps of one run of a model; `training.measure.variants` shares them between values."""
 
     def __init__(self, model: ModelDescription, device: torch.device, wish: Wish, run: Run) -> None:
         self._model, self._device, self._wish, self._run = model, device, wish, run
@@ -177,15 +177,17 @@ class _Making:
     def context(self, shape: Encoded, level: Level) -> Context:
         """What the finishing steps of a shape may need."""
         settings = self._wish.settings
-        smoothing = settings.smoothing
+        steps, smoothing = self._model.steps, settings.smoothing
         if smoothing is None:
-            smoothing = 0 if shape.dense is not None else self._model.steps.smoothing
+            smoothing = 0 if shape.dense is not None else steps.smoothing
+        is_drawn = self._wish.is_free and settings.snap and steps.snap_within > 0
         return Context(
             field=level.field,
             threshold=level.threshold,
             settings=settings,
             smoothing=smoothing,
-            cloud=shape.cloud if self._wish.is_free else None,
+            cloud=shape.cloud if is_drawn else None,
+            pull=pull_of(steps),
             device=self._device,
             report=self._run.report,
             is_of_field=shape.dense is None,

@@ -1,19 +1,21 @@
-"""Which value of a step suits a model: every value on the same validation shapes.
+"""Which values of its steps suit a model: every value on the same validation shapes.
 
-    python -m training.measure.choose points FOLDER snap_within 0.01 0.02 [--points N] [--noise S]
+    python -m training.measure.choose points FOLDER snap_within=0.01,0.04 smoothing=0,12 \\
+        [--points N] [--noise S] [--scores FILE]
 
-A field of `Steps` is set to each value in turn; every shape is made with each, and the table shows
-means and, against the first value, the mean difference with its standard error, as shapes differ
-far more among each other than values do. Below 100 shapes nothing should be chosen. What was chosen
-goes into the model's configuration, with this command and the spread into `chosen_by`.
+Each value is compared with the model as it is. The table shows means and, of each value, the mean
+difference with its standard error, as shapes differ far more among each other than values do. Below
+100 shapes nothing should be chosen. What was chosen goes into the model's configuration, with this
+command and the spread into `chosen_by`. With a file of scores a run that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,29 +23,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onet_core.errors import InputError, NoSurfaceError, OnetError
+from onet_core.errors import InputError, OnetError
+from onet_core.inputs.observation import Observation
+from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import evaluate_mesh
+from onet_core.mesh.parts import count_parts
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights
-from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
 from ..data.conditions import Conditions
 from ..data.labelled import LabelledShape, read_shape, thinned
 from ..data.observations import observe
-from .answers import EMPTY
-from .generation import in_network_frame
 from .protocol import Protocol
 from .report import MEASURES
+from .variants import Variants
 
 ENOUGH = 100
+COLUMNS = (*MEASURES, "parts")
+AS_IT_IS = "as it is"
 
 
 def value_of(field: str, text: str) -> Any:
-    """A value of a field of `Steps`, from text; raises InputError where it is none."""
-    kinds = {item.name: str(item.type) for item in fields(Steps)}
+    """A value of the threshold or of a field of `Steps`, from text.
+
+    Raises InputError where it is none.
+    """
+    kinds = {"threshold": "float", **{item.name: str(item.type) for item in fields(Steps)}}
     readers: dict[str, Callable[[str], Any]] = {
         "bool": lambda word: {"true": True, "false": False}[word],
         "int": int,
@@ -58,51 +66,96 @@ def value_of(field: str, text: str) -> Any:
 
 
 def with_step(described: ModelDescription, field: str, value: Any) -> ModelDescription:
-    """The description with another value of a field of its steps."""
+    """The description with another threshold, or another value of a field of its steps."""
+    if field == "threshold":
+        return replace(described, threshold=value)
     return replace(described, steps=replace(described.steps, **{field: value}))
 
 
+def variants_of(described: ModelDescription, wanted: Sequence[str]) -> dict[str, ModelDescription]:
+    """The description as it is and with one value more each, by what was changed.
+
+    wanted: `field=value`, or several values with commas between; `+` joins changes that are made
+    together. Raises InputError and ModelError for what can't be.
+    """
+    found = {AS_IT_IS: described}
+    for text in wanted:
+        field, _, values = text.partition("=")
+        if "+" in text:
+            changed = described
+            for change in text.split("+"):
+                name, _, value = change.partition("=")
+                changed = with_step(changed, name, value_of(name, value))
+            found[text] = changed
+            continue
+        for value in values.split(","):
+            found[f"{field}={value}"] = with_step(described, field, value_of(field, value))
+    return found
+
+
 def measured(
-    reconstructors: Sequence[Reconstructor],
-    shapes: Iterable[tuple[LabelledShape, Any]],
-    settings: Settings,
+    meshes: Callable[[Observation], Iterable[Mesh]],
+    shape: LabelledShape,
+    observation: Observation,
     samples: int,
-) -> Iterator[NDArray[np.float64]]:
-    """For each shape the measures of each reconstructor's mesh, (reconstructors, MEASURES)."""
-    for shape, observation in shapes:
-        target = thinned(shape, labels=samples, surface=samples, seed=settings.random_seed)
-        rows = []
-        for reconstructor in reconstructors:
-            try:
-                mesh = in_network_frame(reconstructor.reconstruct(observation, settings))
-            except NoSurfaceError:
-                mesh = EMPTY
-            scores = evaluate_mesh(
-                mesh, target.points, target.occupancies, target.surface_points,
-                target.surface_normals, settings.random_seed, samples=samples,
-            )  # fmt: skip
-            rows.append([scores[name] for name in MEASURES])
-        yield np.array(rows)
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """The measures of each mesh that is made of an observation, (meshes, COLUMNS)."""
+    target = thinned(shape, labels=samples, surface=samples, seed=seed)
+    rows = []
+    for mesh in meshes(observation):
+        scores = evaluate_mesh(
+            mesh, target.points, target.occupancies, target.surface_points,
+            target.surface_normals, seed, samples=samples,
+        )  # fmt: skip
+        rows.append([*(scores[name] for name in MEASURES), float(count_parts(mesh))])
+    return np.array(rows)
 
 
-def table(field: str, values: Sequence[Any], scores: NDArray[np.float64]) -> str:
-    """The comparison as Markdown; scores: (shapes, values, MEASURES)."""
+def table(title: str, names: Sequence[str], scores: NDArray[np.float64]) -> str:
+    """The comparison with the first as Markdown; scores: (shapes, names, COLUMNS)."""
     lines = [
-        f"| {field} | " + " | ".join(MEASURES) + " |",
-        "|" + "---|" * (1 + len(MEASURES)),
+        f"| {title} | " + " | ".join(COLUMNS) + " |",
+        "|" + "---|" * (1 + len(COLUMNS)),
     ]
-    for number, value in enumerate(values):
+    for number, name in enumerate(names):
         cells = []
-        for measure in range(len(MEASURES)):
-            own = scores[:, number, measure]
+        for column in range(len(COLUMNS)):
+            own = scores[:, number, column]
             cell = f"{np.mean(own):.5f}"
             if number:
-                apart = own - scores[:, 0, measure]
+                apart = own - scores[:, 0, column]
                 error = float(np.std(apart, ddof=1)) / math.sqrt(len(apart))
                 cell += f" ({np.mean(apart):+.5f} ± {error:.5f})"
             cells.append(cell)
-        lines.append(f"| {value} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+class Scores:
+    """The scores of the shapes that were measured so far, in a file with one line for each."""
+
+    def __init__(self, path: Path | None, names: Sequence[str]) -> None:
+        """Raises InputError where the file has the scores of other values."""
+        self._path, self._names = path, list(names)
+        self._found: dict[str, list[list[float]]] = {}
+        if path is None or not path.is_file():
+            return
+        for line in path.read_text(encoding="utf-8").splitlines():
+            one = json.loads(line)
+            if one["values"] != self._names:
+                raise InputError(f"{path} has the scores of other values: name another file.")
+            self._found[one["shape"]] = one["scores"]
+
+    def of(self, shape: str, measure: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The scores (names, COLUMNS) of a shape, from the file or measured and kept there."""
+        if shape not in self._found:
+            self._found[shape] = measure().tolist()
+            if self._path is not None:
+                one = {"shape": shape, "values": self._names, "scores": self._found[shape]}
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(one) + "\n")
+        return np.array(self._found[shape])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,36 +163,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.measure.choose", description=__doc__)
     parser.add_argument("model", help="name of a model, or a weights file")
     parser.add_argument("root", type=Path, help="folder of prepared shapes")
-    parser.add_argument("field", help="field of the model's steps")
-    parser.add_argument("values", nargs="+", help="the values to compare, today's first")
+    parser.add_argument("values", nargs="+", help="FIELD=VALUE,... to compare with today's value")
     parser.add_argument("--limit", type=int, help="shapes; else all of the split val")
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--points", type=int, help="of clouds; else as the model learned")
     parser.add_argument("--noise", type=float, help="of clouds; else as the model learned")
+    parser.add_argument("--scores", type=Path, help="file that keeps each shape's scores")
     parser.add_argument("--device", default="auto")
     chosen = parser.parse_args(arguments)
     try:
-        values = [value_of(chosen.field, text) for text in chosen.values]
         network, described = load_weights(find_model(chosen.model).path)
-        reconstructors = [
-            Reconstructor.of_network(
-                network, with_step(described, chosen.field, value), chosen.device
-            )
-            for value in values
-        ]
-        conditions = Conditions(count=chosen.points, noise=chosen.noise)
-        seen = conditions.inputs_of(described)
-        names = Protocol(split="val", limit=chosen.limit).shapes(chosen.root)
-        read = (read_shape(chosen.root, category, name) for category, name in names)
-        shapes = ((shape, observe(shape, seen, 0)) for shape in read)
+        compared = variants_of(described, chosen.values)
         settings = Settings(resolution=chosen.resolution, normals=False)
-        scores = np.array(list(measured(reconstructors, shapes, settings, chosen.samples)))
+        variants = Variants(network, list(compared.values()), settings, chosen.device)
+        seen = Conditions(count=chosen.points, noise=chosen.noise).inputs_of(described)
+        names = Protocol(split="val", limit=chosen.limit).shapes(chosen.root)
+        kept = Scores(chosen.scores, list(compared))
+
+        def measure(category: str, name: str) -> NDArray[np.float64]:
+            shape = read_shape(chosen.root, category, name)
+            observation = observe(shape, seen)
+            if observation is None:
+                raise InputError("Models that read nothing can't be compared with shapes.")
+            return measured(variants.meshes, shape, observation, chosen.samples)
+
+        scores = np.array(
+            [
+                kept.of(f"{category}/{name}", lambda c=category, n=name: measure(c, n))  # type: ignore[misc]
+                for category, name in names
+            ]
+        )
     except OnetError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     print(f"{len(names)} shapes of the split `val`, grid {chosen.resolution}.\n")
-    print(table(chosen.field, values, scores), end="")
+    print(table(described.name, list(compared), scores), end="")
     if len(names) < ENOUGH:
         print(f"\nFewer than {ENOUGH} shapes: not enough to choose by.")
     return 0

@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from onet_core.errors import OnetError
+from onet_core.errors import NoSurfaceError, OnetError
+from onet_core.inputs.observation import Observation
+from onet_core.mesh.mesh import Mesh
 from onet_core.models.catalogue import find_model
 from onet_core.models.weights import load_weights
 from onet_core.pipeline.reconstructor import Reconstructor
@@ -25,9 +28,10 @@ from onet_core.settings import Settings
 from ..data.conditions import Conditions
 from ..data.labelled import read_shape
 from ..data.observations import observe
-from .choose import ENOUGH, measured, table
+from .answers import EMPTY
+from .choose import COLUMNS, ENOUGH, measured, table
+from .generation import in_network_frame
 from .protocol import Protocol
-from .report import MEASURES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,15 +55,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seen = conditions.inputs_of(loaded[0][1])
         reconstructors = [Reconstructor.of_network(*one, given.device) for one in loaded]
         names = Protocol(split="val", limit=given.limit).shapes(given.root)
-        read = (read_shape(given.root, category, name) for category, name in names)
-        shapes = ((shape, observe(shape, seen, 0, conditions)) for shape in read)
         settings = Settings(resolution=given.resolution, normals=False)
-        scores = np.array(list(measured(reconstructors, shapes, settings, given.samples)))
+
+        def meshes(observation: Observation) -> Iterator[Mesh]:
+            for reconstructor in reconstructors:
+                try:
+                    yield in_network_frame(reconstructor.reconstruct(observation, settings))
+                except NoSurfaceError:
+                    yield EMPTY
+
+        def measure(category: str, name: str) -> NDArray[np.float64]:
+            shape = read_shape(given.root, category, name)
+            observation = observe(shape, seen, 0, conditions)
+            assert observation is not None  # Conditions are for models that read points.
+            return measured(meshes, shape, observation, given.samples)
+
+        scores = np.array([measure(category, name) for category, name in names])
     except OnetError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     if given.scores:
-        record = {"shapes": names, "models": given.models, "measures": list(MEASURES)}
+        record = {"shapes": names, "models": given.models, "measures": list(COLUMNS)}
         text = json.dumps({**record, "scores": scores.round(6).tolist()})
         given.scores.write_text(text, encoding="utf-8")
     print(f"{len(names)} shapes of the split `val`, grid {given.resolution}.\n")
