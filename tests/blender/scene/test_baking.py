@@ -8,8 +8,6 @@ import bpy
 import numpy as np
 import pytest
 from cube_morphs import (
-    RESOLUTION,
-    SEEDS,
     TOLERANCE,
     assert_is_cube,
     generate,
@@ -21,14 +19,6 @@ from cube_morphs import (
 from onet_blender.morph import baking
 from onet_blender.runtime import engine_session
 from onet_blender.scene import scene_io
-
-
-@pytest.fixture
-def morph(sized: Path) -> bpy.types.Object:
-    generate(sized, *SEEDS)
-    assert bpy.ops.onet.morph(resolution=RESOLUTION) == {"FINISHED"}
-    return bpy.context.active_object
-
 
 # Baking
 

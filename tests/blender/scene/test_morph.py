@@ -24,13 +24,6 @@ from onet_blender.morph.codes import code_of, code_text
 from onet_blender.scene.meshes import MeshArrays
 
 
-@pytest.fixture
-def morph(sized: Path) -> bpy.types.Object:
-    generate(sized, *SEEDS)
-    assert bpy.ops.onet.morph(resolution=RESOLUTION) == {"FINISHED"}
-    return bpy.context.active_object
-
-
 def test_the_sizes_differ_enough_to_see() -> None:
     assert abs(half_at(0) - half_at(1)) > 4 * TOLERANCE
 

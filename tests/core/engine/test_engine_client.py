@@ -9,34 +9,19 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from onet_core.engine import client as client_module
-from onet_core.engine import process as process_module
 from onet_core.engine.client import EngineClient, Job
 from onet_core.errors import Cancelled, DeviceError, EngineError, NoSurfaceError
 
 ROOT = Path(__file__).resolve().parents[3]
-DOUBLE = Path(__file__).with_name("engine_double.py")
+pytestmark = pytest.mark.usefixtures("double")
 not_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and shell scripts")
-
-
-@pytest.fixture(autouse=True)
-def double(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The client starts the double; its logs go where pytest cleans up."""
-    monkeypatch.setattr(process_module, "MAIN", DOUBLE)
-    monkeypatch.setattr(process_module.tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def client() -> Iterator[EngineClient]:
-    engine = EngineClient(sys.executable)
-    yield engine
-    engine.close()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -350,7 +335,7 @@ def test_the_worker_ends_with_its_parent(method: str) -> None:
         sys.path.insert(0, {str(ROOT)!r})
         from onet_core.engine import client, process
         from pathlib import Path
-        process.MAIN = Path({str(DOUBLE)!r})
+        process.MAIN = Path({str(Path(__file__).with_name("engine_double.py"))!r})
         engine = client.EngineClient({sys.executable!r})
         engine.call("echo")
         engine.start({method!r})

@@ -6,31 +6,24 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from test_engine_client import begun, exists
 
 from onet_core.engine import alive
-from onet_core.engine import process as process_module
 from onet_core.engine.client import EngineClient
 from onet_core.errors import EngineError
 
-DOUBLE = Path(__file__).with_name("engine_double.py")
 # As it is, each test would take a quarter of a minute; one does.
 SILENCE = 5.0
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EngineClient]:
-    monkeypatch.setattr(process_module, "MAIN", DOUBLE)
-    monkeypatch.setattr(process_module.tempfile, "tempdir", str(tmp_path))
-    engine = EngineClient(sys.executable)
-    engine.call("echo")
-    yield engine
-    engine.close()
+@pytest.fixture(autouse=True)
+def running(client: EngineClient) -> None:
+    """The worker has answered once."""
+    client.call("echo")
 
 
 @pytest.mark.parametrize("how", ["stopped", "deadlock", "pipe"])

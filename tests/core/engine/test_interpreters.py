@@ -6,38 +6,18 @@ import ast
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_engine_client import exists
 
 from onet_core.engine import process as process_module
 from onet_core.engine.client import EngineClient
 from onet_core.errors import EngineError
 
 ROOT = Path(__file__).resolve().parents[3]
-DOUBLE = Path(__file__).with_name("engine_double.py")
+pytestmark = pytest.mark.usefixtures("double")
 not_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and shell scripts")
-
-
-@pytest.fixture(autouse=True)
-def double(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The client starts the double; its logs go where pytest cleans up."""
-    monkeypatch.setattr(process_module, "MAIN", DOUBLE)
-    monkeypatch.setattr(process_module.tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def client() -> Iterator[EngineClient]:
-    engine = EngineClient(sys.executable)
-    yield engine
-    engine.close()
-
-
-def exists(process: int | None) -> bool:
-    """Whether a process runs (one that has ended but was not waited for does not)."""
-    status = Path(f"/proc/{process}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def script(path: Path, text: str) -> Path:

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from onet_core.inputs.frame import Frame
 from onet_core.inputs.observation import Observation
 from onet_core.inputs.point_clouds import prepare_points
-from onet_core.models.build import build_network
 from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
@@ -97,28 +95,6 @@ def test_what_is_read_once(count, noise, wanted, settings):
     chosen = Settings(resolution=24, normals=False, symmetry=False, **settings)
     model.reconstruct(noisy_ball(count, noise), chosen)
     assert len(network.shown) == 1
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """An untrained network with a surface, saved as a weights file."""
-    torch.manual_seed(0)
-    description = ModelDescription(
-        "tiny",
-        "Tiny",
-        "occupancy_network",
-        "points",
-        network={"encoder": "pointnet_simple", "decoder": "cbatchnorm", "c_dim": 32},
-        threshold=0.5,
-        inputs={"points": 300},
-    )
-    network = build_network(description).eval()
-    with torch.no_grad():
-        points = torch.rand(1, 2000, 3) - 0.5
-        logits = network(points, torch.rand(1, 300, 3) - 0.5)
-        network.decoder.fc_out.bias -= logits.median()
-    save_weights(tmp_path / "tiny.safetensors", network, description)
-    return tmp_path / "tiny.safetensors"
 
 
 def test_copies_of_points_tell_the_global_encoder_nothing(weights):

@@ -19,9 +19,6 @@ from onet_core.inputs.frame import UP_AXES
 from onet_core.inputs.pictures import prepare_picture
 from onet_core.inputs.point_clouds import prepare_points
 from onet_core.inputs.voxels import VoxelGrid, prepare_voxels
-from onet_core.models.build import build_network
-from onet_core.models.description import ModelDescription
-from onet_core.models.weights import save_weights
 from onet_core.pipeline.loaded import forget_models
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
@@ -152,28 +149,6 @@ def test_other_kinds_and_empty_fields_are_refused():
     ):
         with pytest.raises(InputError):
             Settings(**settings)
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """An untrained network with a surface, saved as a weights file."""
-    torch.manual_seed(0)
-    description = ModelDescription(
-        "tiny",
-        "Tiny",
-        "occupancy_network",
-        "points",
-        network={"encoder": "pointnet_simple", "decoder": "cbatchnorm", "c_dim": 32},
-        threshold=0.5,
-        inputs={"points": 300},
-    )
-    network = build_network(description).eval()
-    with torch.no_grad():
-        points = torch.rand(1, 2000, 3) - 0.5
-        logits = network(points, torch.rand(1, 300, 3) - 0.5)
-        network.decoder.fc_out.bias -= logits.median()
-    save_weights(tmp_path / "tiny.safetensors", network, description)
-    return tmp_path / "tiny.safetensors"
 
 
 def test_weights_are_loaded_once_until_the_file_changes(weights):
