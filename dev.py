@@ -18,8 +18,13 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 BLENDER_VERSIONS = {
@@ -48,6 +53,10 @@ for entry in list_models():
 """
 
 
+# Commands that run beside each other print one after the other.
+PRINTING = threading.Lock()
+
+
 class Failed(Exception):
     """A step did not work; the message says which."""
 
@@ -56,10 +65,22 @@ def say(message: str) -> None:
     print(f"\033[1m==> {message}\033[0m" if sys.stdout.isatty() else f"==> {message}", flush=True)
 
 
-def run(*command: str | Path, env: dict[str, str] | None = None, step: str = "") -> None:
-    """Runs a command in the repository; raises Failed where it fails."""
+def run(
+    *command: str | Path, env: dict[str, str] | None = None, step: str = "", kept: bool = False
+) -> None:
+    """Runs a command in the repository; raises Failed where it fails.
+
+    kept: its output is printed in one piece at the end, for commands that run beside others.
+    """
     words = [str(word) for word in command]
-    result = subprocess.run(words, cwd=ROOT, env={**os.environ, **(env or {})}, check=False)
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    result = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, **(env or {})}, check=False, **(streams if kept else {})
+    )
+    if kept:
+        with PRINTING:
+            sys.stdout.buffer.write(result.stdout)
+            sys.stdout.flush()
     if result.returncode != 0:
         raise Failed(step or f"{' '.join(words[:4])} ... ended with status {result.returncode}")
 
@@ -199,54 +220,61 @@ def gallery() -> None:
     say(f"Done. Look at {docs / 'demo.png'} and {docs / 'shapes.png'}")
 
 
-def lint() -> None:
+def lint(kept: bool = False) -> None:
     """ruff and mypy over everything."""
     python = runtime()
     say("Lint: ruff")
     present = [name for name in CHECKED if (ROOT / name).exists()]
-    run(python, "-m", "ruff", "check", *present)
+    run(python, "-m", "ruff", "check", *present, kept=kept)
     say("Types: mypy")
-    run(python, "-m", "mypy")
+    run(python, "-m", "mypy", kept=kept)
 
 
 def test() -> None:
-    """Lint, the library's tests, the add-on's tests in each Blender, and a real window."""
+    """Lint, the library's tests, the add-on's tests in each Blender, and a real window.
+
+    The library's and the add-on's run beside each other where there are two cores.
+    """
     python = runtime()
+    cores = os.cpu_count() or 1
+    # Each lane computes with its share of the cores: threads that wait for each other cost most.
+    shared = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // 2)))}
+    env = {"ONET_RUNTIME_PYTHON": str(python), "PYTHONPATH": str(ROOT)}
     failures: list[str] = []
 
-    def attempt(step: str, action: object, *arguments: object, **keywords: object) -> None:
+    def attempt(step: str, action: Callable[[], None]) -> None:
+        start = time.monotonic()
         say(step)
         try:
-            action(*arguments, **keywords)  # type: ignore[operator]
+            action()
         except Failed as error:
             print(f"FAILED: {error}", flush=True)
             failures.append(step)
+        say(f"{step}: {time.monotonic() - start:.0f} s")
 
-    attempt("Lint and types", lint)
-    attempt(
-        "Tests of the library and of the training code",
-        run,
-        python,
-        "-m",
-        "pytest",
-        "tests/core",
-        "tests/training",
-    )
-    env = {"ONET_RUNTIME_PYTHON": str(python), "PYTHONPATH": str(ROOT)}
-    for version in BLENDER_VERSIONS:
+    def library() -> None:
+        tests = ("tests/core", "tests/training")
+        attempt("Lint and types", partial(lint, kept=True))
+        attempt(
+            "Tests of the library and of the training code",
+            partial(run, python, "-m", "pytest", *tests, env=shared, kept=True),
+        )
+
+    def add_on() -> None:
+        for version in BLENDER_VERSIONS:
+            attempt(f"Tests of the add-on in Blender {version}", partial(in_blender, version))
+
+    def in_blender(version: str) -> None:
         bpy_python = blender(version)
         if bpy_python is not None:
-            attempt(
-                f"Tests of the add-on in Blender {version}",
-                run,
-                bpy_python,
-                "-m",
-                "pytest",
-                "tests/blender",
-                env=env,
-            )
+            run(bpy_python, "-m", "pytest", "tests/blender", env={**env, **shared}, kept=True)
+
+    with ThreadPoolExecutor(min(2, cores)) as lanes:
+        for lane in [lanes.submit(library), lanes.submit(add_on)]:
+            lane.result()
     attempt(
-        "Tests in a real Blender window", run, python, "-m", "pytest", "-rs", "tests/gui", env=env
+        "Tests in a real Blender window",
+        partial(run, python, "-m", "pytest", "-rs", "tests/gui", env=env),
     )
     if failures:
         raise Failed("These steps failed: " + "; ".join(failures))
