@@ -22,7 +22,7 @@ QUADS_PER_CELL = 1.3
 
 
 def remesh(context: bpy.types.Context, item: bpy.types.Object, faces: int) -> str:
-    """Makes quads of an object's mesh, about so many; returns which remesher did.
+    """Remeshes an object to about `faces` quads; returns the name of the remesher.
 
     QuadriFlow needs a closed surface; others go to the voxel remesher, whose quads follow the axes.
     Raises InputError where neither can.

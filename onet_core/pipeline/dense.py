@@ -41,8 +41,9 @@ _SURE = 4.0
 _MANY = 200_000
 _FINEST = 0.35
 
-# A face so many spacings from every point closes a gap; a share that is worth a sentence.
+# A face further than this from every point closes a gap, in spacings of the points.
 _GAP = 4.0
+# From this share on the report mentions it.
 _WORTH_SAYING = 0.005
 
 

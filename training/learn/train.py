@@ -207,7 +207,7 @@ class AveragedWeights(WeightAveraging):
 
 
 class Backup(ModelCheckpoint):
-    """Checkpoints that stay; of a class of its own to be told from the last one's when resumed."""
+    """Checkpoints that stay. A class of its own, so that resuming does not confuse it with the last."""
 
 
 def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:

@@ -19,9 +19,9 @@ from .planes import sample_features
 
 Code = dict[str, Tensor]
 
-# Offsets are seen in units of a length (in the unit cube) and of the cloud's spacing, up to
-# so many of them.
+# Offsets are measured in two units: a length (in the unit cube) and the cloud's spacing.
 UNIT = 0.03
+# Offsets of more units than this are cut off.
 REACH = 5.0
 # Distances from what is fitted around a cloud's points are seen in units of the second length, half
 # a thin wall, too.

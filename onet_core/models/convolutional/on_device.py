@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# So many distances at once: 1 GiB of them.
+# The most distances that are computed at once: 1 GiB.
 _AT_ONCE = 2**28
 _SWEEPS = 4
 

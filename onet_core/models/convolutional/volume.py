@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Normalised by groups of so many channels.
+# The number of channels that are normalised as one group.
 _GROUP = 8
 
 

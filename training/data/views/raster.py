@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Rows and pixels of so many triangles at most are in memory at a time.
+# Edges that rise by less than this, in pixels, are level: no row crosses them.
 _LEAST_HEIGHT = 1e-6
 
 

@@ -13,8 +13,8 @@ from .raster import rasterise
 from .shading import Draw, box_mean
 from .variation import bounds
 
-# Shares of the pictures: on white, as where a mask or a transparent background is known; the first
-# so many have a shadow on the ground; cut out with a mask that is a little wrong.
+# Shares of the pictures: on white, as where a mask or a transparent background is known; this
+# share of them with a shadow on the ground; cut out with a mask that is a little wrong.
 _WHITE, _SHADOWED, _WRONG = 0.6, 0.3, 0.25
 _SHADOW_SIZE = 64
 

@@ -30,7 +30,7 @@ _WARM_STEPS, _ESTIMATED_FROM = 200, 0.15
 _ESTIMATED = 0.5
 # Validation at these shares of the time.
 _VALIDATED_AT = (0.5, 0.97)
-# So many steps learn from one drawing of twice a batch, and so many drawings are kept.
+# The number of steps that learn from one drawing of twice a batch, and of drawings that are kept.
 _STEPS_A_DRAWING, _KEPT = 4, 24
 
 
