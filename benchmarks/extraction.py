@@ -194,8 +194,8 @@ def memory_table(weights: Path | None, resolutions: Sequence[int]) -> None:
     for resolution in resolutions:
         command = [sys.executable, __file__, "--peak-of", str(resolution)]
         command += ["--weights", str(weights)] if weights else []
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        peak, before, faces, seconds = map(float, told.split())
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        peak, before, faces, seconds = map(float, printed.split())
         rows.append([f"{resolution}^3", f"{faces:,.0f}", f"{before:.0f}", f"{peak:.0f}", seconds])
     header = ["grid", "faces", "MiB before", "MiB at its peak", "seconds of processor time"]
     table("Peak memory of a process", header, rows)

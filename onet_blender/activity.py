@@ -130,13 +130,13 @@ def forget(owner: str) -> None:
 
 def message(owner: str) -> Sentence:
     """What came out of an operator last, empty where nothing did."""
-    told, about = _messages.get(owner, (NOTHING, ""))
-    return NOTHING if about and about not in bpy.data.objects else told
+    sentence, about = _messages.get(owner, (NOTHING, ""))
+    return NOTHING if about and about not in bpy.data.objects else sentence
 
 
 def messages() -> list[Sentence]:
-    """All that is told at the moment."""
-    return [told for told in map(message, _messages) if told]
+    """All messages that are shown at the moment."""
+    return [one for one in map(message, _messages) if one]
 
 
 def status_text(work: Activity) -> str:
@@ -168,7 +168,7 @@ def redraw() -> None:
 
 @persistent
 def _on_load(*_: Any) -> None:
-    # What was told was about the file before; setting up is about none.
+    # The messages were about the file before, but for those of setting up.
     for owner in [owner for owner in _messages if owner not in OF_THE_RUNTIME]:
         forget(owner)
 

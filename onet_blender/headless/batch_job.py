@@ -35,7 +35,7 @@ from ..scene.meshes import make_mesh
 from ..scene.pieces import all_at_once
 from ..scene.viewpoint import camera_turn
 from .export import EXPORTERS, export, most_bytes, reason_of
-from .far import far_writer, told_of_place, upright
+from .far import far_writer, lines_on_place, upright
 from .options import parse
 
 __all__ = ["EXPORTERS", "export", "main", "most_bytes", "reason_of", "run"]
@@ -146,26 +146,26 @@ def reconstruct_tasks(
     for path in inputs:
         asked = {**params, "kind": options.kind, "up_axis": options.up_axis}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
-        told = settings_told(asked, options)
+        used = settings_used(asked, options)
         mask = masks.get(path.stem)
         if mask is not None:
             asked["mask"] = str(mask)
             found = mask.stat()
-            told["mask"] = [results.key_of(mask), found.st_size, found.st_mtime_ns]
+            used["mask"] = [results.key_of(mask), found.st_size, found.st_mtime_ns]
         asked["path"] = str(path.resolve())
-        origin = Origin(results.key_of(path), path.stem, told, path)
+        origin = Origin(results.key_of(path), path.stem, used, path)
         tasks.append(Task(path.name, origin, "reconstruct", asked))
     return tasks
 
 
-def settings_told(params: Mapping[str, Any], options: Any) -> dict[str, Any]:
+def settings_used(params: Mapping[str, Any], options: Any) -> dict[str, Any]:
     """What a result depends on beside its source; where it is computed does not count."""
-    told = {name: value for name, value in params.items() if name not in ("device", "folders")}
+    used = {name: value for name, value in params.items() if name not in ("device", "folders")}
     for name in ("format", "shade_smooth", "floor"):
-        told[name] = getattr(options, name, None)
+        used[name] = getattr(options, name, None)
     if (turn := getattr(options, "turn", NO_TURN)) != NO_TURN:
-        told["turn"] = [round(value, 6) for row in turn for value in row]
-    return told
+        used["turn"] = [round(value, 6) for row in turn for value in row]
+    return used
 
 
 def generate_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[Task]:
@@ -173,7 +173,7 @@ def generate_tasks(options: argparse.Namespace, params: dict[str, Any]) -> list[
     tasks = []
     for seed in range(options.seed, options.seed + options.count):
         asked = {**params, "seed": seed}
-        origin = Origin(f"seed {seed}", f"seed-{seed:04}", settings_told(asked, options))
+        origin = Origin(f"seed {seed}", f"seed-{seed:04}", settings_used(asked, options))
         tasks.append(Task(f"seed {seed}", origin, "generate", asked))
     return tasks
 
@@ -192,13 +192,13 @@ def morph_tasks(
         frames = tuple(bake_frames(scene.frame_start, scene.frame_end, options.steps))
         positions = [number / (len(frames) - 1) for number in range(len(frames))]
         asked = {**params, "positions": positions, "shared": True}
-        origin = Origin(name, name, {**settings_told(asked, options), "frames": frames})
+        origin = Origin(name, name, {**settings_used(asked, options), "frames": frames})
         return [Task(name, origin, "morph_sequence", asked, joined, frames)]
     tasks = []
     for number in range(options.steps):
         asked = {**params, "position": number / (options.steps - 1)}
         stem = f"{name}-{number:04}"
-        origin = Origin(stem, stem, settings_told(asked, options))
+        origin = Origin(stem, stem, settings_used(asked, options))
         tasks.append(Task(f"step {number}", origin, "morph", asked, joined))
     return tasks
 
@@ -310,10 +310,10 @@ def run(
             return
         seconds = sum(answer.values["seconds"].values())
         count = len(answer.arrays["faces"])
-        told = [f"{count:,} faces in {seconds:.1f} s", *what_came_out(answer)]
+        lines = [f"{count:,} faces in {seconds:.1f} s", *what_came_out(answer)]
         if keeps_place(task, answer, options):
-            told += told_of_place(answer, options.format)
-        print(f"{head(number)} -> {task.target}: {'. '.join(told)}", flush=True)
+            lines += lines_on_place(answer, options.format)
+        print(f"{head(number)} -> {task.target}: {'. '.join(lines)}", flush=True)
         outcomes[number] = Outcome(task.name, task.target.name, count, seconds)
 
     while waiting or busy:

@@ -81,5 +81,5 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     lines = [line for line in str(error).splitlines() if line and line[0] not in " \t"]
-    told = [line for line in lines if not line.startswith(("Location:", "Error: Python:"))]
-    return told[-1].removeprefix("Error: ").rstrip(".") if told else "no reason given"
+    said = [line for line in lines if not line.startswith(("Location:", "Error: Python:"))]
+    return said[-1].removeprefix("Error: ").rstrip(".") if said else "no reason given"

@@ -56,7 +56,7 @@ def far_writer(
     )
 
 
-def told_of_place(answer: Answer, form: str) -> list[str]:
+def lines_on_place(answer: Answer, form: str) -> list[str]:
     """What is said about the place of a result that is far from the origin, by its format."""
     if not is_far(answer.arrays["vertices"]):
         return []

@@ -152,11 +152,11 @@ def read_job(path: Path, command: str = "reconstruct") -> dict[str, Any]:
     try:
         return _job_values(path, command, content)
     except (ValueError, argparse.ArgumentTypeError, InputError) as error:
-        told = (
+        message = (
             error.sentence if isinstance(error, InputError) else Sentence("{error}.", error=error)
         )
         raise OnetError(
-            "The job file {path} can't be used: {reason}", path=path, reason=told
+            "The job file {path} can't be used: {reason}", path=path, reason=message
         ) from error
 
 

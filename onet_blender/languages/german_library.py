@@ -23,7 +23,7 @@ OF_THE_LIBRARY = {
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
     "{name} holds no weights of a scan network: {reason}": "{name} enthält keine Gewichte eines "
     "Netzes für Scans: {reason}",
-    "{told} The details are in {path}.": "{told} Die Einzelheiten stehen in {path}.",
+    "{message} The details are in {path}.": "{message} Die Einzelheiten stehen in {path}.",
     "The worker was closed before it had answered.": (
         "Der Arbeitsprozess wurde beendet, bevor er geantwortet hatte."
     ),

@@ -19,10 +19,11 @@ OWN = {
     ),
     "Blender can't bake the texture: {error}": "Blender kann die Textur nicht backen: {error}",
     "{count} levels: {counts} faces": "{count} Stufen: {counts} Flächen",
-    "{told}. This is a draft: the full mesh follows": "{told}. Das ist ein Entwurf: das fertige "
-    "Mesh folgt",
-    "{told}. What was changed by hand is kept, hidden, as {name}": (
-        "{told}. Was von Hand geändert war, ist als {name} aufgehoben und verborgen"
+    "{message}. This is a draft: the full mesh follows": (
+        "{message}. Das ist ein Entwurf: das fertige Mesh folgt"
+    ),
+    "{message}. What was changed by hand is kept, hidden, as {name}": (
+        "{message}. Was von Hand geändert war, ist als {name} aufgehoben und verborgen"
     ),
     # Before it starts
     "ONet needs its own Python with PyTorch. It came with this build: about a minute, 2 GB on the "
@@ -42,8 +43,8 @@ OWN = {
     "{count} meshes: {faces:,} faces in {seconds:.1f} s": (
         "{count} Meshes: {faces:,} Flächen in {seconds:.1f} s"
     ),
-    "{told}. {count} failed, the first: {reason}": (
-        "{told}. {count} sind misslungen, das erste: {reason}"
+    "{message}. {count} failed, the first: {reason}": (
+        "{message}. {count} sind misslungen, das erste: {reason}"
     ),
     "The index has brought a build for NVIDIA cards, which was not asked for: choose that build of "
     "PyTorch, or another index.": "Der Index hat eine Fassung für NVIDIA-Karten gebracht, die "
@@ -62,8 +63,8 @@ OWN = {
     "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
         "{name}: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"
     ),
-    "{told}. {missing} of the seeds have no surface and were left out": (
-        "{told}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen"
+    "{message}. {missing} of the seeds have no surface and were left out": (
+        "{message}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen"
     ),
     "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
         "{count} Formen: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"

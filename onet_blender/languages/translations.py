@@ -380,7 +380,9 @@ LANGUAGES = {"de": GERMAN, "de_DE": GERMAN}
 
 def register() -> None:
     tables = {
-        language: {(context, text): told for text, told in table.items() for context in CONTEXTS}
+        language: {
+            (context, text): german for text, german in table.items() for context in CONTEXTS
+        }
         for language, table in LANGUAGES.items()
     }
     bpy.app.translations.register(PACKAGE, tables)

@@ -64,9 +64,9 @@ def show_now(item: bpy.types.Object, value: float | None = None) -> None:
 
 def tell(name: str, error: OnetError) -> None:
     """Puts a sentence where it is seen: in the panel, and in the log of a render."""
-    told = Sentence("{name}: {reason}", name=name, reason=error.sentence)
-    activity.tell(OPERATOR, told)
-    print(f"ONet: {told}", file=sys.stderr, flush=True)
+    message = Sentence("{name}: {reason}", name=name, reason=error.sentence)
+    activity.tell(OPERATOR, message)
+    print(f"ONet: {message}", file=sys.stderr, flush=True)
 
 
 def waiting() -> bool:

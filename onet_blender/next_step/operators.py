@@ -43,7 +43,7 @@ class NextStep:
         if window is not None:
             window.cursor_set("WAIT")
         try:
-            told = self.change(context, item)
+            message = self.change(context, item)
         except OnetError as error:
             activity.tell(OWNER, error.sentence, item.name)
             self.report({"ERROR"}, translated(error.sentence))
@@ -51,8 +51,8 @@ class NextStep:
         finally:
             if window is not None:
                 window.cursor_set("DEFAULT")
-        activity.tell(OWNER, told, item.name)
-        self.report({"INFO"}, translated(told))
+        activity.tell(OWNER, message, item.name)
+        self.report({"INFO"}, translated(message))
         return {"FINISHED"}
 
     def change(self, context: bpy.types.Context, item: bpy.types.Object) -> Sentence:

@@ -86,7 +86,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     # Blender's, of every operator.
     as_keywords: Callable[..., dict[str, Any]]
 
-    _told = NOTHING
+    _message = NOTHING
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -121,7 +121,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
                 )
             if runtime().problem:
                 self._choose(context, *importing.by_blender(path, self.units, self.up_axis))
-                return self._conclude(self._told)
+                return self._conclude(self._message)
         except OnetError as error:
             return self._refuse(error)
         return super().execute(context) if event is None else super().invoke(context, event)
@@ -158,19 +158,21 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         found = yield from importing.place_in_pieces(context, self._path(), answer, self.units)
         self._choose(context, *found)
         for note in answer.values.get("notes", ()):
-            told = Sentence.from_json(note)
-            both = Sentence("{first}. {second}", first=told, second=self._told)
-            self._told = both if self._told else told
-        return self._told
+            message = Sentence.from_json(note)
+            both = Sentence("{first}. {second}", first=message, second=self._message)
+            self._message = both if self._message else message
+        return self._message
 
-    def _choose(self, context: bpy.types.Context, item: bpy.types.Object, told: Sentence) -> None:
+    def _choose(
+        self, context: bpy.types.Context, item: bpy.types.Object, message: Sentence
+    ) -> None:
         """Sets the panel for an object that was opened: what is selected is what is used."""
-        choices, self._told = context.scene.onet, told
+        choices, self._message = context.scene.onet, message
         choose_kind(choices, guesses.kind_of(item.data) if self.kind == AUTO else self.kind)
         choices.source = None
 
-    def _conclude(self, told: Sentence) -> set[str]:
-        result = super()._conclude(told) if told else {"FINISHED"}
+    def _conclude(self, message: Sentence) -> set[str]:
+        result = super()._conclude(message) if message else {"FINISHED"}
         if self.reconstruct and not bpy.app.background and bpy.context.window is not None:
             start_soon("onet.reconstruct", {})
         elif self.reconstruct:

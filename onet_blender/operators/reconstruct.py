@@ -207,13 +207,13 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         self._is_invoked = context.window is not None and not bpy.app.background
         return super().invoke(context, event)
 
-    def _conclude(self, told: Sentence) -> set[str]:
+    def _conclude(self, message: Sentence) -> set[str]:
         if self._full:
             source = self._preparation.prepared.overlays
             wanted = {**plain_values(self), **self._full, "target": self.target, "source": source}
             start_soon(type(self).bl_idname, wanted)
-            told = Sentence("{told}. This is a draft: the full mesh follows", told=told)
-        return super()._conclude(told)
+            message = Sentence("{message}. This is a draft: the full mesh follows", message=message)
+        return super()._conclude(message)
 
     def _start_one(self, name: str) -> Task:
         request = self.request(bpy.context, name)
@@ -235,20 +235,20 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         for item in items:
             item.select_set(True)
         presenting.bring_into_view(items[-1])
-        told = Sentence(
+        message = Sentence(
             "{count} meshes: {faces:,} faces in {seconds:.1f} s",
             count=len(items),
             faces=sum(len(item.data.polygons) for item in items),
             seconds=seconds,
         )
         if failed:
-            told = Sentence(
-                "{told}. {count} failed, the first: {reason}",
-                told=told,
+            message = Sentence(
+                "{message}. {count} failed, the first: {reason}",
+                message=message,
                 count=len(failed),
                 reason=failed[0],
             )
-        return told
+        return message
 
     def request(self, context: bpy.types.Context, source: str = "") -> Pieces[Request]:
         """source: name of one of several objects."""

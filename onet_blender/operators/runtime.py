@@ -119,7 +119,7 @@ class LogOperator:
     report: Callable[[set[str], str], None]
 
     def content(self) -> str:
-        """The log's end; empty, with an error told, where there is none."""
+        """The log's end; empty, after reporting an error, where there is none."""
         try:
             return read_log(self.which)
         except OnetError as error:
@@ -182,8 +182,10 @@ class ONET_OT_copy_report(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window_manager.clipboard = problem_report()
-        told = Sentence("The report is in the clipboard: paste it where you tell of the problem.")
-        self.report({"INFO"}, translated(told))
+        message = Sentence(
+            "The report is in the clipboard: paste it where you tell of the problem."
+        )
+        self.report({"INFO"}, translated(message))
         return {"FINISHED"}
 
 
@@ -220,7 +222,7 @@ def problem_report() -> str:
     """Versions, the messages that are shown and the end of the worker's log; no names of files."""
     lines = [f"Blender {bpy.app.version_string}, {platform.platform()}"]
     lines.append(f"ONet {__version__}, runtime: {runtime().problem or 'set up'}")
-    lines += [str(told) for told in activity.messages()]
+    lines += [str(message) for message in activity.messages()]
     with suppress(OnetError):
         lines += ["", *read_log("WORKER").splitlines()[-LOG_LINES:]]
     return "\n".join(lines) + "\n"

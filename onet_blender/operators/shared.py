@@ -78,8 +78,8 @@ class WorkerOperator:
         if bpy.app.background or context.window is None:
             return self.execute(context)
         if activity.current() is not None:
-            told = Sentence("ONet is still at work: wait, or cancel it first.")
-            self.report({"WARNING"}, translated(told))
+            message = Sentence("ONet is still at work: wait, or cancel it first.")
+            self.report({"WARNING"}, translated(message))
             return {"CANCELLED"}
         try:
             job = self.start(context)
@@ -134,9 +134,9 @@ class WorkerOperator:
             self._concluding.close()
         activity.end()
 
-    def _conclude(self, told: Sentence) -> set[str]:
-        activity.tell(self.owner(), told, self.about)
-        self.report({"INFO"}, translated(told))
+    def _conclude(self, message: Sentence) -> set[str]:
+        activity.tell(self.owner(), message, self.about)
+        self.report({"INFO"}, translated(message))
         return {"FINISHED"}
 
     def _refuse(self, error: OnetError) -> set[str]:

@@ -40,9 +40,9 @@ MENDING: dict[str, tuple[str, dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
-def draw_mending(layout: bpy.types.UILayout, told: str | Sentence) -> None:
+def draw_mending(layout: bpy.types.UILayout, message: str | Sentence) -> None:
     """The button for a message, if there is one."""
-    template = told.template if isinstance(told, Sentence) else told
+    template = message.template if isinstance(message, Sentence) else message
     for beginning, (operator, arguments, text, icon) in MENDING.items():
         if template.startswith(beginning):
             asked = layout.operator(operator, text=text, icon=icon)

@@ -67,13 +67,13 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
             names = sources[0].name if len(sources) == 1 else ""
             column.prop(choices, "source", placeholder=names)
             if len(sources) > 1:
-                told = Sentence("{count} objects are selected", count=len(sources))
-                draw_text(layout, told, room(context), icon="INFO")
+                message = Sentence("{count} objects are selected", count=len(sources))
+                draw_text(layout, message, room(context), icon="INFO")
         column.prop(choices, "quality")
         draw_setting(column, choices, "faces")
-        told = estimate.told(choices.input_kind, choices.resolution)
-        if told:
-            draw_text(layout, told, room(context), icon="TIME")
+        message = estimate.sentence(choices.input_kind, choices.resolution)
+        if message:
+            draw_text(layout, message, room(context), icon="TIME")
         if estimate.is_long(choices.input_kind, choices.resolution):
             column = split_column(layout, context)
             column.prop(choices, "draft_first")

@@ -61,10 +61,10 @@ def draw_button(
 def draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, *operators: str) -> None:
     """What came out of the operators last, with the button that mends it where there is one."""
     for operator in operators:
-        told = activity.message(operator)
-        if told:
-            draw_text(layout, told, room(context))
-            draw_mending(layout, told)
+        message = activity.message(operator)
+        if message:
+            draw_text(layout, message, room(context))
+            draw_mending(layout, message)
 
 
 def draw_work(

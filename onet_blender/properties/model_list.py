@@ -109,13 +109,13 @@ def about_chosen(kind: str, chosen: str) -> str:
     more = len(described.categories) - MOST_CATEGORIES
     if more > 0:
         known = pgettext_iface("{some} and {count} more").format(some=known, count=more)
-    told = pgettext_iface("Learned from: {known}. Licence: {licence}").format(
+    message = pgettext_iface("Learned from: {known}. Licence: {licence}").format(
         known=known, licence=described.licence.partition(";")[0] or pgettext_iface("unknown")
     )
     if chosen == AUTOMATIC:
         title = described.title or found.name
-        told = f"{pgettext_iface('Uses the model {model}').format(model=title)}. {told}"
-    return told
+        message = f"{pgettext_iface('Uses the model {model}').format(model=title)}. {message}"
+    return message
 
 
 def taken_automatically(kind: str) -> str:

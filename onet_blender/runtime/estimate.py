@@ -13,7 +13,7 @@ SECONDS_OF_A_WAIT = 20.0
 LEAST_SECONDS = 8.0
 # Twice the cells along an axis: four times as many near the surface.
 POWER = 2
-# What a minute is told from on.
+# From this number of seconds on minutes are shown.
 SECONDS_OF_MINUTES = 100
 
 
@@ -32,7 +32,7 @@ def is_long(kind: str, cells: int) -> bool:
     return times > 1 if pace is None else cells > DRAFT_CELLS and pace * times > SECONDS_OF_A_WAIT
 
 
-def told(kind: str, cells: int) -> Sentence:
+def sentence(kind: str, cells: int) -> Sentence:
     """What to expect, for the panel; empty where it is not long."""
     pace, times = _pace(kind), (cells / STANDARD_CELLS) ** POWER
     if pace is None:

@@ -95,12 +95,12 @@ class SetupJob:
         events = []
         for line in lines:
             if line.startswith(install_runtime.STATUS):
-                told: dict[str, Any] = json.loads(line.removeprefix(install_runtime.STATUS))
-                if "error" in told:
-                    self._message = Sentence.from_json(told["error"])
-                if "stage" in told:
-                    stage = Sentence.from_json(told["stage"])
-                    events.append(Event("progress", stage, told["fraction"]))
+                status_line: dict[str, Any] = json.loads(line.removeprefix(install_runtime.STATUS))
+                if "error" in status_line:
+                    self._message = Sentence.from_json(status_line["error"])
+                if "stage" in status_line:
+                    stage = Sentence.from_json(status_line["stage"])
+                    events.append(Event("progress", stage, status_line["fraction"]))
         if status is not None:
             events.append(self._end(status))
         elif (
@@ -159,7 +159,7 @@ def needs_network() -> bool:
 
 
 def cost_of(build: str, from_network: bool = True) -> Sentence:
-    """What setting up costs, told before it is pressed. build: one of `BUILDS`."""
+    """The sentence on size and time that stands beside the button. build: one of `BUILDS`."""
     if not from_network:
         return Sentence(
             "ONet needs its own Python with PyTorch. It came with this build: about a minute, 2 GB "

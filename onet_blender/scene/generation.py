@@ -153,7 +153,7 @@ def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> Sen
     model = answer.values["model"]
     if len(made) == 1:
         name = made[0].name
-        told = Sentence(
+        message = Sentence(
             "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
             name=name,
             faces=faces,
@@ -162,7 +162,7 @@ def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> Sen
         )
     else:
         count = len(made)
-        told = Sentence(
+        message = Sentence(
             "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
             count=count,
             faces=faces,
@@ -171,9 +171,9 @@ def summary(made: Sequence[bpy.types.Object], asked: int, answer: Answer) -> Sen
         )
     missing = asked - len(made)
     if not missing:
-        return told
+        return message
     return Sentence(
-        "{told}. {missing} of the seeds have no surface and were left out",
-        told=told,
+        "{message}. {missing} of the seeds have no surface and were left out",
+        message=message,
         missing=missing,
     )

@@ -41,7 +41,7 @@ def place_in_pieces(
     It is the only one selected, stands where the file says, and has its origin in its middle.
     """
     arrays, name = answer.arrays, path.stem
-    metres, told = _scale(name, arrays["vertices"], units)
+    metres, message = _scale(name, arrays["vertices"], units)
     mesh = yield from mesh_in_pieces(
         name,
         lambda: MeshArrays.of(
@@ -53,7 +53,7 @@ def place_in_pieces(
     made = scene_io.add_object(name, mesh, place, context.scene, context.view_layer)
     presenting.show_colours(mesh)
     presenting.bring_into_view(made, always=True)
-    return made, told
+    return made, message
 
 
 def by_blender(
@@ -84,9 +84,9 @@ def by_blender(
     for other in bpy.context.view_layer.objects:
         other.select_set(other == item)
     bpy.context.view_layer.objects.active = item
-    told = _settled(item, units)
+    message = _settled(item, units)
     presenting.bring_into_view(item, always=True)
-    return item, told
+    return item, message
 
 
 def _settled(item: bpy.types.Object, units: str) -> Sentence:
@@ -94,12 +94,12 @@ def _settled(item: bpy.types.Object, units: str) -> Sentence:
     item.data.transform(item.matrix_world)
     item.matrix_world.identity()
     places = scene_io.column(item.data.vertices, "co", 3, np.float32)
-    metres, told = _scale(item.name, places, units)
+    metres, message = _scale(item.name, places, units)
     middle = Vector(((places.min(axis=0) + places.max(axis=0)) / 2).tolist())
     item.data.transform(Matrix.Diagonal((metres,) * 3).to_4x4() @ Matrix.Translation(-middle))
     item.location = middle * metres
     bpy.context.view_layer.update()
-    return told
+    return message
 
 
 def _scale(name: str, places: NDArray[np.floating], units: str) -> tuple[float, Sentence]:

@@ -34,7 +34,7 @@ def in_background(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # told by the future
+        except BaseException as error:  # raised by the future
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="onet arrays").start()

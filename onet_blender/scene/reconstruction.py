@@ -362,7 +362,7 @@ def seconds_of(answer: Answer) -> float:
 def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     """One line for the user about what was made."""
     seconds = seconds_of(answer)
-    told = Sentence(
+    message = Sentence(
         "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
         name=made.name,
         faces=len(made.data.polygons),
@@ -370,10 +370,10 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
         model=answer.values["model"],
     )
     if not made.onet.kept_as:
-        return told
+        return message
     return Sentence(
-        "{told}. What was changed by hand is kept, hidden, as {name}",
-        told=told,
+        "{message}. What was changed by hand is kept, hidden, as {name}",
+        message=message,
         name=made.onet.kept_as,
     )
 

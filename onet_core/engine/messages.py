@@ -141,7 +141,7 @@ def answer_of(made: Reconstruction) -> Answer:
     return info, arrays
 
 
-def told_of_shapes(shapes: Shapes) -> dict[str, Any]:
+def figures_of_shapes(shapes: Shapes) -> dict[str, Any]:
     return {
         "seconds": shapes.seconds,
         "evaluations": shapes.evaluations,

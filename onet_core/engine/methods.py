@@ -26,12 +26,12 @@ from .messages import (
     Params,
     Report,
     answer_of,
+    figures_of_shapes,
     folders_of,
     job_of,
     joined_meshes,
     mesh_of,
     settings_of,
-    told_of_shapes,
 )
 from .protocol import Arrays
 
@@ -116,8 +116,12 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     done = run(job_of(params, arrays), report)
     info, result = answer_of(done.made)
     findings = done.findings
-    told = {"left_out": findings.outliers, "fit": findings.fit, "background": findings.background}
-    info |= {name: value for name, value in told.items() if value is not None}
+    measured = {
+        "left_out": findings.outliers,
+        "fit": findings.fit,
+        "background": findings.background,
+    }
+    info |= {name: value for name, value in measured.items() if value is not None}
     info["notes"] = [note.as_json() for note in findings.notes]
     if done.seen is not None:
         result["seen"] = done.seen
@@ -226,7 +230,7 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
     report("load", 0.0)
     latents = [reconstructor.latent(seed) for seed in seeds]
     shapes = shapes_of(reconstructor, latents, settings_of(params), report)
-    return told_of_shapes(shapes), {**joined_meshes(shapes.meshes), "latents": np.stack(latents)}
+    return figures_of_shapes(shapes), {**joined_meshes(shapes.meshes), "latents": np.stack(latents)}
 
 
 def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -272,11 +276,11 @@ def morph_sequence(params: Params, arrays: Arrays, report: Report) -> Answer:
     settings = settings_of(params)
     if not params.get("shared"):
         shapes = shapes_of(reconstructor, codes, settings, report)
-        return told_of_shapes(shapes), joined_meshes(shapes.meshes)
+        return figures_of_shapes(shapes), joined_meshes(shapes.meshes)
     # Projecting takes about as long as finding the surfaces.
     shapes = shapes_of(reconstructor, codes, settings, part_of(report, 0.0, 0.5))
     steps = with_shared_faces(shapes, positions, part_of(report, 0.5, 1.0))
-    return told_of_shapes(shapes), {
+    return figures_of_shapes(shapes), {
         "vertices": steps.astype(np.float32),
         "faces": shapes.meshes[0].faces.astype(np.int32),
     }

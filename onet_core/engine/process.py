@@ -217,13 +217,15 @@ class WorkerProcess:
         if not (isinstance(known, type) and issubclass(known, OnetError)):
             known = EngineError
         try:
-            told = Sentence.from_json(header.get("sentence"))
+            message = Sentence.from_json(header.get("sentence"))
         except ValueError as error:
-            told = Sentence(str(error))
+            message = Sentence(str(error))
         if header.get("logged"):
             self._keep_log = True
-            told = Sentence("{told} The details are in {path}.", told=told, path=self.log)
-        return known(told)
+            message = Sentence(
+                "{message} The details are in {path}.", message=message, path=self.log
+            )
+        return known(message)
 
     def obituary(self) -> EngineError:
         """The sentence about the worker's end."""

@@ -125,7 +125,7 @@ class Worker:
             result, result_arrays = method(header["params"], arrays, report)
             self._send(identity, {"type": "result", "result": result}, result_arrays)
         except BaseException as error:  # whatever it is, sys.exit included, it is an answer
-            self._send(identity, {"type": "error", **_as_told(error)})
+            self._send(identity, {"type": "error", **_as_header(error)})
         finally:
             self._is_busy = False
             self._cancelled.discard(identity)
@@ -153,15 +153,15 @@ def _assert_well_formed(header: Header) -> None:
         raise ProtocolError(f"A message of type {kind!r} lacks what it needs.")
 
 
-def _as_told(error: BaseException) -> Header:
+def _as_header(error: BaseException) -> Header:
     """The error as the user should read it; anything unexpected leaves its traceback in the log."""
     logged = False
     if isinstance(error, OnetError):
-        told = error
+        reported = error
     elif isinstance(error, MemoryError):
-        told = DeviceError("The memory does not suffice: choose a lower resolution.")
+        reported = DeviceError("The memory does not suffice: choose a lower resolution.")
     elif isinstance(error, ModuleNotFoundError):
-        told = EngineError(
+        reported = EngineError(
             "The runtime ({python}) lacks the package {name!r}: set it up again.",
             python=sys.executable,
             name=error.name,
@@ -169,16 +169,16 @@ def _as_told(error: BaseException) -> Header:
     else:
         first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
         kind, logged = type(error).__name__, True
-        told = EngineError(
+        reported = EngineError(
             "An unexpected error stopped this step ({kind}: {error}).", kind=kind, error=first
         )
-    if told is not error:
+    if reported is not error:
         traceback.print_exception(error, file=sys.stderr)
         sys.stderr.flush()
-    sentence = told.sentence
+    sentence = reported.sentence
     if len(str(sentence)) > LONGEST_MESSAGE:
         sentence = Sentence(str(sentence)[:LONGEST_MESSAGE])
-    return {"error": type(told).__name__, "sentence": sentence.as_json(), "logged": logged}
+    return {"error": type(reported).__name__, "sentence": sentence.as_json(), "logged": logged}
 
 
 def main() -> None:

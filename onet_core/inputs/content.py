@@ -166,8 +166,8 @@ def _of_finite_faces(content: Content) -> Content:
     if not len(kept):
         return content
     numbers = np.cumsum(finite) - 1
-    told = left_out(int(np.count_nonzero(~finite)))
-    return replace(content.only(finite), faces=numbers[kept], notes=(*content.notes, told))
+    message = left_out(int(np.count_nonzero(~finite)))
+    return replace(content.only(finite), faces=numbers[kept], notes=(*content.notes, message))
 
 
 def triangles_of(counts: NDArray[np.integer], corners: NDArray[np.integer]) -> NDArray[np.int64]:

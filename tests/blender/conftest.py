@@ -117,11 +117,8 @@ def fresh_file(registered: None) -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
 
 
-Disk = Callable[..., Path]
-
-
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
+def disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Makes a file system of a given size in bytes, for reading only if that is asked for."""
     made: list[Path] = []
 

@@ -274,8 +274,9 @@ def train_own(wish: Wish, work: Path, progress: bool = False) -> Path:
 def register(config: Config, weights: Path, target: Path) -> None:
     """Puts weights among the user's models, with the threshold that suits the checking meshes best.
 
-    Where the network that it began from does better on these, that one's weights are taken,
-    and a message says so. Networks without an input can't be compared so: they are taken as they are.
+    Where the network that it began from does better on these, that one's weights are
+    taken, and a message says so. Networks without an input can't be compared: they are taken as
+    they are.
     """
     network, description = load_weights(weights)
     if description.input_kind != "none":

@@ -207,7 +207,7 @@ class AveragedWeights(WeightAveraging):
 
 
 class Backup(ModelCheckpoint):
-    """Checkpoints that stay. A class of its own, so that resuming does not confuse it with the last."""
+    """Checkpoints that stay; a class of its own, so that resuming takes the last one's state."""
 
 
 def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:

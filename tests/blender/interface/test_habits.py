@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,6 @@ import addon_utils
 import bpy
 import numpy as np
 import pytest
-from conftest import Disk
 
 import onet_blender
 from onet_blender import activity
@@ -203,7 +203,7 @@ torch.save({"model": made.state_dict()}, sys.argv[1])
 
 
 def test_an_original_checkpoint_is_imported(
-    runtime_python: str, tmp_path: Path, disk: Disk
+    runtime_python: str, tmp_path: Path, disk: Callable[..., Path]
 ) -> None:
     source, folder = tmp_path / "mine.pt", tmp_path / "models"
     root = Path(onet_blender.__file__).parents[1]

@@ -201,14 +201,14 @@ def test_the_dice_looks_like_five() -> None:
 def test_time_is_told_from_what_meshes_took_before() -> None:
     preferences = bpy.context.preferences.addons["onet_blender"].preferences
     preferences.paces = ""
-    assert not estimate.told("POINTS", 128)
-    assert str(estimate.told("POINTS", 256)) == "About 4 times as long as Standard"
+    assert not estimate.sentence("POINTS", 128)
+    assert str(estimate.sentence("POINTS", 256)) == "About 4 times as long as Standard"
     estimate.note("POINTS", 64, 3.0)
-    assert str(estimate.told("POINTS", 128)) == "Will take about 12 s"
-    assert not estimate.told("POINTS", 64)
-    assert str(estimate.told("POINTS", 512)) == "Will take about 3 minutes"
+    assert str(estimate.sentence("POINTS", 128)) == "Will take about 12 s"
+    assert not estimate.sentence("POINTS", 64)
+    assert str(estimate.sentence("POINTS", 512)) == "Will take about 3 minutes"
     estimate.note("IMAGE", 128, 2.0)
-    assert str(estimate.told("POINTS", 128)) == "Will take about 12 s"
+    assert str(estimate.sentence("POINTS", 128)) == "Will take about 12 s"
     preferences.paces = ""
 
 

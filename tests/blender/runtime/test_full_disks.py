@@ -12,7 +12,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from conftest import Disk
 from large_things import waves
 from test_runtime_setup import set_up, write_wheel
 
@@ -36,7 +35,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize("form", batch_job.EXPORTERS)
-def test_results_are_whole_or_not_there(disk: Disk, form: str) -> None:
+def test_results_are_whole_or_not_there(disk: Callable[..., Path], form: str) -> None:
     mesh = meshes.make_mesh("waves", *waves(40_000))
     bpy.context.scene.collection.objects.link(bpy.data.objects.new("waves", mesh))
     full = disk(64 * KIBIBYTE)
@@ -74,7 +73,11 @@ def test_what_exporters_say_is_made_a_sentence() -> None:
 
 
 def test_a_batch_goes_on_and_does_not_skip_later(
-    models: Path, disk: Disk, tmp_path: Path, shared_worker: None, capsys: pytest.CaptureFixture
+    models: Path,
+    disk: Callable[..., Path],
+    tmp_path: Path,
+    shared_worker: None,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     full = disk(64 * KIBIBYTE)
     given = ["--resolution", "64", "--model", str(models / "cube_seed.safetensors")]
@@ -91,7 +94,7 @@ def test_a_batch_goes_on_and_does_not_skip_later(
 
 @pytest.mark.skipif(bpy.app.version < (5, 0), reason="the same for all Blenders: tried in one")
 def test_set_up_on_a_full_disk_leaves_nothing(
-    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(runtime_setup.SPACE, "small", 0)
     wheels, requirements = tmp_path / "wheels", tmp_path / "runtime.txt"
@@ -107,7 +110,7 @@ def test_set_up_on_a_full_disk_leaves_nothing(
         set_up(disk(512 * KIBIBYTE, readable_only=True) / "home", requirements, wheels)
 
 
-def test_removing_what_can_not_be_removed_is_told(disk: Disk) -> None:
+def test_removing_what_can_not_be_removed_is_told(disk: Callable[..., Path]) -> None:
     with pytest.raises(EngineError, match=r"can't be set up in .*: Read-only file system\.$"):
         runtime_setup.start_removal(disk(64 * KIBIBYTE, readable_only=True))
 
@@ -115,7 +118,9 @@ def test_removing_what_can_not_be_removed_is_told(disk: Disk) -> None:
 # The worker, models and pictures
 
 
-def test_no_room_for_a_pictures_file(disk: Disk, temporary: Callable[[Path], None]) -> None:
+def test_no_room_for_a_pictures_file(
+    disk: Callable[..., Path], temporary: Callable[[Path], None]
+) -> None:
     for size, readable_only in ((4 * KIBIBYTE, False), (64 * KIBIBYTE, True)):
         temporary(disk(size, readable_only))
         with (
@@ -126,7 +131,7 @@ def test_no_room_for_a_pictures_file(disk: Disk, temporary: Callable[[Path], Non
 
 
 def test_no_room_for_the_workers_log(
-    runtime_python: str, disk: Disk, temporary: Callable[[Path], None]
+    runtime_python: str, disk: Callable[..., Path], temporary: Callable[[Path], None]
 ) -> None:
     engine_session.close()
     temporary(disk(64 * KIBIBYTE, readable_only=True))
