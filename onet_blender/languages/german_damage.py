@@ -10,6 +10,11 @@ OF_DAMAGE = {
     "a list has a negative length": "eine Liste hat eine negative Länge",
     "a list is longer than the file": "eine Liste ist länger als die Datei",
     "a mesh has a negative number": "ein Mesh hat eine negative Nummer",
+    "a morph target has other vertices than its mesh": (
+        "ein Morph-Ziel hat andere Eckpunkte als sein Mesh"
+    ),
+    "a skin has other vertices than its mesh": "eine Skin hat andere Eckpunkte als ihr Mesh",
+    "a skin names bones that are not there": "eine Skin nennt Knochen, die fehlen",
     "a node has an impossible number of children": (
         "ein Knoten hat eine unmögliche Zahl von Kindern"
     ),

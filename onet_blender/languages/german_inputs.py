@@ -90,8 +90,8 @@ OF_THE_INPUTS = {
     "{count:,} points at the origin (0, 0, 0) were left out": (
         "{count:,} Punkte im Ursprung (0, 0, 0) wurden weggelassen"
     ),
-    "{count:,} points that the file marks as noise were left out": (
-        "{count:,} Punkte, die die Datei Rauschen nennt, wurden weggelassen"
+    "{count:,} points that the file marks as noise or deleted were left out": (
+        "{count:,} Punkte, die die Datei Rauschen oder gelöscht nennt, wurden weggelassen"
     ),
     "{count:,} cells that are not finite were taken for empty": (
         "{count:,} Zellen, die nicht endlich sind, gelten als leer"
@@ -343,7 +343,7 @@ OF_THE_INPUTS = {
         "32 Bit."
     ),
     "{name} is not a text file.": ("{name} ist keine Textdatei."),
-    "{name} is not read here: {hint}.": ("{name} wird hier nicht gelesen: {hint}."),
+    "{name} is not read here: {advice}.": ("{name} wird hier nicht gelesen: {advice}."),
     "{name} is not {phrase}: choose one of {endings}.": (
         "{name} ist von anderer Art als {phrase}: eines von {endings} wählen."
     ),

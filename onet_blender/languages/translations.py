@@ -7,6 +7,7 @@ import bpy
 from ..runtime.chosen import PACKAGE
 from .german_artists import OF_BUTTONS
 from .german_damage import OF_DAMAGE
+from .german_files import OF_FILES
 from .german_inputs import OF_THE_INPUTS
 from .german_library import OF_THE_LIBRARY
 from .german_sentences import OWN
@@ -17,6 +18,7 @@ GERMAN = {
     **OF_BUTTONS,
     **OF_THE_LIBRARY,
     **OF_DAMAGE,
+    **OF_FILES,
     **OF_THE_INPUTS,
     # Panels and menus
     "Reconstruct": "Rekonstruieren",

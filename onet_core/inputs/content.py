@@ -170,25 +170,6 @@ def _of_finite_faces(content: Content) -> Content:
     return replace(content.only(finite), faces=numbers[kept], notes=(*content.notes, message))
 
 
-def triangles_of(counts: NDArray[np.integer], corners: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Polygons as fans of triangles (F, 3).
-
-    counts: (P,) corners of each polygon; corners: all of them one after the other. Polygons of
-    fewer than three corners are dropped.
-    """
-    sizes: NDArray[np.int64] = np.asarray(counts, dtype=np.int64)
-    all_corners: NDArray[np.int64] = np.asarray(corners, dtype=np.int64)
-    if len(sizes) and (sizes == 3).all():
-        return all_corners.reshape(-1, 3)
-    starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-    fans = np.maximum(sizes - 2, 0)
-    first = np.repeat(starts, fans)
-    # The number of each triangle within its polygon.
-    number = np.arange(fans.sum()) - np.repeat(np.cumsum(fans) - fans, fans)
-    fan = [all_corners[first], all_corners[first + number + 1], all_corners[first + number + 2]]
-    return np.stack(fan, axis=1).astype(np.int64)
-
-
 def cells_of_rows(content: Content, kind: str) -> Content:
     """Rows of whole numbers that are a list of occupied cells, as a grid; other content as it is.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, OnetError
 from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, endings_of, format_of, phrase_of
 from .content import Content, checked, without_unseen
+from .formats.elsewhere import advice_for
 from .frame import UpAxis
 from .limits import assert_file, assert_no_stand_in, unreadable
 from .observation import Observation
@@ -24,18 +25,6 @@ MESH_SUFFIXES = tuple(
 _HEAD = 64
 # Of the points of a file, how many its faces have to join for it to be a mesh.
 _FEW_USED = 0.05
-# What people bring that something else has to open.
-_ELSEWHERE = {
-    ".vdb": "open it in Blender as a Volume and choose that object",
-    ".blend": "open it in Blender and choose the object",
-    ".fbx": "import it into Blender and choose the object",
-    ".usd": "import it into Blender and choose the object",
-    ".usdz": "import it into Blender and choose the object",
-    ".dae": "import it into Blender and choose the object",
-    ".abc": "import it into Blender and choose the object",
-    ".ksplat": "save the splats as PLY",
-    ".sog": "save the splats as PLY",
-}
 
 
 def read_input(path: str | Path, kind: str = "auto") -> Content:
@@ -94,9 +83,10 @@ def load_observation(
     """Reads and normalises a picture, a point cloud, a voxel grid or a mesh.
 
     kind: "image", "points", "voxels" or "auto", see `read_input`; a mesh becomes points by its
-    vertices and voxels by `voxelise_mesh`. up_axis: the source's vertical, None or "auto" for the
-    habit of the format, see `default_up_axis`; pictures have none. mask: for pictures, a file or an
-    array (H, W). image_size: edge in pixels of an observed picture.
+    vertices, or where these are few by points on its faces, and voxels by `voxelise_mesh`. up_axis:
+    the source's vertical, None or "auto" for the habit of the format, see `default_up_axis`;
+    pictures have none. mask: for pictures, a file or an array (H, W). image_size: edge in pixels of
+    an observed picture.
     Raises InputError with one sentence for whatever can't be used.
     """
     from .pictures import read_mask
@@ -155,9 +145,9 @@ def default_up_axis(path: str | Path, kind: str) -> UpAxis:
 
 
 def _unknown(path: Path) -> InputError:
-    hint = _ELSEWHERE.get(path.suffix.lower())
-    if hint is not None:
-        return InputError("{name} is not read here: {hint}.", name=path.name, hint=hint)
+    advice = advice_for(path.suffix.lower())
+    if advice is not None:
+        return InputError("{name} is not read here: {advice}.", name=path.name, advice=advice)
     return InputError(
         "{name} is of no known kind: give a file that ends with {endings}.",
         name=path.name, endings=", ".join(ENDINGS),
@@ -168,8 +158,7 @@ def _as_wanted(content: Content, kind: str, name: str) -> Content:
     """The content as the kind that was asked for; raises InputError where it is another."""
     if kind == "auto" and content.has_faces:
         assert content.points is not None
-        assert content.faces is not None
-        used = len(np.unique(content.faces))
+        used = _used(content)
         if used < _FEW_USED * len(content.points):
             return replace(content, faces=None).noting(
                 "Its faces join only {used:,} of {count:,} points, so all were taken as a point "
@@ -182,12 +171,32 @@ def _as_wanted(content: Content, kind: str, name: str) -> Content:
     if kind == "points":
         if content.points is None:
             raise InputError("{name} holds voxels, not points: use --kind voxels.", name=name)
-        return replace(content, faces=None)
+        return _surface_as_points(content)
     if kind == "voxels" and content.grid is None and not content.has_faces:
         raise InputError(
             "{name} has no faces and no cells: use --kind points for its points.", name=name
         )
     return content
+
+
+def _used(content: Content) -> int:
+    """How many points the faces join."""
+    return 0 if content.faces is None else len(np.unique(content.faces))
+
+
+def _surface_as_points(content: Content) -> Content:
+    """The vertices of a mesh, or where they are few points spread over its faces; or a cloud."""
+    from .shells import surface_points
+
+    assert content.points is not None
+    if not content.has_faces or _used(content) < _FEW_USED * len(content.points):
+        return replace(content, faces=None)
+    assert content.faces is not None
+    points, colours = surface_points(content.points, content.faces, content.colours)
+    found = replace(content, points=points, colours=colours, faces=None)
+    if _used(content) == len(points):
+        return found
+    return found.noting("{count:,} points were spread over the faces", count=len(points))
 
 
 def _shell_as_points(content: Content) -> Content:

@@ -49,13 +49,13 @@ def surface_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
     """Points on a mesh with their colours: its vertices, or where these are few, spread evenly."""
     used = np.unique(faces)
-    if len(used) >= _FEW:
-        return points[used], None if colours is None else colours[used]
-    rng = np.random.default_rng(0)
     corners = points[faces]
     areas = np.linalg.norm(
         np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
     )
+    if len(used) >= _FEW or not 0 < areas.sum() < np.inf:
+        return points[used], None if colours is None else colours[used]
+    rng = np.random.default_rng(0)
     chosen = rng.choice(len(faces), _SAMPLED, p=areas / areas.sum())
     first, second = rng.random((2, _SAMPLED, 1))
     folded = first + second > 1

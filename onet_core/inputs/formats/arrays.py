@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...sentences import Sentence
-from ..content import Content, cells_of_rows, triangles_of
+from ..content import Content, cells_of_rows
 from ..limits import MOST_UNPACKED, assert_file, too_large
 from ..volumes import VoxelGrid, grid_of_queries
+from .polygons import triangles_of
+from .tables.clouds import as_rows
 from .tables.columns import (
+    MOST_COLUMNS,
+    are_poses,
     as_colours,
     colour_columns,
     coordinate_columns,
@@ -114,7 +117,7 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
     content = _of_array(arrays[cloud], kind, name)
     faces = choose(arrays, FACE_NAMES)
     if faces is not None and content.points is not None and kind != "points":
-        content = replace(content, faces=_triangles(np.asarray(arrays[faces])))
+        content = replace(content, faces=_triangles(np.asarray(arrays[faces]), content.points))
     if {"points", "loc", "scale"} <= set(arrays):
         # The pointcloud.npz of a dataset in the original's layout.
         content = replace(content, up_axis="y")
@@ -132,12 +135,12 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
     return replace(content, colours=as_colours(array[:, :3]))
 
 
-def _triangles(array: NDArray[Any]) -> NDArray[np.int64] | None:
+def _triangles(array: NDArray[Any], points: NDArray[np.float64]) -> NDArray[np.int64] | None:
     """Triangles or quads (F, 3 or 4) of whole numbers as triangles; None for other arrays."""
     if array.ndim != 2 or array.shape[1] not in (3, 4) or array.dtype.kind not in "iu":
         return None
     corners = array.astype(np.int64)
-    return triangles_of(np.full(len(corners), corners.shape[1]), corners.reshape(-1))
+    return triangles_of(np.full(len(corners), corners.shape[1]), corners.reshape(-1), points)
 
 
 def _of_axes(axes: list[NDArray[Any]], name: str) -> Content:
@@ -204,7 +207,8 @@ def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
         narrow = [axis for axis, size in enumerate(squeezed.shape) if size == 1]
         if len(narrow) == 1 and any(size in (3, 4, 6) for size in squeezed.shape):
             squeezed = squeezed.squeeze(narrow[0])
-    rows, notes = _rows(squeezed, kind)
+    _assert_no_other(squeezed, kind, name)
+    rows, notes = as_rows(squeezed, kind)
     if rows is None:
         return _of_grid(array, kind, name)
     cloud = Content(
@@ -213,35 +217,23 @@ def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
     return cells_of_rows(cloud, kind)
 
 
-def _rows(array: NDArray[Any], kind: str) -> tuple[NDArray[Any] | None, list[Sentence]]:
-    """An array as rows of x, y, z ..., and what was decided; None where it is a grid."""
-    if array.dtype.kind == "b":
-        return None, []
-    if array.ndim == 2:
-        if array.shape[0] in (3, 4, 6) and array.shape[1] > _MOST_COLUMNS:
-            return array.T, [Sentence("Its rows were taken for the coordinates x, y and z")]
-        return (array, []) if array.shape[1] >= 3 else (None, [])
-    if array.ndim != 3 or kind == "voxels" or array.dtype.kind == "u":
-        return None, []
-    if len(set(array.shape)) == 1:
-        return None, []
-    first, last = array.shape[0], array.shape[-1]
-    middle = array.shape[1]
-    said = [
-        Sentence(
-            "Its shape {shape} was taken for points; --kind voxels takes it as a grid",
-            shape=str(array.shape),
-        )
-    ]
-    spread = len(np.unique(array[:: max(1, first // 8)])) > 8
-    wanted = kind == "points" or spread
-    if last in (3, 4, 6) and min(first, middle) > 1 and wanted and first * middle > 2 * last:
-        return array.reshape(-1, last), said
-    if first in (3, 4, 6) and min(middle, last) > 8 and wanted and middle != first:
-        return array.reshape(first, -1).T, said
-    if middle in (3, 4, 6) and last > 8 and wanted and first != last:
-        return array.transpose(0, 2, 1).reshape(-1, middle), said
-    return None, []
+def _assert_no_other(array: NDArray[Any], kind: str, name: str) -> None:
+    """Raises InputError for pictures, depths, features and cameras, which are arrays as well."""
+    shape = array.shape
+    if array.ndim == 2 and are_poses(array):
+        raise InputError("{name} holds positions and turns of a camera, not points.", name=name)
+    is_picture = array.ndim == 3 and shape[2] in (3, 4) and array.dtype in (np.uint8, np.uint16)
+    if is_picture and min(shape[:2]) > _MOST_COLUMNS and kind == "auto":
+        raise InputError(
+            "{name} holds a picture of {width} x {height} pixels: save it as .png.",
+            name=name, width=shape[1], height=shape[0],
+        )  # fmt: skip
+    if array.ndim == 2 and min(shape) > MOST_COLUMNS and kind == "auto":
+        raise InputError(
+            "{name} has {width} numbers a row, which is no list of points; --kind points takes "
+            "the first three for x, y and z.",
+            name=name, width=shape[1],
+        )  # fmt: skip
 
 
 def _colours(rows: NDArray[Any]) -> NDArray[np.uint8] | None:

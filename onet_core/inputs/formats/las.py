@@ -16,7 +16,7 @@ _NOISE = (7, 18)
 
 
 def read(path: Path, kind: str) -> Content:
-    """The points in the file's own units, its colours, without what it marks as noise."""
+    """The points in the file's own units with their colours, without noise and deleted ones."""
     assert_file(path)
     laspy = optional_package("laspy", "laspy[lazrs]", path.name)
     try:
@@ -39,6 +39,7 @@ def read(path: Path, kind: str) -> Content:
                 if colours is not None and not colours.any():
                     colours = None
             noise = np.isin(np.asarray(las.classification), _NOISE)
+            noise |= np.asarray(las.withheld, dtype=bool)
     except InputError:
         raise
     except BaseException as error:  # lazrs panics with an exception that is no Exception
@@ -48,7 +49,7 @@ def read(path: Path, kind: str) -> Content:
     content = Content(points.astype(np.float64), colours=colours)
     if noise.any() and not noise.all():
         content = content.only(~noise).noting(
-            "{count:,} points that the file marks as noise were left out",
+            "{count:,} points that the file marks as noise or deleted were left out",
             count=int(np.count_nonzero(noise)),
         )
     return content

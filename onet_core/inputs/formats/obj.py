@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Damage, InputError
-from ..content import Content, checked, triangles_of
+from ..content import Content, checked
 from ..limits import read_bytes, reason_of
+from .polygons import triangles_of
 from .tables.columns import as_colours, look_like_colours
 from .tables.encodings import decode_text
 
@@ -36,7 +37,7 @@ def read(path: Path, kind: str) -> Content:
         rows = [row.replace(",", ".") for row in rows]
     try:
         points, colours = _vertices(rows)
-        triangles = _faces(faces, sofar) if faces else None
+        triangles = _faces(faces, sofar, points) if faces else None
     except (ValueError, OverflowError) as error:
         raise InputError(
             "{name} has a damaged vertex or face: {reason}.",
@@ -66,11 +67,11 @@ def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] |
     return table[:, :3], colours
 
 
-def _faces(lines: list[str], sofar: list[int]) -> NDArray[np.int64]:
+def _faces(lines: list[str], sofar: list[int], points: NDArray[np.float64]) -> NDArray[np.int64]:
     cut = [_TEXTURE_AND_NORMAL.sub("", line.partition("#")[0]).split() for line in lines]
     counts = np.array([len(row) for row in cut], dtype=np.int64)
     corners = np.array([int(word) for row in cut for word in row], dtype=np.int64)
     if len(corners) and (corners == 0).any():
         raise Damage("vertices are counted from 1")
     before = np.repeat(np.array(sofar, dtype=np.int64), counts)
-    return triangles_of(counts, np.where(corners < 0, before + corners, corners - 1))
+    return triangles_of(counts, np.where(corners < 0, before + corners, corners - 1), points)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import Damage, InputError
-from ..content import Content, checked, triangles_of
+from ..content import Content, checked
 from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
+from .polygons import triangles_of
 from .tables.columns import as_colours
 from .tables.encodings import decode_text
 
@@ -72,10 +73,12 @@ def _parse(text: str, name: str) -> Content:
     if len(sizes) and (sizes.min() < 0 or any(len(row) <= int(row[0]) for row in words)):
         raise Damage("a face has fewer corners than it says")
     corners = [int(word) for row in words for word in row[1 : 1 + int(row[0])]]
-    return Content(
-        table[:, :3], triangles_of(sizes, np.array(corners, dtype=np.int64)) if words else None,
-        colours,
-    )  # fmt: skip
+    points = table[:, :3]
+    if dimensions == 4 and table.shape[1] > 3 and (table[:, 3] != 0).all():
+        points = points / table[:, 3:4]
+    indices = np.array(corners, dtype=np.int64)
+    triangles = triangles_of(sizes, indices, points) if words else None
+    return Content(points, triangles, colours)
 
 
 def _broken_into_lines(words: list[str]) -> list[str]:

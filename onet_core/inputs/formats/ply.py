@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Damage, InputError
-from ..content import Content, checked, triangles_of
+from ..content import Content, checked
 from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
+from .polygons import triangles_of
 from .splats import colours_of_harmonics, without_floaters
 from .tables.columns import (
     as_colours,
@@ -64,7 +65,7 @@ def read(path: Path, kind: str) -> Content:
     name = path.name
     try:
         order, elements, body = _header(read_bytes(path), name)
-        values, faces = _body(order, elements, body)
+        values, listed = _body(order, elements, body)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise InputError(
             "{name} is damaged or not a PLY file: {reason}.", name=name, reason=reason_of(error)
@@ -85,10 +86,22 @@ def read(path: Path, kind: str) -> Content:
         colours = as_colours(np.stack([values[names[column]] for column in painted], axis=1))
     elif (packed := packed_column(names)) is not None:
         colours = unpacked_colours(values[names[packed]].astype(np.float64))
-    content = Content(points, faces, colours)
+    content = Content(points, _triangles(listed, points), colours)
     if all(wanted in values for wanted in _HARMONICS) and not content.has_faces and len(points):
         content = _splats(content, values)
     return checked(content, name)
+
+
+def _triangles(
+    listed: tuple[str, NDArray[np.int64], NDArray[Any]] | None, points: NDArray[np.float64]
+) -> NDArray[np.int64] | None:
+    """The faces of the element's name, lengths and corners that were found, if any were."""
+    if listed is None:
+        return None
+    element, counts, corners = listed
+    if element == "tristrips":
+        return _unstripped(corners)
+    return triangles_of(counts, corners, points)
 
 
 def _splats(content: Content, values: _Values) -> Content:
@@ -137,23 +150,21 @@ def _add(elements: list[_Element], added: _Property) -> None:
 
 def _body(
     order: str, elements: list[_Element], body: bytes
-) -> tuple[_Values, NDArray[np.int64] | None]:
-    """The values of the vertices, and the faces."""
+) -> tuple[_Values, tuple[str, NDArray[np.int64], NDArray[Any]] | None]:
+    """The values of the vertices, and of the faces their element's name, lengths and corners."""
     wanted = [place for place, element in enumerate(elements)
               if element.name in ("vertex", "face", "tristrips") and element.length]  # fmt: skip
     source = _Text(body) if not order else _Binary(body, order)
     vertices: _Values = {}
-    faces: NDArray[np.int64] | None = None
+    listed = None
     for element in elements[: max(wanted, default=-1) + 1]:
         values, lists = source.take(element)
         if element.name == "vertex":
             vertices = values
         elif element.name in ("face", "tristrips") and lists:
             names = [name for name in lists if name.startswith("vertex_ind")]
-            counts, corners = lists[names[0] if names else next(iter(lists))]
-            is_strip = element.name == "tristrips"
-            faces = _unstripped(corners) if is_strip else triangles_of(counts, corners)
-    return vertices, faces
+            listed = (element.name, *lists[names[0] if names else next(iter(lists))])
+    return vertices, listed
 
 
 def _unstripped(corners: NDArray[Any]) -> NDArray[np.int64]:

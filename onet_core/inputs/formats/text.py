@@ -18,15 +18,19 @@ from ...sentences import Sentence
 from ..content import Content, cells_of_rows
 from ..limits import read_bytes
 from .tables.columns import (
+    MOST_COLUMNS,
+    are_poses,
     as_colours,
     colour_columns,
     coordinate_columns,
+    lacks_height,
     look_like_colours,
     packed_column,
     place_columns,
     unpacked_colours,
 )
 from .tables.encodings import decode_text
+from .tables.esri import is_esri, read_esri
 from .tables.lines import LOOKED_AT, Lines, is_number, lines_of
 from .tables.ptx import read_ptx
 
@@ -48,10 +52,12 @@ def read(path: Path, kind: str) -> Content:
     text = decode_text(read_bytes(path), path.name)
     if path.suffix.lower() == ".ptx":
         return read_ptx(text, path.name)
+    if is_esri(text):
+        return read_esri(text, path.name)
     lines = lines_of(text, path.name)
     if not lines.rows:
         raise InputError("{name} has no points.", name=path.name)
-    content = _by_names(lines, path.name) or _unnamed(lines, path)
+    content = _by_names(lines, path.name) or _unnamed(lines, path, kind)
     for note in lines.notes:
         content = content.noting(note.template, **note.values)
     return cells_of_rows(content, kind)
@@ -60,8 +66,10 @@ def read(path: Path, kind: str) -> Content:
 def _by_names(lines: Lines, name: str) -> Content | None:
     """The points of a file whose heading names x, y and z or degrees; None for other files."""
     rows = _rows(lines)
-    widths = [len(lines.cut(row)) for row in rows[:LOOKED_AT]]
-    for names in lines.names():
+    cut = [lines.cut(row) for row in rows[:LOOKED_AT]]
+    widths = [len(cells) for cells in cut]
+    for listed in lines.names():
+        names = _as_wide(listed, cut)
         axes = coordinate_columns(names) or place_columns(names)
         if axes is not None:
             break
@@ -88,6 +96,38 @@ def _by_names(lines: Lines, name: str) -> Content | None:
     return Content(points, colours=colours, notes=tuple(notes))
 
 
+def _as_wide(names: list[str], cut: list[list[str]]) -> list[str]:
+    """Names for every column, where one is missing in front or words are before the first.
+
+    cut: cells of some rows. R writes no name for its column of row names, and comments begin with
+    words such as "FIELDS".
+    """
+    width = len(cut[0]) if cut else 0
+    if any(len(cells) != width for cells in cut):
+        return names
+    if len(names) == width + 1 and names[-1] and coordinate_columns(names[1:]) is not None:
+        return names[1:]
+    first = [cells[0] for cells in cut]
+    counts = [int(cell) for cell in first if cell.isdigit()]
+    is_number_of_rows = len(counts) == len(first) and np.ptp(np.diff(counts) - 1) == 0
+    if (
+        len(names) == width - 1
+        and len(cut) > 2
+        and (is_number_of_rows or not any(map(is_number, first)))
+    ):
+        return ["", *names]
+    return names
+
+
+def _heading(lines: Lines, width: int) -> list[str]:
+    """The names of all columns that a heading gives, none of which need be known; else none."""
+    for heading in reversed(lines.headings):
+        names = lines.cut(heading)
+        if len(names) == width and not any(map(is_number, names)) and all(names[:3]):
+            return names
+    return []
+
+
 def _metres_around(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], Sentence]:
     """Longitude, latitude (degrees) and altitude (N, 3) as metres east, north and up."""
     known = places[np.isfinite(places).all(axis=1)]
@@ -102,8 +142,8 @@ def _metres_around(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], Se
     )  # fmt: skip
 
 
-def _unnamed(lines: Lines, path: Path) -> Content:
-    """The points of a file without names of columns."""
+def _unnamed(lines: Lines, path: Path, kind: str) -> Content:
+    """The points of a file without names of columns, or without any that are known."""
     name, rows = path.name, _rows(lines)
     cut = [lines.cut(row) for row in rows[:LOOKED_AT]]
     widths = [len(cells) for cells in cut]
@@ -118,6 +158,18 @@ def _unnamed(lines: Lines, path: Path) -> Content:
         raise InputError(
             "{name} is not a list of points: its lines have {width} columns, not x, y and z.",
             name=name, width=width,
+        )  # fmt: skip
+    if width > MOST_COLUMNS and kind == "auto":
+        raise InputError(
+            "{name} has {width} numbers a line, which is no list of points; --kind points takes "
+            "the first three for x, y and z.",
+            name=name, width=width,
+        )  # fmt: skip
+    headed = _heading(lines, width)
+    if lacks_height(headed):
+        raise InputError(
+            "{name} has columns named {names}, but none for z.",
+            name=name, names=", ".join(headed[:8]),
         )  # fmt: skip
     # Columns of words are no numbers; points with a name in front have one.
     least = min(widths) if is_ragged else width
@@ -134,7 +186,9 @@ def _unnamed(lines: Lines, path: Path) -> Content:
     table, notes = _numbers(lines, rows, columns, name)
     if columns[0] > 0:
         notes.append(Sentence("The first column, of words, was left out"))
-    return _by_habit(table, notes, path)
+    if are_poses(table):
+        raise InputError("{name} holds positions and turns of a camera, not points.", name=name)
+    return _by_habit(table, notes, path, [headed[column] for column in columns if headed])
 
 
 def _rows(lines: Lines) -> list[str]:
@@ -190,8 +244,13 @@ def _number(cell: str) -> float:
     return float("nan") if _NOT_A_NUMBER.fullmatch(cell) else float(cell)
 
 
-def _by_habit(table: NDArray[np.float64], notes: list[Sentence], path: Path) -> Content:
-    """Points and colours among the columns of a table, by what they hold."""
+def _by_habit(
+    table: NDArray[np.float64], notes: list[Sentence], path: Path, names: list[str]
+) -> Content:
+    """Points and colours among the columns of a table, by what they hold.
+
+    names: those of the columns, which say nothing of coordinates; may be none.
+    """
     finite = table[np.isfinite(table).all(axis=1)]
     counting = _counting_columns(finite)
     if counting:
@@ -205,6 +264,14 @@ def _by_habit(table: NDArray[np.float64], notes: list[Sentence], path: Path) -> 
             else Sentence(
                 "The first two columns count rows and columns, so the next three were taken for "
                 "x, y and z; a first line such as 'x y z nx ny nz' says otherwise"
+            )
+        )
+    if names:
+        notes.append(
+            Sentence(
+                "The columns {names} were taken for x, y and z; name the right ones x, y and z if "
+                "these are others",
+                names=", ".join(names[counting : counting + 3]),
             )
         )
     start = None if len(finite) == 0 else _colour_start(finite, path)

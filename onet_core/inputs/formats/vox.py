@@ -24,7 +24,7 @@ _MOST_PLACED = 20_000_000
 
 
 def read(path: Path, kind: str) -> Content:
-    """The models of a file as one grid, a cell one unit wide."""
+    """The models of a file that are shown, as one grid, a cell one unit wide."""
     try:
         return Content(grid=_grid(read_bytes(path), path.name))
     except (struct.error, ValueError, KeyError, IndexError, OverflowError) as error:
@@ -37,7 +37,7 @@ def read(path: Path, kind: str) -> Content:
 def _grid(content: bytes, name: str) -> VoxelGrid:
     if not content.startswith(b"VOX "):
         raise Damage("it does not begin with VOX")
-    sizes, models, nodes = [], [], {}
+    sizes, models, nodes, hidden = [], [], {}, set()
     palette: NDArray[np.uint8] | None = None
     for chunk, body in _chunks(content, 8):
         if chunk == b"SIZE":
@@ -52,11 +52,15 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
         elif chunk in (b"nTRN", b"nGRP", b"nSHP"):
             number, node = _node(chunk, body)
             nodes[number] = node
+        elif chunk == b"LAYR":
+            layer = struct.unpack_from("<i", body)[0]
+            if _dictionary(body, 4)[0].get("_hidden") == "1":
+                hidden.add(layer)
     if not models:
         raise Damage("it has no voxels")
     places, shades = [], []
     total = 0
-    for model, turn, shift in _placed(nodes, len(models)):
+    for model, turn, shift in _placed(nodes, hidden, len(models)):
         cells = models[model]
         total = bounded(name, "voxels", total + len(cells), _MOST_PLACED)
         # The middle of a model is what is placed and turned.
@@ -95,23 +99,24 @@ def _chunks(content: bytes, place: int) -> Iterator[tuple[bytes, bytes]]:
 def _node(chunk: bytes, body: bytes) -> tuple[int, dict[str, Any]]:
     """A node of the scene: its number, its children or models, and of transforms where it is."""
     number = struct.unpack_from("<i", body)[0]
-    _, place = _dictionary(body, 4)
+    entries, place = _dictionary(body, 4)
+    is_hidden = entries.get("_hidden") == "1"
     if chunk == b"nTRN":
-        child, _, _, frames = struct.unpack_from("<4i", body, place)
+        child, _, layer, frames = struct.unpack_from("<4i", body, place)
         frame, _ = _dictionary(body, place + 16) if frames > 0 else ({}, 0)
         shift = np.array([float(word) for word in frame.get("_t", "0 0 0").split()])
         turn = _turn(int(frame["_r"])) if "_r" in frame else np.eye(3)
-        return number, {"children": [child], "turn": turn, "shift": shift}
+        found = {"children": [child], "turn": turn, "shift": shift, "layer": layer}
+        return number, {**found, "is_hidden": is_hidden}
     count = struct.unpack_from("<i", body, place)[0]
     if not 0 <= count <= len(body):
         raise Damage("a node has an impossible number of children")
     if chunk == b"nGRP":
-        return number, {"children": list(struct.unpack_from(f"<{count}i", body, place + 4))}
-    models, place = [], place + 4
-    for _ in range(count):
-        models.append(struct.unpack_from("<i", body, place)[0])
-        _, place = _dictionary(body, place + 4)
-    return number, {"models": models}
+        children = list(struct.unpack_from(f"<{count}i", body, place + 4))
+        return number, {"children": children, "is_hidden": is_hidden}
+    # Several models are the frames of an animation: the first is what is seen.
+    models = [struct.unpack_from("<i", body, place + 4)[0]] if count else []
+    return number, {"models": models, "is_hidden": is_hidden}
 
 
 def _dictionary(body: bytes, place: int) -> tuple[dict[str, str], int]:
@@ -140,9 +145,12 @@ def _turn(bits: int) -> NDArray[np.float64]:
 
 
 def _placed(
-    nodes: dict[int, dict[str, Any]], count: int
+    nodes: dict[int, dict[str, Any]], hidden: set[int], count: int
 ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
-    """Every model with its turn (3, 3) and shift (3,); without a scene all as they are."""
+    """Every model that is shown with its turn (3, 3) and shift (3,).
+
+    hidden: layers that are not shown. Without a scene all models are as they are.
+    """
     if not nodes:
         for model in range(count):
             yield model, np.eye(3), np.zeros(3)
@@ -155,6 +163,8 @@ def _placed(
         if visits > 100_000:
             raise Damage("its scene goes round in circles")
         node = nodes[number]
+        if node["is_hidden"] or node.get("layer", -1) in hidden:
+            continue
         if "turn" in node:
             shift = turn @ node["shift"] + shift
             turn = turn @ node["turn"]

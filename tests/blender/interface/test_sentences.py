@@ -14,6 +14,7 @@ import onet_blender
 import onet_core
 from onet_blender.languages import translate
 from onet_blender.languages.german_damage import OF_DAMAGE
+from onet_blender.languages.german_files import OF_FILES
 from onet_blender.languages.german_inputs import OF_THE_INPUTS
 from onet_blender.languages.german_library import OF_THE_LIBRARY
 from onet_blender.languages.german_sentences import OWN
@@ -103,7 +104,7 @@ def test_every_sentence_has_a_german_one(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("table", "folder"),
-    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS | OF_DAMAGE, LIBRARY)],
+    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS | OF_FILES | OF_DAMAGE, LIBRARY)],
     ids=["extension", "library"],
 )
 def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
@@ -79,6 +80,66 @@ def vox() -> bytes:
     return b"VOX " + struct.pack("<I4sII", 150, b"MAIN", 0, len(chunks)) + chunks
 
 
+def splat() -> bytes:
+    kind = [("place", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), ("turn", "u1", 4)]
+    splats = np.zeros(60, kind)
+    splats["place"], splats["rgba"] = POINTS, 255
+    return splats.tobytes()
+
+
+def spz() -> bytes:
+    fixed = np.round(POINTS * 4096).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3]
+    head = struct.pack("<4sIIBBBx", b"NGSP", 2, 60, 0, 12, 0)
+    return gzip.compress(head + fixed.tobytes() + b"\xff" * 60 + COLOURS.tobytes() + bytes(360))
+
+
+def colmap() -> bytes:
+    written = struct.pack("<Q", 60)
+    for place, colour in zip(POINTS, COLOURS, strict=True):
+        written += struct.pack("<Q3d3BdQ", 7, *place, *colour, 0.5, 2) + bytes(16)
+    return written
+
+
+def las() -> bytes:
+    """Version 1.2, points of format 0, by hand."""
+    head = bytearray(227)
+    head[:4], head[24:26], head[104] = b"LASF", b"\1\2", 0
+    struct.pack_into("<HII", head, 94, 227, 227, 0)
+    struct.pack_into("<HI", head, 105, 20, 60)
+    struct.pack_into("<6d", head, 131, 1e-4, 1e-4, 1e-4, 0, 0, 0)
+    points = np.zeros(60, [("place", "<i4", 3), ("rest", "u1", 8)])
+    points["place"] = np.round(POINTS * 1e4)
+    return bytes(head) + points.tobytes()
+
+
+def skinned() -> bytes:
+    """A box that a bone moves, in a scene that is a hundredth as large."""
+    weights = np.zeros((8, 4), "<f4")
+    weights[:, 0] = 1
+    parts = [BOX.vertices.astype("<f4"), BOX.faces.astype("<u2"), np.zeros((8, 4), "u1"), weights,
+             np.diag(np.array([100, 100, 100, 1], "<f4"))]  # fmt: skip
+    starts = np.cumsum([0, *(part.nbytes for part in parts)])
+    kinds = [(5126, "VEC3", 8), (5123, "SCALAR", 36), (5121, "VEC4", 8), (5126, "VEC4", 8),
+             (5126, "MAT4", 1)]  # fmt: skip
+    attributes = {"POSITION": 0, "JOINTS_0": 2, "WEIGHTS_0": 3}
+    document = {
+        "nodes": [{"scale": [0.01] * 3, "children": [1, 2]}, {"mesh": 0, "skin": 0}, {}],
+        "scenes": [{"nodes": [0]}],
+        "skins": [{"joints": [2], "inverseBindMatrices": 4}],
+        "meshes": [{"primitives": [{"attributes": attributes, "indices": 1}]}],
+        "buffers": [{"byteLength": int(starts[-1])}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": int(start), "byteLength": part.nbytes}
+            for start, part in zip(starts, parts, strict=False)
+        ],
+        "accessors": [
+            {"bufferView": number, "componentType": kind, "type": shape, "count": count}
+            for number, (kind, shape, count) in enumerate(kinds)
+        ],
+    }
+    return glb(document, b"".join(part.tobytes() for part in parts))
+
+
 def _mesh(kind: str) -> bytes:
     written = BOX.export(file_type=kind)
     return written.encode() if isinstance(written, str) else written
@@ -104,6 +165,20 @@ SAMPLES: dict[str, bytes] = {
     "a.binvox": b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\0\x20\1\x20",
     "a.vox": vox(),
     "a_4x4x4_uint8.raw": (np.arange(64) % 2).astype(np.uint8).tobytes(),
+    "a.splat": splat(),
+    "a.spz": spz(),
+    "b.bin": colmap(),
+    "a.las": las(),
+    "b.glb": skinned(),
+    "b.csv": ("lat,lon,alt\n" + rows(48 + POINTS / 1000, mark=",")).encode(),
+    "a.asc": (
+        "ncols 10\nnrows 6\nxllcorner 0\nyllcorner 0\ncellsize 1\n"
+        + rows(POINTS[:, 0].reshape(6, 10))
+    ).encode(),
+    "b.npz": npz(vertices=BOX.vertices, faces=BOX.faces),
+    "c.npz": npz(pos=np.c_[POINTS, np.ones(60)], neg=np.c_[POINTS / 2, -np.ones(60)]),
+    "b.obj": b"v 0 0 0\nv 2 0 0\nv 2 2 0\nv 1 0.5 0\nv 0 2 0\nv 1 1 3\nf 5 4 3 2 1\nf 1 2 6\n"
+    b"f 2 3 6\nf 3 4 6\nf 4 5 6\nf 5 1 6\n",
     "a.png": picture("PNG"),
     "a.jpg": picture("JPEG"),
     "a.webp": picture("WEBP"),

@@ -35,6 +35,46 @@ def test_clouds_with_odd_axes(tmp_path: Path, array: np.ndarray) -> None:
     np.testing.assert_allclose(read(tmp_path, "a.npy", npy(array)).points, POINTS)
 
 
+def test_several_clouds_in_one_array(tmp_path: Path) -> None:
+    """Of a batch the first is read; what is one cloud, in whatever rows, is read whole."""
+    rng = np.random.default_rng(0)
+
+    def on_a_box(size: tuple[float, float, float], count: int) -> np.ndarray:
+        points = rng.uniform(-1, 1, (count, 3))
+        side = np.abs(points).argmax(axis=1)
+        points[np.arange(count), side] = np.sign(points[np.arange(count), side])
+        return points * size
+
+    batch = np.stack([on_a_box((1, 1, 1), 400), on_a_box((1, 0.3, 0.5), 400)])
+    for array in (batch, batch.transpose(0, 2, 1)):
+        found = read(tmp_path, "a.npy", npy(array))
+        np.testing.assert_allclose(found.points, batch[0])
+        assert "2 clouds of 400 points" in str(found.notes[0])
+    halves = on_a_box((1, 1, 1), 800).reshape(2, 400, 3)
+    assert len(read(tmp_path, "b.npy", npy(halves)).points) == 800
+    turn = np.linspace(0, 2 * np.pi, 90)
+    heights = np.linspace(-1, 1, 20)[:, None] + 0 * turn
+    pixels = np.stack([np.cos(turn) + 0 * heights, np.sin(turn) + 0 * heights, heights], axis=-1)
+    assert len(read(tmp_path, "c.npy", npy(pixels)).points) == 1800
+    views = np.stack([pixels, pixels + 1])
+    assert len(read(tmp_path, "d.npy", npy(views)).points) == 3600
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.random.default_rng(0).random((48, 64)), "64 numbers a row"),
+        (np.arange(48 * 64, dtype=np.uint16).reshape(48, 64), "64 numbers a row"),
+        (np.arange(40 * 50 * 3).astype(np.uint8).reshape(40, 50, 3), "a picture of 50 x 40"),
+        (np.eye(4), "positions and turns of a camera"),
+        (np.tile(np.eye(4)[:3].ravel(), (9, 1)), "positions and turns of a camera"),
+    ],
+)  # fmt: skip
+def test_arrays_that_are_no_clouds_are_named(tmp_path: Path, array: np.ndarray, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path, "a.npy", npy(array))
+
+
 def test_fields_of_several_numbers(tmp_path: Path) -> None:
     rows = np.empty(len(POINTS), [("xyz", "f8", 3), ("rgb", "u1", 3)])
     rows["xyz"], rows["rgb"] = POINTS, COLOURS

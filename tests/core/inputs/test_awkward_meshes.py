@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sample_files import BOX, glb
+from sample_files import BOX, glb, skinned
 
 from onet_core.errors import InputError
 from onet_core.inputs.load import load_observation, read_input
@@ -130,3 +131,118 @@ def test_other_versions_and_compressions_of_gltf_are_named(tmp_path: Path) -> No
     path.write_bytes(glb(packed, bytes(12)))
     with pytest.raises(InputError, match="KHR_meshopt_compression"):
         read_input(path)
+
+
+# A plate like the letter U, 7 square units, and an arrow head of 4 corners, 1.5 of them.
+U = [(0, 0), (3, 0), (3, 3), (2, 3), (2, 1), (1, 1), (1, 3), (0, 3)]
+ARROW = [(0, 0), (2, 1), (0, 2), (0.5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("corners", "wanted"), [(U, 7.0), (ARROW, 1.5), (ARROW[2:] + ARROW[:2], 1.5)]
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_faces_with_notches_keep_their_shape(
+    tmp_path: Path, corners: list[tuple[float, float]], wanted: float, turned: bool
+) -> None:
+    """Blender, FreeCAD and Rhino write faces of many corners as they are."""
+    if turned:
+        corners = corners[::-1]
+    count = len(corners)
+    numbers = " ".join(map(str, range(count)))
+    slanted = [(x, y, 0.5 * x - y) for x, y in corners]
+    vertices = "".join(f"{x} {y} {z}\n" for x, y, z in slanted)
+    (tmp_path / "a.off").write_text(f"OFF\n{count} 1 0\n{vertices}{count} {numbers}\n")
+    found = read_input(tmp_path / "a.off", "voxels")
+    assert found.points is not None
+    assert found.faces is not None
+    assert len(found.faces) == count - 2
+    places = found.points[found.faces]
+    crossed = np.cross(places[:, 1] - places[:, 0], places[:, 2] - places[:, 0])
+    assert np.linalg.norm(crossed, axis=1).sum() / 2 == pytest.approx(wanted * 1.5)
+    # No triangle looks the other way.
+    assert np.linalg.norm(crossed.sum(axis=0)) / 2 == pytest.approx(wanted * 1.5)
+
+
+def test_bones_and_morph_targets_move_vertices(tmp_path: Path) -> None:
+    (tmp_path / "a.glb").write_bytes(skinned())
+    found = read_input(tmp_path / "a.glb")
+    assert found.points is not None
+    np.testing.assert_allclose(np.ptp(found.points, axis=0), (1, 2, 3), rtol=1e-5)
+    points, faces = BOX.vertices.astype("<f4"), BOX.faces.astype("<u2")
+    taller = points * np.float32([0, 0, 1])
+    targets = {"attributes": {"POSITION": 0}, "indices": 1, "targets": [{"POSITION": 2}]}
+    document = {
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"weights": [0.5], "primitives": [targets]}],
+        "buffers": [{"byteLength": 264}],
+        "bufferViews": [
+            {"buffer": 0, "byteOffset": start, "byteLength": length}
+            for start, length in ((0, 96), (96, 72), (168, 96))
+        ],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "type": "VEC3", "count": 8},
+            {"bufferView": 1, "componentType": 5123, "type": "SCALAR", "count": 36},
+            {"bufferView": 2, "componentType": 5126, "type": "VEC3", "count": 8},
+        ],
+    }
+    (tmp_path / "b.glb").write_bytes(
+        glb(document, points.tobytes() + faces.tobytes() + taller.tobytes())
+    )
+    found = read_input(tmp_path / "b.glb")
+    assert found.points is not None
+    np.testing.assert_allclose(np.ptp(found.points, axis=0), (1, 2, 4.5), rtol=1e-5)
+
+
+def test_homogeneous_coordinates(tmp_path: Path) -> None:
+    lines = ["4OFF", "4 4 0", "0 0 0 2", "2 0 0 2", "0 4 0 2", "0 0 6 2",
+             "3 0 2 1", "3 0 1 3", "3 1 2 3", "3 0 3 2"]  # fmt: skip
+    (tmp_path / "a.off").write_text("\n".join(lines))
+    found = read_input(tmp_path / "a.off")
+    assert found.points is not None
+    np.testing.assert_allclose(np.ptp(found.points, axis=0), (1, 2, 3))
+
+
+def words(**entries: str) -> bytes:
+    """A dictionary as MagicaVoxel writes it."""
+    listed = [word.encode() for entry in entries.items() for word in entry]
+    packed = b"".join(struct.pack("<i", len(word)) + word for word in listed)
+    return struct.pack("<i", len(entries)) + packed
+
+
+def test_what_magicavoxel_shows(tmp_path: Path) -> None:
+    """Hidden models and layers are left out, and of an animation the first frame is read."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return name + struct.pack("<II", len(body), 0) + body
+
+    def placed(number: int, model: bytes, layer: int = 0, **entries: str) -> bytes:
+        """A transform, moved by its number times ten, and what it places."""
+        shift = words(_t=f"{10 * number} 0 0")
+        head = struct.pack("<i", number) + words(**entries)
+        turn = head + struct.pack("<4i", number + 1, -1, layer, 1) + shift
+        return chunk(b"nTRN", turn) + chunk(
+            b"nSHP", struct.pack("<i", number + 1) + words() + model
+        )
+
+    def models(*numbers: int) -> bytes:
+        return struct.pack("<i", len(numbers)) + b"".join(
+            struct.pack("<i", number) + words() for number in numbers
+        )
+
+    content = b""
+    for count in (1, 2):
+        cells = b"".join(bytes([x, 0, 0, 1]) for x in range(count))
+        content += chunk(b"SIZE", struct.pack("<3i", 2, 2, 2))
+        content += chunk(b"XYZI", struct.pack("<I", count) + cells)
+    content += chunk(b"nTRN", struct.pack("<i", 0) + words() + struct.pack("<4i", 1, -1, -1, 0))
+    content += chunk(b"nGRP", struct.pack("<i", 1) + words() + struct.pack("<4i", 3, 2, 4, 6))
+    content += placed(2, models(0, 1)) + placed(4, models(1), _hidden="1")
+    content += placed(6, models(1), layer=3)
+    content += chunk(b"LAYR", struct.pack("<i", 3) + words(_hidden="1") + struct.pack("<i", -1))
+    (tmp_path / "a.vox").write_bytes(
+        b"VOX " + struct.pack("<I4sII", 200, b"MAIN", 0, len(content)) + content
+    )
+    grid = read_input(tmp_path / "a.vox").grid
+    assert grid is not None
+    assert grid.occupied.sum() == 1

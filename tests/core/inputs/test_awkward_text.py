@@ -164,3 +164,45 @@ def test_other_texts_are_called_what_they_are(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=word):
             read(tmp_path, text, "a.txt")
+
+
+def test_names_beside_their_columns(tmp_path: Path) -> None:
+    """R names no column of row names; comments begin with a word that is no name."""
+    numbered = rows(COUNT + 1, POINTS, COLOURS, mark=" ")
+    found = read(tmp_path, "x y z r g b\n" + numbered)
+    np.testing.assert_allclose(found.points, POINTS)
+    np.testing.assert_array_equal(found.colours, COLOURS)
+    found = read(tmp_path, "# FIELDS x y z intensity\n" + rows(POINTS, COUNT), "a.txt")
+    np.testing.assert_allclose(found.points, POINTS)
+
+
+def test_names_that_say_nothing_of_coordinates(tmp_path: Path) -> None:
+    found = read(tmp_path, "time,a,b,c\n" + rows(POINTS, COUNT / 7, mark=","))
+    assert "The columns time, a, b were taken" in str(found.notes[-1])
+    found = read(tmp_path, "x,y,depth\n" + rows(POINTS, mark=","))
+    assert "The columns x, y, depth were taken" in str(found.notes[-1])
+    for names in ("id,x,y", "id,lat,lon"):
+        with pytest.raises(InputError, match="none for z"):
+            read(tmp_path, f"{names}\n" + rows(COUNT, POINTS[:, :2], mark=","))
+
+
+def test_tables_of_numbers_that_are_no_points(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="40 numbers a line"):
+        read(tmp_path, rows(rng.random((30, 40))), "a.txt")
+    with pytest.raises(InputError, match="turns of a camera"):
+        read(tmp_path, rows(np.eye(4)), "a.txt")
+
+
+def test_heights_of_a_grid(tmp_path: Path) -> None:
+    """Esri's: rows from north to south, -9999 where nothing is known."""
+    heights = np.round(np.random.default_rng(0).random((5, 8)), 3)
+    heights[2, 3] = -9999
+    head = "ncols 8\nnrows 5\nxllcorner 500000\nyllcorner 5400000\ncellsize 2\nNODATA_value -9999\n"
+    found = read(tmp_path, head + rows(heights), "a.asc")
+    assert found.points is not None
+    assert len(found.points) == 39
+    np.testing.assert_allclose(found.points[0], (500001, 5400009, heights[0, 0]))
+    np.testing.assert_allclose(found.points[-1], (500015, 5400001, heights[4, 7]))
+    with pytest.raises(InputError, match="announces 40 points and holds 32"):
+        read(tmp_path, head + rows(heights[:4]), "a.asc")

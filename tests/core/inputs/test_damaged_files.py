@@ -13,7 +13,7 @@ from tests.fuzz.mutations import check, mutated
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -44,6 +44,8 @@ _NO_PLACES = re.compile(
 _UNITS = re.compile(r"[\(\[].*?[\)\]]")
 # VTK writes arrays of several components as "Points:0" and "Points_m_XYZ:1".
 _COMPONENT = re.compile(r"(?:points?|position|coordinates?|xyz)\w*?[:_.]([012])")
+# Rows of more numbers than this are pictures, depths or features rather than points.
+MOST_COLUMNS = 32
 # Below this, whole numbers without a name are more likely labels than a dark cloud's colours.
 _DARKEST = 32
 
@@ -77,6 +79,42 @@ def _alike(names: Sequence[str]) -> list[int] | None:
 def place_columns(names: Sequence[str]) -> list[int] | None:
     """The columns of longitude, latitude and altitude; None where one of them is not named."""
     return _named(names, _PLACES)
+
+
+def lacks_height(names: Sequence[str]) -> bool:
+    """Whether names say which columns are x and y, or longitude and latitude, but not z.
+
+    A number right behind y is taken for z: that is what "x, y, depth" means.
+    """
+    plain = [_plain(name) for name in names]
+    for pair in (_COORDINATES["x"], _COORDINATES["y"]), (
+        _PLACES["longitude"], _PLACES["latitude"],
+    ):  # fmt: skip
+        places = [
+            next((plain.index(name) for name in synonyms if name in plain), None)
+            for synonyms in pair
+        ]
+        if None not in places:
+            return len(names) < 3 or set(places) != {0, 1}
+    return False
+
+
+def are_poses(table: NDArray[Any]) -> bool:
+    """Whether rows of numbers are positions and turns of a camera rather than points.
+
+    These are one 4 x 4 matrix, or a line of 12 or 16 numbers for each (3 or 4 rows of 4).
+    """
+    if table.shape == (4, 4):
+        return bool(np.array_equal(table[3], [0, 0, 0, 1]) and _are_turns(table[None, :3, :3]))
+    if table.ndim != 2 or table.shape[1] not in (12, 16) or not len(table):
+        return False
+    return _are_turns(table.reshape(len(table), -1, 4)[:, :3, :3])
+
+
+def _are_turns(matrices: NDArray[Any]) -> bool:
+    """Whether matrices (N, 3, 3) turn without stretching."""
+    wide = np.asarray(matrices, dtype=np.float64)
+    return bool(np.abs(wide @ wide.transpose(0, 2, 1) - np.eye(3)).max() < 1e-3)
 
 
 def packed_column(names: Sequence[str]) -> int | None:

@@ -6,39 +6,32 @@ is read but buffers beside the .gltf.
 
 from __future__ import annotations
 
-import base64
 import binascii
-import json
-import os
 import struct
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...colours import to_srgb
-from ...errors import Damage, InputError
-from ..content import Content, checked
-from ..limits import MOST_UNPACKED, bounded, optional_package, read_bytes, reason_of
+from ....colours import to_srgb
+from ....errors import Damage, InputError
+from ...content import Content, checked
+from ...limits import bounded, optional_package, reason_of
+from .buffers import Buffers, Json
+from .pose import morphed, skinned
 
-_TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 # Of all instances together: 10 million take 0.5 GB.
 _MOST_VERTICES = 10_000_000
 _MOST_NODES = 100_000
 _MOST_PARTS = 20_000
-# Of zeros that no buffer holds, as a file may claim them for what is replaced later.
-_MOST_ZEROS = 1_000_000
 _DRACO = "KHR_draco_mesh_compression"
-_MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 _INSTANCES = "EXT_mesh_gpu_instancing"
 
-Json = dict[str, Any]
 # Vertices (V, 3), triangles (F, 3) and linear colours (V, 3) from 0 to 1 or None.
 Part = tuple[NDArray[np.float64], NDArray[np.int64], "NDArray[np.float64] | None"]
+# The number of a mesh, that of the skin that moves it or -1, and the weights of morph targets.
+_Shape = tuple[int, int, tuple[float, ...]]
 
 
 def read(path: Path, kind: str) -> Content:
@@ -55,55 +48,27 @@ def read(path: Path, kind: str) -> Content:
     return checked(content, path.name)
 
 
-def _document_and_binary(content: bytes) -> tuple[bytes, bytes]:
-    """The JSON of a .gltf or .glb, and the first binary chunk, empty where there is none."""
-    if not content.startswith(b"glTF"):
-        return content, b""
-    _, version, _ = struct.unpack_from("<4sII", content)
-    if version != 2:
-        raise Damage("it is of version {version}, not 2", version=version)
-    place, document, binary = 12, b"", b""
-    while place + 8 <= len(content):
-        length, chunk = struct.unpack_from("<I4s", content, place)
-        body = content[place + 8 : place + 8 + length]
-        if len(body) < length:
-            raise Damage("it is cut off")
-        if chunk == b"JSON":
-            document = body
-        elif chunk == b"BIN\0" and not binary:
-            binary = body
-        place += 8 + length
-    return document, binary
-
-
 class _File:
     """The document and buffers of a file."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._name = path, path.name
-        document, self._binary = _document_and_binary(read_bytes(path))
-        self._json: Json = json.loads(document.decode("utf-8-sig"))
-        if not isinstance(self._json, dict):
-            raise Damage("it is no object")
-        version = str(self._json.get("asset", {}).get("version", "2.0"))
-        if not version.startswith("2"):
-            raise Damage("it is of version {version}, not 2", version=version[:20])
-        self._buffers: dict[int, bytes] = {}
-        self._parts: dict[int, list[Part]] = {}
+        self._buffers = Buffers(path)
+        self._json, self._name = self._buffers.document, path.name
+        self._places = np.zeros((0, 4, 4))
 
     def content(self) -> Content:
         """The scene's parts joined. Its triangles, or where it has none its points."""
         vertices, faces, colours = [], [], []
         total = 0
-        places: dict[int, list[NDArray[np.float64]]] = {}
-        for mesh, matrix in self._placed():
-            places.setdefault(mesh, []).append(matrix)
-        for mesh, listed in places.items():
+        places: dict[_Shape, list[NDArray[np.float64]]] = {}
+        for shape, matrix in self._placed():
+            places.setdefault(shape, []).append(matrix)
+        for shape, listed in places.items():
             # All copies of a mesh at once: files may have thousands.
             # Instances at one place are one.
             matrices = np.stack(list({matrix.tobytes(): matrix for matrix in listed}.values()))
             is_mirror = np.linalg.det(matrices[:, :3, :3]) < 0
-            for points, triangles, painted in self._mesh(mesh):
+            for points, triangles, painted in self._mesh(shape):
                 first, count = total, len(points)
                 total += bounded(self._name, "vertices", len(matrices) * count, _MOST_VERTICES)
                 bounded(self._name, "vertices", total, _MOST_VERTICES)
@@ -126,7 +91,7 @@ class _File:
             painted_at_all = np.round(srgb * 255).astype(np.uint8)
         return Content(np.concatenate(vertices), np.concatenate(faces), painted_at_all)
 
-    def _placed(self) -> list[tuple[int, NDArray[np.float64]]]:
+    def _placed(self) -> list[tuple[_Shape, NDArray[np.float64]]]:
         """The meshes of the scene, each with its place (4, 4), once for every instance."""
         nodes: list[Json] = self._json.get("nodes", [])
         bounded(self._name, "nodes", len(nodes), _MOST_NODES)
@@ -137,9 +102,10 @@ class _File:
             inner = {child for node in nodes for child in node.get("children", ())}
             roots = [number for number in range(len(nodes)) if number not in inner]
         if not nodes:
-            return [(mesh, np.eye(4)) for mesh in range(len(self._json.get("meshes", [])))]
-        matrices = _places_of(nodes)
-        placed: list[tuple[int, NDArray[np.float64]]] = []
+            count = len(self._json.get("meshes", []))
+            return [((mesh, -1, ()), np.eye(4)) for mesh in range(count)]
+        self._places = matrices = _places_of(nodes)
+        placed: list[tuple[_Shape, NDArray[np.float64]]] = []
         level = [int(number) for number in roots]
         seen: set[int] = set()
         while level:
@@ -157,19 +123,24 @@ class _File:
                 node = nodes[number]
                 if "mesh" not in node:
                     continue
+                weights = tuple(float(weight) for weight in node.get("weights", ()))
+                shape = (int(node["mesh"]), int(node.get("skin", -1)), weights)
                 instances = node.get("extensions", {}).get(_INSTANCES)
-                if instances is None:
-                    placed.append((int(node["mesh"]), matrices[number]))
+                if shape[1] >= 0:
+                    # Bones say where it is, not the node.
+                    placed.append((shape, np.eye(4)))
+                elif instances is None:
+                    placed.append((shape, matrices[number]))
                 else:
                     copies = matrices[number] @ self._instances(instances["attributes"])
-                    placed += [(int(node["mesh"]), copy) for copy in copies]
+                    placed += [(shape, copy) for copy in copies]
                 bounded(self._name, "instances", len(placed), _MOST_NODES)
             level = [child for _, child in below]
         return placed
 
     def _instances(self, attributes: Json) -> NDArray[np.float64]:
         """The places (N, 4, 4) of the copies of a mesh."""
-        read = {name: self._accessor(number) for name, number in attributes.items()
+        read = {name: self._buffers.accessor(number) for name, number in attributes.items()
                 if name in ("TRANSLATION", "ROTATION", "SCALE")}  # fmt: skip
         count = min((len(values) for values in read.values()), default=0)
         bounded(self._name, "instances", count, _MOST_NODES)
@@ -180,22 +151,58 @@ class _File:
             given.get("SCALE", np.ones((count, 3))),
         )
 
-    def _mesh(self, number: int) -> list[Part]:
+    def _mesh(self, shape: _Shape) -> list[Part]:
+        number, skin, weights = shape
         if number < 0:
             raise Damage("a mesh has a negative number")
-        if number not in self._parts:
-            primitives = self._json["meshes"][number]["primitives"]
-            bounded(self._name, "parts", len(primitives), _MOST_PARTS)
-            parts, vertices = [], 0
-            for primitive in primitives:
-                part = self._primitive(primitive)
-                if part is not None:
-                    parts.append(part)
-                    vertices = bounded(
-                        self._name, "vertices", vertices + len(part[0]), _MOST_VERTICES
-                    )
-            self._parts[number] = parts
-        return self._parts[number]
+        mesh = self._json["meshes"][number]
+        bounded(self._name, "parts", len(mesh["primitives"]), _MOST_PARTS)
+        weights = weights or tuple(float(weight) for weight in mesh.get("weights", ()))
+        bones = self._bones(skin) if skin >= 0 else None
+        parts, vertices = [], 0
+        for primitive in mesh["primitives"]:
+            part = self._primitive(primitive)
+            if part is None:
+                continue
+            parts.append((self._posed(part[0], primitive, weights, bones), *part[1:]))
+            vertices = bounded(self._name, "vertices", vertices + len(part[0]), _MOST_VERTICES)
+        return parts
+
+    def _bones(self, number: int) -> NDArray[np.float64]:
+        """What the bones of a skin do to vertices, (J, 4, 4)."""
+        skin = self._json["skins"][number]
+        joints = np.array(skin["joints"], dtype=np.int64)
+        if len(joints) and not 0 <= joints.min() <= joints.max() < len(self._places):
+            raise Damage("a skin names bones that are not there")
+        bones = self._places[joints]
+        if "inverseBindMatrices" not in skin:
+            return bones
+        inverse = self._buffers.accessor(skin["inverseBindMatrices"])[: len(joints)]
+        return bones @ inverse.reshape(-1, 4, 4).transpose(0, 2, 1)
+
+    def _posed(
+        self,
+        points: NDArray[np.float64],
+        primitive: Json,
+        weights: tuple[float, ...],
+        bones: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
+        """The vertices (V, 3) of a part where morph targets and bones move them."""
+        moving = [(target["POSITION"], weight)
+                  for target, weight in zip(primitive.get("targets", ()), weights, strict=False)
+                  if weight and "POSITION" in target]  # fmt: skip
+        if moving:
+            targets = [self._buffers.accessor(number) for number, _ in moving]
+            points = morphed(points, targets, [weight for _, weight in moving])
+        attributes = primitive["attributes"]
+        if bones is None or not {"JOINTS_0", "WEIGHTS_0"} <= set(attributes):
+            return points
+        if _DRACO in primitive.get("extensions", {}):
+            return points
+        joints, shares = (
+            self._buffers.accessor(attributes[name]) for name in ("JOINTS_0", "WEIGHTS_0")
+        )
+        return skinned(points, joints, shares, bones)
 
     def _primitive(self, primitive: Json) -> Part | None:
         """A part; None for lines."""
@@ -206,13 +213,13 @@ class _File:
         if packed is not None:
             return self._draco(packed)
         attributes = primitive["attributes"]
-        points = self._accessor(attributes["POSITION"])
+        points = self._buffers.accessor(attributes["POSITION"])
         colours = None
         if "COLOR_0" in attributes:
-            colours = self._accessor(attributes["COLOR_0"])[:, :3]
+            colours = self._buffers.accessor(attributes["COLOR_0"])[:, :3]
         order = np.arange(len(points))
         if "indices" in primitive:
-            order = self._accessor(primitive["indices"]).astype(np.int64).reshape(-1)
+            order = self._buffers.accessor(primitive["indices"]).astype(np.int64).reshape(-1)
         if mode == _POINTS:
             return points, np.zeros((0, 3), dtype=np.int64), colours
         if mode == _TRIANGLES:
@@ -228,7 +235,7 @@ class _File:
 
     def _draco(self, packed: Json) -> Part:
         library = optional_package("DracoPy", "DracoPy", self._name)
-        content = self._view(packed["bufferView"])
+        content = self._buffers.view(packed["bufferView"])
         try:
             mesh = library.decode(bytes(content))
         except Exception as error:  # the library raises whatever a damaged stream makes it raise
@@ -244,86 +251,6 @@ class _File:
         else:
             colours = None
         return points, faces.astype(np.int64), colours
-
-    def _accessor(self, number: int) -> NDArray[np.float64]:
-        """The values (N, width) of an accessor, normalised where it says so."""
-        if number < 0:
-            raise Damage("an accessor has a negative number")
-        accessor = self._json["accessors"][number]
-        kind, width = np.dtype(_TYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
-        count = int(accessor["count"])
-        bounded(self._name, "bytes", count * width * 8, MOST_UNPACKED)
-        values: NDArray[Any]
-        if "bufferView" in accessor:
-            start = int(accessor.get("byteOffset", 0))
-            values = self._strided(accessor["bufferView"], start, count, kind, width)
-        else:
-            values = np.zeros((bounded(self._name, "zeros", count, _MOST_ZEROS), width), kind)
-        if "sparse" in accessor:
-            values = self._with_sparse(values, accessor["sparse"], kind)
-        if not accessor.get("normalized") or kind.kind == "f":
-            return values.astype(np.float64)
-        return np.maximum(values.astype(np.float64) / np.iinfo(kind).max, -1)
-
-    def _with_sparse(self, values: NDArray[Any], sparse: Json, kind: np.dtype) -> NDArray[Any]:
-        changed, count = np.array(values), int(sparse["count"])
-        bounded(self._name, "values", count, len(values))
-        indices, replaced = sparse["indices"], sparse["values"]
-        where = self._strided(
-            indices["bufferView"], int(indices.get("byteOffset", 0)), count,
-            np.dtype(_TYPES[indices["componentType"]]), 1,
-        )  # fmt: skip
-        start = int(replaced.get("byteOffset", 0))
-        changed[where.reshape(-1).astype(np.int64)] = self._strided(
-            replaced["bufferView"], start, count, kind, values.shape[1]
-        )
-        return changed
-
-    def _strided(
-        self, view: int, start: int, count: int, kind: np.dtype, width: int
-    ) -> NDArray[Any]:
-        content = self._view(view)
-        stride = int(self._json["bufferViews"][view].get("byteStride", 0)) or kind.itemsize * width
-        needed = start + stride * (count - 1) + kind.itemsize * width if count else 0
-        if start < 0 or stride < kind.itemsize * width or needed > len(content):
-            raise Damage("an accessor reaches beyond its buffer")
-        return np.ndarray((count, width), kind, content, start, (stride, kind.itemsize))
-
-    def _view(self, number: int) -> bytes:
-        if number < 0:
-            raise Damage("a view has a negative number")
-        view = self._json["bufferViews"][number]
-        packed = [extension for extension in _MESHOPT if extension in view.get("extensions", {})]
-        if packed:
-            raise InputError(
-                "{name} is compressed by {extension}, which is not read: save it without.",
-                name=self._name, extension=packed[0],
-            )  # fmt: skip
-        start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
-        content = self._buffer(int(view["buffer"]))
-        if start < 0 or length < 0 or start + length > len(content):
-            raise Damage("a view reaches beyond its buffer")
-        return memoryview(content)[start : start + length]  # type: ignore[return-value]
-
-    def _buffer(self, number: int) -> bytes:
-        if number not in self._buffers:
-            uri = self._json["buffers"][number].get("uri")
-            self._buffers[number] = self._binary if uri is None else self._external(str(uri))
-        return self._buffers[number]
-
-    def _external(self, uri: str) -> bytes:
-        if uri.startswith("data:"):
-            return base64.b64decode(uri.partition(",")[2])
-        # As written, without its percent signs, and with the slashes of other systems.
-        for written in (uri, unquote(uri), unquote(uri).replace("\\", "/")):
-            inner = Path(written)
-            if ":" in uri or inner.is_absolute() or ".." in inner.parts or "\0" in written:
-                break
-            if os.path.lexists(self._path.parent / inner):
-                return read_bytes(self._path.parent / inner)
-        raise InputError(
-            "{name} names the file {uri}, which is not beside it.", name=self._name, uri=uri[:80]
-        )
 
 
 def _places_of(nodes: list[Json]) -> NDArray[np.float64]:

@@ -1,0 +1,69 @@
+"""What `onet_core.inputs` says of files that hold something else than expected, in German."""
+
+from __future__ import annotations
+
+OF_FILES = {
+    # What to do with files that are not read: behind "{name} is not read here: "
+    "import it into Blender and choose the object": (
+        "in Blender importieren und das Objekt wählen"
+    ),
+    "it can run programs when it is read, so save its numbers as .npy": (
+        "beim Lesen kann sie Programme ausführen, also die Zahlen als .npy speichern"
+    ),
+    "open it in Blender and choose the object": "in Blender öffnen und das Objekt wählen",
+    "open it in Blender as a Volume and choose that object": (
+        "in Blender als Volume öffnen und dieses Objekt wählen"
+    ),
+    "save it as .glb, .stl or .obj in the program that made it": (
+        "in dem Programm, aus dem sie kommt, als .glb, .stl oder .obj speichern"
+    ),
+    "save it as .las, .e57 or .ply in the program that made it": (
+        "in dem Programm, aus dem sie kommt, als .las, .e57 oder .ply speichern"
+    ),
+    "save its numbers as .npy": "die Zahlen als .npy speichern",
+    "save one of its pictures as .png": "eines der Bilder als .png speichern",
+    "save the picture as .png or .jpg": "das Bild als .png oder .jpg speichern",
+    "save the splats as PLY": "die Splats als PLY speichern",
+    "save the table as .csv": "die Tabelle als .csv speichern",
+    "save the voxels as .vox": "die Voxel als .vox speichern",
+    "unpack it first": "zuerst entpacken",
+    # What was taken for what
+    "It holds {count:,} clouds of {points:,} points, of which the first was read; join them to "
+    "one list of rows to read all as one": (
+        "Sie enthält {count:,} Wolken aus {points:,} Punkten, von denen die erste gelesen wurde; "
+        "als eine Liste von Zeilen werden alle zusammen gelesen"
+    ),
+    "Its {rows} x {columns} heights became points": (
+        "Aus den {rows} x {columns} Höhen wurden Punkte"
+    ),
+    "The columns {names} were taken for x, y and z; name the right ones x, y and z if these are "
+    "others": (
+        "Die Spalten {names} gelten als x, y und z; wenn es andere sind, diese x, y und z nennen"
+    ),
+    "{count:,} points were spread over the faces": (
+        "{count:,} Punkte wurden über die Flächen verteilt"
+    ),
+    # What it is instead
+    "{name} has columns named {names}, but none for z.": (
+        "{name} hat Spalten namens {names}, aber keine für z."
+    ),
+    "{name} has {width} numbers a line, which is no list of points; --kind points takes the first "
+    "three for x, y and z.": (
+        "{name} hat {width} Zahlen in einer Zeile, was keine Liste von Punkten ist; --kind points "
+        "nimmt die ersten drei als x, y und z."
+    ),
+    "{name} has {width} numbers a row, which is no list of points; --kind points takes the first "
+    "three for x, y and z.": (
+        "{name} hat {width} Zahlen in einer Reihe, was keine Liste von Punkten ist; --kind points "
+        "nimmt die ersten drei als x, y und z."
+    ),
+    "{name} holds a picture of {width} x {height} pixels: save it as .png.": (
+        "{name} enthält ein Bild aus {width} x {height} Pixeln: als .png speichern."
+    ),
+    "{name} holds positions and turns of a camera, not points.": (
+        "{name} enthält Orte und Drehungen einer Kamera, keine Punkte."
+    ),
+    "{name} is damaged or not a grid of heights.": (
+        "{name} ist beschädigt oder kein Gitter von Höhen."
+    ),
+}
