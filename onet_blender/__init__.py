@@ -8,6 +8,8 @@ from __future__ import annotations
 from . import activity
 from .headless import command_line
 from .languages import translations
+from .live import operators as live_operators
+from .live import watch
 from .morph import handlers as morph_handlers
 from .morph import operators as morph_operators
 from .morph import panel as morph_panel
@@ -36,6 +38,7 @@ from .panels import about, dice, menus, presets
 from .panels import generate as generate_panel
 from .panels import reconstruct as reconstruct_panel
 from .panels import set_up as set_up_panel
+from .pictures import thumbnails
 from .properties import former, preferences
 from .properties import stored as properties
 from .runtime import engine_session
@@ -45,6 +48,7 @@ MODULES = (
     translations,
     activity,
     preferences,
+    thumbnails,
     morph_properties,
     properties,
     former,
@@ -52,6 +56,7 @@ MODULES = (
     runtime_operators,
     command_line,
     reconstruct_operators,
+    live_operators,
     generate_operators,
     morph_operators,
     picture_operators,
@@ -69,6 +74,7 @@ MODULES = (
     morph_handlers,
     handwork,
     sources,
+    watch,
 )
 
 

@@ -39,6 +39,36 @@ OF_BUTTONS = {
     "Draft First": "Erst ein Entwurf",
     "Where the mesh takes long, show a draft that is replaced when it is ready": "Zeigt, wo das "
     "Mesh lange dauert, einen Entwurf, den das fertige ersetzt",
+    # Thumbnails
+    "Draw small pictures of the shapes that the next seeds give, to choose one of them": (
+        "Zeichnet kleine Bilder der Formen, die die nächsten Startwerte ergeben, zum Aussuchen"
+    ),
+    "Show Choices": "Auswahl zeigen",
+    "More Choices": "Weitere zeigen",
+    "Shape": "Form",
+    "A seed, by what comes of it": "Ein Startwert nach dem, was aus ihm wird",
+    # Results that follow their source
+    "Live Update": "Fortlaufend erneuern",
+    "Make this mesh again, beside the interface, whenever its source has changed. The source is "
+    "shown as wire": (
+        "Macht dieses Mesh neben der Arbeit neu, sobald sich seine Vorlage ändert. Die Vorlage "
+        "wird als Draht gezeigt"
+    ),
+    "Make the mesh of an object again from what it was made from, as it was made": (
+        "Macht das Mesh eines Objekts aus seiner Vorlage neu, so wie es gemacht wurde"
+    ),
+    "Name of the object that gets the mesh": "Name des Objekts, das das Mesh bekommt",
+    "Made From It As": "Vorlage war",
+    "A mark of the source as it was, to tell whether it was changed since": (
+        "Ein Kennzeichen der Vorlage, an dem sich zeigt, ob sie seither geändert wurde"
+    ),
+    "Update a mesh that was reconstructed to what was adjusted": "Bringt ein rekonstruiertes Mesh "
+    "auf den Stand dessen, was geändert wurde",
+    "Give the mesh the colours of the picture that it was made from": "Gibt dem Mesh die Farben "
+    "des Bildes, aus dem es gemacht wurde",
+    "Colours from the Picture": "Farben aus dem Bild",
+    "Select an object that was made from a picture": "Ein Objekt wählen, das aus einem Bild "
+    "gemacht wurde",
     # What comes next
     "Next Step": "Nächster Schritt",
     "Remesh to Quads": "Zu Vierecken umformen",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 OF_THE_LIBRARY = {
+    "There is nothing in the picture to take colours from.": "Im Bild ist nichts, dessen Farben "
+    "genommen werden könnten.",
     # Files that can't be read
     "{path} can't be read: {reason}.": "{path} kann nicht gelesen werden: {reason}.",
     "{path} can't be read: it is no file but a pipe or a device.": "{path} kann nicht gelesen "

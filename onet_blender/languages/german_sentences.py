@@ -66,6 +66,11 @@ OWN = {
     "{message}. {missing} of the seeds have no surface and were left out": (
         "{message}. {missing} der Startwerte haben keine Oberfläche und wurden weggelassen"
     ),
+    "{name} has the colours of its picture": "{name} hat die Farben seines Bildes",
+    "{name} was changed meanwhile: try again.": "{name} wurde inzwischen geändert: noch einmal "
+    "versuchen.",
+    "{source} has changed since": "{source} wurde seither geändert",
+    "{count} shapes to choose from": "{count} Formen zur Auswahl",
     "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
         "{count} Formen: {faces:,} Flächen in {seconds:.1f} s mit dem Modell {model!r}"
     ),

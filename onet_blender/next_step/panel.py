@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from .. import activity
 from ..panels.shared import OnetPanel, draw_outcome
 from ..registration import register_classes, unregister_classes
 from ..runtime.chosen import runtime
 from ..scene.meshes import COLOURS
 from .operators import OWNER
+
+PAINT = "onet.paint"
 
 
 class ONET_PT_next_step(OnetPanel, bpy.types.Panel):
@@ -27,11 +30,15 @@ class ONET_PT_next_step(OnetPanel, bpy.types.Panel):
         row.prop(choices, "quads", text="")
         column = layout.column(align=True)
         column.operator("onet.ready", icon="CHECKMARK")
+        if context.active_object.onet.kind == "IMAGE":
+            cell = column.row()
+            cell.enabled = activity.current() is None
+            cell.operator(PAINT, icon="IMAGE_DATA")
         cell = column.row()
         cell.enabled = COLOURS in context.active_object.data.color_attributes
         cell.operator("onet.texture", icon="UV")
         column.operator("onet.levels", icon="MOD_DECIM")
-        draw_outcome(layout, context, OWNER)
+        draw_outcome(layout, context, OWNER, PAINT)
 
 
 CLASSES = (ONET_PT_next_step,)

@@ -10,11 +10,15 @@ from onet_core.engine.client import Answer, Job
 from onet_core.sentences import Sentence
 from onet_core.settings import LAST_SEED
 
+from ..pictures import thumbnails
 from ..properties.mesh_settings import OF_SAMPLES, SAMPLING, draw_setting, with_settings
 from ..registration import register_classes, unregister_classes
 from ..scene import generation, presenting, reconstruction
 from ..scene.pieces import Pieces
 from .shared import WorkerOperator, fill, is_object_mode, is_own_scene
+
+# Enough to tell shapes apart by.
+CELLS_OF_THUMBNAILS = 48
 
 
 @with_settings((*SAMPLING, *OF_SAMPLES), switches=True)
@@ -80,6 +84,36 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         return generation.summary(made, len(self._seeds), answer)
 
 
+class ONET_OT_thumbnails(WorkerOperator, bpy.types.Operator):
+    """Draw small pictures of the shapes that the next seeds give, to choose one of them"""
+
+    bl_idname = "onet.thumbnails"
+    bl_label = "Show Choices"
+    adds_object = False
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_own_scene(cls, context)
+
+    def start(self, context: bpy.types.Context) -> Job:
+        choices = context.scene.onet
+        self._scene, self._generator = context.scene.name, choices.generator
+        seen = thumbnails.seeds_of(choices.generator)
+        # Pressed again, it goes on to others.
+        first = seen[-1] + 1 if choices.seed in seen else choices.seed
+        self._seeds = [(first + number) % LAST_SEED for number in range(thumbnails.COUNT)]
+        params = reconstruction.options(self._generator, {"resolution": CELLS_OF_THUMBNAILS})
+        return generation.start_thumbnails(self._seeds, params, thumbnails.PIXELS)
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+        thumbnails.show(self._generator, self._seeds, answer.arrays["pictures"])
+        shown = thumbnails.seeds_of(self._generator)
+        scene = bpy.data.scenes.get(self._scene)
+        if scene is not None and scene.is_editable:
+            scene.onet.seed = shown[0]
+        return Sentence("{count} shapes to choose from", count=len(shown))
+
+
 class ONET_OT_roll_dice(bpy.types.Operator):
     """Choose another seed by chance"""
 
@@ -100,7 +134,7 @@ class ONET_OT_roll_dice(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (ONET_OT_generate, ONET_OT_roll_dice)
+CLASSES = (ONET_OT_generate, ONET_OT_thumbnails, ONET_OT_roll_dice)
 
 
 def register() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
-from onet_core.engine.client import Answer, Job
+from onet_core.engine.client import Answer, Job, Task
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
 from onet_core.pipeline.findings import BACKGROUNDS
 from onet_core.sentences import Sentence
 
 from ..pictures import images as pictures
+from ..pictures import painting
 from ..pictures.render_copy import render_in_pieces
 from ..properties.stored import choose_kind
 from ..registration import register_classes, unregister_classes
@@ -18,7 +19,7 @@ from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene.pieces import Pieces
 from ..scene.preparation import Finished, Preparation
-from .shared import WorkerOperator, is_own_scene
+from .shared import WorkerOperator, is_object_mode, is_own_scene
 
 
 class ONET_OT_look(WorkerOperator, bpy.types.Operator):
@@ -50,6 +51,41 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
         pictures.show_seen(answer.arrays["seen"])
         return BACKGROUNDS[answer.values["background"]]
+
+
+class ONET_OT_paint(WorkerOperator, bpy.types.Operator):
+    """Give the mesh the colours of the picture that it was made from"""
+
+    bl_idname = "onet.paint"
+    bl_label = "Colours from the Picture"
+    bl_options = {"UNDO"}  # noqa: RUF012  # Blender reads a plain set
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not is_object_mode(cls, context):
+            return False
+        item = context.active_object
+        if item is None or item.onet.kind != "IMAGE" or item.onet.picture is None:
+            cls.poll_message_set("Select an object that was made from a picture")
+            return False
+        return True
+
+    def start(self, context: bpy.types.Context) -> Task:
+        item = context.active_object
+        self._name, name = item.name, item.onet.picture.name
+
+        def start(arrays: Arrays) -> Job:
+            return engine_session.client(runtime()).start("paint", {"name": name}, arrays)
+
+        return Preparation(painting.arrays_in_pieces(item), start)
+
+    def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+        item = bpy.data.objects.get(self._name)
+        if item is None:
+            raise InputError("There is no object {name}.", name=self._name)
+        painting.paint(item, answer.arrays["colours"])
+        self.about = item.name
+        return Sentence("{name} has the colours of its picture", name=item.name)
 
 
 class PictureOperator(WorkerOperator):
@@ -129,7 +165,13 @@ class ONET_OT_use_shown_picture(PictureOperator, bpy.types.Operator):
         return image
 
 
-CLASSES = (ONET_OT_look, ONET_OT_paste_picture, ONET_OT_use_render, ONET_OT_use_shown_picture)
+CLASSES = (
+    ONET_OT_look,
+    ONET_OT_paint,
+    ONET_OT_paste_picture,
+    ONET_OT_use_render,
+    ONET_OT_use_shown_picture,
+)
 
 
 def register() -> None:

@@ -30,6 +30,8 @@ from ..scene.several import Several
 from ..scene.stored_models import stored_model
 from .shared import MeshOperator, is_object_mode, is_own_scene
 
+# At whose button progress and outcome of all that makes meshes are shown.
+OWNER = "onet.reconstruct"
 SECONDS_TO_SETTLE = 0.3
 SECONDS_BETWEEN_TRIES = 0.1
 
@@ -52,7 +54,7 @@ def _start_wanted() -> float | None:
     global _wanted
     running = activity.current()
     if running is not None:
-        if running.owner == ONET_OT_reconstruct.bl_idname:
+        if running.owner == OWNER:
             running.cancel()
         return SECONDS_BETWEEN_TRIES
     assert _wanted is not None
@@ -77,10 +79,18 @@ class ReconstructOperator(MeshOperator):
         options={"SKIP_SAVE"},
     )
 
+    # The operator that carries out later what this one, adjusted, asks for.
+    follow_up = ""
+
     # Blender's, of every operator.
     options: Any
+    poll_message_set: Callable[[str], None]
     layout: bpy.types.UILayout
     as_keywords: Callable[[], dict[str, Any]]
+
+    @classmethod
+    def owner(cls) -> str:
+        return OWNER
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -91,7 +101,7 @@ class ReconstructOperator(MeshOperator):
         # the window freezes, the step stays, and its object is updated beside the interface.
         repeated = self.options.is_repeat or self.options.is_repeat_last
         if repeated and self.target and context.window is not None and not bpy.app.background:
-            start_soon(type(self).bl_idname, plain_values(self))
+            start_soon(self.follow_up, plain_values(self))
             return {"CANCELLED"}
         return super().execute(context)
 
@@ -140,12 +150,10 @@ def plain_values(operator: ReconstructOperator) -> dict[str, Any]:
     return {name: given[name] for name in given if not name.startswith("use_")}
 
 
-class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
-    """Make a mesh from the picture or object that is chosen"""
+class Reconstruct(ReconstructOperator):
+    """Makes a mesh from the picture or object that is chosen."""
 
-    bl_idname = "onet.reconstruct"
-    bl_label = "Reconstruct"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+    follow_up = "onet.reconstruct_update"
 
     kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="From", items=INPUT_KINDS, default="POINTS", options={"SKIP_SAVE"}
@@ -200,8 +208,7 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         panel = context.scene.onet
         if self.target or not self._is_invoked or not panel.draft_first:
             return False
-        self.choices(context)
-        return estimate.is_long(self.kind, self.resolution)
+        return estimate.is_long(self.kind, self.choices(context)["resolution"])
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._is_invoked = context.window is not None and not bpy.app.background
@@ -211,7 +218,9 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         if self._full:
             source = self._preparation.prepared.overlays
             wanted = {**plain_values(self), **self._full, "target": self.target, "source": source}
-            start_soon(type(self).bl_idname, wanted)
+            start_soon(self.follow_up, wanted)
+            for name, value in self._full.items():
+                setattr(self, name, value)  # what Adjust Last Operation shows
             message = Sentence("{message}. This is a draft: the full mesh follows", message=message)
         return super()._conclude(message)
 
@@ -288,16 +297,10 @@ class ONET_OT_reconstruct(ReconstructOperator, bpy.types.Operator):
         )
 
 
-class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
-    """Make the mesh of the active object again from what it was made from, as the panel is set"""
+class ReconstructAgain(ReconstructOperator):
+    """Makes the mesh of an object again from what it was made from."""
 
-    bl_idname = "onet.reconstruct_again"
-    bl_label = "Reconstruct Again"
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
-
-    @classmethod
-    def owner(cls) -> str:
-        return ONET_OT_reconstruct.bl_idname
+    follow_up = "onet.reconstruct_again_update"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -333,6 +336,42 @@ class ONET_OT_reconstruct_again(ReconstructOperator, bpy.types.Operator):
         )
 
 
+class ONET_OT_reconstruct(Reconstruct, bpy.types.Operator):
+    """Make a mesh from the picture or object that is chosen"""
+
+    bl_idname = "onet.reconstruct"
+    bl_label = "Reconstruct"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+
+
+class ONET_OT_reconstruct_again(ReconstructAgain, bpy.types.Operator):
+    """Make the mesh of the active object again from what it was made from, as the panel is set"""
+
+    bl_idname = "onet.reconstruct_again"
+    bl_label = "Reconstruct Again"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+
+# What is adjusted in a popup stays the last operation only if what carries it out is none: Blender
+# registers the popup's operation once more where it is not the last, and crashes.
+
+
+class ONET_OT_reconstruct_update(Reconstruct, bpy.types.Operator):
+    """Update a mesh that was reconstructed to what was adjusted"""
+
+    bl_idname = Reconstruct.follow_up
+    bl_label = "Reconstruct"
+    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
+
+
+class ONET_OT_reconstruct_again_update(ReconstructAgain, bpy.types.Operator):
+    """Update a mesh that was reconstructed to what was adjusted"""
+
+    bl_idname = ReconstructAgain.follow_up
+    bl_label = "Reconstruct Again"
+    bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
+
+
 class ONET_OT_take_settings(bpy.types.Operator):
     """Set the panel as it was when the active object was made"""
 
@@ -365,7 +404,13 @@ class ONET_OT_take_settings(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (ONET_OT_reconstruct, ONET_OT_reconstruct_again, ONET_OT_take_settings)
+CLASSES = (
+    ONET_OT_reconstruct,
+    ONET_OT_reconstruct_again,
+    ONET_OT_reconstruct_update,
+    ONET_OT_reconstruct_again_update,
+    ONET_OT_take_settings,
+)
 
 
 def register() -> None:

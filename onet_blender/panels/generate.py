@@ -8,12 +8,16 @@ from onet_core.sentences import Sentence
 
 from .. import activity
 from ..languages.translate import translated
+from ..pictures import thumbnails
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene.generation import replaceable
 from . import dice
 from .shared import OnetPanel, draw_button, draw_mode, draw_outcome, split_column
+
+THUMBNAILS = "onet.thumbnails"
+SCALE_OF_CHOSEN, SCALE_OF_ALL = 6.0, 5.0
 
 
 class ONET_PT_generate(OnetPanel, bpy.types.Panel):
@@ -30,18 +34,29 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, choices = self.layout, context.scene.onet
         engine_session.start_ahead()
-        draw_button(layout, context, "onet.generate", "SHADERFX")
+        draw_button(layout, context, "onet.generate", "SHADERFX", others=(THUMBNAILS,))
         column = split_column(layout, context)
         column.prop(choices, "generator")
         row = column.row(align=True)
         row.prop(choices, "seed")
         row.operator("onet.roll_dice", text="", icon_value=dice.icon())
+        seeds = thumbnails.seeds_of(choices.generator)
+        if seeds:
+            layout.template_icon_view(
+                choices, "choice", show_labels=True, scale=SCALE_OF_CHOSEN, scale_popup=SCALE_OF_ALL
+            )
+        row = layout.row()
+        row.enabled = activity.current() is None
+        row.operator(
+            THUMBNAILS, text="More Choices" if seeds else "Show Choices", icon="IMGDISPLAY"
+        )
+        column = split_column(layout, context)
         column.prop(choices, "count")
         if choices.count > 1:
             column.prop(choices, "spacing")
         column.prop(choices, "quality")
         draw_mode(layout, context)
-        draw_outcome(layout, context, "onet.generate")
+        draw_outcome(layout, context, "onet.generate", THUMBNAILS)
         active = replaceable(context.active_object)
         if activity.current() is None and active is not None and choices.count == 1:
             text = translated(Sentence("Give the Shape to {name}", name=active.name))

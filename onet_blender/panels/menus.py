@@ -32,6 +32,7 @@ class ONET_MT_next_step(bpy.types.Menu):
         layout = self.layout
         layout.operator("onet.quads", icon="MESH_GRID").faces = context.scene.onet.quads
         layout.operator("onet.ready", icon="CHECKMARK")
+        layout.operator("onet.paint", icon="IMAGE_DATA")
         layout.operator("onet.texture", icon="UV")
         layout.operator("onet.levels", icon="MOD_DECIM")
 

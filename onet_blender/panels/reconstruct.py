@@ -9,6 +9,7 @@ from onet_core.sentences import NOTHING, Sentence
 from onet_core.settings import TABLE
 
 from .. import activity
+from ..live import watch
 from ..pictures import images as pictures
 from ..properties.mesh_settings import draw_setting, settings_of
 from ..registration import register_classes, unregister_classes
@@ -53,7 +54,12 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         obstacle = what_is_missing(context)
         # First of all, so that nothing moves it.
         draw_button(
-            layout, context, RECONSTRUCT, "MESH_MONKEY", enabled=not obstacle, others=(OPEN_FILE,)
+            layout,
+            context,
+            RECONSTRUCT,
+            "MESH_MONKEY",
+            enabled=not obstacle,
+            others=(OPEN_FILE, watch.OPERATOR),
         )
         if is_narrow(context):
             layout.prop(choices, "input_kind", text="")
@@ -80,7 +86,7 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         draw_mode(layout, context)
         if obstacle:
             draw_text(layout, obstacle, room(context), icon="INFO")
-        draw_outcome(layout, context, OPEN_FILE, RECONSTRUCT)
+        draw_outcome(layout, context, OPEN_FILE, RECONSTRUCT, watch.OPERATOR)
 
 
 class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
@@ -134,9 +140,15 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
             draw_text(layout, sentence, width, icon="INFO")
         if handwork.is_changed(item):
             draw_text(layout, "Changed by hand since it was made", width, icon="INFO")
+        outdated = watch.is_outdated(item)
+        if outdated and not kept.live:
+            changed = Sentence("{source} has changed since", source=kept.source)
+            draw_text(layout, changed, width, icon="INFO")
         column = layout.column(align=True)
         column.operator("onet.reconstruct_again", icon="FILE_REFRESH")
         column.operator("onet.take_settings", icon="EYEDROPPER")
+        if kept.made_from:
+            layout.prop(kept, "live")
 
 
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -8,6 +8,7 @@ import bpy
 
 from onet_core.settings import TABLE
 
+from ..pictures import thumbnails
 from .mesh_settings import SAMPLING, with_settings
 from .model_list import Item, model_items
 
@@ -18,6 +19,21 @@ def _generative_models(self: Any, context: bpy.types.Context | None) -> list[Ite
     return model_items("NONE")
 
 
+def _choices(self: Any, context: bpy.types.Context | None) -> list[thumbnails.Item]:
+    return thumbnails.items_for(self.generator, self.seed)
+
+
+def _choice(self: Any) -> int:
+    seeds = thumbnails.seeds_of(self.generator)
+    return seeds.index(self.seed) if self.seed in seeds else len(seeds)
+
+
+def _set_choice(self: Any, number: int) -> None:
+    seeds = thumbnails.seeds_of(self.generator)
+    if number < len(seeds):
+        self.seed = seeds[number]
+
+
 @with_settings(SAMPLING)
 class GenerateChoices:
     """Which shapes are drawn, how they are laid out, and by which network."""
@@ -26,4 +42,11 @@ class GenerateChoices:
         name="Category",
         description="The trained network that invents shapes",
         items=_generative_models,
+    )
+    choice: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Shape",
+        description="A seed, by what comes of it",
+        items=_choices,
+        get=_choice,
+        set=_set_choice,
     )

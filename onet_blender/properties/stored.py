@@ -13,7 +13,8 @@ from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
 from ..registration import register_classes, unregister_classes
-from ..scene.sources import SOURCE_TYPES
+from ..scene import presenting
+from ..scene.sources import SOURCE_TYPES, source_of
 from .generate import GenerateChoices
 from .mesh_settings import SETTINGS, with_settings
 from .model_list import AUTOMATIC, Item, model_items
@@ -47,6 +48,14 @@ def _picture_changed(self: SceneProperties, context: bpy.types.Context) -> None:
     _source_changed(self, context)
     activity.forget("onet.look")
     forget_seen()
+
+
+def _live_changed(self: ObjectProperties, context: bpy.types.Context) -> None:
+    made = self.id_data
+    source = source_of(made)
+    if self.live and source is not None:
+        presenting.show_as_wire(source, context.view_layer)
+    made.update_tag()  # so that it is looked at
 
 
 def _models_for_input(self: SceneProperties, context: bpy.types.Context | None) -> list[Item]:
@@ -192,6 +201,16 @@ class ObjectProperties(bpy.types.PropertyGroup):
     made_as: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Made As",
         description="A mark of the mesh as it was made, to tell whether it was changed since",
+    )
+    made_from: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Made From It As",
+        description="A mark of the source as it was, to tell whether it was changed since",
+    )
+    live: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Live Update",
+        description="Make this mesh again, beside the interface, whenever its source has changed. "
+        "The source is shown as wire",
+        update=_live_changed,
     )
     fit: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Fit",

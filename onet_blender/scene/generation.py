@@ -32,6 +32,12 @@ def start(seeds: Sequence[int], params: Mapping[str, Any]) -> Job:
     return engine_session.client(runtime()).start("sample", asked)
 
 
+def start_thumbnails(seeds: Sequence[int], params: Mapping[str, Any], pixels: int) -> Job:
+    """Asks the worker for pictures of shapes, `pixels` wide."""
+    asked = {**params, "seeds": list(seeds), "pixels": pixels}
+    return engine_session.client(runtime()).start("thumbnails", asked)
+
+
 def grid_places(count: int, spacing: float) -> list[Vector]:
     """Where `count` objects stand, in rows along x that follow each other along y, as a square."""
     columns = math.ceil(math.sqrt(count))

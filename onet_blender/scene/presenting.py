@@ -25,6 +25,13 @@ def hide(item: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> None:
     item.hide_render = True
 
 
+def show_as_wire(item: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> None:
+    """Brings a hidden object back as wire, which hides nothing behind it."""
+    if item.name in view_layer.objects:
+        item.hide_set(False, view_layer=view_layer)
+    item.display_type = "WIRE"
+
+
 def show_colours(mesh: bpy.types.Mesh) -> None:
     """Gives a mesh that has colours and no material one that shows them."""
     if COLOURS not in mesh.color_attributes or len(mesh.materials):

@@ -38,6 +38,7 @@ from .pieces import Pieces, all_at_once, in_background
 from .sampling import sampled
 from .scene_io import Cloud, Surface
 from .sources import OVERLAID, remember_source, source_of
+from .sources import digest as source_digest
 from .viewpoint import camera_turn, straight_turn, without_extremes
 
 # How near to the mesh a point counts as met, as a share of the cloud's longest side.
@@ -56,7 +57,8 @@ class Request:
     object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
     (else it is lifted so that it stands on the object's origin plane); replaces: name of a
     object that was made from the same kind of input and gets the mesh instead of a new one;
-    choices: the settings (see `mesh_settings`) and the rest that the object keeps.
+    choices: the settings (see `mesh_settings`) and the rest that the object keeps; digest: of the
+    object that it is made from, see `sources.digest`.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Request:
     turn: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     replaces: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
 
 def options(
@@ -132,7 +135,7 @@ def prepare_object(
         read = take(item, depsgraph)
     else:
         raise InputError("A picture was asked for, but an object was given.")
-    name, scene = item.name, depsgraph.scene.name
+    name, scene, digest = item.name, depsgraph.scene.name, source_digest(item, depsgraph)
 
     def upright() -> tuple[Arrays, NDArray[np.float64]]:
         return _upright(name, read(), matrix, choices)
@@ -153,6 +156,7 @@ def prepare_object(
         turn=turn,
         replaces=replaces,
         choices=choices,
+        digest=digest,
     )
 
 
@@ -183,6 +187,9 @@ def _upright(
     turned_back = scene_io.transformed(points, turn.T)  # its inverse
     if isinstance(found, Cloud):
         arrays: Arrays = {"points": turned_back}
+        if found.normals is not None:
+            ways = found.normals if matrix.determinant() > 0 else -found.normals
+            arrays["normals"] = ways @ turn[:3, :3]  # by its inverse
     else:
         arrays = {"vertices": turned_back, "faces": found.triangles}
     if found.colours is not None and choices.get("colours"):
@@ -336,6 +343,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.model = answer.values["model"]
     kept.source = request.source
     remember_source(made, bpy.data.objects.get(request.overlays) if request.overlays else None)
+    kept.made_from = request.digest
     kept.chosen_model = request.params["model"]
     stored_models.remember(kept.chosen_model)
     if request.kind == "IMAGE":

@@ -13,13 +13,14 @@ SAMPLES = 100_000
 
 
 def sampled(surface: Surface, count: int = SAMPLES, seed: int = 0) -> Cloud:
-    """Points (count, 3) uniform by area on a surface, with colours where it has any.
+    """Points (count, 3) uniform by area on a surface, with normals, and colours where it has any.
 
     Needs no Blender. A surface without area gives its vertices.
     """
     corners = np.asarray(surface.vertices, dtype=np.float64)[surface.triangles]
     sides = corners[:, 1:] - corners[:, :1]
-    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1)
+    across = np.cross(sides[:, 0], sides[:, 1])
+    areas = np.linalg.norm(across, axis=1)
     if not areas.sum() > 0:
         return Cloud(surface.vertices, None)
     rng = np.random.default_rng(seed)
@@ -30,7 +31,7 @@ def sampled(surface: Surface, count: int = SAMPLES, seed: int = 0) -> Cloud:
     if surface.colours is not None:
         mixed = np.einsum("nk,nkd->nd", weights, surface.colours[faces].astype(np.float64))
         colours = np.rint(mixed).astype(np.uint8)
-    return Cloud(points, colours)
+    return Cloud(points, colours, (across / np.maximum(areas, 1e-300)[:, None])[faces])
 
 
 def _barycentric(rng: np.random.Generator, count: int) -> NDArray[Any]:

@@ -28,10 +28,11 @@ Triangulate = Callable[[NDArray[np.float32]], tuple[NDArray[np.int32], NDArray[n
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """points (N, 3) in the world; colours (N, 3) sRGB or None."""
+    """points (N, 3) in the world; colours (N, 3) sRGB or None; normals (N, 3) or None."""
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8] | None = None
+    normals: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +51,16 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
     there are none.
     """
     parts: list[tuple[NDArray[np.float32], Matrix, Callable[[], NDArray[np.uint8] | None]]] = []
-    for part, matrix in _parts(item, depsgraph):
-        with _geometry(part) as data:
+    for part, matrix in parts_of(item, depsgraph):
+        with geometry_of(part) as data:
             if isinstance(data, bpy.types.Mesh):
-                found, painted = _places(data.attributes, len(data.vertices)), _vertex_colours(data)
+                found, painted = (
+                    places_of(data.attributes, len(data.vertices)),
+                    _vertex_colours(data),
+                )
             elif isinstance(data, bpy.types.PointCloud):
                 count = len(data.points)
-                found, painted = _places(data.attributes, count), _painted(data.attributes, count)
+                found, painted = places_of(data.attributes, count), _painted(data.attributes, count)
             else:
                 continue
             if len(found):
@@ -81,12 +85,12 @@ def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Call
     there are none.
     """
     parts = []
-    for part, matrix in _parts(item, depsgraph):
-        with _geometry(part) as data:
+    for part, matrix in parts_of(item, depsgraph):
+        with geometry_of(part) as data:
             if not isinstance(data, bpy.types.Mesh):
                 continue
             if len(data.polygons):
-                places = _places(data.attributes, len(data.vertices))
+                places = places_of(data.attributes, len(data.vertices))
                 parts.append((places, matrix.copy(), _triangles(data), _corner_colours(data)))
     if not parts:
         raise InputError("{name} has no faces: choose a mesh that has some.", name=item.name)
@@ -138,7 +142,7 @@ def read_volume(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Calla
         bpy.data.meshes.remove(mesh)
 
 
-def _parts(
+def parts_of(
     item: bpy.types.Object, depsgraph: bpy.types.Depsgraph
 ) -> Iterator[tuple[bpy.types.Object, Matrix]]:
     """The object itself, evaluated, and its instances; each with its world transform."""
@@ -158,7 +162,7 @@ def _parts(
 
 
 @contextmanager
-def _geometry(part: bpy.types.Object) -> Iterator[Any]:
+def geometry_of(part: bpy.types.Object) -> Iterator[Any]:
     """The mesh or point cloud of an evaluated object, None where it has neither."""
     if part.type == "POINTCLOUD":
         yield part.data
@@ -172,7 +176,7 @@ def _geometry(part: bpy.types.Object) -> Iterator[Any]:
         yield None
 
 
-def _places(attributes: Any, count: int) -> NDArray[np.float32]:
+def places_of(attributes: Any, count: int) -> NDArray[np.float32]:
     """The places (count, 3) of vertices or points, copied whole."""
     places = np.empty((count, 3), dtype=np.float32)
     if count:

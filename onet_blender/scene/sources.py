@@ -7,12 +7,15 @@ lives on in the file after it was deleted, and comes along wherever the result i
 from __future__ import annotations
 
 import uuid
+import zlib
 from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from onet_core.kinds import INPUTS
+
+from .scene_io import geometry_of, parts_of, places_of
 
 OVERLAID = ("POINTS", "VOXELS")
 # Of each kind of input, the types of objects that can be one.
@@ -49,6 +52,30 @@ def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
         return next((item for item in marked if is_there(item)), None)
     source = kept.source_object
     return source if source is not None and is_there(source) else None
+
+
+def digest(source: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> str:
+    """A short text that changes with an object's evaluated geometry, empty where it has none.
+
+    Where it stands does not count. Colours, materials and a Volume's densities are not looked at.
+    """
+    mark, count = 0, 0
+    inverse = source.evaluated_get(depsgraph).matrix_world.inverted_safe()
+    for part, matrix in parts_of(source, depsgraph):
+        with geometry_of(part) as data:
+            if isinstance(data, bpy.types.Mesh):
+                vertices, faces = len(data.vertices), len(data.polygons)
+            elif isinstance(data, bpy.types.PointCloud):
+                vertices, faces = len(data.points), 0
+            else:
+                continue
+            count += vertices
+            places = places_of(data.attributes, vertices)
+            mark = zlib.crc32(f"{vertices} {faces}".encode(), zlib.crc32(places.tobytes(), mark))
+            # Of instances; rounding is no change.
+            stands = [f"{round(value, 4) + 0.0:g}" for row in inverse @ matrix for value in row]
+            mark = zlib.crc32(" ".join(stands).encode(), mark)
+    return f"{count} {mark:08x}" if count else ""
 
 
 def is_there(item: bpy.types.Object) -> bool:

@@ -44,7 +44,8 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     folders, device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower
     corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
     cube; fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
-    triangles' corners, gives the mesh colours.
+    triangles' corners, gives the mesh colours;
+    `normals` (N, 3) are those of points, where they are known exactly.
     """
     from ..pipeline.job import Job
 
@@ -55,6 +56,7 @@ def job_of(params: Params, arrays: Arrays) -> Job:
         mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
         name=name,
         colours=arrays.get("colours"),
+        normals=arrays.get("normals"),
         fit_within=float(params["fit"]) if "fit" in params else None,
         model=params.get("model", ""),
         folders=folders_of(params),

@@ -37,6 +37,7 @@ from .protocol import Arrays
 
 if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstructor
+    from ..pipeline.sequence import Shapes
 
 # What a runtime has to have beside torch and NumPy, by the names that are imported.
 NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification", "igl")
@@ -152,6 +153,20 @@ def look(params: Params, arrays: Arrays, report: Report) -> Answer:
     return {"background": observation.background}, {"seen": seen}
 
 
+def paint(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Colours for a mesh that was made from a picture, see `models.pictures.painting`.
+
+    params and arrays: as for `look`; also the arrays mesh_vertices (V, 3), as they were made, z up,
+    and mesh_faces (F, 3). Answers with the array `colours` (V, 3).
+    """
+    from ..models.pictures import painting
+    from ..pipeline import job
+
+    mesh = mesh_of({"vertices": arrays["mesh_vertices"], "faces": arrays["mesh_faces"]}, "")
+    _, seen = job.look(job_of(params, arrays), painting.EDGE)
+    return {}, {"colours": painting.painted(mesh, seen)}
+
+
 def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     """What a scan, mesh or voxel file holds, see `pipeline.opening`.
 
@@ -223,6 +238,26 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
     where the seed's shape has no surface; latents (N, z_dim); seconds, evaluations and model.
     Raises InputError where there are no seeds, NoSurfaceError where no seed has a surface.
     """
+    shapes, latents = _sampled(params, report)
+    return figures_of_shapes(shapes), {**joined_meshes(shapes.meshes), "latents": np.stack(latents)}
+
+
+def thumbnails(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Small pictures of the shapes of several seeds, without their meshes.
+
+    params: as for `sample`, and pixels, the edge of a picture. Answers with the array pictures
+    (N, pixels, pixels, 4), empty where a seed's shape has no surface, and the model's name. Raises
+    what `sample` raises.
+    """
+    from ..mesh.drawing import drawn
+
+    shapes, _ = _sampled(params, report)
+    pictures = [drawn(mesh, int(params.get("pixels", 128))) for mesh in shapes.meshes]
+    return {"model": shapes.model}, {"pictures": np.stack(pictures)}
+
+
+def _sampled(params: Params, report: Report) -> tuple[Shapes, list[NDArray[np.float32]]]:
+    """The shapes of the params' seeds and their latents (z_dim,)."""
     seeds = params.get("seeds")
     if not isinstance(seeds, list) or not seeds or not all(type(seed) is int for seed in seeds):
         raise InputError("Generating needs a whole number as seed for each shape.")
@@ -230,7 +265,7 @@ def sample(params: Params, arrays: Arrays, report: Report) -> Answer:
     report("load", 0.0)
     latents = [reconstructor.latent(seed) for seed in seeds]
     shapes = shapes_of(reconstructor, latents, settings_of(params), report)
-    return figures_of_shapes(shapes), {**joined_meshes(shapes.meshes), "latents": np.stack(latents)}
+    return shapes, latents
 
 
 def morph(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -321,11 +356,13 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "reconstruct": reconstruct,
     "write": write,
     "look": look,
+    "paint": paint,
     "open_file": open_file,
     "open_picture": open_picture,
     "convert": convert,
     "generate": generate,
     "sample": sample,
+    "thumbnails": thumbnails,
     "morph": morph,
     "morph_sequence": morph_sequence,
     "latent": latent,

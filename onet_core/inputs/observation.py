@@ -27,8 +27,8 @@ class Observation:
     kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
     voxel i lies at (i + 0.5) / 32 - 0.5.
     frame: back to the source; name: for messages; background: what was taken away from a picture:
-    "mask", "transparent", "plain", or "none"; notes: what was
-    decided while reading. Raises InputError for other shapes.
+    "mask", "transparent", "plain", or "none"; notes: what was decided while reading; normals: of
+    points, (N, 3), where they are known exactly. Raises InputError for other shapes.
     """
 
     kind: Kind
@@ -37,6 +37,7 @@ class Observation:
     name: str = ""
     background: Background | None = None
     notes: tuple[Sentence, ...] = ()
+    normals: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:

@@ -20,7 +20,7 @@ from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.scans.network import ScanNetwork
 from ..scans.reading import load_scan_network
-from ..scans.surface import Oriented, distinct, oriented, surface_of, thinned
+from ..scans.surface import Oriented, distinct, known_cloud, oriented, surface_of, thinned
 from ..sentences import Sentence
 from ..settings import Settings
 
@@ -66,18 +66,26 @@ def dense_mesh(
     resolution: int,
     device: torch.device,
     progress: Callable[[float], None],
+    normals: NDArray[np.float32] | None = None,
 ) -> tuple[Mesh, tuple[Sentence, ...]]:
     """The surface through a dense cloud, in the network's frame, and what the cloud is like.
 
     The mesh has no faces where there is no surface.
 
     field: of the points' network. progress: called with the share that is done; may raise
-    `Cancelled`.
+    `Cancelled`. normals: of the points, (N, 3), where they are known exactly and say what is
+    inside: then nothing else is asked, and nothing is said of the cloud, which is none.
     """
-    places = distinct(points)
-    network = _network(str(device))
     half = (1 + padding) / 2
     cell = 2 * half / resolution
+    if normals is not None:
+        known = known_cloud(points.astype(np.float64), normals.astype(np.float64))
+        if known is not None:
+            progress(0.3)
+            mesh = surface_of(known, cell, half, lambda: progress(0.7))
+            return replace(mesh, vertices=mesh.vertices.astype(np.float32)), ()
+    places = distinct(points)
+    network = _network(str(device))
     used = thinned(places, _FINEST * cell) if len(places) > _MANY else places
     cloud = oriented(used, network, lambda *asked: _sides(field, device, *asked))
     progress(0.4)

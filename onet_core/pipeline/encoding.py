@@ -45,6 +45,7 @@ class Encoded(NamedTuple):
     is_mirrored: whether the network read a cloud's mirror image too.
     dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
         for others.
+    normals: of these points, (N, 3), where they are known exactly.
     view: where a picture was taken from; None where the network does not say.
     notes: what the user should know of the input.
     """
@@ -54,6 +55,7 @@ class Encoded(NamedTuple):
     cloud: Cloud | None = None
     is_mirrored: bool = False
     dense: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
     view: PictureView | None = None
     notes: tuple[Sentence, ...] = ()
 
@@ -80,7 +82,7 @@ def encoded(
     reader = _Reader(network, model, device)
     if observation.kind == "points":
         if is_dense(observation.data, model, settings):
-            return reader.of_dense_cloud(observation.data, settings)
+            return reader.of_dense_cloud(observation.data, observation.normals, settings)
         return reader.of_cloud(observation.data, settings)
     inputs = reader.tensor(observation.data)
     if observation.kind == "image":
@@ -155,13 +157,20 @@ class _Reader:
         cloud = None if self._code_width else Cloud(snapped, noise)
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
 
-    def of_dense_cloud(self, points: NDArray[np.float32], settings: Settings) -> Encoded:
+    def of_dense_cloud(
+        self,
+        points: NDArray[np.float32],
+        normals: NDArray[np.float32] | None,
+        settings: Settings,
+    ) -> Encoded:
         """What the network makes of some points of a cloud (N, 3), with the others beside it.
 
         Of a cloud that is too noisy to be followed it is what `of_cloud` makes.
         """
         seed, threshold = settings.random_seed, self._model.threshold
         field, _ = self._field(self.tensor(subsample(points, self._model.steps.local_points, seed)))
+        if normals is not None:
+            return Encoded(field, None, dense=points, normals=normals)
         some = subsample(points, NOISE_POINTS, seed)
         noise = noise_beside(field, some, threshold, self._device)
         if noise > DENSE_NOISE:

@@ -57,6 +57,8 @@ class Job:
     name: of arrays, for messages.
     colours: of points or occupied voxels (N, 3), or of the corners of a mesh's faces (F, 3, 3),
         uint8 sRGB.
+    normals: of points (N, 3), unit length, outward: where these are known exactly, as they are of
+        samples of a mesh; None for others.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
         None: the fit is not measured, which takes a moment.
     model: a name or a weights file; empty for the default model of the kind.
@@ -76,6 +78,7 @@ class Job:
     mask: Path | NDArray[Any] | None = None
     name: str = ""
     colours: NDArray[np.uint8] | None = None
+    normals: NDArray[np.floating] | None = None
     fit_within: float | None = None
     model: str | Path = ""
     folders: Sequence[Path] = field(default=())
@@ -128,14 +131,14 @@ def run(job: Job, progress: Progress | None = None) -> Result:
     return Result(made, findings, seen_of(observation) if observation.kind == "image" else None)
 
 
-def look(job: Job) -> tuple[Observation, NDArray[np.uint8]]:
+def look(job: Job, edge: int | None = None) -> tuple[Observation, NDArray[np.uint8]]:
     """What a network would see of a job's picture, without asking the network.
 
-    Returns the observation and what it shows, (S, S, 3) uint8. Raises InputError for anything but
-    pictures.
+    edge: pixels along the picture's side, the network's by default. Returns the observation and
+    what it shows, (S, S, 3) uint8. Raises InputError for anything but pictures.
     """
     entry = _named_model(job)
-    observation = observe(read(job, _kind_of(entry)), _image_size(entry))
+    observation = observe(read(job, _kind_of(entry)), edge or _image_size(entry))
     if observation.kind != "image":
         raise InputError("{name} is no picture.", name=observation.name or Sentence("The input"))
     return observation, seen_of(observation)
@@ -184,8 +187,15 @@ def _without_unseen(job: Job) -> Job:
     unseen, notes = unseen_points(np.asarray(job.points))
     if not notes or unseen.all():
         return job
-    colours = None if job.colours is None else job.colours[~unseen]
-    return replace(job, points=job.points[~unseen], colours=colours, notes=notes)
+    return replace(_kept(job, ~unseen), notes=notes)
+
+
+def _kept(job: Job, keep: NDArray[np.bool_]) -> Job:
+    """The job with those of its points, (N,) true, and what is known of them."""
+    assert job.points is not None
+    colours = None if job.colours is None else job.colours[keep]
+    normals = None if job.normals is None else job.normals[keep]
+    return replace(job, points=job.points[keep], colours=colours, normals=normals)
 
 
 def without_outliers(job: Job) -> tuple[Job, int | None]:
@@ -198,9 +208,7 @@ def without_outliers(job: Job) -> tuple[Job, int | None]:
     from ..inputs.outliers import stray_points
 
     stray = stray_points(job.points)
-    colours = None if job.colours is None else job.colours[~stray]
-    kept = replace(job, points=job.points[~stray], colours=colours)
-    return kept, int(np.count_nonzero(stray))
+    return _kept(job, ~stray), int(np.count_nonzero(stray))
 
 
 def observe(job: Job, image_size: int = IMAGE_SIZE) -> Observation:
@@ -213,7 +221,7 @@ def observe(job: Job, image_size: int = IMAGE_SIZE) -> Observation:
     if job.points is not None:
         from ..inputs.point_clouds import prepare_points
 
-        return prepare_points(job.points, up_axis, job.name)
+        return prepare_points(job.points, up_axis, job.name, job.normals)
     if job.mesh is not None:
         from ..inputs.voxelise import voxelise_mesh
 

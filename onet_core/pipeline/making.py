@@ -143,7 +143,7 @@ class Making:
     ) -> list[tuple[Level, Extraction | NoSurfaceError]]:
         """Where each shape's surface is drawn, and that surface."""
         if len(shapes) == 1 and shapes[0].dense is not None:
-            followed = self._dense(shapes[0].field, shapes[0].dense)
+            followed = self._dense(shapes[0].field, shapes[0].dense, shapes[0].normals)
             if followed is not None:
                 return [(Level(shapes[0].field, self._model.threshold), followed)]
         start = time.perf_counter()
@@ -162,13 +162,18 @@ class Making:
             found.append((level, surface))
         return found
 
-    def _dense(self, field: PreparedField, points: NDArray[np.float32]) -> Extraction | None:
+    def _dense(
+        self,
+        field: PreparedField,
+        points: NDArray[np.float32],
+        normals: NDArray[np.float32] | None,
+    ) -> Extraction | None:
         """The surface that follows all points; None where there is none."""
         start = time.perf_counter()
         resolution = self._wish.settings.resolution
         report = partial(self._run.report, "surface")
         padding, device = self._model.padding, self._device
-        mesh, notes = dense_mesh(field, points, padding, resolution, device, report)
+        mesh, notes = dense_mesh(field, points, padding, resolution, device, report, normals)
         if mesh.is_empty:
             return None
         seconds = {"dense": time.perf_counter() - start}

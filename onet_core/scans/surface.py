@@ -17,6 +17,7 @@ from .levels import REACH, LevelField, merged_with_members
 from .normals import fitted, plane_normals
 from .reading import read
 from .signs import Sides, signed
+from .solid import WindingNumbers
 from .whole import WholeField
 
 FloatArray = NDArray[np.float64]
@@ -30,6 +31,9 @@ _SPECK_NOISE = 10.0
 
 _ROUGH = 0.35
 """In spacings: stronger noise is removed before the signs are looked at."""
+
+_OF_A_SOLID, _MOST_OPEN = 0.2, 0.05
+"""The winding number at a solid's surface is one half; how many places may have less than this."""
 
 _COUNTED = 8
 """Neighbours that a point's spacing is measured by."""
@@ -143,6 +147,15 @@ def _local_deviation(points: FloatArray, distances: FloatArray, edge: float) -> 
     # A voxel of few points borrows from all.
     mean = (mean * counts + 4 * float((distances**2).mean())) / (counts + 4)
     return np.asarray(np.sqrt(mean)[voxel])
+
+
+def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:
+    """Points (N, 3) of which the normals (N, 3) are known; None where these describe no solid."""
+    spacing = spacing_of(points, cKDTree(points))
+    numbers = WindingNumbers(points, normals, spacing**2)(np.ones(len(points)))
+    if (numbers < _OF_A_SOLID).mean() > _MOST_OPEN:
+        return None
+    return Oriented(points, normals, spacing, REACH * spacing)
 
 
 def finished(

@@ -343,6 +343,8 @@ def play(scenario: Steps) -> None:
     """Has a timer step through a story; Blender quits at its end."""
     global story
     story = scenario
+    # Where Blender writes what it was at when it crashes.
+    bpy.context.preferences.filepaths.temporary_directory = str(FOLDER)
     (FOLDER / "beat").touch()
     (FOLDER / "ready").touch()
     bpy.app.timers.register(tick, first_interval=1.0, persistent=True)

@@ -115,9 +115,11 @@ def play_story(
     log = (pictures / "0-start.png.log").read_text(errors="replace")
     written = pictures / "notes.json"
     notes = json.loads(written.read_text()) if written.exists() else {}
+    crashes = [path.read_text(errors="replace") for path in pictures.glob("*.crash.txt")]
     if done.returncode != 0 or "error" in notes or not notes:
         pytest.fail(
-            f"status {done.returncode}: {notes.get('error')}\n{done.stderr}\n{log[-3000:]}",
+            f"status {done.returncode}: {notes.get('error')}\n{done.stderr}\n{log[-3000:]}\n"
+            + "\n".join(crashes),
             pytrace=False,
         )
     notes["log"] = log
@@ -240,7 +242,9 @@ def test_each_kind_of_input(sitting: Callable[[str], dict[str, Any]]) -> None:
     assert notes["background"] == "The plain background was removed"
     assert notes["picture"]["name"].startswith("square")
     np.testing.assert_allclose(notes["picture"]["lowest"], 0, atol=1e-6)
-    np.testing.assert_allclose(notes["picture"]["place"], 0, atol=1e-6)
+    # Beside the scan, which is in the way at the cursor.
+    np.testing.assert_allclose(notes["picture"]["place"][1:], 0, atol=1e-6)
+    assert notes["picture"]["place"][0] > 1
     assert notes["drop offered"]
     assert notes["after the drop"] == []  # the menu was left by Escape
     assert notes["voxels"]["name"] == "Blocks (ONet)"

@@ -15,7 +15,7 @@ from mathutils import Matrix, Vector
 from onet_blender import activity
 from onet_blender.pictures import images as pictures
 from onet_blender.pictures import render_copy
-from onet_blender.scene import reconstruction
+from onet_blender.scene import handwork, reconstruction
 from onet_blender.scene.pieces import all_at_once
 from onet_blender.scene.viewpoint import camera_turn
 from onet_core.errors import InputError
@@ -334,3 +334,19 @@ def test_a_mask_of_another_shape_is_one_sentence(models: Path) -> None:
         reconstruct(models, picture="photo", mask="mask")
     with pytest.raises(RuntimeError, match="no image gone"):
         reconstruct(models, picture="photo", mask="gone")
+
+
+def test_a_mesh_takes_the_colours_of_its_picture(models: Path) -> None:
+    image = bpy.data.images.new("photo", 512, 384)
+    pixels = np.ones((384, 512, 4), dtype=np.float32)
+    pixels[100:280, 160:340, 1:3] = 0
+    image.pixels.foreach_set(pixels.ravel())
+    made = reconstruct(models, picture="photo")
+    assert not made.data.color_attributes
+    assert bpy.ops.onet.paint() == {"FINISHED"}
+    colours = np.empty(4 * len(made.data.vertices), dtype=np.float32)
+    made.data.color_attributes["Color"].data.foreach_get("color_srgb", colours)
+    colours = colours.reshape(-1, 4)
+    assert np.abs(np.median(colours, axis=0) - [1, 0, 0, 1]).max() < 0.05
+    assert made.data.materials[0].name == "ONet Colours"
+    assert not handwork.is_changed(made)

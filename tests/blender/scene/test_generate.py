@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from onet_blender.morph.codes import code_of
+from onet_blender.pictures import thumbnails
+from onet_blender.properties.model_list import forget_listing
 from onet_blender.scene import generation, scene_io
 
 
@@ -170,3 +172,27 @@ def test_rooms_and_floors_are_in_nobodys_way(models: Path) -> None:
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0, 0, 0.2))
     (made,) = generate(models, seed=3, replace=False)
     assert made.location.x > 0.3
+
+
+def test_thumbnails_choose_a_seed(sized: Path) -> None:
+    preferences = bpy.context.preferences.addons["onet_blender"].preferences
+    preferences.model_folder = str(sized.parent)
+    forget_listing()
+    choices = bpy.context.scene.onet
+    try:
+        choices.generator, choices.seed = "sized", 5
+        assert choices.choice == "5"
+        assert bpy.ops.onet.thumbnails() == {"FINISHED"}
+        assert thumbnails.seeds_of("sized") == list(range(5, 17))
+        choices.choice = "9"
+        assert choices.seed == 9
+        choices.seed = 100
+        assert choices.choice == "100"
+        choices.seed = 9
+        assert bpy.ops.onet.thumbnails() == {"FINISHED"}  # on to others
+        assert (choices.seed, choices.choice) == (17, "17")
+        choices.generator = "AUTO"
+        assert thumbnails.seeds_of(choices.generator) == []
+    finally:
+        preferences.model_folder = ""
+        forget_listing()

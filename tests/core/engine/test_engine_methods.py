@@ -437,3 +437,11 @@ def test_way_between_two_latents() -> None:
     np.testing.assert_allclose(between(first, second, 1), second, atol=1e-12)
     np.testing.assert_allclose(between(first, second, 0.5), 3 * np.array([0.5, 0.5]) ** 0.5)
     np.testing.assert_allclose(between(first, 2 * first, 0.5), 1.5 * first)
+
+
+def test_thumbnails_show_the_shapes_of_their_seeds(client: EngineClient, folder: Path) -> None:
+    params = named(folder, "sized", seeds=[1, 2], pixels=32, settings={"resolution": 32})
+    pictures = client.call("thumbnails", params).arrays["pictures"]
+    assert pictures.shape == (2, 32, 32, 4)
+    covered = (pictures[..., 3] > 128).mean(axis=(1, 2))
+    assert ((covered > 0.4) & (covered < 0.9)).all()  # a cube, seen from above a corner

@@ -22,6 +22,7 @@ from hands import (
     notes,
     open_tab,
     picture,
+    point,
     press,
     press_button,
     scene_state,
@@ -80,17 +81,19 @@ def again() -> Steps:
     note_pulse("pulse of repeating")
     faces["repeated"] = len(bpy.data.objects[new].data.polygons)
     old = bpy.data.objects[new].data.session_uid
-    yield from press("F9")
-    yield from picture("2-adjust")
-    # The popup lies round the mouse, its first field here.
+    # The popup lies below the mouse: high enough, it is not moved.
     area, _ = sidebar()
-    middle = area.x + area.width / 3, area.y + area.height / 3
-    yield from click(middle[0] + 205, middle[1] - 52)
-    yield 0.4
-    for words in (["key", "ctrl+a"], ["type", "128"], ["key", "Return"]):
-        yield from ask(xdotool=words)
-        yield 0.3
+    mouse = area.x + area.width / 3, area.y + area.height * 0.75
+    yield from point(*mouse)
+    yield from ask(xdotool=["key", "F9"])
+    yield from picture("2-adjust")
+    yield from type_resolution(mouse, "64")
     yield from picture("2b-typed")
+    yield replaced
+    yield 0.5
+    # Once more in the same popup, after its operation was carried out by another.
+    old = bpy.data.objects[new].data.session_uid
+    yield from type_resolution(mouse, "128")
     yield replaced
     yield 0.5
     faces["adjusted"] = len(bpy.data.objects[new].data.polygons)
@@ -105,6 +108,15 @@ def again() -> Steps:
         "objects": sorted(item.name for item in bpy.data.objects),
         "meshes": sorted(mesh.name for mesh in bpy.data.meshes if mesh.users),
     }
+
+
+def type_resolution(mouse: tuple[float, float], cells: str) -> Steps:
+    """Into the first field of the popup that was opened with the mouse there."""
+    yield from click(mouse[0] + 205, mouse[1] - 52)
+    yield 0.4
+    for words in (["key", "ctrl+a"], ["type", cells], ["key", "Return"]):
+        yield from ask(xdotool=words)
+        yield 0.3
 
 
 def a_fine_mesh() -> Steps:

@@ -1,0 +1,70 @@
+"""Colours from a picture: what the camera sees, what lies behind, and finding the camera."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from onet_core.errors import InputError
+from onet_core.inputs.frame import network_to_up
+from onet_core.mesh.mesh import Mesh
+from onet_core.models.pictures.painting import likeliest_view, painted
+from onet_core.models.pictures.view import PictureView
+
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+def block() -> Mesh:
+    """A long block with a cabin towards its back, z up, its front towards -y."""
+    lower = trimesh.creation.box((0.4, 1.0, 0.2))
+    upper = trimesh.creation.box((0.4, 0.4, 0.3))
+    upper.apply_translation((0, 0.3, 0.2))
+    made = trimesh.util.concatenate([lower, upper]).subdivide_to_size(0.03)
+    return Mesh(np.asarray(made.vertices), np.asarray(made.faces))
+
+
+def picture_of(mesh: Mesh, azimuth: float) -> np.ndarray:
+    """What an orthographic camera at the horizon sees: the upper half red, the lower blue."""
+    seen = mesh.vertices @ network_to_up("z")
+    angle = np.radians(azimuth)
+    across = seen @ [np.cos(angle), 0, -np.sin(angle)]
+    edge = 128
+    columns = ((across * 0.7 + 0.5) * edge).astype(int)
+    rows = ((0.5 - seen[:, 1] * 0.7) * edge).astype(int)
+    made = np.full((edge, edge, 3), 255, dtype=np.uint8)
+    for step in (0, 1, 2):
+        for side in (0, 1, 2):
+            made[rows + step - 1, columns + side - 1] = np.where(
+                (seen[:, 1] > 0.0)[:, None], RED, BLUE
+            )
+    return made
+
+
+def test_what_is_seen_takes_the_pictures_colour_and_so_does_the_other_side() -> None:
+    mesh = block()
+    view = PictureView(90.0, 0.0, 10.0, 10.0, 0.5, 0.5, 1.0)
+    colours = painted(mesh, picture_of(mesh, 90.0), view).astype(int)
+    for side in (-1, 1):
+        chosen = mesh.vertices[:, 0] * side > 0.19
+        high = chosen & (mesh.vertices[:, 2] > 0.06)
+        low = chosen & (mesh.vertices[:, 2] < -0.06)
+        assert np.abs(colours[high] - RED).mean() < 12
+        assert np.abs(colours[low] - BLUE).mean() < 12
+
+
+def test_the_side_is_found_by_the_outline() -> None:
+    mesh = block()
+    vertices = mesh.vertices @ network_to_up("z")
+    for azimuth in (90.0, 270.0, 0.0):
+        shown = (picture_of(mesh, azimuth) < 250).any(axis=2)
+        found = likeliest_view(vertices, shown)
+        off = (found.azimuth - azimuth + 180) % 360 - 180
+        # An outline is the same from the mirrored side behind.
+        behind = (180 - azimuth - found.azimuth + 180) % 360 - 180
+        assert min(abs(off), abs(behind)) <= 16
+
+
+def test_an_empty_picture_is_refused() -> None:
+    with pytest.raises(InputError, match="nothing in the picture"):
+        painted(block(), np.full((64, 64, 3), 255, dtype=np.uint8))
