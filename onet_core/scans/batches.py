@@ -1,4 +1,4 @@
-"""Work on many points: a part at a time, which bounds the memory, and keys by sorting."""
+"""Work on many points: a part at a time, which bounds the memory, keys by sorting, and means."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 PART = 1 << 14
 """Points at a time."""
@@ -23,3 +25,23 @@ def unique(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     is_first = np.ones(len(ordered), dtype=bool)
     is_first[1:] = ordered[1:] != ordered[:-1]
     return ordered[is_first]
+
+
+def merged_with_members(
+    points: FloatArray, normals: FloatArray, edge: float
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    """Mean places (M, 3) and mean normals of the points in voxels of an edge; the voxel of each
+    point (N,) and the number of points in each voxel (M,)."""
+    indices = np.floor(points / edge).astype(np.int64)
+    indices -= indices.min(axis=0)
+    size = indices.max(axis=0) + 1
+    keys = (indices[:, 0] * size[1] + indices[:, 1]) * size[2] + indices[:, 2]
+    voxels = unique(keys)
+    voxel = np.searchsorted(voxels, keys)
+    counts = np.bincount(voxel)
+    sums = [
+        np.bincount(voxel, weights=column, minlength=len(counts))
+        for column in (*points.T, *normals.T)
+    ]
+    middles = np.stack(sums[:3], axis=1) / counts[:, None]
+    return middles, np.stack(sums[3:], axis=1) / counts[:, None], voxel, counts

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 
-from .levels import merged_with_members
+from .batches import merged_with_members
 from .solid import WindingNumbers
 
 FloatArray = NDArray[np.float64]

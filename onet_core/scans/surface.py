@@ -12,13 +12,13 @@ from scipy.spatial import cKDTree
 from ..mesh.mesh import Mesh
 from ..mesh.parts import without_specks
 from ..models.scans.network import ScanNetwork
+from .batches import merged_with_members
 from .following import follow
-from .levels import REACH, LevelField, merged_with_members
 from .normals import fitted, plane_normals
 from .reading import read
+from .sheets import REACH, SheetField
 from .signs import Sides, signed
 from .solid import WindingNumbers
-from .whole import WholeField
 
 FloatArray = NDArray[np.float64]
 
@@ -187,9 +187,8 @@ def surface_of(
     half: what lies further from 0 along an axis is outside. progress: called between steps; may
     raise `Cancelled`. Specks that are too small to be more than noise are left out.
     """
-    whole = WholeField(cloud.points, cloud.normals, cloud.spacing**2)
     spacing = float(np.median(cloud.spacing))
-    field = LevelField(cloud.points, cloud.normals, cloud.radius, spacing, whole)
+    field = SheetField(cloud.points, cloud.normals, cloud.radius, cloud.spacing)
 
     def bounded(places: FloatArray) -> FloatArray:
         if progress is not None:

@@ -1,0 +1,72 @@
+"""The field of a cloud of oriented points: spheres fitted to those of the sheet that a place is at.
+
+Two sheets may lie a spacing or two apart, and some normals are wrong. The solve over the whole
+cloud knows which way is out at a place; points whose normals say otherwise are of another sheet, or
+wrong, and don't count there. Where no points are left, the solve itself is the field: it closes
+what the cloud leaves open.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .batches import parts
+from .spheres import sphere_distances, weights_of
+from .whole import NEIGHBOURS, WholeField
+
+FloatArray = NDArray[np.float64]
+
+REACH = 2.0
+"""Radius of the spheres' points, in spacings."""
+
+_ENOUGH = 0.5
+"""Weight of the points around a place from which on the whole is not asked."""
+
+_FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 24, 48
+
+
+class SheetField:
+    """The signed distance from the surface of oriented points, about, wherever it is asked.
+
+    points, normals (N, 3), in a box of edge 1; radius (N,): how far each counts; spacing (N,): edge
+    of the square that each stands for.
+    """
+
+    def __init__(
+        self, points: FloatArray, normals: FloatArray, radius: FloatArray, spacing: FloatArray
+    ) -> None:
+        self._points, self._normals, self._radius = points, normals, radius
+        self._whole = WholeField(points, normals, spacing)
+        self._tree = cKDTree(points)
+        reach = float(np.median(radius / spacing))
+        wanted = int(np.clip(0.9 * np.pi * reach**2, _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS))
+        self._neighbours = max(min(wanted, len(points)), min(NEIGHBOURS, len(points)))
+
+    def __call__(self, places: FloatArray) -> FloatArray:
+        """Values (M,) at places (M, 3): positive outside, lengths in units of the box."""
+        values = np.empty(len(places))
+        for part in parts(len(places)):
+            values[part] = self._values(places[part])
+        return values
+
+    def _values(self, places: FloatArray) -> FloatArray:
+        distances, chosen = self._tree.query(places, self._neighbours)
+        distances, chosen = distances.reshape(len(places), -1), chosen.reshape(len(places), -1)
+        values = self._whole.values(places, distances, chosen)
+        radius = self._radius[chosen]
+        weights = weights_of(distances, radius)
+        here = np.flatnonzero(weights[:, 0])
+        if not len(here):
+            return values
+        outward = self._whole.outward(places[here])
+        normals = self._normals[chosen[here]]
+        same = np.maximum(np.einsum("mki,mi->mk", normals, outward), 0)
+        weights = weights[here] * same * same
+        share = np.clip(weights.sum(axis=1) / _ENOUGH, 0, 1)
+        share = share * share * (3 - 2 * share)
+        away = self._points[chosen[here]] - places[here, None]
+        found = sphere_distances(away, normals, weights, radius[here, 0])
+        values[here] += share * (found - values[here])
+        return values

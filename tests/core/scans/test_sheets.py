@@ -1,0 +1,66 @@
+"""The field of oriented points against spheres and thin plates in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from onet_core.mesh.mesh import Mesh
+from onet_core.scans.following import follow
+from onet_core.scans.sheets import REACH, SheetField
+from onet_core.scans.whole import NEIGHBOURS, WholeField
+
+
+def _ball(radius: float, count: int) -> np.ndarray:
+    ways = np.random.default_rng(0).standard_normal((count, 3))
+    return radius * ways / np.linalg.norm(ways, axis=1, keepdims=True)
+
+
+def _plate(thick: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points on a square plate of edge 0.8, and their normals; the rim has its share."""
+    rng = np.random.default_rng(1)
+    half = np.array([0.4, 0.4, thick / 2])
+    areas = np.array([half[1] * half[2], half[0] * half[2], half[0] * half[1]])
+    axis = rng.choice(3, count, p=areas / areas.sum())
+    side = rng.choice([-1.0, 1.0], count)
+    points = rng.uniform(-1, 1, (count, 3)) * half
+    normals = np.zeros((count, 3))
+    rows = np.arange(count)
+    points[rows, axis], normals[rows, axis] = side * half[axis], side
+    return points, normals
+
+
+def test_the_whole_is_the_distance_from_a_ball_and_points_out_of_it() -> None:
+    points = _ball(0.4, 6_000)
+    spacing = np.full(len(points), np.sqrt(4 * np.pi * 0.16 / len(points)))
+    field = WholeField(points, points / 0.4, spacing)
+    places = np.concatenate([_ball(radius, 500) for radius in (0.385, 0.4, 0.415)])
+    outward = field.outward(places)
+    lengths = np.linalg.norm(places, axis=1)
+    assert np.einsum("ni,ni->n", outward, places / lengths[:, None]).min() > 0.97
+    values = field.values(places, *cKDTree(points).query(places, NEIGHBOURS))
+    # It is blurred by a spacing, and the points are at random.
+    assert np.abs(values - (lengths - 0.4)).mean() < 0.3 * spacing[0]
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.03])
+def test_sheets_one_spacing_apart_stay_apart(wrong: float) -> None:
+    """A plate as thin as its points are apart comes out whole, even if some normals are wrong."""
+    count = 20_000
+    edge = np.sqrt(2 * 0.64 / count)
+    points, normals = _plate(1.2 * edge, count)
+    turned = np.random.default_rng(2).random(count) < wrong
+    normals[turned] *= -1
+    spacing = np.full(count, edge)
+    field = SheetField(points, normals, REACH * spacing, spacing)
+    mesh = Mesh(*follow(field, points, edge / 1.5))
+    corners = mesh.vertices[mesh.faces]
+    is_inner = (np.abs(corners.mean(axis=1)[:, :2]) < 0.38).all(axis=1)
+    height = np.abs(np.abs(corners[is_inner].mean(axis=1)[:, 2]) - 0.6 * edge)
+    crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[is_inner]
+    areas = np.linalg.norm(crossed, axis=1) / 2
+    # Both sides are there once, and where they should be.
+    assert areas.sum() == pytest.approx(2 * 0.76**2, rel=0.02)
+    assert np.average(height, weights=areas) < 0.1 * edge
+    assert np.quantile(height, 0.99) < 0.3 * edge
