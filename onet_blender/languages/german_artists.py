@@ -78,8 +78,14 @@ OF_BUTTONS = {
     "About how many quads": "Etwa wie viele Vierecke",
     "About how many quads Remesh to Quads makes": "Etwa wie viele Vierecke beim Umformen entstehen",
     "Make Ready for Use": "Fertig machen",
-    "Put the origin at the base, apply the scale and mark sharp edges": "Setzt den Ursprung an den "
-    "Fuß, wendet die Skalierung an und markiert scharfe Kanten",
+    "Remove small parts, put the origin at the base, apply the scale and mark sharp edges": (
+        "Entfernt kleine Teile, setzt den Ursprung an den Fuß, wendet die Skalierung an und "
+        "markiert scharfe Kanten"
+    ),
+    "Remove Small Parts": "Kleine Teile entfernen",
+    "Remove separate parts of less than a hundredth of the largest's area": (
+        "Entfernt einzelne Teile mit weniger als einem Hundertstel der Fläche des größten"
+    ),
     "Origin at the Base": "Ursprung am Fuß",
     "Middle of the floor": "Mitte der Standfläche",
     "Apply Scale": "Skalierung anwenden",

@@ -69,6 +69,8 @@ OWN = {
     "{name} has the colours of its picture": "{name} hat die Farben seines Bildes",
     "{name} was changed meanwhile: try again.": "{name} wurde inzwischen geändert: noch einmal "
     "versuchen.",
+    "{message}. {size}, at {place}": "{message}. {size}, bei {place}",
+    "Makes: {category}": "Macht: {category}",
     "{source} has changed since": "{source} wurde seither geändert",
     "{count} shapes to choose from": "{count} Formen zur Auswahl",
     "{count} shapes: {faces:,} faces in {seconds:.1f} s with the model {model!r}": (
@@ -264,9 +266,8 @@ OWN = {
         "{name} ist {longest:.3g} lang: vermutlich {unit}. Wenn das falsch ist, beim Importieren "
         "die Einheit wählen."
     ),
-    "{name} can only be read by the runtime: press Set Up in the extension's preferences first.": (
-        "{name} kann nur die Laufzeit lesen: erst in den Einstellungen der Erweiterung auf "
-        "Einrichten drücken."
+    "{name} can only be read by the runtime: press Set Up in the tab ONet first.": (
+        "{name} kann nur die Laufzeit lesen: erst im Reiter ONet auf Einrichten drücken."
     ),
     "centimetres": "Zentimeter",
     "millimetres": "Millimeter",

@@ -69,7 +69,7 @@ def look_now(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
     """Looks at the source of a result; whether it has changed since that was made."""
     source = sources.source_of(item)
     if source is not None:
-        found = sources.digest(source, depsgraph)
+        found = sources.digest(source, depsgraph)()
         if found:
             _found[item.name] = found
     return is_outdated(item)

@@ -18,6 +18,7 @@ from ..scene import presenting
 from . import levels, quads, ready, texture
 
 OWNER = "onet.next_step"
+SMALL_PART = 0.01
 SHARP = math.radians(30)
 
 
@@ -83,11 +84,16 @@ class ONET_OT_quads(NextStep, bpy.types.Operator):
 
 
 class ONET_OT_ready(NextStep, bpy.types.Operator):
-    """Put the origin at the base, apply the scale and mark sharp edges"""
+    """Remove small parts, put the origin at the base, apply the scale and mark sharp edges"""
 
     bl_idname = "onet.ready"
     bl_label = "Make Ready for Use"
 
+    islands: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Remove Small Parts",
+        description="Remove separate parts of less than a hundredth of the largest's area",
+        default=True,
+    )
     origin: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Origin at the Base", description="Middle of the floor", default=True
     )
@@ -106,6 +112,8 @@ class ONET_OT_ready(NextStep, bpy.types.Operator):
     )
 
     def change(self, context: bpy.types.Context, item: bpy.types.Object) -> Sentence:
+        if self.islands:
+            ready.remove_small_parts(item, SMALL_PART)
         if self.scale:
             ready.apply_scale(item)
         if self.origin:

@@ -1,10 +1,12 @@
-"""A mesh ready for use: origin at its base, scale applied, sharp edges marked."""
+"""A mesh ready for use: small parts gone, origin at its base, scale applied, sharp edges marked."""
 
 from __future__ import annotations
 
+import bmesh  # type: ignore[import-not-found]
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+from numpy.typing import NDArray
 
 from ..scene import handwork
 from ..scene.scene_io import column, place_of, transformed
@@ -47,6 +49,44 @@ def move_mesh(item: bpy.types.Object, move: Matrix) -> None:
     item.onet.place = [value for row in move @ place_of(item) for value in row]
     if item.onet.made_as and not was_changed:
         handwork.note(item)
+
+
+def remove_small_parts(item: bpy.types.Object, least: float) -> int:
+    """Removes separate parts whose area is less than a share of the largest's; returns how many."""
+    mesh = own_mesh(item)
+    edges = column(mesh.edges, "vertices", 2, np.int32)
+    labels = _labels(len(mesh.vertices), edges)
+    corners = column(mesh.loops, "vertex_index", 1, np.int32)[:, 0]
+    firsts = corners[column(mesh.polygons, "loop_start", 1, np.int32)[:, 0]]
+    areas = np.bincount(
+        labels[firsts], column(mesh.polygons, "area", 1, np.float32)[:, 0], len(mesh.vertices)
+    )
+    small = (areas < least * areas.max())[labels]
+    if not small.any():
+        return 0
+    was_changed = handwork.is_changed(item)
+    shape = bmesh.new()
+    shape.from_mesh(mesh)
+    gone = [vertex for vertex, is_small in zip(shape.verts, small, strict=True) if is_small]
+    bmesh.ops.delete(shape, geom=gone, context="VERTS")
+    shape.to_mesh(mesh)
+    shape.free()
+    if item.onet.made_as and not was_changed:
+        handwork.note(item)
+    return len(np.unique(labels[small]))
+
+
+def _labels(count: int, edges: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The smallest vertex (count,) of the part that each vertex belongs to."""
+    labels = np.arange(count)
+    while True:
+        lowest = labels.copy()
+        np.minimum.at(lowest, edges[:, 0], labels[edges[:, 1]])
+        np.minimum.at(lowest, edges[:, 1], labels[edges[:, 0]])
+        lowest = lowest[lowest[lowest]]  # what it points at may know more
+        if (lowest == labels).all():
+            return labels
+        labels = lowest
 
 
 def put_into_collection(item: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Collection:

@@ -15,6 +15,7 @@ from onet_core.errors import InputError, OnetError
 from onet_core.kinds import endings_of, file_filter, format_of
 from onet_core.sentences import NOTHING, Sentence
 
+from .. import activity
 from ..pictures import images as pictures
 from ..properties.model_list import forget_listing
 from ..properties.stored import choose_kind
@@ -108,6 +109,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     def _open(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """Opens the file: pictures at once, other files by the worker where there is one."""
         path = self._path()
+        activity.forget(self.owner())  # it was about another file
         try:
             if not path.is_file():
                 raise InputError("There is no file {path}.", path=path)
@@ -170,6 +172,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         choices, self._message = context.scene.onet, message
         choose_kind(choices, guesses.kind_of(item.data) if self.kind == AUTO else self.kind)
         choices.source = None
+        self.about = item.name
 
     def _conclude(self, message: Sentence) -> set[str]:
         result = super()._conclude(message) if message else {"FINISHED"}

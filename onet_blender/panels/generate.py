@@ -9,12 +9,14 @@ from onet_core.sentences import Sentence
 from .. import activity
 from ..languages.translate import translated
 from ..pictures import thumbnails
+from ..properties.model_list import AUTOMATIC, taken_automatically
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene.generation import replaceable
 from . import dice
-from .shared import OnetPanel, draw_button, draw_mode, draw_outcome, split_column
+from .shared import OnetPanel, draw_button, draw_mode, draw_outcome, room, split_column
+from .text import draw_text
 
 THUMBNAILS = "onet.thumbnails"
 SCALE_OF_CHOSEN, SCALE_OF_ALL = 6.0, 5.0
@@ -37,6 +39,10 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         draw_button(layout, context, "onet.generate", "SHADERFX", others=(THUMBNAILS,))
         column = split_column(layout, context)
         column.prop(choices, "generator")
+        if choices.generator == AUTOMATIC:
+            makes = Sentence("Makes: {category}", category=taken_automatically("NONE"))
+            draw_text(layout, makes, room(context), icon="INFO")
+            column = split_column(layout, context)
         row = column.row(align=True)
         row.prop(choices, "seed")
         row.operator("onet.roll_dice", text="", icon_value=dice.icon())

@@ -32,7 +32,9 @@ class ONET_MT_next_step(bpy.types.Menu):
         layout = self.layout
         layout.operator("onet.quads", icon="MESH_GRID").faces = context.scene.onet.quads
         layout.operator("onet.ready", icon="CHECKMARK")
-        layout.operator("onet.paint", icon="IMAGE_DATA")
+        item = context.active_object
+        if item is not None and item.onet.kind == "IMAGE":
+            layout.operator("onet.paint", icon="IMAGE_DATA")
         layout.operator("onet.texture", icon="UV")
         layout.operator("onet.levels", icon="MOD_DECIM")
 

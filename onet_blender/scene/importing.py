@@ -66,8 +66,7 @@ def by_blender(
     importer = IMPORTERS.get(path.suffix.lower())
     if importer is None:
         raise InputError(
-            "{name} can only be read by the runtime: press Set Up in the extension's preferences "
-            "first.",
+            "{name} can only be read by the runtime: press Set Up in the tab ONet first.",
             name=path.name,
         )
     before = set(bpy.data.objects)

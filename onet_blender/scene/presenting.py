@@ -14,6 +14,8 @@ from .meshes import COLOURS
 MATERIAL = "ONet Colours"
 # A result that covers less of the view than this can't be made out.
 LEAST_SHARE_OF_VIEW = 0.005
+# Of its box: less of it inside the view is out of view.
+MOST_OF_IT = 0.8
 # How far a view has to reach, in sizes of what it is to show.
 SIZES_OF_DEPTH = 20.0
 
@@ -67,6 +69,25 @@ def colour_material() -> bpy.types.Material:
     return material
 
 
+def size_and_place(item: bpy.types.Object) -> tuple[str, str]:
+    """How large an object is along the world's axes, and where its middle is, in the scene's units.
+
+    Without units these are numbers.
+    """
+    corners = np.array([item.matrix_world @ Vector(corner) for corner in item.bound_box])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return " x ".join(map(_length, high - low)), ", ".join(map(_length, (low + high) / 2))
+
+
+def _length(value: float) -> str:
+    units = bpy.context.scene.unit_settings
+    if units.system == "NONE":
+        return f"{value:.3g}"
+    return bpy.utils.units.to_string(
+        units.system, "LENGTH", value * units.scale_length, precision=3, compatible_unit=False
+    )
+
+
 def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
     """Frames an object in every 3D view that does not show it, or shows it too small to see.
 
@@ -76,7 +97,7 @@ def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
     size = max((corner - corners[0]).length for corner in corners)
     for space, area, window in _views():
         view = space.region_3d
-        if not always and share_of_view(view.perspective_matrix, corners) >= LEAST_SHARE_OF_VIEW:
+        if not always and is_seen(view.perspective_matrix, corners):
             continue
         space.clip_end = max(space.clip_end, SIZES_OF_DEPTH * size)
         space.clip_start = min(space.clip_start, size / 100)
@@ -85,17 +106,27 @@ def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
             bpy.ops.view3d.view_selected(use_all_regions=False)
 
 
-def share_of_view(perspective: Any, corners: list[Vector]) -> float:
-    """How much of a view the box of these corners covers, 0 to 1.
+def is_seen(perspective: Any, corners: list[Vector]) -> bool:
+    """Whether a view shows most of the box of these corners, large enough to make it out.
 
     perspective: the view's matrix (4, 4) from the world to clip space.
     """
+    shown, whole = shares_of_view(perspective, corners)
+    return shown >= LEAST_SHARE_OF_VIEW and shown >= MOST_OF_IT * whole
+
+
+def shares_of_view(perspective: Any, corners: list[Vector]) -> tuple[float, float]:
+    """How much of a view the box of these corners covers, and how much with what lies outside.
+
+    As shares of the view; 0 and 0 where some of it is behind the eye.
+    """
     seen = np.array([perspective @ corner.to_4d() for corner in corners])
     if (seen[:, 3] <= 0).any():  # behind the eye
-        return 0.0
+        return 0.0, 0.0
     flat = seen[:, :2] / seen[:, 3:]
-    low, high = flat.min(0).clip(-1, 1), flat.max(0).clip(-1, 1)
-    return float(np.prod(high - low) / 4)
+    low, high = flat.min(0), flat.max(0)
+    shown = high.clip(-1, 1) - low.clip(-1, 1)
+    return float(np.prod(shown) / 4), float(np.prod(high - low) / 4)
 
 
 def _views() -> Iterator[tuple[Any, bpy.types.Area, bpy.types.Window]]:

@@ -31,7 +31,7 @@ from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import handwork, scene_io, stored_models
+from . import handwork, presenting, scene_io, stored_models
 from .free_place import beside
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, all_at_once, in_background
@@ -137,12 +137,12 @@ def prepare_object(
         raise InputError("A picture was asked for, but an object was given.")
     name, scene, digest = item.name, depsgraph.scene.name, source_digest(item, depsgraph)
 
-    def upright() -> tuple[Arrays, NDArray[np.float64]]:
-        return _upright(name, read(), matrix, choices)
+    def upright() -> tuple[Arrays, NDArray[np.float64], str]:
+        return *_upright(name, read(), matrix, choices), digest()
 
     prepared = in_background(upright)
     yield prepared
-    arrays, turn = prepared.result()
+    arrays, turn, mark = prepared.result()
     return Request(
         "reconstruct",
         params,
@@ -156,7 +156,7 @@ def prepare_object(
         turn=turn,
         replaces=replaces,
         choices=choices,
-        digest=digest,
+        digest=mark,
     )
 
 
@@ -368,7 +368,7 @@ def seconds_of(answer: Answer) -> float:
 
 
 def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
-    """One line for the user about what was made."""
+    """What was made, for the user: how large it is and where, too."""
     seconds = seconds_of(answer)
     message = Sentence(
         "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
@@ -377,6 +377,8 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
         seconds=seconds,
         model=answer.values["model"],
     )
+    size, place = presenting.size_and_place(made)
+    message = Sentence("{message}. {size}, at {place}", message=message, size=size, place=place)
     if not made.onet.kept_as:
         return message
     return Sentence(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import uuid
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import bpy
+import numpy as np
 from bpy.app.handlers import persistent
+from numpy.typing import NDArray
 
 from onet_core.kinds import INPUTS
 
@@ -54,12 +57,13 @@ def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
     return source if source is not None and is_there(source) else None
 
 
-def digest(source: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> str:
-    """A short text that changes with an object's evaluated geometry, empty where it has none.
+def digest(source: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], str]:
+    """What makes a short text that changes with an object's evaluated geometry; needs no Blender.
 
-    Where it stands does not count. Colours, materials and a Volume's densities are not looked at.
+    The text is empty where there is no geometry. Where it stands does not count. Colours, materials
+    and a Volume's densities are not looked at.
     """
-    mark, count = 0, 0
+    read: list[tuple[NDArray[np.float32], str]] = []
     inverse = source.evaluated_get(depsgraph).matrix_world.inverted_safe()
     for part, matrix in parts_of(source, depsgraph):
         with geometry_of(part) as data:
@@ -69,13 +73,18 @@ def digest(source: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> str:
                 vertices, faces = len(data.points), 0
             else:
                 continue
-            count += vertices
-            places = places_of(data.attributes, vertices)
-            mark = zlib.crc32(f"{vertices} {faces}".encode(), zlib.crc32(places.tobytes(), mark))
-            # Of instances; rounding is no change.
+            # The places of instances; rounding is no change.
             stands = [f"{round(value, 4) + 0.0:g}" for row in inverse @ matrix for value in row]
-            mark = zlib.crc32(" ".join(stands).encode(), mark)
-    return f"{count} {mark:08x}" if count else ""
+            read.append((places_of(data.attributes, vertices), f"{faces} {' '.join(stands)}"))
+
+    def mark() -> str:
+        found, count = 0, 0
+        for places, about in read:
+            found = zlib.crc32(about.encode(), zlib.crc32(places.tobytes(), found))
+            count += len(places)
+        return f"{count} {found:08x}" if count else ""
+
+    return mark
 
 
 def is_there(item: bpy.types.Object) -> bool:

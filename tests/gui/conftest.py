@@ -11,10 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chroots import ROOT, SCRIPTS, Blender, run
+from playing import extension_files, is_running, play_story
 
 import build_addon
 
@@ -139,3 +142,36 @@ def blender(request: pytest.FixtureRequest, scripts: Path, tmp_path: Path) -> Bl
         pytest.skip(f"SKIPPED: the chroot of Debian's {suite} can't be made: {told}")
     version = (roots / suite / ".blender-root-ready").read_text().splitlines()[0]
     return Blender(suite, roots / suite, tmp_path / "home", version)
+
+
+@pytest.fixture
+def files_before(blender: Blender) -> set[str]:
+    """What is in Blender's settings before the extension is installed."""
+    blender.run("--background", "--python-expr", "import bpy; bpy.ops.wm.save_userpref()")
+    return extension_files(blender.home)
+
+
+@pytest.fixture
+def sitting(
+    blender: Blender,
+    scripts: Path,
+    package: Path,
+    models: Path,
+    files_before: set[str],
+    tmp_path: Path,
+) -> Callable[[str], dict[str, Any]]:
+    """Installs the extension; the function lets a story use the window and returns its notes."""
+    blender.run(
+        "--command", "extension", "install-file", "-r", "user_default", "--enable", package,
+        shown=[package],
+    )  # fmt: skip
+    assert len(extension_files(blender.home)) > len(files_before)
+
+    def play(story: str) -> dict[str, Any]:
+        notes = play_story(story, blender, scripts, models, tmp_path)
+        assert "Traceback" not in notes["log"], notes["log"]
+        # The worker ends with Blender.
+        assert not is_running(notes["worker"])
+        return notes
+
+    return play

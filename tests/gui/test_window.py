@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from chroots import ROOT, Blender
 from PIL import Image
+from playing import extension_files, is_running, play_story
 
-HERE = Path(__file__).resolve().parent
-EXAMPLES = ROOT / "examples"
 SECONDS_OF_FREEZE = 0.5
 # Of the extension's own work in the thread that draws.
 SECONDS_OF_STALL = 0.05
@@ -30,105 +24,12 @@ print("nothing left")
 """
 
 
-def extension_files(home: Path) -> set[str]:
-    """What an installed extension can leave in Blender's settings."""
-    folders = (home / ".config" / "blender").glob("*/extensions")
-    return {
-        path.relative_to(home).as_posix()
-        for folder in folders
-        for path in folder.rglob("*")
-        # Blender's own index of what is installed.
-        if path.is_file() and not {".blender_ext", ".cache"} & set(path.parts)
-    }
-
-
-@pytest.fixture
-def files_before(blender: Blender) -> set[str]:
-    """What is in Blender's settings before the extension is installed."""
-    blender.run("--background", "--python-expr", "import bpy; bpy.ops.wm.save_userpref()")
-    return extension_files(blender.home)
-
-
 def test_blenders_own_validator_passes(blender: Blender, package: Path) -> None:
     command = ("--background", "--factory-startup", "--command", "extension", "validate")
     said = blender.run(*command, package, shown=[package.parent])
     assert "Success" in said
     assert "rror" not in said
     assert "arning" not in said
-
-
-@pytest.fixture
-def sitting(
-    blender: Blender,
-    scripts: Path,
-    package: Path,
-    models: Path,
-    files_before: set[str],
-    tmp_path: Path,
-) -> Callable[[str], dict[str, Any]]:
-    """Installs the extension; the function lets a story use the window and returns its notes."""
-    blender.run(
-        "--command", "extension", "install-file", "-r", "user_default", "--enable", package,
-        shown=[package],
-    )  # fmt: skip
-    assert len(extension_files(blender.home)) > len(files_before)
-
-    def play(story: str) -> dict[str, Any]:
-        notes = play_story(story, blender, scripts, models, tmp_path)
-        assert "Traceback" not in notes["log"], notes["log"]
-        # The worker ends with Blender.
-        assert not is_running(notes["worker"])
-        return notes
-
-    return play
-
-
-def play_story(
-    story: str, blender: Blender, scripts: Path, models: Path, tmp_path: Path
-) -> dict[str, Any]:
-    """Lets `inside.py` use the window; returns its notes."""
-    pictures = ROOT / "out" / "gui" / blender.suite / story
-    if pictures.exists():
-        shutil.rmtree(pictures)
-    pictures.mkdir(parents=True)
-    hook = tmp_path / "hook"
-    hook.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "outside.py"}"\n')
-    hook.chmod(0o755)
-    environment = Path(sys.prefix)
-    shown = {environment, Path(sys.base_prefix), models, HERE, EXAMPLES}
-    command = [
-        scripts / "gui-shot.sh", "-s", "1280x800", "-t", "120", "-q", "30", "-a", hook,
-        "-c", blender.root.parent / "shaders" / blender.suite, "-u", blender.home,
-        "-e", f"TEST_PYTHON={sys.executable}", "-e", f"TEST_MODELS={models}",
-        "-e", f"BASE_PYTHON={Path(sys.base_prefix) / 'bin' / Path(sys.executable).name}",
-        "-e", f"REAL_WHEELS={os.environ.get('ONET_RUNTIME_WHEELS', '')}",
-        "-e", f"STORY={story}", "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
-        # Two threads would wait for one another where others use the machine too.
-        "-e", "OMP_NUM_THREADS=1",
-        *(word for path in shown for word in ("-r", path)),
-        blender.root, HERE / "inside.py", pictures / "0-start.png",
-    ]  # fmt: skip
-    done = subprocess.run(
-        [str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    log = (pictures / "0-start.png.log").read_text(errors="replace")
-    written = pictures / "notes.json"
-    notes = json.loads(written.read_text()) if written.exists() else {}
-    crashes = [path.read_text(errors="replace") for path in pictures.glob("*.crash.txt")]
-    if done.returncode != 0 or "error" in notes or not notes:
-        pytest.fail(
-            f"status {done.returncode}: {notes.get('error')}\n{done.stderr}\n{log[-3000:]}\n"
-            + "\n".join(crashes),
-            pytrace=False,
-        )
-    notes["log"] = log
-    return notes
-
-
-def is_running(process: int) -> bool:
-    status = Path(f"/proc/{process}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_use_in_a_window(
@@ -304,7 +205,9 @@ def test_what_ships_on_an_example(sitting: Callable[[str], dict[str, Any]]) -> N
 
 def test_panels_can_be_looked_at(sitting: Callable[[str], dict[str, Any]]) -> None:
     """Takes pictures of all panels; German where this Blender has languages."""
-    assert sitting("panels")["worker"]
+    notes = sitting("panels")
+    assert notes["worker"]
+    assert notes["narrow"] < 200
 
 
 def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:

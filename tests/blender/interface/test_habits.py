@@ -61,7 +61,7 @@ def own_operators() -> set[str]:
         cls.bl_idname
         for module in modules
         for cls in module.CLASSES
-        if issubclass(cls, bpy.types.Operator)
+        if issubclass(cls, bpy.types.Operator) and "INTERNAL" not in getattr(cls, "bl_options", ())
     }
 
 
@@ -71,7 +71,7 @@ NOT_IN_MENUS = {
     for name in (
         "cancel", "free_memory", "check_runtime", "open_preferences", "set_up_runtime",
         "remove_runtime", "show_log", "copy_log", "copy_report", "open_manual", "import_model",
-        "add_preset", "roll_dice",
+        "add_preset", "roll_dice", "thumbnails",
     )
 }  # fmt: skip
 MOST_ENTRIES = 18
@@ -81,7 +81,7 @@ def test_what_artists_do_is_in_a_menu_where_f3_finds_it() -> None:
     """Maintenance is not, and the menu stays short."""
     bpy.ops.mesh.primitive_cube_add()
     drawn: set[str] = set()
-    for kind in ("POINTS", "MORPH"):
+    for kind in ("POINTS", "IMAGE", "MORPH"):
         bpy.context.active_object.onet.kind = kind
         found = drawn_by(menus._in_object_menu)
         assert len(found) <= MOST_ENTRIES

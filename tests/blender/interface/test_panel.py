@@ -251,13 +251,14 @@ def test_a_draft_comes_first_where_the_mesh_takes_long(
     assert draft.onet.resolution == QUALITIES["draft"]["resolution"]
     assert "draft" in str(activity.message("onet.reconstruct"))
     ((operator, wanted),) = soon
-    assert operator == "onet.reconstruct"
+    # One that is not the last operation then: that is what Adjust Last Operation is about.
+    assert operator == "onet.reconstruct_update"
     assert (wanted["target"], wanted["source"], wanted["resolution"]) == (draft.name, "scan", 96)
     monkeypatch.undo()
     faces = len(draft.data.polygons)
     # The user goes on with something else meanwhile.
     bpy.context.view_layer.objects.active = made
-    assert bpy.ops.onet.reconstruct(**wanted) == {"FINISHED"}
+    assert bpy.ops.onet.reconstruct_update(**wanted) == {"FINISHED"}
     assert draft.onet.resolution == 96
     assert len(draft.data.polygons) > 1.5 * faces
     assert len(bpy.data.objects) == 3

@@ -73,4 +73,4 @@ def test_an_update_takes_the_settings_of_the_result(models: Path) -> None:
 def test_what_has_no_geometry_has_no_mark() -> None:
     item = bpy.data.objects.new("Nothing", None)
     bpy.context.scene.collection.objects.link(item)
-    assert sources.digest(item, bpy.context.evaluated_depsgraph_get()) == ""
+    assert sources.digest(item, bpy.context.evaluated_depsgraph_get())() == ""

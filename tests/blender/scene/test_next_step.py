@@ -207,3 +207,16 @@ def test_each_is_one_undo_step() -> None:
 def test_place_is_kept_in_files_that_never_had_it() -> None:
     assert scene_io.place_of(add_ball()) == Matrix.Identity(4)
     assert ready.place_of is scene_io.place_of
+
+
+def test_small_parts_go_and_large_ones_stay() -> None:
+    bpy.ops.mesh.primitive_cube_add(size=2)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.primitive_cube_add(size=0.1, location=(3, 0, 0))
+    bpy.ops.mesh.primitive_cube_add(size=1.0, location=(0, 4, 0))
+    bpy.ops.object.mode_set(mode="OBJECT")
+    item = bpy.context.active_object
+    assert ready.remove_small_parts(item, 0.01) == 1
+    assert len(item.data.vertices) == 16
+    assert len(item.data.polygons) == 12
+    assert ready.remove_small_parts(item, 0.01) == 0

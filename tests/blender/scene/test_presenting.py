@@ -72,10 +72,13 @@ def test_the_share_of_a_view() -> None:
         half = size / 2
         return [Vector((x + half * i, half * j, -distance)) for i in (-1, 1) for j in (-1, 1)]
 
-    assert abs(presenting.share_of_view(perspective, box(10, 20)) - 1) < 1e-6
-    assert abs(presenting.share_of_view(perspective, box(10, 10)) - 0.25) < 1e-6
-    assert presenting.share_of_view(perspective, box(10, 10, x=50)) == 0
-    assert presenting.share_of_view(perspective, box(-10, 10)) == 0
+    shares = [presenting.shares_of_view(perspective, box(*where)) for where in ((10, 20), (10, 10))]
+    np.testing.assert_allclose(shares, [(1, 1), (0.25, 0.25)], atol=1e-6)
+    assert presenting.shares_of_view(perspective, box(10, 10, x=50))[0] == 0
+    assert presenting.shares_of_view(perspective, box(-10, 10)) == (0, 0)
+    assert presenting.is_seen(perspective, box(10, 10))
+    # A part of it is outside.
+    assert not presenting.is_seen(perspective, box(10, 10, x=10))
 
 
 def test_a_mesh_with_faces_is_read_by_its_surface() -> None:
@@ -84,3 +87,5 @@ def test_a_mesh_with_faces_is_read_by_its_surface() -> None:
     depsgraph = bpy.context.evaluated_depsgraph_get()
     cloud = sampled(scene_io.read_surface(cube, depsgraph)(), 5000)
     assert np.allclose(np.abs(cloud.points).max(axis=1), 1)  # all on the cube's sides
+    assert cloud.normals is not None
+    assert np.allclose((cloud.points * cloud.normals).sum(axis=1), 1)

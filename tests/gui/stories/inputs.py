@@ -7,6 +7,7 @@ the pictures.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import bpy
 import hands
 import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
 from hands import (
     Steps,
     busy,
@@ -28,6 +30,7 @@ from hands import (
     use_runtime,
     watch_everything,
 )
+from mathutils import Vector
 
 FILES = Path(os.environ["TEST_MODELS"])
 LEVELS_OF_A_SCULPT = 5  # of Suzanne: half a million vertices
@@ -123,9 +126,13 @@ def a_file(name: str, path: Path) -> Steps:
     start = time.perf_counter()
     with bpy.context.temp_override(window=window, area=area, region=region):
         bpy.ops.onet.open_file("INVOKE_DEFAULT", filepath=str(path))
-    if path.suffix != ".jpg":
+    if path.suffix == ".jpg":
+        shutil.copy(path, hands.FOLDER / path.name)
+        yield lambda: bpy.context.scene.onet.picture is not None
+        sidebar()[0].tag_redraw()
+    else:
         yield lambda: any(item.type == "MESH" for item in bpy.data.objects)
-        yield from picture(f"{name}-before")
+    yield from picture(f"{name}-before")
     yield lambda: not busy() and made() is not None
     yield from after(name, start, 0)
 
@@ -150,11 +157,26 @@ def after(name: str, start: float, vertices: int) -> Steps:
         "size": np.ptp(places.reshape(-1, 3), axis=0).tolist(),
         "seconds": seconds,
         "vertices of the source": vertices,
+        "box": box_of(item),
         "coloured": "Color" in item.data.color_attributes,
     }
     stalls.note(name)
     if name == "suzanne":
         yield from quads(name)
+
+
+def box_of(item: bpy.types.Object) -> list[float]:
+    """Where an object is in the pictures: left, top, right, bottom."""
+    area, _ = sidebar()
+    region = next(part for part in area.regions if part.type == "WINDOW")
+    view = area.spaces.active.region_3d
+    height = bpy.context.window_manager.windows[0].height
+    seen = [
+        location_3d_to_region_2d(region, view, item.matrix_world @ Vector(corner))
+        for corner in item.bound_box
+    ]
+    x, y = [place.x + region.x for place in seen], [place.y + region.y for place in seen]
+    return [min(x), height - max(y), max(x), height - min(y)]
 
 
 def quads(name: str) -> Steps:
