@@ -131,7 +131,8 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     def _is_opened(self, context: bpy.types.Context, path: Path) -> bool:
         """Whether Blender opens a picture; raises InputError where nothing else could.
 
-        What it can't decode, such as an animated WebP, the worker reads or calls what it is.
+        What Blender can't decode, such as an animated WebP, goes to the worker, which names the
+        fault where it can't either.
         """
         try:
             open_picture(context, path)

@@ -42,7 +42,7 @@ _wanted: tuple[str, dict[str, Any]] | None = None
 def start_soon(operator: str, arguments: Mapping[str, Any]) -> None:
     """Invokes an operator in the first window as soon as nothing else is going on.
 
-    What it asked for before and is still at work on is cancelled.
+    Its earlier job, if that still runs, is cancelled.
     """
     global _wanted
     _wanted = operator, dict(arguments)

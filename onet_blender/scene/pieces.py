@@ -5,8 +5,8 @@ What needs no Blender is such a future, computed in a thread of its own.
 
 A piece of the extension's own stays below 50 ms up to 1.1 million faces, 1.5 million coloured
 points and 18 megapixels of a painted picture: larger arrays Blender hands over whole or, a hundred
-times as slowly, number by number. What it does in one go can take longer: decoding other pictures
-than `picture_kinds` tells of, saving a render of more than 3 megapixels, meshing a Volume of more
+times as slowly, number by number. Blender's own steps can take longer: decoding other pictures
+than `picture_kinds` lists, saving a render of more than 3 megapixels, meshing a Volume of more
 than 200 cells, importing a file, an undo step of a huge scene.
 """
 

@@ -58,7 +58,7 @@ def report(
 
 
 def in_one_line(error: Exception) -> str:
-    """The message of an error; of one that nobody foresaw, what it is in a sentence."""
+    """The message of an error; of an unforeseen one, a sentence with its type."""
     if isinstance(error, OnetError):
         return str(error)
     first = (str(error).strip().splitlines() or [""])[0].rstrip(".")

@@ -129,7 +129,7 @@ class Job:
     def result(self, on_progress: Progress | None = None, timeout: float | None = None) -> Answer:
         """Waits for the end.
 
-        on_progress: called with stage and fraction; what it raises cancels the job and is raised.
+        on_progress: called with stage and fraction; its exceptions cancel the job and are raised.
         timeout: in seconds; a worker that takes longer is ended.
         Raises the worker's error, and EngineError where the worker died or took too long.
         """

@@ -137,7 +137,7 @@ class WorkerProcess:
 
     @property
     def may_repeat(self) -> bool:
-        """Whether what it did not come to is worth giving to another worker."""
+        """Whether jobs that it did not begin may be given to another worker."""
         return self._ready and not self._closed and not self._babble
 
     @property

@@ -150,7 +150,7 @@ def _assert_well_formed(header: Header) -> None:
         )
     )
     if not good:
-        raise ProtocolError(f"A message of type {kind!r} lacks what it needs.")
+        raise ProtocolError(f"A message of type {kind!r} is not complete.")
 
 
 def _as_header(error: BaseException) -> Header:

@@ -51,7 +51,7 @@ class Content:
 
     @property
     def kind(self) -> KindName:
-        """What it is without further wishes: meshes with faces are voxels."""
+        """The kind unless another is asked for: meshes with faces are voxels."""
         if self.pixels is not None:
             return "image"
         return "voxels" if self.grid is not None or self.has_faces else "points"

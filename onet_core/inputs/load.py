@@ -28,7 +28,7 @@ _FEW_USED = 0.05
 
 
 def read_input(path: str | Path, kind: str = "auto") -> Content:
-    """A file's content as `kind`, or as what it is by its ending and content.
+    """A file's content as `kind`; "auto" decides by the file's ending and content.
 
     Points that a sensor did not see are left out. A mesh is voxels; of an open one, whose inside
     is not defined, the points of its surface are taken. The content's notes say what was decided.

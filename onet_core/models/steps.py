@@ -68,7 +68,7 @@ class Steps(Record):
     faint_reach: float = limited(0.1, 0, 1, is_above=True)
     snap_neighbours: int = limited(24, 1, 1000, kinds=_POINTS)
     snap_radius: float = limited(0.05, 0, 1, is_above=True, kinds=_POINTS)
-    snap_staying: float = limited(0.5, 0, 1000, kinds=_POINTS)
+    snap_staying: float = limited(0.5, 0, 1000, is_above=True, kinds=_POINTS)
     snap_noise: float = limited(0.0018, 0, 1, is_above=True, kinds=_POINTS)
     chosen_by: dict[str, str] = field(default_factory=dict)
 

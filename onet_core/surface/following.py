@@ -41,7 +41,7 @@ def follow(
     """
     # The side that each point was estimated to be on, however it turns out.
     estimate = grid.is_inside
-    # The largest error of each object's estimates, and what it was when doubts were last settled.
+    # The largest error of each object's estimates, now and when doubts were last settled.
     objects = int(grid.objects(grid.keys.new_tensor([-1]))) + 1 if len(grid) else 1
     error = grid.values.new_zeros(objects)
     settled = error.clone()

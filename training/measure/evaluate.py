@@ -197,7 +197,7 @@ def _measure(
 
 
 def _reconstructing(reconstructor: Reconstructor, settings: Settings) -> Method:
-    """The network's answer to what it is shown."""
+    """The method that answers with the network's mesh of an observation."""
 
     def answer(target: LabelledShape, observation: Observation | None) -> Answer:
         assert observation is not None

@@ -138,7 +138,7 @@ def deform(
 
 
 def fit_cloud(batch: Batch, input_kind: str, generator: torch.Generator | None = None) -> Batch:
-    """Fits each cloud's own bounding box into the cube, as Blender does with what it is given.
+    """Fits each cloud's own bounding box into the cube, as Blender does with its inputs.
 
     What is missing of a cloud or lies outside of the shape then moves and scales the shape: put it
     after `missing` and `outliers`.
