@@ -41,6 +41,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     _status = int(exitstatus)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "once: does not depend on Blender: runs in the newest only")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What does not depend on the Blender takes its time once."""
+    if bpy.app.version < (5, 0):
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(pytest.mark.skip("the same for all Blenders: runs in the newest"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Ends the process at once where that would go wrong.
 

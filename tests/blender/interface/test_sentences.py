@@ -83,6 +83,7 @@ def told(folder: Path) -> set[str]:
     return {text for text in found if has_words(text) and not text.isupper()}
 
 
+@pytest.mark.once
 def test_sentences_are_templates() -> None:
     """None is filled in where it is made; what is filled in has its values beside it."""
     for folder in (EXTENSION, LIBRARY):
@@ -95,6 +96,7 @@ def test_sentences_are_templates() -> None:
                     assert given == {name for name, *_ in fields(template)} or not given, place
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("folder", [EXTENSION, LIBRARY], ids=["extension", "library"])
 def test_every_sentence_has_a_german_one(folder: Path) -> None:
     found = told(folder)
@@ -102,6 +104,7 @@ def test_every_sentence_has_a_german_one(folder: Path) -> None:
     assert sorted(found - set(GERMAN)) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("table", "folder"),
     [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS | OF_FILES | OF_DAMAGE, LIBRARY)],
@@ -111,6 +114,7 @@ def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder
     assert sorted(set(table) - told(folder)) == []
 
 
+@pytest.mark.once
 def test_templates_can_be_filled() -> None:
     for english, german in GERMAN.items():
         names = sorted(fields(english))
@@ -167,6 +171,7 @@ def test_sentences_are_translated_before_they_are_filled_in(german: None) -> Non
         bpy.ops.onet.reconstruct(kind="POINTS")
 
 
+@pytest.mark.once
 def test_in_english_all_stays_as_it_is() -> None:
     for text in GERMAN:
         values = {name: 1 if spec else "x" for name, spec, _ in fields(text)}

@@ -33,12 +33,6 @@ def unregister(): pass
 """
 
 
-# What does not depend on the Blender takes its time once.
-once = pytest.mark.skipif(
-    bpy.app.version < (5, 0), reason="the same for all Blenders: tried in one"
-)
-
-
 @pytest.fixture(scope="module")
 def blender() -> Blender:
     return Blender.of_module(ROOT)
@@ -123,7 +117,7 @@ def test_the_wheel_is_a_wheel(wheel: Path) -> None:
     assert contents[f"{info}/WHEEL"].count(b"Root-Is-Purelib: true") == 1
 
 
-@once
+@pytest.mark.once
 def test_the_same_sources_give_the_same_bytes(
     sources: Path, blender: Blender, tmp_path: Path
 ) -> None:
@@ -146,7 +140,7 @@ def test_tags_are_known_to_blender() -> None:
     assert set(manifest["tags"]) <= known["addons"]
 
 
-@once
+@pytest.mark.once
 def test_the_client_and_the_worker_run_from_the_wheel(
     wheel: Path, tmp_path: Path, runtime_python: str
 ) -> None:
@@ -196,7 +190,7 @@ def write_runtime_wheels(folder: Path) -> None:
         build_addon.write_zip(wheel, {f"{name}-{version}.dist-info/METADATA": b"Name: x\n"})
 
 
-@once
+@pytest.mark.once
 def test_a_full_build_brings_the_runtime(sources: Path, blender: Blender, tmp_path: Path) -> None:
     """Blender's tool accepts it; the wheels are not on the list that Blender installs."""
     (sources / "onet_blender" / "runtime").mkdir()

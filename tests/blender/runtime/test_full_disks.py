@@ -92,7 +92,7 @@ def test_a_batch_goes_on_and_does_not_skip_later(
 # The runtime
 
 
-@pytest.mark.skipif(bpy.app.version < (5, 0), reason="the same for all Blenders: tried in one")
+@pytest.mark.once
 def test_set_up_on_a_full_disk_leaves_nothing(
     disk: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from onet_blender.runtime import folder as runtime_folder
 from onet_blender.runtime import install, pins
 from onet_blender.runtime.install import options_of, python_of, read_requirements
 
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parents[3]
 CUDA, CPU = "from typing import Optional\ncuda: Optional[str] = '13.0'\n", "cuda = None\n"
 

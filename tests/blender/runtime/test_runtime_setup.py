@@ -137,6 +137,7 @@ def test_it_is_made_found_and_removed(wheels: Path, requirements: Path, tmp_path
     assert (home / "notes.txt").exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("stage", ["Making", "Fetching"])
 def test_cancel_leaves_nothing(
     stage: str, wheels: Path, requirements: Path, tmp_path: Path
@@ -157,6 +158,7 @@ def test_cancel_leaves_nothing(
     assert find_installed(home, requirements) is None
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
 def test_killed_in_the_middle_is_never_taken_for_whole(
     wheels: Path, requirements: Path, tmp_path: Path
@@ -198,6 +200,7 @@ def test_it_ends_with_blender(wheels: Path, requirements: Path, tmp_path: Path) 
     assert not current_folder(home, requirements).exists()
 
 
+@pytest.mark.once
 def test_two_at_once_do_not_meet(wheels: Path, requirements: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     first = set_up(home, requirements, wheels)
@@ -208,6 +211,7 @@ def test_two_at_once_do_not_meet(wheels: Path, requirements: Path, tmp_path: Pat
     assert find_installed(home, requirements) is not None
 
 
+@pytest.mark.once
 def test_what_is_not_to_be_had_is_told(wheels: Path, requirements: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     requirements.write_text("torch==2.0.1\nonettestpackage==9\n")
