@@ -62,12 +62,13 @@ def test_shapes_halfway_between_samples_are_counted_where_they_fall_apart() -> N
 def test_a_generative_network_is_measured_on_latents_and_samples(root: Path) -> None:
     description = ModelDescription(
         "vae", "VAE", "occupancy_network", "none",
-        network={"decoder": "simple", "c_dim": 0, "z_dim": 8}, threshold=0.5,
+        network={"decoder": "simple", "c_dim": 0, "z_dim": 8,
+                 "decoder_kwargs": {"hidden_size": 16}}, threshold=0.5,
     )  # fmt: skip
     torch.manual_seed(0)
     network = build_network(description).eval()
     evaluation = evaluate_network(
-        network, description, root, Protocol(samples=1000, resolution=16), device="cpu"
+        network, description, root, Protocol(samples=1000, resolution=12), device="cpu"
     )
     assert evaluation.shapes == 4
     assert set(evaluation.sets) == {"samples", "training shapes"}
@@ -98,7 +99,7 @@ def test_a_latent_without_an_encoder_is_fitted() -> None:
         threshold=0.5,
     )  # fmt: skip
     torch.manual_seed(0)
-    latent = infer_latent(build_network(description).eval(), labelled(Sphere(0.3)))
+    latent = infer_latent(build_network(description).eval(), labelled(Sphere(0.3), count=1000))
     assert latent.shape == (4,)
     assert np.isfinite(latent).all()
     assert np.abs(latent).max() > 0
