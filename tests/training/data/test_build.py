@@ -201,7 +201,9 @@ def test_a_full_disk_ends_the_build_in_a_sentence(
     monkeypatch.setattr(layout.np, "savez", full)
     root = tmp_path / "data"
     command = ["shapes", "--source", str(tmp_path / "source"), "--output", str(root)]
-    result = CliRunner().invoke(main, [*command, "--workers", "1", "--points", "1000"])
+    result = CliRunner().invoke(
+        main, [*command, "--workers", "1", "--points", "1000", "--surface", "1000", "--views", "0"]
+    )
     assert result.exit_code == 2
     assert result.output.count("\n") == 1
     assert f"Could not write {root / 'ball' / 'a'}: No space left" in result.output

@@ -42,7 +42,7 @@ def test_the_prior_is_a_density_estimate_of_the_shapes_latents() -> None:
     assert network.centres.shape == (50, 4)
 
     # What the first layer gives for samples is what it gave for samples around the latents.
-    draws = torch.randn(50, 4000, 4, generator=torch.Generator().manual_seed(0))
+    draws = torch.randn(50, 400, 4, generator=torch.Generator().manual_seed(0))
     drawn = network.encoder.fc(network.centres[:, None] + draws).flatten(0, 1)
     around = mean + TIGHTNESS * math.sqrt(1 - BANDWIDTH**2) * (latents.means - mean)
     kernel = torch.linalg.cholesky((TIGHTNESS * BANDWIDTH) ** 2 * covariance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_each_kind_of_scan_has_a_row(root: Path) -> None:
+def test_each_kind_of_scan_has_a_row(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A mean radius is as exact with fewer points, and dense clouds are followed for minutes.
+    few = {name: replace(scan, count=min(5000, scan.count or 0)) for name, scan in SCANS.items()}
+    monkeypatch.setattr("training.measure.robustness.SCANS", few)
     found = measure_scans(FittedBall(), POINTS, root, QUICK, "cpu")
     assert list(found) == list(SCANS)
     ious = {
