@@ -53,7 +53,10 @@ NETWORKS = {
         "{encoder: pointnet_simple, decoder: cbatchnorm, c_dim: 16, z_dim: 0, "
         "encoder_kwargs: {hidden_dim: 16}, decoder_kwargs: {hidden_size: 16}}",
     ),
-    "voxels": ("free/voxels", None),
+    "voxels": (
+        "free/voxels",
+        "{channels: 4, hidden: 8, plane_resolution: 16, unet_depth: 2, unet_width: 8}",
+    ),
     "image": ("free/picture", None),
     "none": (
         "unconditional/onet_chairs",
