@@ -15,7 +15,7 @@ from ..inputs.readings import read_cloud, subsample
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
-from ..models.prepared import PreparedField, prepare
+from ..models.prepared import PreparedField, prepare, prepare_positions
 from ..models.prepared.averaged import MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
@@ -27,11 +27,12 @@ GLOBAL_POINTS = 300
 # Each takes some 30 microseconds: millions would take minutes.
 SNAPPED_POINTS = 200_000
 # How many of a cloud's points its noise is measured with.
-NOISE_POINTS = 3_000
+NOISE_POINTS = 1_000
 # Noise can't be averaged away from clouds of so few.
 FEW_POINTS = 1_000
 
 # Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
+AS_IT_IS = (1.0, 1.0, 1.0)
 MIRRORED = (-1.0, 1.0, 1.0)
 HALF_TURN = (-1.0, 1.0, -1.0)
 
@@ -187,18 +188,27 @@ class _Reader:
 
         again: what is read of it the second time, by models that are asked twice.
         """
-        field, code = self._field(inputs)
-        if self._code_width:
-            return field, code
-        if self._model.steps.mirror:
-            other, _ = self._field(again.flip(-1))
-            return MeanOfTwo(field, other, MIRRORED), code
-        if self._model.steps.half_turn:
-            other, _ = self._field(again * again.new_tensor(HALF_TURN))
-            return MeanOfTwo(field, other, HALF_TURN), code
+        code = self._code(inputs)
+        steps = self._model.steps
+        if self._code_width or not (steps.mirror or steps.half_turn):
+            return self._prepared(code), code
+        signs = MIRRORED if steps.mirror else HALF_TURN
+        moved = again.flip(-1) if steps.mirror else again * again.new_tensor(HALF_TURN)
+        other = self._code(moved)
+        field = None
+        if steps.half_turn and torch.equal(inputs, again):
+            field = prepare_positions(self._network, [code, other], [AS_IT_IS, HALF_TURN])
+        if field is None:
+            field = MeanOfTwo(self._prepared(code), self._prepared(other), signs)
         return field, code
 
     def _field(self, inputs: Tensor) -> tuple[PreparedField, Any]:
+        code = self._code(inputs)
+        return self._prepared(code), code
+
+    def _code(self, inputs: Tensor) -> Any:
         with torch.no_grad():
-            code = self._network.encode_inputs(inputs)  # type: ignore[operator]
-        return prepare(self._network, self._latent, code), code
+            return self._network.encode_inputs(inputs)  # type: ignore[operator]
+
+    def _prepared(self, code: Any) -> PreparedField:
+        return prepare(self._network, self._latent, code)

@@ -36,6 +36,8 @@ _NOISE = 0.005
 
 _ROWS, _COLUMNS = np.triu_indices(3)
 _PAIRS = list(zip(_ROWS.tolist(), _COLUMNS.tolist(), strict=True))
+# Signs of the coordinates of what is turned by half about the vertical.
+HALF_TURN = np.array([-1, 1, -1], dtype=np.float32)
 _TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
 
 
@@ -97,6 +99,15 @@ def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitt
         forms.astype(np.float32),
         np.stack(normals, axis=1).astype(np.float32),
     )
+
+
+def half_turned(found: Fitted) -> Fitted:
+    """What is fitted around the points of a cloud that is turned by half about the vertical."""
+    normal = (HALF_TURN[_ROWS] * HALF_TURN[_COLUMNS]).tolist()
+    of_size = [*HALF_TURN, *HALF_TURN, *normal, 1, 1, 1, 1, 1]
+    described = found.described * np.tile(np.array(of_size, np.float32), found.normals.shape[1])
+    terms = np.array([1, *HALF_TURN, *normal], dtype=np.float32)
+    return Fitted(described, found.forms * terms, found.normals * HALF_TURN)
 
 
 def _curved_sheets(
@@ -250,6 +261,7 @@ class Surroundings(nn.Module):
         if min(counts) < 3:
             raise ValueError(f"A plane needs 3 points at least, not {min(counts)}.")
         self.counts = tuple(counts)
+        self._last: tuple[NDArray[np.float32], Fitted] | None = None
         self.fc_0 = nn.Linear(NUMBERS * len(self.counts), hidden)
         self.fc_1 = nn.Linear(hidden, channels)
         nn.init.zeros_(self.fc_1.weight)
@@ -261,9 +273,22 @@ class Surroundings(nn.Module):
             described, forms, normals = fit_on_device(points, self.counts)
         else:
             clouds = points.detach().cpu().float().numpy()
-            fitted = zip(*(fit_surroundings(cloud, self.counts) for cloud in clouds), strict=True)
+            fitted = zip(*(self._fitted(cloud) for cloud in clouds), strict=True)
             described, forms, normals = (
                 torch.from_numpy(np.stack(some)).to(points.device) for some in fitted
             )
         features = self.fc_1(functional.relu(precisely(self.fc_0, described)))
         return features, forms, normals
+
+    def _fitted(self, cloud: NDArray[np.float32]) -> Fitted:
+        """What is fitted around the points (N, 3) of a cloud; that of the last one is turned where
+        this is the same but for half a turn, as networks are asked that are asked twice."""
+        if self.training:
+            return fit_surroundings(cloud, self.counts)
+        if self._last is not None:
+            before, found = self._last
+            if np.array_equal(before * HALF_TURN, cloud):
+                return half_turned(found)
+        found = fit_surroundings(cloud, self.counts)
+        self._last = cloud.copy(), found
+        return found

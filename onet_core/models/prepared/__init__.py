@@ -6,22 +6,24 @@ While a surface is searched the code never changes, so what depends on it alone 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..convolutional.network import PlanesNetwork
+from ..convolutional.network import LocalDecoder, PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
 from ..pictures.network import PictureNetwork
 from .layered import prepare_layered
-from .local import prepare_local
+from .local import LocalField, prepare_local
 from .prepared_field import PlainField, PreparedField
 from .projected import prepare_projected
 from .residual import prepare_residual
 
-__all__ = ["PlainField", "PreparedField", "prepare"]
+Code = dict[str, Tensor]
+
+__all__ = ["PlainField", "PreparedField", "prepare", "prepare_positions"]
 
 
 def prepare(network: nn.Module, latent: Tensor, code: Any) -> PreparedField:
@@ -41,6 +43,20 @@ def prepare(network: nn.Module, latent: Tensor, code: Any) -> PreparedField:
             if field is not None:
                 return field
     return PlainField(network, latent, code)
+
+
+def prepare_positions(
+    network: nn.Module, codes: Sequence[Code], turns: Sequence[Sequence[float]]
+) -> PreparedField | None:
+    """The mean of the fields of one object that was read in several positions, in one.
+
+    codes, turns: see `LocalField`. None for networks that would save nothing by it, or that are
+    not fixed: the fields that `prepare` gives for each code are right for those.
+    """
+    decoder = network.decoder if isinstance(network, PlanesNetwork) else None
+    if not isinstance(decoder, LocalDecoder) or decoder.neighbours is None:
+        return None
+    return LocalField(decoder, codes, turns) if _is_fixed(decoder) else None
 
 
 _PREPARATIONS: list[tuple[type[nn.Module], Callable[..., PreparedField | None]]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from ..convolutional.network import LocalDecoder
 from ..convolutional.planes import PLANES
 from .folding import matrix
-from .nearest_points import PreparedNeighbours
+from .nearest_points import AS_IT_IS, PreparedNeighbours
 from .patch_features import PreparedPatches
 from .prepared_field import PreparedField
 from .products import map_points
@@ -113,29 +114,39 @@ def prepare_local(decoder: nn.Module, latent: Tensor, code: Code) -> LocalField 
     code: see `FeatureTable`, and what the decoder's neighbours or patches read, where it has some.
     The latent is not read.
     """
-    return LocalField(decoder, code) if isinstance(decoder, LocalDecoder) else None
+    return LocalField(decoder, [code]) if isinstance(decoder, LocalDecoder) else None
 
 
 class LocalField(PreparedField):
-    """A local decoder for one object.
+    """A local decoder for one object, or the mean of what it says of it in V positions.
+
+    codes: the object's in each position; turns: the signs, three of 1 and -1, that take a point to
+    each; those of the first are all 1. What was read in all positions is the same but for these.
 
     With f the features at a point and x the residual, the decoder's blocks are x += M f + m and
     x += W1 relu(W0 relu(x) + b0) + b1. Here one product with [W1 M'] adds what a block and the
     next one's M' give; b1 and m, which are the same for all points, are carried into the shifts.
     """
 
-    def __init__(self, decoder: LocalDecoder, code: Code) -> None:
+    def __init__(
+        self,
+        decoder: LocalDecoder,
+        codes: Sequence[Code],
+        turns: Sequence[Sequence[float]] = (AS_IT_IS,),
+    ) -> None:
         super().__init__()
         self._neighbours = None
         if decoder.neighbours is not None:
-            self._neighbours = PreparedNeighbours(decoder.neighbours, code)
+            self._neighbours = PreparedNeighbours(decoder.neighbours, codes, turns)
         self._patches = None
         if decoder.patches is not None:
+            (code,) = codes
             self._patches = PreparedPatches(decoder.patches, code["voxels"])
-        self._table = FeatureTable(code, decoder.padding)
+        self._tables = [FeatureTable(code, decoder.padding) for code in codes]
         mixes = [matrix(layer) for layer in decoder.fc_c]
         carry = torch.zeros_like(mixes[0].bias)
         self._first = _float(matrix(decoder.fc_p))
+        self._turns = [self._first[0].new_tensor(turn) for turn in turns]
         self._mix = mixes[0].weight.float()
         self._blocks: list[Block] = []
         for number, block in enumerate(decoder.blocks):
@@ -151,16 +162,17 @@ class LocalField(PreparedField):
 
     @torch.no_grad()
     def _logits(self, points: Tensor) -> Tensor:
-        return self._decode(points, self._features(points), None)
+        positions = self._positions(points)
+        return self._mean(self._decode(positions, self._features(positions), None))
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """By autograd to the features, by hand through the decoder: its ReLUs' signs suffice."""
         with torch.enable_grad():
             leaf = points.detach().requires_grad_(True)
-            features = self._features(leaf)
+            features = self._features(self._positions(leaf))
         with torch.no_grad():
             signs: list[Tensor] = []
-            logits = self._decode(points, features.detach(), signs)
+            logits = self._decode(self._positions(points), features.detach(), signs)
             to_features = torch.zeros_like(features)
             size = len(self._shift)
             gradient = self._out[0] * signs.pop()
@@ -175,14 +187,35 @@ class LocalField(PreparedField):
         with torch.enable_grad():
             weighted = (features * to_features).sum()
         (through_features,) = torch.autograd.grad(weighted, leaf)
-        return logits, through_features + gradient @ self._first[0]
+        through_points = (gradient @ self._first[0]).unflatten(0, (len(self._turns), -1))
+        back = sum(
+            (one * turn for one, turn in zip(through_points, self._turns, strict=True)),
+            start=through_features,
+        )
+        return self._mean(logits), back / len(self._turns)
 
-    def _features(self, points: Tensor) -> Tensor:
-        features = self._table(points)
+    def _positions(self, points: Tensor) -> Tensor:
+        """Points (n, 3) in all positions, those of one after the other: (V n, 3)."""
+        if len(self._turns) == 1:
+            return points
+        return torch.cat([points * turn for turn in self._turns])
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        """Logits (V n,) of all positions -> their means (n,)."""
+        if len(self._turns) == 1:
+            return logits
+        return logits.view(len(self._turns), -1).mean(0)
+
+    def _features(self, positions: Tensor) -> Tensor:
+        """Features (V n, C) of points in all positions (V n, 3)."""
+        each = positions.chunk(len(self._turns))
+        parts = [table(one) for table, one in zip(self._tables, each, strict=True)]
+        features = parts[0] if len(parts) == 1 else torch.cat(parts)
         if self._neighbours is not None:
-            features = features + self._neighbours(points, features)
+            of_each = features.unflatten(0, (len(each), -1))
+            features = features + self._neighbours(each[0], of_each).flatten(0, 1)
         if self._patches is not None:
-            features = features + self._patches(points, features)
+            features = features + self._patches(positions, features)
         return features
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:

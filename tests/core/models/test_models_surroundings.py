@@ -11,7 +11,15 @@ from torch.nn import functional
 
 from onet_core.models.convolutional.neighbours import REACH, UNIT, distances_to_forms
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
-from onet_core.models.convolutional.surroundings import ACROSS, NUMBERS, Fitted, fit_surroundings
+from onet_core.models.convolutional.surroundings import (
+    ACROSS,
+    HALF_TURN,
+    NUMBERS,
+    Fitted,
+    Surroundings,
+    fit_surroundings,
+    half_turned,
+)
 
 COUNTS = (8, 24, 64)
 
@@ -33,6 +41,27 @@ def test_a_plane_is_found_as_it_is() -> None:
     np.testing.assert_allclose(told[..., 6:12], np.broadcast_to(expected, (2000, 3, 6)), atol=1e-5)
     np.testing.assert_allclose(told[..., 3:6], 0, atol=1e-5)
     np.testing.assert_allclose(told[..., [12, 15, 16]], 0, atol=1e-5)
+
+
+def test_a_cloud_that_is_turned_by_half_is_fitted_once() -> None:
+    cloud, _ = inclined_sheet(0.002)
+    cloud = cloud.astype(np.float32)
+    turned = half_turned(fit_surroundings(cloud, COUNTS))
+    again = fit_surroundings(cloud * HALF_TURN, COUNTS)
+    signs = np.sign((turned.normals * again.normals).sum(-1))
+    np.testing.assert_allclose(turned.described, again.described, atol=1e-4)
+    np.testing.assert_allclose(turned.normals, again.normals * signs[..., None], atol=1e-5)
+    # Heights over planes and sheets have the normals' signs, squared distances from lines none.
+    both = np.concatenate([signs, signs, np.ones_like(signs)], axis=1)
+    np.testing.assert_allclose(turned.forms, again.forms * both[..., None], rtol=1e-4, atol=1e-4)
+
+    module = Surroundings(COUNTS, channels=4).eval()
+    one, other = torch.from_numpy(cloud)[None], torch.from_numpy(cloud * HALF_TURN)[None]
+    module(one)
+    assert module(other)[1].equal(torch.from_numpy(turned.forms)[None])
+    # Another cloud in between is another cloud.
+    module(one * 0.5)
+    assert not module(other)[1].equal(torch.from_numpy(turned.forms)[None])
 
 
 def test_more_points_find_a_noisy_sheet_better() -> None:

@@ -11,7 +11,7 @@ from onet_core.models import prepared
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork, ImagePlanesNetwork
 from onet_core.models.layers import CBatchNorm1d
 from onet_core.models.occupancy_network import OccupancyNetwork
-from onet_core.models.prepared import PlainField, prepare
+from onet_core.models.prepared import PlainField, prepare, prepare_positions
 from onet_core.models.prepared.averaged import MeanOfTwo
 from onet_core.models.prepared.layered import LayeredField
 from onet_core.models.prepared.lifted import Lifted
@@ -146,6 +146,31 @@ def test_the_prepared_decoder_equals_the_plain_one(name: str) -> None:
     # Right on a kink, rounding decides on which side a point is taken to be.
     assert (error > 1e-4).float().mean() < 0.01
     assert field.evaluations == 2 * len(points)
+
+
+def test_two_positions_in_one_field_are_the_mean_of_two_fields() -> None:
+    network, latent, _ = local_object("surroundings")
+    turn = (-1.0, 1.0, -1.0)
+    cloud = torch.rand(1, 200, 3, generator=torch.Generator().manual_seed(5)) - 0.5
+    with torch.no_grad():
+        codes = [
+            network.encode_inputs(cloud),
+            network.encode_inputs(cloud * cloud.new_tensor(turn)),
+        ]
+    # Which side of a sheet is its upper one is chance: here every third point's is another one.
+    codes[1]["cloud_normals"][:, ::3] *= -1
+    codes[1]["cloud_forms"][:, ::3, :4] *= -1
+    one, other = (prepare(network, latent, code) for code in codes)
+    mean = MeanOfTwo(one, other, turn)
+    joint = prepare_positions(network, codes, [(1.0, 1.0, 1.0), turn])
+    assert isinstance(joint, LocalField)
+    points = some_points(700)
+    expected, gradient = mean.with_gradient(points)
+    logits, found = joint.with_gradient(points)
+    assert (logits - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert torch.equal(joint(points), logits)
+    assert (found - gradient).norm() < 1e-4 * gradient.norm()
+    assert joint.evaluations == 2 * len(points)
 
 
 def test_channels_whose_scale_is_zero_or_tiny() -> None:
