@@ -23,6 +23,7 @@ from ..sentences import Sentence
 from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
+from ..surface.memory import Memory
 from .dense import dense_mesh
 from .encoding import Encoded
 from .finish import Context, finished, pull_of, shares
@@ -150,12 +151,13 @@ class Making:
         levels = [self._level(shape.field) for shape in shapes]
         probing = time.perf_counter() - start
         # The same for all: only networks that read something lower it, and those read one thing.
-        surfaces = self._found([level.field for level in levels], levels[0].threshold)
         least = self._model.steps.joined_from if self._wish.is_free else 0.0
+        memory = Memory() if least and len(shapes) == 1 else None
+        surfaces = self._found([level.field for level in levels], levels[0].threshold, memory)
         found: list[tuple[Level, Extraction | NoSurfaceError]] = []
         for level, surface in zip(levels, surfaces, strict=True):
             if not isinstance(surface, NoSurfaceError):
-                at = partial(self._found_at, level.field)
+                at = partial(self._found_at, level.field, memory=memory)
                 surface, threshold = joined(surface, level.threshold, least, at)
                 surface.seconds["network"] += probing
                 level = level._replace(threshold=threshold)
@@ -210,11 +212,11 @@ class Making:
             keep_apart=self._model.input_kind != "none",
         )
 
-    def _found_at(self, field: Field, threshold: float) -> Extraction:
-        return only(self._found([field], threshold))
+    def _found_at(self, field: Field, threshold: float, memory: Memory | None) -> Extraction:
+        return only(self._found([field], threshold, memory))
 
     def _found(
-        self, fields: Sequence[Field], threshold: float
+        self, fields: Sequence[Field], threshold: float, memory: Memory | None
     ) -> Sequence[Extraction | NoSurfaceError]:
         settings, padding = self._wish.settings, self._model.padding
         resolution = settings.resolution
@@ -228,4 +230,5 @@ class Making:
             padding=padding,
             device=self._device,
             progress=self._run.report,
+            memory=memory,
         )

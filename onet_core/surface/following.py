@@ -30,13 +30,16 @@ def follow(
     evaluate: Evaluate,
     doubted: Tensor | None = None,
     changed: Tensor | None = None,
+    *,
+    doubt: float = 1.0,
 ) -> SparseGrid:
     """The grid with values of the field at both ends of all edges that the surface crosses.
 
     grid: its sides are the estimate, and the points that are not in it are on the side of those
     beside them. It is used up. doubted: places (m,) of points to evaluate in any case. changed:
     of a grid that was followed already, the places (m,) of the points that are on the other side
-    since; only there is anything looked for.
+    since; only there is anything looked for. doubt: estimates as near to the level as this share of
+    the largest error are in doubt.
     Returns a grid that also has every cell that the surface crosses.
     """
     # The side that each point was estimated to be on, however it turns out.
@@ -62,7 +65,7 @@ def follow(
             wanted = _unknown_beside(grid, has_turned)
             if not len(wanted) and (error > settled).any():
                 settled = error.clone()
-                wanted = _in_doubt(grid, error)
+                wanted = _in_doubt(grid, doubt * error)
         if unsearched is None:
             crossed = [grid.crossings(axis) for axis in range(3)]
         else:

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from ..field import EXACT_BAND, Field, PreparedField, Progress, evaluate, grid_to_box
 from .following import Evaluate
-from .sparse_grid import indices_of, objects_of
+from .memory import Memory
+from .sparse_grid import indices_of, keys_of, objects_of
 
 
 class Rounds:
     """Evaluates fields at grid points; counts, times and reports it.
 
     evaluations: of each object, how many points each round asked for; seconds: by stage;
+    memory: of one field, what it said in earlier searches; it learns what it says in this one.
     are_networks: whether all fields are prepared networks; are_rough: whether they have a faster
     way in half precision; tolerance: see `surface.extract`, 0 where they have none.
     """
@@ -31,6 +33,7 @@ class Rounds:
         batch_points: int | None,
         report: Report,
         tolerance: float,
+        memory: Memory | None = None,
     ) -> None:
         self.device, self.dtype, self.report = torch.device(device), dtype, report
         prepared = [field for field in fields if isinstance(field, PreparedField)]
@@ -41,6 +44,8 @@ class Rounds:
         self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}
         self.padding = padding
         self._fields, self._batch_points = fields, batch_points
+        # What half precision said is not what float32 would say.
+        self._memory = memory if self.objects == 1 and not self.are_rough else None
         self._clock = time.perf_counter()
 
     @property
@@ -67,6 +72,11 @@ class Rounds:
         points = grid_to_box(indices, resolution, self.padding, self.dtype).to(self.device)
         logits = points.new_empty(len(points))
         self.lap("mise")
+        if self._memory is not None:
+            keys = keys_of(indices.to(self.device), resolution)
+            logits = self._memory.recalled(keys, resolution, partial(self._ask, points, level))
+            self.lap("network")
+            return logits
         done = 0
         for number, field in enumerate(self._fields):
             rows: Tensor | slice = slice(None)
@@ -90,6 +100,18 @@ class Rounds:
                 break
         self.lap("network")
         return logits
+
+    def _ask(self, points: Tensor, level: float | None, wanted: Tensor) -> Tensor:
+        """Logits of the only field at those points (n, 3) that are wanted, a mask (n,)."""
+        asked = points[wanted]
+        self.evaluations[0].append(len(asked))
+        return evaluate(
+            self._fields[0],
+            asked,
+            level=level,
+            batch_points=self._batch_points,
+            progress=self.report.advance,
+        )
 
     def on(self, resolution: int, is_rough: Sequence[bool] | None = None) -> Evaluate:
         """The function of keys that `follow` needs; is_rough: see `at`."""

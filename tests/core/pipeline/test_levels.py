@@ -120,7 +120,8 @@ def test_a_surface_is_lowered_where_that_joins_its_parts():
     )
     assert count_parts(torn.mesh) == count_parts(too_high.mesh) == 2
     assert count_parts(joined.mesh) == 1
-    assert joined.evaluations > 2 * torn.evaluations
+    # It was looked for at three more levels, but nowhere was the network asked again.
+    assert torn.evaluations < joined.evaluations < 2 * torn.evaluations
     for one in (torn, joined, too_high):
         assert sum(one.seconds.values()) > 0
     # Three runs, each of which only goes forward.
