@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError, NoSurfaceError
-from ..files import assert_readable
 from ..kinds import INPUT_NAMES, is_doubtful
 from ..results import Origin, ResultFolder, make_folder
 from ..setting_type import NONE
 from ..settings import Settings
 from .options import TodaysCommand, output_options, setting, settings_for
-from .outputs import FORMATS, inputs_of, output_file, save
-from .terminal import FAILED, Progress, errors, in_one_line, report
+from .outputs import FORMATS, inputs_of, output_file, put
+from .terminal import FAILED, Progress, errors, report
 
 if TYPE_CHECKING:
     from ..pipeline.reconstructor import Reconstructor
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 )
 @setting("model")
 @setting("device")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many inputs are made at a time, each by a process with one thread and about 0.5 GB "
+    "of memory. With many inputs as many as there are processor cores are fastest.",
+)
 @settings_for(*INPUT_NAMES)
 def reconstruct(
     inputs: tuple[Path, ...],
@@ -46,6 +55,7 @@ def reconstruct(
     mask: Path | None,
     model: str | None,
     device: str | None,
+    jobs: int,
     suffix: str | None,
     **options: Any,
 ) -> None:
@@ -89,34 +99,41 @@ def reconstruct(
             targets = results.targets(origins, suffix or FORMATS[0], paths, overwrite=True)
         else:
             targets = [file]
-    from ..pipeline.job import FIT_WITHIN, Job, run
+    from ..pipeline.job import FIT_WITHIN, Job
+    from .jobs import Task, outcomes
+
+    def tasks() -> Iterator[Task]:
+        for number, path in enumerate(paths):
+            job = Job(
+                path=path,
+                kind=kind,
+                up_axis=up_axis,
+                mask=mask,
+                fit_within=FIT_WITHIN,
+                model=model or "",
+                device=device or "auto",
+                settings=settings,
+            )
+            target = targets[number]
+            if file is None:
+                target = results.scratch() / f"mesh{target.suffix}"
+            yield Task(number, job, target)
 
     failures = others = 0
-    for path, origin, target in zip(paths, origins, targets, strict=True):
-        job = Job(
-            path=path,
-            kind=kind,
-            up_axis=up_axis,
-            mask=mask,
-            fit_within=FIT_WITHIN,
-            model=model or "",
-            device=device or "auto",
-            settings=settings,
-        )
-        try:
-            assert_readable(path)
-            with Progress(path.name) as progress:
-                result = run(job, progress)
-                note = save(result.made, target, results, origin if file is None else None)
-        except Exception as error:
-            click.echo(f"Skipped {path}: {in_one_line(error)}", err=True)
+    for task, outcome in outcomes(tasks(), min(jobs, len(paths))):
+        path, target = paths[task.number], targets[task.number]
+        error = outcome.error
+        if file is None:
+            error = error or put(results, task.written, target, origins[task.number])
+            shutil.rmtree(task.written.parent, ignore_errors=True)
+        if error:
+            click.echo(f"Skipped {path}: {error}", err=True)
             # What a folder has beside its scans, such as license.txt, is no failure.
-            is_other = isinstance(error, InputError) and is_doubtful(path) and path not in inputs
+            is_other = outcome.is_input and is_doubtful(path) and path not in inputs
             failures += not is_other
             others += is_other
         else:
-            notes = [] if note is None else [note]
-            report(str(path), target, result.made, [*result.findings.sentences(), *notes])
+            report(str(path), target, outcome.faces, outcome.seconds, outcome.sentences)
     if others and others == len(paths):
         failures = others
     if failures:
@@ -145,6 +162,7 @@ def generate(
     Writes OUTPUT/<model>-<seed>.<format>, or just OUTPUT where that is named as a mesh file, in a
     unit cube with z up. The same seed gives the same shape.
     """
+    from ..mesh.files import write_mesh
     from ..pipeline.sequence import at_once
 
     with errors():
@@ -162,8 +180,9 @@ def generate(
                 if isinstance(result, NoSurfaceError):
                     raise result
                 target = file or output / f"{Path(model).stem}-{number}.{suffix or FORMATS[0]}"
-                save(result, target, ResultFolder(target.parent), None)
-                report(f"seed {number}", target, result)
+                write_mesh(result.mesh, target, up_axis=result.frame.up_axis)
+                seconds = sum(result.seconds.values())
+                report(f"seed {number}", target, len(result.mesh.faces), seconds)
 
 
 def _assert_reads(model: str, device: str | None) -> None:

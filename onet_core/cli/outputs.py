@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import InputError, OnetError
 from ..files import expand
 from ..kinds import ENDINGS
 from ..results import Origin, ResultFolder
-from ..sentences import Sentence
-
-if TYPE_CHECKING:
-    from ..pipeline.reconstructor import Reconstruction
 
 FORMATS = ("ply", "obj", "glb", "off", "stl")
 
@@ -61,28 +55,19 @@ def output_file(output: Path, suffix: str | None, count: int, what: str) -> Path
     return output
 
 
-def save(
-    made: Reconstruction, target: Path, results: ResultFolder, origin: Origin | None
-) -> Sentence | None:
-    """Writes a mesh, and records what it was made from where there is such an `origin`.
+def put(results: ResultFolder, written: Path, target: Path, origin: Origin) -> str:
+    """Puts a mesh that was written in its place, and records what it was made from.
 
-    Returns what the format could not hold, if anything, see `write_mesh`.
+    Returns what went wrong, in a sentence; nothing where all went well.
     """
-    from ..mesh.files import write_mesh
-
-    if origin is None:
-        return write_mesh(made.mesh, target, up_axis=made.frame.up_axis)
-    scratch = None
     try:
-        scratch = results.scratch()
-        written = scratch / f"mesh{target.suffix}"
-        note = write_mesh(made.mesh, written, up_axis=made.frame.up_axis)
         results.put(written, target, origin)
-        return note
     except OSError as error:
-        raise OnetError(
-            "Could not write {path}: {reason}.", path=target, reason=error.strerror or error
-        ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+        return str(
+            OnetError(
+                "Could not write {path}: {reason}.", path=target, reason=error.strerror or error
+            )
+        )
+    except OnetError as error:
+        return str(error)
+    return ""

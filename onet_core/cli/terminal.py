@@ -6,15 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import OnetError
 from ..sentences import Sentence
-
-if TYPE_CHECKING:
-    from ..pipeline.reconstructor import Reconstruction
 
 FAILED = 2
 
@@ -49,10 +45,10 @@ class Progress:
 
 
 def report(
-    source: str, target: Path, result: Reconstruction, findings: Sequence[Sentence] = ()
+    source: str, target: Path, faces: int, seconds: float, findings: Sequence[Sentence] = ()
 ) -> None:
-    seconds = sum(result.seconds.values())
-    click.echo(f"{source} -> {target} ({len(result.mesh.faces)} faces, {seconds:.1f} s)")
+    """Says which mesh was made of what, and what is worth telling of it."""
+    click.echo(f"{source} -> {target} ({faces} faces, {seconds:.1f} s)")
     for finding in findings:
         click.echo(f"  {finding}.")
 

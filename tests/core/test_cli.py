@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,6 +246,24 @@ def test_nothing_that_lies_in_a_folder_ends_the_run(folder, monkeypatch):
     monkeypatch.setattr("onet_core.pipeline.job.run", broken)
     result = run("reconstruct", folder / "scan.xyz", "-o", folder / "out", *FAST, code=2)
     assert "unexpected error stopped it (KeyError" in result.stderr
+
+
+def test_several_inputs_at_a_time_are_the_same_meshes(folder, pretrained):
+    (folder / "broken.obj").write_text("v 0 0 0\nf 1 2 x\n")
+    (folder / "again.xyz").write_bytes((folder / "scan.xyz").read_bytes())
+    inputs = [folder / name for name in ("scan.xyz", "broken.obj", "again.xyz")]
+    model = ["--model", pretrained / "points.safetensors", *FAST]
+    told = []
+    for jobs in ("1", "2"):
+        out = folder / jobs
+        result = run("reconstruct", *inputs, "-o", out, "--jobs", jobs, *model, code=2)
+        assert meshes(out) == ["again.ply", "scan.ply"]
+        told.append(re.sub(r"[\d.]+ s\)", "", result.output.replace(str(out), "out")))
+    assert told[0] == told[1]
+    for name in ("again.ply", "scan.ply"):
+        assert (folder / "1" / name).read_bytes() == (folder / "2" / name).read_bytes()
+    # No process leaves anything behind, and the record knows both.
+    assert len(list((folder / "2").iterdir())) == 3
 
 
 def test_folders_stand_for_their_files(folder):
