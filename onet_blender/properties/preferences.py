@@ -79,8 +79,8 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
     start_ahead: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Start Ahead",
         description="Start the process that runs the networks as soon as the panel is shown, so "
-        "that the first mesh comes sooner; takes some 500 MB of memory",
-        default=False,
+        "that the first mesh comes as soon as the others; takes some 500 MB of memory",
+        default=True,
     )
     device: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Compute on", description="Where the networks run", items=DEVICES, default="auto"

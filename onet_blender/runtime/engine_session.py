@@ -61,9 +61,17 @@ def start_ahead() -> None:
 
 
 def _start_now() -> None:
-    if not runtime().problem and not running():
-        # What the answer says nobody needs; that torch is loaded counts.
-        client(runtime()).start("hello")
+    chosen = runtime()
+    if not chosen.problem and not running():
+        # What the answer says nobody needs; that all is loaded counts.
+        client(chosen).start(
+            "hello",
+            {
+                "ahead": bpy.context.scene.onet.input_kind,
+                "device": chosen.device,
+                "folders": [str(folder) for folder in chosen.folders],
+            },
+        )
 
 
 def stop_ahead() -> None:

@@ -46,7 +46,9 @@ NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification", "igl"
 def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Versions, devices with their memory in bytes, and which packages the runtime lacks.
 
-    Raises EngineError where torch is.
+    params: ahead, optional: a kind of input for which all is loaded that a first reconstruction
+    needs, see `ahead.make_ready`; then `is_ready` says whether that worked. Raises EngineError
+    where torch is lacking.
     """
     import torch
 
@@ -76,6 +78,10 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
         "devices": devices,
         "missing": [name for name in NEEDED if importlib.util.find_spec(name) is None],
     }
+    if params.get("ahead") and not info["missing"]:
+        from .ahead import make_ready
+
+        info["is_ready"] = make_ready(str(params["ahead"]), params, report)
     return info, {}
 
 
