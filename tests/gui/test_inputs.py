@@ -94,7 +94,7 @@ def write_photo(path: Path) -> None:
 
 
 def test_what_new_users_try(files: Path, sitting: Callable[[str], dict[str, Any]]) -> None:
-    """Also takes the pictures of the README's gallery, see `docs/make_gallery.py`."""
+    """Also takes the pictures of the README's gallery, see `examples/gallery_sheet.py`."""
     notes = sitting("inputs")
 
     for name, longest in (("cube", 2.0), ("suzanne", 2.73)):

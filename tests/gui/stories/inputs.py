@@ -1,7 +1,7 @@
 """What new users try first, one after the other in one window: before and after Reconstruct.
 
-Nothing is scaled, hidden or framed by script. `docs/make_gallery.py` makes the README's gallery of
-the pictures.
+Nothing is scaled, hidden or framed by script. `examples/gallery_sheet.py` makes the README's
+gallery of the pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 import bpy
 import hands
 import numpy as np
-from bpy_extras.view3d_utils import location_3d_to_region_2d
 from hands import (
     Steps,
     busy,
@@ -30,7 +29,6 @@ from hands import (
     use_runtime,
     watch_everything,
 )
-from mathutils import Vector
 
 FILES = Path(os.environ["TEST_MODELS"])
 LEVELS_OF_A_SCULPT = 5  # of Suzanne: half a million vertices
@@ -157,26 +155,11 @@ def after(name: str, start: float, vertices: int) -> Steps:
         "size": np.ptp(places.reshape(-1, 3), axis=0).tolist(),
         "seconds": seconds,
         "vertices of the source": vertices,
-        "box": box_of(item),
         "coloured": "Color" in item.data.color_attributes,
     }
     stalls.note(name)
     if name == "suzanne":
         yield from quads(name)
-
-
-def box_of(item: bpy.types.Object) -> list[float]:
-    """Where an object is in the pictures: left, top, right, bottom."""
-    area, _ = sidebar()
-    region = next(part for part in area.regions if part.type == "WINDOW")
-    view = area.spaces.active.region_3d
-    height = bpy.context.window_manager.windows[0].height
-    seen = [
-        location_3d_to_region_2d(region, view, item.matrix_world @ Vector(corner))
-        for corner in item.bound_box
-    ]
-    x, y = [place.x + region.x for place in seen], [place.y + region.y for place in seen]
-    return [min(x), height - max(y), max(x), height - min(y)]
 
 
 def quads(name: str) -> Steps:
