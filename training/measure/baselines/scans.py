@@ -1,7 +1,7 @@
 """Dense scans beside screened Poisson (Open3D, which has to be installed beside this package).
 
-    python -m training.measure.baselines.scans --meshes FOLDER [--quick] [--out results.json]
-        [--table results.md]
+    python -m training.measure.baselines.scans --meshes FOLDER [--counts 30000 100000]
+        [--noises 0 0.002] [--out results.json] [--table results.md]
 
 Distances are exact, from points to triangles, in units of the longest edge.
 """
@@ -159,13 +159,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meshes", type=Path, required=True, help="folder of the .off files")
     parser.add_argument("--shapes", nargs="*", default=SHAPES)
-    parser.add_argument("--quick", action="store_true", help="30,000 points only")
+    parser.add_argument("--counts", nargs="*", type=int, choices=COUNTS, default=COUNTS)
     parser.add_argument("--noises", nargs="*", type=float, default=NOISES)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="Markdown file to write")
     given = parser.parse_args()
     rows = []
-    for count in COUNTS[:1] if given.quick else COUNTS:
+    for count in given.counts:
         for noise in given.noises:
             for name in given.shapes:
                 row = measured(shape_of(given.meshes / f"{name}.off"), count, noise)
