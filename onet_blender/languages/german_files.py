@@ -40,8 +40,19 @@ OF_FILES = {
     "others": (
         "Die Spalten {names} gelten als x, y und z; wenn es andere sind, diese x, y und z nennen"
     ),
+    "It holds several pictures, of which the first was read": (
+        "Sie enthält mehrere Bilder, von denen das erste gelesen wurde"
+    ),
+    "Its coordinates have steps of {step:g}, which is {share:.1%} of its size: they were rounded "
+    "before, far from the origin": (
+        "Die Koordinaten haben Schritte von {step:g}, das sind {share:.1%} der Größe: sie wurden "
+        "vorher gerundet, weit weg vom Ursprung"
+    ),
     "{count:,} points were spread over the faces": (
         "{count:,} Punkte wurden über die Flächen verteilt"
+    ),
+    "{name} takes more than {limit:,} steps to read: it is not loaded.": (
+        "{name} braucht zum Lesen mehr als {limit:,} Schritte und wird nicht geladen."
     ),
     # What it is instead
     "{name} has columns named {names}, but none for z.": (
@@ -62,6 +73,11 @@ OF_FILES = {
     ),
     "{name} holds positions and turns of a camera, not points.": (
         "{name} enthält Orte und Drehungen einer Kamera, keine Punkte."
+    ),
+    "{name} claims {pixels:,} pixels in {size:,} bytes; of that many at most {most} a byte are "
+    "read.": (
+        "{name} gibt {pixels:,} Pixel in {size:,} Bytes an; bei so vielen werden höchstens {most} "
+        "je Byte gelesen."
     ),
     "{name} is damaged or not a grid of heights.": (
         "{name} ist beschädigt oder kein Gitter von Höhen."

@@ -93,7 +93,7 @@ def read_message(stream: BinaryIO) -> tuple[Header, Arrays]:
         total += size
         if total > LARGEST_ARRAYS:
             raise ProtocolError("A message's arrays are too large.")
-        arrays[name] = np.frombuffer(_read_exactly(stream, size), dtype=dtype).reshape(shape)
+        arrays[name] = _read_exactly(stream, size).view(dtype).reshape(shape)
     return header, arrays
 
 
@@ -104,13 +104,13 @@ def _is_shape(shape: tuple[Any, ...]) -> bool:
     )
 
 
-def _read_exactly(stream: BinaryIO, size: int) -> bytearray:
-    """The next `size` bytes, writable, so that the arrays made of them are."""
+def _read_exactly(stream: BinaryIO, size: int) -> NDArray[np.uint8]:
+    """The next `size` bytes, writable. Memory is only taken for what really arrives."""
     try:
-        content = bytearray(size)
+        content = np.empty(size, dtype=np.uint8)
     except MemoryError as error:
         raise ProtocolError(f"There is no memory for an array of {size} bytes.") from error
-    view, done = memoryview(content), 0
+    view, done = memoryview(content.data), 0
     while done < size:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not count:

@@ -24,6 +24,9 @@ _APART = 10.0
 # Numbers beyond this are marks of that kind too, such as the largest of single precision.
 _BEYOND = 1e30
 
+# Steps of this share of the size can be seen.
+_COARSE = 0.005
+
 # Rows of whole numbers are cells where this share of them has a neighbour right beside it.
 _TOUCHING = 0.9
 
@@ -152,6 +155,29 @@ def without_unseen(content: Content) -> Content:
     if not notes or unseen.all():
         return content
     return replace(content.only(~unseen), notes=(*content.notes, *notes))
+
+
+def noting_rounded(content: Content) -> Content:
+    """The content, with a note where its numbers are too coarse for its size.
+
+    Single precision has steps of half a metre in the coordinates of a national grid.
+    """
+    points = content.points
+    if points is None or len(points) < 2 or not np.isfinite(points).all():
+        return content
+    size = float(np.ptp(points, axis=0).max())
+    farthest = np.abs(points).max(axis=0)
+    # Beyond what single precision holds there are no steps of it.
+    if not 0 < size < 1e30 or farthest.max() > 1e30:
+        return content
+    step = float(np.spacing(farthest.astype(np.float32)).max())
+    if step < _COARSE * size or not np.array_equal(points, points.astype(np.float32)):
+        return content
+    return content.noting(
+        "Its coordinates have steps of {step:g}, which is {share:.1%} of its size: they were "
+        "rounded before, far from the origin",
+        step=step, share=step / size,
+    )  # fmt: skip
 
 
 def _of_finite_faces(content: Content) -> Content:

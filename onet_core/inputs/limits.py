@@ -18,7 +18,8 @@ MOST_BYTES = 4 * 2**30
 MOST_UNPACKED = 512 * 2**20
 MOST_POINTS = 50_000_000
 MOST_CELLS = 512 * 2**20
-MOST_PIXELS = 250_000_000
+# With 4 bytes each in memory; cameras and phones have up to 200 million.
+MOST_PIXELS = 210_000_000
 # How archives begin (zip, gzip, 7z, rar, xz), and formats that are archives themselves.
 _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\0")
 _PACKED = (".npz", ".npy", ".spz", ".raw")

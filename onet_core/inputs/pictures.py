@@ -35,7 +35,10 @@ _WORKING_EDGE = 1024
 # Below this alpha somewhere, an alpha channel is taken to mean something.
 _OPAQUE = 250
 # Larger pictures are reduced while they are read.
-_READ_WHOLE = 64 * 2**20
+_READ_WHOLE = 24 * 2**20
+# Pictures beyond this have to have a byte for so many pixels, else they are nothing but one colour:
+# a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 340 and more.
+_CHECKED_FROM, _MOST_PIXELS_A_BYTE = 64 * 2**20, 250
 # What we allow is checked in `_decode`, with a sentence of ours.
 Image.MAX_IMAGE_PIXELS = None
 _HEAD = 64
@@ -53,7 +56,7 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
     """A picture's pixels (H, W, 3), or (H, W, 4) if it has transparency, turned upright by EXIF.
 
     Palettes, grey, 16-bit, CMYK and all else that Pillow reads become 8-bit RGB; of an animation
-    the first frame is read. Pictures beyond 64 megapixels come back reduced. Raises InputError for
+    the first frame is read. Pictures beyond 24 megapixels come back reduced. Raises InputError for
     files that are missing, damaged, too large or no pictures.
     """
     path = Path(path)
@@ -87,7 +90,14 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
         with warnings.catch_warnings(), Image.open(file) as image:
             # Pillow warns of files with odd pieces that it can read.
             warnings.simplefilter("ignore")
-            bounded(name, "pixels", image.width * image.height, MOST_PIXELS)
+            pixels = bounded(name, "pixels", image.width * image.height, MOST_PIXELS)
+            size = len(file.getvalue()) if isinstance(file, io.BytesIO) else file.stat().st_size
+            if pixels > _CHECKED_FROM and pixels > _MOST_PIXELS_A_BYTE * size:
+                raise InputError(
+                    "{name} claims {pixels:,} pixels in {size:,} bytes; of that many at most "
+                    "{most} a byte are read.",
+                    name=name, pixels=pixels, size=size, most=_MOST_PIXELS_A_BYTE,
+                )  # fmt: skip
             return np.array(_as_rgb(ImageOps.exif_transpose(_reduced(image))))
     except InputError:
         raise

@@ -8,11 +8,14 @@ configuration is recognised by the names and shapes of its tensors.
 from __future__ import annotations
 
 import importlib
+import io
 import pickle
+import pickletools
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,13 +65,42 @@ RELEASED = {
 }
 
 
-def _assert_not_packed(path: Path) -> None:
-    """Raises ModelError for an archive of more bytes than the file has: torch never packs them."""
+# A checkpoint of the original has some ten thousand, with the optimiser's state.
+MOST_STEPS = 200_000
+
+
+def _assert_few_steps(stream: IO[bytes], pickles: int, name: str) -> None:
+    """Raises ModelError where pickles take too many steps to read; nothing of them is executed."""
+    steps = 0
+    try:
+        for _ in range(pickles):
+            for _ in pickletools.genops(stream):
+                steps += 1
+                if steps > MOST_STEPS:
+                    raise ModelError(
+                        "{name} takes more than {limit:,} steps to read: it is not loaded.",
+                        name=name, limit=MOST_STEPS,
+                    )  # fmt: skip
+    except (ValueError, OSError, EOFError, UnicodeError, zlib.error, zipfile.BadZipFile):
+        return  # whoever loads it says what is wrong
+
+
+def _assert_small(path: Path) -> None:
+    """Raises ModelError for an archive of more bytes than the file has: torch never packs them.
+
+    And for descriptions of its content that take too long to read.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
+            for entry in archive.infolist():
+                if entry.filename.endswith("data.pkl") and size <= path.stat().st_size:
+                    _assert_few_steps(io.BytesIO(archive.read(entry)), 1, path.name)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # checkpoints of old versions are no archives
+        # Checkpoints of old versions are no archives: three pickles, then the content's.
+        with path.open("rb") as stream:
+            _assert_few_steps(stream, 4, path.name)
+        return
     limit = path.stat().st_size
     if size > limit:
         raise ModelError(
@@ -86,7 +118,7 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
     """
     if not path.is_file():
         raise ModelError("There is no weights file {path}.", path=path)
-    _assert_not_packed(path)
+    _assert_small(path)
     try:
         with torch.serialization.safe_globals(NUMPY_SCALAR):
             content = torch.load(path, map_location="cpu", weights_only=True)

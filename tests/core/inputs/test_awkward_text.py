@@ -206,3 +206,11 @@ def test_heights_of_a_grid(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.points[-1], (500015, 5400001, heights[4, 7]))
     with pytest.raises(InputError, match="announces 40 points and holds 32"):
         read(tmp_path, head + rows(heights[:4]), "a.asc")
+
+
+def test_coordinates_that_were_rounded_before_are_said(tmp_path: Path) -> None:
+    """Single precision has steps of half a metre where a national grid counts from."""
+    rounded = FAR.astype(np.float32).astype(np.float64)
+    found = read(tmp_path, written(str, ",", rounded))
+    assert "steps of 0.5" in str(found.notes[-1])
+    assert not read(tmp_path, written(str, ",")).notes

@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 
 from onet_core.errors import InputError
+from onet_core.inputs import pictures
+from onet_core.inputs.formats.picture import channels_of
+from onet_core.inputs.load import read_input
 from onet_core.inputs.pictures import (
     FILL,
     decode_picture,
@@ -309,3 +312,43 @@ def test_a_files_content_is_turned_upright_like_the_file(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"^a can't be read as a picture"):
         decode_picture(content[:100], "a")
     np.testing.assert_array_equal(mask_of_pixels(np.array(picture)), np.array(picture.convert("L")))
+
+
+def test_plain_pictures_that_claim_too_much_are_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "_CHECKED_FROM", 10_000)
+    Image.new("L", (900, 900), 255).save(tmp_path / "plain.png", compress_level=9)
+    with pytest.raises(InputError, match=r"810,000 pixels in .* bytes; of that many at most 250"):
+        read_picture(tmp_path / "plain.png")
+    grain = np.random.default_rng(0).integers(0, 2, (900, 900, 1))
+    shown = disc(900, 900, (450, 450), (300, 300), behind=(250, 250, 250)) + grain
+    Image.fromarray(shown.astype(np.uint8)).save(tmp_path / "shown.png")
+    assert read_picture(tmp_path / "shown.png").shape == (900, 900, 3)
+
+
+def test_the_first_of_several_pictures_is_read_and_said(tmp_path: Path) -> None:
+    pages = [Image.fromarray(disc(40, 40, (20, 20), (9, 9))), Image.new("RGB", (40, 40), "white")]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    found = read_input(tmp_path / "a.tif")
+    assert found.pixels is not None
+    assert tuple(found.pixels[20, 20]) == RED
+    assert "several pictures" in str(found.notes[0])
+    pages[0].save(tmp_path / "b.tif")
+    assert not read_input(tmp_path / "b.tif").notes
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ("B G R", "R G B"),
+        ("A B G R", "R G B A"),
+        ("V.AO.B V.AO.G V.AO.R V.Combined.A V.Combined.B V.Combined.G V.Combined.R V.Depth.Z",
+         "V.Combined.R V.Combined.G V.Combined.B V.Combined.A"),
+        ("B G R diffuse.B diffuse.G diffuse.R", "R G B"),
+        ("red green blue alpha", "red green blue alpha"),
+        ("A Y", "Y Y Y A"),
+        ("Z", "Z Z Z"),
+    ],
+)  # fmt: skip
+def test_channels_of_layers(names: str, wanted: str) -> None:
+    listed = names.split()
+    assert [listed[number] for number in channels_of(listed)] == wanted.split()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from onet_core.errors import ModelError
+from onet_core.models import original
 from onet_core.models.catalogue import read_description
 from onet_core.models.weights import convert_checkpoint, load_weights
 from tests.reference import legacy_layout, reference, reference_state
@@ -215,3 +216,17 @@ def test_headers_without_bottom_are_refused(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text)
     with pytest.raises(ModelError, match="header"):
         read_description(path)
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_descriptions_that_take_too_long_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_archive: bool
+) -> None:
+    monkeypatch.setattr(original, "MOST_STEPS", 100)
+    path = tmp_path / "a.pt"
+    torch.save(
+        {"model": {f"key {number}": torch.zeros(1) for number in range(50)}}, path,
+        _use_new_zipfile_serialization=is_archive,
+    )  # fmt: skip
+    with pytest.raises(ModelError, match="more than 100 steps"):
+        load_weights(path)
