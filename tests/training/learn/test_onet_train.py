@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,14 @@ from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights, save_weights
 from onet_core.pipeline.reconstructor import Reconstructor
 from training.learn import onet_train
-from training.learn.onet_train import THRESHOLDS, Wish, best_threshold, main, train_own
+from training.learn.onet_train import (
+    THRESHOLDS,
+    Wish,
+    best_threshold,
+    build_dataset,
+    main,
+    train_own,
+)
 
 TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
 
@@ -31,10 +39,10 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "user" / "models"
 
 
-@pytest.fixture
-def meshes(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def meshes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five primitive meshes and a file that is none."""
-    folder = tmp_path / "my things"
+    folder = tmp_path_factory.mktemp("meshes") / "my things"
     folder.mkdir()
     made = {
         "box.obj": trimesh.creation.box((1, 2, 3)),
@@ -58,6 +66,21 @@ def tiny(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     save_weights(tmp_path / "tiny.safetensors", build_network(description), description)
     return tmp_path / "tiny.safetensors"
+
+
+@pytest.fixture(scope="module")
+def built(meshes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of the meshes."""
+    data = tmp_path_factory.mktemp("built") / "data"
+    build_dataset(wish(meshes, Path("nothing")), data)
+    return data
+
+
+@pytest.fixture
+def work(built: Path, tmp_path: Path) -> Path:
+    """A folder to work in, where the meshes are ready."""
+    shutil.copytree(built, tmp_path / "work" / "data")
+    return tmp_path / "work"
 
 
 def wish(meshes: Path, tiny: Path, **more: object) -> Wish:
@@ -112,7 +135,7 @@ def test_the_threshold_that_suits_the_checking_meshes(tiny: Path) -> None:
 
 @pytest.mark.parametrize("begun_at", [0.4, 0.25])
 def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
-    meshes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun_at: float
+    meshes: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun_at: float
 ) -> None:
     """The configuration for points joins parts from 0.3 on."""
     begun = ModelDescription(
@@ -122,7 +145,7 @@ def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
     save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
     monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
     asked = wish(meshes, tmp_path / "tiny.safetensors")
-    _, description = load_weights(train_own(asked, tmp_path / "work"))
+    _, description = load_weights(train_own(asked, work))
     assert (description.threshold, description.steps.joined_from) == (0.2, 0.2)
     # As the one that it began with.
     assert description.steps == dataclasses.replace(begun.steps, joined_from=0.2)
@@ -132,7 +155,7 @@ def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
 def test_training_never_makes_it_worse(
     meshes: Path,
     tiny: Path,
-    tmp_path: Path,
+    work: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     before: float,
@@ -143,7 +166,7 @@ def test_training_never_makes_it_worse(
         onet_train, "best_threshold", lambda network, about, loader: (0.3, ious[about.name])
     )
     with caplog.at_level("INFO", "training"):
-        weights = train_own(wish(meshes, tiny, steps=8), tmp_path / "work")
+        weights = train_own(wish(meshes, tiny, steps=8), work)
     made, description = load_weights(weights)
     assert (description.title, description.threshold) == ("My things", 0.3)
     assert "5 meshes are ready; the network begins as 'tiny'." in caplog.text
@@ -163,7 +186,7 @@ def test_a_generator_begins_from_one_of_other_shapes(meshes: Path, tmp_path: Pat
     torch.manual_seed(0)
     begun = tmp_path / "others.safetensors"
     save_weights(begun, build_network(others), others)
-    wish = Wish(meshes, "none", "things", steps=1, initial=str(begun), workers=1)
+    wish = Wish(meshes, "none", "things", steps=1, initial=str(begun), points=3000, workers=1)
     trained, description = load_weights(train_own(wish, tmp_path / "work"))
     # Four of the five meshes to learn from: their latents, not those of the nine others.
     assert description.network["centres"] == 4
@@ -184,9 +207,9 @@ def test_the_same_command_goes_on(meshes: Path, tiny: Path, tmp_path: Path) -> N
     assert state["global_step"] == 4
 
 
-def test_minutes_are_turned_into_steps(meshes: Path, tiny: Path, tmp_path: Path) -> None:
-    train_own(wish(meshes, tiny, steps=None, minutes=1e-4), tmp_path / "work")
-    state = torch.load(tmp_path / "work" / "run" / "last.ckpt", weights_only=True)
+def test_minutes_are_turned_into_steps(meshes: Path, tiny: Path, work: Path) -> None:
+    train_own(wish(meshes, tiny, steps=None, minutes=1e-4), work)
+    state = torch.load(work / "run" / "last.ckpt", weights_only=True)
     assert state["global_step"] == 20
 
 
