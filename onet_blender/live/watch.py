@@ -26,6 +26,8 @@ _suspects: dict[str, float] = {}
 _found: dict[str, str] = {}
 # The marks of sources that were tried already: what fails is not tried again before it changes.
 _tried: dict[str, str] = {}
+# Which result was made again last, or is at the moment.
+_started = ""
 # Names of results by the mark of their source; None where that is not known.
 _results: dict[str, list[str]] | None = None
 
@@ -97,35 +99,41 @@ def _look() -> float | None:
     with bpy.context.temp_override(window=windows[0]):
         context = bpy.context
         playing = context.screen is not None and context.screen.is_animation_playing
-        if context.mode != "OBJECT" or playing:
+        if context.mode != "OBJECT" or playing or bpy.app.is_job_running("RENDER"):
             return SECONDS_BETWEEN_LOOKS if waiting() else None
-        now = time.monotonic()
-        for name, since in list(_suspects.items()):
-            if now - since < SECONDS_TO_REST:
-                continue
-            del _suspects[name]
-            item = bpy.data.objects.get(name)
-            if item is not None:
-                before = is_outdated(item)
-                if look_now(item, context.evaluated_depsgraph_get()) != before:
-                    activity.redraw()
+        _look_at_one(context)
         _start(context)
     return SECONDS_BETWEEN_LOOKS if waiting() else None
 
 
+def _look_at_one(context: bpy.types.Context) -> None:
+    """Looks at the source of one result: several large ones would hold Blender up."""
+    now = time.monotonic()
+    name = next((one for one, since in _suspects.items() if now - since > SECONDS_TO_REST), None)
+    item = bpy.data.objects.get(name) if name is not None else None
+    if name is not None:
+        del _suspects[name]
+    if item is not None:
+        before = is_outdated(item)
+        if look_now(item, context.evaluated_depsgraph_get()) != before:
+            activity.redraw()
+
+
 def _start(context: bpy.types.Context) -> None:
     """Starts one job that is due; one that is out of date already is stopped."""
-    due = _due()
+    global _started
+    due = [item.name for item in _due()]
     if not due:
         return
     running = activity.current()
     if running is not None:
-        if running.owner == OPERATOR and not running.cancelling:
+        if running.owner == OPERATOR and _started in due and not running.cancelling:
             running.cancel()
         return
-    _tried[due[0].name] = _found[due[0].name]
+    _started = due[0]
+    _tried[_started] = _found[_started]
     try:
-        bpy.ops.onet.live_update("INVOKE_DEFAULT", target=due[0].name)
+        bpy.ops.onet.live_update("INVOKE_DEFAULT", target=_started)
     except RuntimeError as error:  # Blender's way to hand a report on; the panel shows it
         print(f"ONet: {error}")
 

@@ -14,6 +14,8 @@ from PIL import Image, ImageFilter
 
 EXAMPLES = ROOT / "examples"
 WOOD, CLOTH = np.array([150, 96, 52]), np.array([60, 110, 150])
+# Of the extension's own work in the thread that draws.
+SECONDS_OF_STALL = 0.05
 EXIF_ORIENTATION, QUARTER_TURN = 0x0112, 6
 
 
@@ -105,3 +107,21 @@ def test_what_new_users_try(files: Path, sitting: Callable[[str], dict[str, Any]
     assert notes["blocks"]["coloured"]
     for name in ("cube", "suzanne", "text", "sculpt", "scan", "blocks", "photo"):
         assert "faces in" in notes[name]["message"]
+
+
+def test_results_follow_and_shapes_are_chosen(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("follow")
+
+    first, second, third, back = notes["widths"]
+    assert second == pytest.approx(1.5 * first, rel=0.1)
+    assert third == pytest.approx(1.5 * second, rel=0.1)
+    assert back == pytest.approx(second, rel=0.02)
+    assert len(notes["objects"]) == 2
+    assert notes["thumbnails"] == "12 shapes to choose from"
+    assert notes["chosen"] == "seed 7"
+    longest = {
+        (work, call): processor
+        for work, calls in notes["stalls"].items()
+        for call, (_, processor) in calls.items()
+    }
+    assert all(seconds < SECONDS_OF_STALL for seconds in longest.values()), longest

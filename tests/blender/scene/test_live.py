@@ -8,7 +8,7 @@ import bpy
 import pytest
 
 from onet_blender.live import watch
-from onet_blender.scene import sources
+from onet_blender.scene import handwork, sources
 
 
 def add_points(count: int = 60) -> bpy.types.Object:
@@ -74,3 +74,24 @@ def test_what_has_no_geometry_has_no_mark() -> None:
     item = bpy.data.objects.new("Nothing", None)
     bpy.context.scene.collection.objects.link(item)
     assert sources.digest(item, bpy.context.evaluated_depsgraph_get())() == ""
+
+
+def test_what_was_tried_waits_for_another_change(models: Path) -> None:
+    scan = add_points()
+    made = reconstructed(models)
+    made.onet.live = True
+    scan.data.vertices[0].co.x -= 2
+    scan.data.update()
+    assert outdated(made)
+    assert watch._due() == [made]
+    watch._tried[made.name] = watch._found[made.name]
+    assert watch._due() == []
+    scan.data.vertices[0].co.x -= 1
+    scan.data.update()
+    assert outdated(made)
+    assert watch._due() == [made]
+    # Changed by hand: it is left alone.
+    made.data.vertices[0].co.x += 1
+    made.data.update()
+    handwork._found.clear()
+    assert watch._due() == []
