@@ -338,9 +338,9 @@ GERMAN = {
     ),
     "Needs a runtime with CUDA": "Braucht eine Laufzeit mit CUDA",
     "Start the process that runs the networks as soon as the panel is shown, so that the "
-    "first mesh comes sooner; takes some 500 MB of memory": (
+    "first mesh comes as soon as the others; takes some 500 MB of memory": (
         "Startet den Prozess, der die Netze rechnet, sobald das Bedienfeld zu sehen ist, "
-        "damit das erste Mesh früher kommt; braucht etwa 500 MB Speicher"
+        "damit das erste Mesh so schnell kommt wie die anderen; braucht etwa 500 MB Speicher"
     ),
     "The Python program (3.11 or newer) that Set Up makes the runtime from; empty for the"
     " one that comes with Blender": (
