@@ -33,6 +33,7 @@ BLENDER_VERSIONS = {
     "5.0": ("bpy==5.0.1", "numpy==1.26.4"),
 }
 BLENDER_PYTHON = (3, 11)  # the Python that these versions of Blender were built for
+NO_CARD = 2  # what `dev.py gpu` exits with where there is none
 CHECKED = [
     "onet_core",
     "onet_blender",
@@ -290,6 +291,20 @@ def bench() -> None:
             run(python, script, "--quick")
 
 
+def gpu() -> None:
+    """Tests and times of this machine's graphics card, as a report; status 2 without a card."""
+    result = subprocess.run(
+        [str(runtime()), str(ROOT / "benchmarks" / "_gpu.py")],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    if result.returncode == NO_CARD:
+        sys.exit(NO_CARD)
+    if result.returncode != 0:
+        raise Failed("Some steps failed: the report says which")
+
+
 def set_up() -> None:
     """Only makes the environments."""
     runtime()
@@ -304,6 +319,7 @@ def main() -> int:
         "test": test,
         "lint": lint,
         "bench": bench,
+        "gpu": gpu,
         "environment": set_up,
     }
     parser = argparse.ArgumentParser(

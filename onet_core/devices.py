@@ -10,6 +10,10 @@ import torch
 
 from .errors import DeviceError
 
+# The versions of torch from which all operations that ONet uses are there: on Apple's GPUs
+# `embedding_bag` came with 2.10, `grid_sample` with border padding is known to work in 2.13.
+FLOORS = {"cuda": (2, 6), "mps": (2, 13)}
+
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:
     """The device of that name: "auto", "cpu", "cuda", "cuda:1" or "mps".
@@ -44,10 +48,26 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     if device.type == "mps":
         if not torch.backends.mps.is_available():
             raise DeviceError("There is no Apple GPU that torch can use: choose 'auto' or 'cpu'.")
+        needed = needed_version("mps")
+        if needed:
+            raise DeviceError(
+                "On an Apple GPU the networks need PyTorch {needed}, not {version}: set the "
+                "runtime up again, or choose 'auto' or 'cpu'.",
+                needed=needed,
+                version=torch.__version__,
+            )
         return device
     raise DeviceError(
         "Unknown device {name!r}: choose auto, cpu, cuda, cuda:1 or mps.", name=str(name)
     )
+
+
+def needed_version(kind: str) -> str:
+    """The version of torch that a kind of device needs where this one is older; else nothing."""
+    floor = FLOORS.get(kind, (0, 0))
+    numbers = torch.__version__.split("+")[0].split(".")
+    here = tuple(int(number) for number in numbers[:2])
+    return "" if here >= floor else ".".join(map(str, floor))
 
 
 @contextmanager

@@ -105,6 +105,9 @@ OF_THE_LIBRARY = {
     "There is no {name!r}: the GPUs are cuda:0 to cuda:{last}.": (
         "Es gibt kein {name!r}: die Grafikkarten sind cuda:0 bis cuda:{last}."
     ),
+    "On an Apple GPU the networks need PyTorch {needed}, not {version}: set the runtime up again, "
+    "or choose 'auto' or 'cpu'.": "Auf einer Apple-Grafik brauchen die Netze PyTorch {needed}, "
+    "nicht {version}: die Laufzeit neu einrichten, oder 'auto' oder 'cpu' wählen.",
     "There is no Apple GPU that torch can use: choose 'auto' or 'cpu'.": (
         "Es gibt keine Apple-Grafik, die Torch benutzen kann: 'auto' oder 'cpu' wählen."
     ),

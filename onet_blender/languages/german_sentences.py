@@ -204,6 +204,9 @@ OWN = {
     "The runtime can't compute on {device!r}, only on {names}: choose another device.": (
         "Die Laufzeit kann nicht auf {device!r} rechnen, nur auf {names}: ein anderes Gerät wählen."
     ),
+    "{device} needs PyTorch {needed}, but the runtime has {version}: choose another device, or set "
+    "the runtime up again.": "{device} braucht PyTorch {needed}, aber die Laufzeit hat {version}: "
+    "ein anderes Gerät wählen oder die Laufzeit neu einrichten.",
     "There is no log yet.": "Es gibt noch kein Protokoll.",
     "The extension is not enabled: enable it in Blender's preferences.": "Die Erweiterung ist "
     "nicht eingeschaltet: in Blenders Einstellungen einschalten.",

@@ -92,6 +92,17 @@ def describe(chosen: Runtime, found: Mapping[str, Any]) -> Sentence:
         )
     devices = []
     for device in found["devices"]:
+        needed = device.get("needs_torch", "")
+        if needed and device["name"].startswith(chosen.device):
+            raise EngineError(
+                "{device} needs PyTorch {needed}, but the runtime has {version}: choose another "
+                "device, or set the runtime up again.",
+                device=device["title"],
+                needed=needed,
+                version=found["torch"],
+            )
+        if needed:
+            continue
         # Most systems know the processor by its architecture only.
         title = "the processor" if device["name"] == "cpu" else device["title"] or device["name"]
         if "free_bytes" in device:

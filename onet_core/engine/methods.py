@@ -46,6 +46,8 @@ NEEDED = ("scipy", "trimesh", "PIL", "safetensors", "fast_simplification", "igl"
 def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
     """Versions, devices with their memory in bytes, and which packages the runtime lacks.
 
+    A device's `needs_torch` is the version of torch that it needs where the runtime's is older.
+
     params: ahead, optional: a kind of input for which all is loaded that a first reconstruction
     needs, see `ahead.make_ready`; then `is_ready` says whether that worked. Raises EngineError
     where torch is lacking.
@@ -53,6 +55,7 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
     import torch
 
     from .. import __version__
+    from ..devices import needed_version
 
     devices: list[dict[str, Any]] = [
         {"name": "cpu", "title": platform.processor() or platform.machine(), **_memory()}
@@ -69,6 +72,8 @@ def hello(params: Params, arrays: Arrays, report: Report) -> Answer:
         )
     if torch.backends.mps.is_available():
         devices.append({"name": "mps", "title": "Apple GPU"})
+    for device in devices:
+        device["needs_torch"] = needed_version(device["name"].partition(":")[0])
     info = {
         "onet": __version__,
         "python": platform.python_version(),

@@ -356,3 +356,10 @@ def test_check_tells_what_is_missing() -> None:
         describe(Runtime(None, "mps"), found)
     with pytest.raises(EngineError, match="lacks scipy, trimesh"):
         describe(Runtime(None), {**found, "missing": ["scipy", "trimesh"]})
+    old = {"name": "mps", "title": "Apple GPU", "needs_torch": "2.13"}
+    found["devices"].append(old)
+    assert "Apple" not in str(describe(Runtime(None, "auto"), found))
+    with pytest.raises(EngineError, match=r"Apple GPU needs PyTorch 2.13.* has 2.6.0"):
+        describe(Runtime(None, "mps"), found)
+    found["devices"][-1] = {**old, "needs_torch": ""}
+    assert "Apple" in str(describe(Runtime(None, "mps"), found))

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from torch import nn
 from torch.nn import functional
 
-from onet_core.devices import choose_device, memory_errors
+from onet_core.devices import choose_device, memory_errors, needed_version
 from onet_core.errors import Cancelled, DeviceError, InputError, ModelError, NoSurfaceError
 from onet_core.inputs.frame import UP_AXES
 from onet_core.inputs.pictures import prepare_picture
@@ -190,6 +190,19 @@ def test_devices():
     if not torch.backends.mps.is_available():
         with pytest.raises(DeviceError, match="Apple"):
             choose_device("mps")
+
+
+def test_an_older_torch_is_refused_where_it_lacks_operations(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    for version, needed in (("2.9.1", "2.13"), ("2.13.0", ""), ("2.14.0a0+git26", ""), ("3.0", "")):
+        monkeypatch.setattr(torch, "__version__", version)
+        assert needed_version("mps") == needed
+        assert needed_version("cpu") == ""
+        if needed:
+            with pytest.raises(DeviceError, match=rf"PyTorch {needed}, not {version}"):
+                choose_device("mps")
+        else:
+            assert choose_device("mps").type == "mps"
 
 
 def test_full_memory_is_an_ordinary_error():
