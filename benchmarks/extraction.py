@@ -204,13 +204,13 @@ def memory_table(weights: Path | None, resolutions: Sequence[int]) -> None:
 def print_peak(weights: Path | None, resolution: int) -> None:
     """What `memory_table` asks a fresh process."""
     network, latent, code = toy_object(weights)
-    before = _peak_mib()
+    before = peak_mib()
     made = extract(prepare(network, latent, code), resolution=resolution, threshold=THRESHOLD)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(_peak_mib(), before, len(made.mesh.faces), round(usage.ru_utime + usage.ru_stime, 1))
+    print(peak_mib(), before, len(made.mesh.faces), round(usage.ru_utime + usage.ru_stime, 1))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """The most memory that this process has had at once."""
     status = Path("/proc/self/status")
     if status.exists():

@@ -54,6 +54,26 @@ def nearest_on_mesh(
     )
 
 
+def barycentric(corners: NDArray[np.floating], places: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How much each corner of triangles (N, 3, 3) counts at places (N, 3) in their planes, (N, 3).
+
+    The triangles have an area.
+    """
+    corners = np.asarray(corners, dtype=np.float64)
+    one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    away = places - corners[:, 0]
+
+    def dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.einsum("nk,nk->n", a, b)
+
+    square_one, square_other, both = dot(one, one), dot(other, other), dot(one, other)
+    along_one, along_other = dot(away, one), dot(away, other)
+    area = square_one * square_other - both * both
+    second = (square_other * along_one - both * along_other) / area
+    third = (square_one * along_other - both * along_one) / area
+    return np.stack([1 - second - third, second, third], axis=1)
+
+
 def share_near(points: ArrayLike, vertices: ArrayLike, faces: ArrayLike, reach: float) -> float:
     """Which share (0 to 1) of the points (N, 3) lies within `reach` of the triangles (F, 3).
 
@@ -84,14 +104,12 @@ def colours_from_mesh(
 
     colours: (F, 3, 3), of the corners of each triangle; in between they blend.
     """
-    from trimesh.triangles import points_to_barycentric
-
     vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     if colours.shape != (*faces.shape, 3):
         raise InputError("There must be one colour for each corner of each triangle.")
     found = nearest_on_mesh(places, vertices, faces)
     if (found.faces < 0).any():
         raise InputError("The mesh has no triangle with an area, so it has no colours to give.")
-    weights = points_to_barycentric(vertices[faces[found.faces]], found.places)
+    weights = barycentric(vertices[faces[found.faces]], found.places)
     blended = np.einsum("mk,mkc->mc", weights, colours[found.faces].astype(np.float64))
     return np.rint(np.clip(blended, 0, 255)).astype(np.uint8)

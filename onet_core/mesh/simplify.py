@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .manifold import is_closed_manifold, separate_sheets
 from .mesh import Mesh
-from .nearest import nearest_on_mesh
+from .nearest import barycentric, nearest_on_mesh
 from .normals import face_based_normals
 
 # How much error a sweep may accept, for a mesh of size 1. Lower is closer to the shape and may stop
@@ -55,11 +55,9 @@ def _with_attributes(
     """A mesh with the normals and colours that another has where the vertices are."""
     if mesh.normals is None and mesh.colours is None:
         return Mesh(vertices, faces)
-    from trimesh.triangles import points_to_barycentric
-
     found = nearest_on_mesh(vertices, mesh.vertices, mesh.faces)
     corners = mesh.faces[found.faces]  # [V, 3]
-    shares = points_to_barycentric(mesh.vertices[corners], found.places)
+    shares = barycentric(mesh.vertices[corners], found.places)
 
     def there(values: NDArray[np.generic]) -> NDArray[np.float64]:
         return np.einsum("vk,vkc->vc", shares, values[corners].astype(np.float64))

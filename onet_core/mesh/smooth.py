@@ -1,12 +1,13 @@
 """Bumps as small as the mesh's own triangles, taken off without shrinking the shape.
 
-Taubin, "A signal processing approach to fair surface design", SIGGRAPH 1995, by trimesh: each step
-towards the neighbours' means is followed by a slightly larger one away from them.
+Taubin, "A signal processing approach to fair surface design", SIGGRAPH 1995: each step towards the
+neighbours' means is followed by a slightly larger one away from them.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .mesh import Mesh
 
@@ -22,12 +23,13 @@ def smooth(mesh: Mesh, steps: int) -> Mesh:
     """
     if steps < 1 or mesh.is_empty:
         return mesh
-    # Imported here, as everywhere beside this: most runs need no trimesh, which takes a while.
-    from trimesh import Trimesh
-    from trimesh.smoothing import filter_taubin, laplacian_calculation
-
-    moved = Trimesh(np.array(mesh.vertices, dtype=np.float64), mesh.faces, process=False)
-    means = laplacian_calculation(moved, equal_weight=True)
-    # Each of the two halves of a step counts there.
-    filter_taubin(moved, TOWARDS, AWAY, 2 * steps, means)
-    return Mesh(np.array(moved.vertices), mesh.faces, colours=mesh.colours)
+    faces = np.asarray(mesh.faces)
+    vertices = np.array(mesh.vertices, dtype=np.float64)
+    # Of a closed mesh each edge is there in both directions.
+    here, there = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    count = np.bincount(here, minlength=len(vertices))
+    means = csr_array((1 / count[here], (here, there)), shape=(len(vertices),) * 2)
+    for _ in range(steps):
+        for part in (TOWARDS, -AWAY):
+            vertices += part * (means @ vertices - vertices)
+    return Mesh(vertices, mesh.faces, colours=mesh.colours)

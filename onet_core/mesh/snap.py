@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from .folds import FoldGuard
 from .mesh import Mesh
-from .nearest import nearest_on_mesh
+from .nearest import barycentric, nearest_on_mesh
 from .normals import face_based_normals
 
 MOST_NEIGHBOURS = 200
@@ -84,13 +84,11 @@ def _offsets(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of the points within reach: the nearest places (P, 3) of the surface, its normals there
     (P, 3), and how far outside of it the points are, (P,)."""
-    from trimesh.triangles import points_to_barycentric
-
     points = np.asarray(points, dtype=np.float64)
     found = nearest_on_mesh(points, vertices, faces, reach)
     near = found.faces >= 0
     corners, places = faces[found.faces[near]], found.places[near]
-    weights = points_to_barycentric(vertices[corners], places)
+    weights = barycentric(vertices[corners], places)
     directions = np.einsum("pk,pkc->pc", weights, normals[corners])
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     directions = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)

@@ -389,6 +389,21 @@ def test_help_and_models_load_no_torch():
         assert done.returncode == 0, done.stderr
 
 
+def test_a_cloud_to_a_mesh_loads_nothing_that_takes_long(tmp_path):
+    directions = np.random.default_rng(0).normal(size=(1000, 3))
+    np.savetxt(tmp_path / "ball.xyz", directions / np.linalg.norm(directions, axis=1)[:, None])
+    code = (
+        "import sys\nfrom onet_core.cli import main\nmain(sys.argv[1:], standalone_mode=False)\n"
+        "print(sorted({'sympy', 'trimesh', 'matplotlib', 'skimage'} & set(sys.modules)))"
+    )
+    arguments = ["reconstruct", "ball.xyz", "-o", "ball.obj", "--kind", "points"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--resolution", "16", "--device", "cpu"],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(
     ("arguments", "steps"),
     [

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from onet_core.errors import InputError
 from onet_core.inputs.outliers import stray_points
 from onet_core.mesh.nearest import (
+    barycentric,
     colours_from_mesh,
     colours_from_points,
     nearest_on_mesh,
@@ -30,6 +31,14 @@ def test_distances_to_a_fine_sphere_are_those_of_the_formula() -> None:
     np.testing.assert_allclose(
         np.linalg.norm(found.places - points, axis=1), found.distances, atol=1e-12
     )
+
+
+def test_corners_count_as_the_formula_says() -> None:
+    random = np.random.default_rng(0)
+    corners = random.normal(size=(200, 3, 3)) * np.exp(random.uniform(-6, 1, (200, 1, 1)))
+    shares = random.dirichlet([1, 1, 1], 200)
+    places = np.einsum("nk,nkc->nc", shares, corners)
+    np.testing.assert_allclose(barycentric(corners, places), shares, atol=1e-9)
 
 
 def test_triangles_of_all_sizes_are_found() -> None:
