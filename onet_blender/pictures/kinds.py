@@ -5,6 +5,7 @@ Kinds are recognised by how files begin, without decoding them; only of a TIFF m
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import BinaryIO
 
@@ -29,6 +30,9 @@ BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 258, 259, 262, 274
 SAMPLES, PLANES, EXTRA_SAMPLES, FORMATS = 277, 284, 338, 339
 SHORT, LONG = 3, 4
 MOST_TAGS = 200
+MOST_EXIF = 2**16
+# Of colours with more, floats among them, only Blender makes pixels.
+MOST_BITS_OF_PILLOW = 16
 # None, LZW, PackBits, and Deflate by both its numbers. JPEG leaves the decoder a choice.
 LOSSLESS = (1, 5, 8, 32773, 32946)
 GREY, RGB = 1, 2
@@ -41,11 +45,13 @@ def is_like_blenders(file: BinaryIO) -> bool:
 
     PNG of up to 8 bits, JPEG, WebP that stands still, BMP and TGA and lossless TIFF of 8 bits.
     Blender makes floats, which it brings to its own colours, of PNG with 16 bits and of most other
-    kinds.
+    kinds. Of any PNG or TIFF that its EXIF turns, which Blender doesn't do, the worker's are right.
     """
     head = file.read(LENGTH_OF_HEAD)
     if head.startswith(PNG):
-        return len(head) > BITS_OF_PNG and head[BITS_OF_PNG] < BITS_OF_BLENDERS_FLOATS
+        if len(head) <= BITS_OF_PNG:
+            return False
+        return head[BITS_OF_PNG] < BITS_OF_BLENDERS_FLOATS or _is_turned_png(file)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP" and len(head) > FLAGS_OF_WEBP:
         return head[KIND_OF_WEBP] != b"VP8X" or not head[FLAGS_OF_WEBP] & MOVES
     if head.startswith(JPEG):
@@ -55,6 +61,32 @@ def is_like_blenders(file: BinaryIO) -> bool:
     if head[:4] in ORDERS_OF_TIFF:
         return _is_plain_tiff(file, head)
     return _is_plain_bmp(head) if head.startswith(b"BM") else _is_plain_tga(head)
+
+
+def _is_turned_png(file: BinaryIO) -> bool:
+    """Whether the EXIF of a PNG turns it. The file stands anywhere."""
+    place = len(PNG)
+    for _ in range(MOST_TAGS):
+        file.seek(place)
+        head = file.read(8)
+        if len(head) < 8:
+            return False
+        size, name = struct.unpack(">I4s", head)
+        if name == b"eXIf":
+            content = file.read(min(size, MOST_EXIF))
+            order = ORDERS_OF_TIFF.get(content[:4])
+            if order is None or len(content) < 8:
+                return False
+            inner = io.BytesIO(content)
+            inner.seek(struct.unpack_from(order + "I", content, 4)[0])
+            return _is_turned(_tags(inner, order))
+        place += 12 + size
+    return False
+
+
+def _is_turned(tags: dict[int, list[int]]) -> bool:
+    turn = tags.get(ORIENTATION, [1])
+    return len(turn) == 1 and 2 <= turn[0] <= 8
 
 
 def _is_plain_bmp(head: bytes) -> bool:
@@ -72,10 +104,12 @@ def _is_plain_tga(head: bytes) -> bool:
 
 
 def _is_plain_tiff(file: BinaryIO, head: bytes) -> bool:
-    """8 bits of grey or RGB, perhaps with straight alpha, without loss, upright, in one plane."""
+    """8 bits of grey or RGB, perhaps with straight alpha, without loss, in one plane; or turned."""
     order = ORDERS_OF_TIFF[head[:4]]
     file.seek(struct.unpack_from(order + "I", head, 4)[0])
     tags = _tags(file, order)
+    if _is_turned(tags):
+        return max(tags.get(BITS, [1])) <= MOST_BITS_OF_PILLOW
     photometric, samples = tags.get(PHOTOMETRIC), tags.get(SAMPLES, [1])
     colours = {GREY: 1, RGB: 3}.get(photometric[0] if photometric else -1)
     if colours is None or samples[0] not in (colours, colours + 1):

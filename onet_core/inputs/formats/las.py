@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from ..content import Content
 from ..limits import MOST_POINTS, MOST_UNPACKED, assert_file, bounded, optional_package
 from .tables.columns import as_colours
 
+# Bytes of the header of versions 1.0 to 1.2 and of 1.4, and the least of records about points.
+_SHORTEST_HEADER, _LONGEST_HEADER = 227, 375
+_RECORD, _EXTENDED_RECORD = 54, 60
 # By the standard: low points and high noise.
 _NOISE = (7, 18)
 
@@ -18,6 +22,7 @@ _NOISE = (7, 18)
 def read(path: Path, kind: str) -> Content:
     """The points in the file's own units with their colours, without noise and deleted ones."""
     assert_file(path)
+    _assert_described(path)
     laspy = optional_package("laspy", "laspy[lazrs]", path.name)
     try:
         with laspy.open(path) as reader:
@@ -53,3 +58,20 @@ def read(path: Path, kind: str) -> Content:
             count=int(np.count_nonzero(noise)),
         )
     return content
+
+
+def _assert_described(path: Path) -> None:
+    """Raises InputError where a header claims more records about the points than there is room.
+
+    The library would read them all, billions of empty ones beyond the file's end.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_LONGEST_HEADER)
+    if len(head) < _SHORTEST_HEADER:
+        return
+    header, _, count = struct.unpack_from("<HII", head, 94)
+    bounded(path.name, "records", count, max(0, size - header) // _RECORD)
+    if len(head) >= _LONGEST_HEADER and head[25] >= 4:
+        start, extended = struct.unpack_from("<QI", head, 235)
+        bounded(path.name, "records", extended, max(0, size - start) // _EXTENDED_RECORD)

@@ -58,10 +58,16 @@ def save(
 
 
 def turned(path: Path) -> Path:
-    """The JPEG as cameras write it that were held upright."""
+    """The JPEG or PNG as cameras write it that were held upright."""
     content = path.read_bytes()
-    tag = b"\xff\xe1" + struct.pack(">H", len(TURNED) + 2) + TURNED
-    path.write_bytes(content[:2] + tag + content[2:])
+    place, tag = 2, b"\xff\xe1" + struct.pack(">H", len(TURNED) + 2) + TURNED
+    if path.suffix == ".png":
+        # Blender's own gives only the resolution.
+        if (own := content.find(b"eXIf") - 4) > 0:
+            content = content[:own] + content[own + 12 + int.from_bytes(content[own : own + 4]) :]
+        place, chunk = 33, b"eXIf" + TURNED[6:]
+        tag = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(content[:place] + tag + content[place:])
     return path
 
 
@@ -101,6 +107,7 @@ FILES: dict[str, Callable[[Path], Path]] = {
     "photo.jpg": lambda path: save(path, "JPEG"),
     "grey.jpg": lambda path: save(path, "JPEG", "BW"),
     "turned.jpg": lambda path: turned(save(path, "JPEG")),
+    "turned.png": lambda path: turned(save(path, "PNG")),
     "photo.webp": lambda path: save(path, "WEBP"),
     "transparent.webp": lambda path: save(path, "WEBP", "RGBA"),
     "photo.bmp": lambda path: save(path, "BMP"),
@@ -141,7 +148,7 @@ def test_both_ways_give_the_same(
     arrays = given(image)
     assert list(arrays) == ["pixels_file"]
     # Blender shows a photo as it lies in its file, the network sees it as it was held.
-    turns = -1 if name == "turned.jpg" else 0
+    turns = -1 if name.startswith("turned") else 0
     pixels = np.rot90(all_at_once(pictures.pixels_in_pieces(image)), turns)
     for one, other in zip(look(name, arrays), look(name, {"pixels": pixels}), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -151,6 +158,15 @@ def test_both_ways_give_the_same(
     read = {"pixels": pixels, "mask": np.rot90(all_at_once(pictures.mask_in_pieces(image)), turns)}
     for one, other in zip(look(name, mask), look(name, read), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_deep_pictures_are_turned(runtime_python: str, tmp_path: Path) -> None:
+    for depth in ("8", "16"):
+        path = turned(save(tmp_path / f"{depth}.png", "PNG", depth=depth))
+        _, seen = look("deep", given(bpy.data.images.load(str(path))))
+        # What was wide is high.
+        rows, columns = np.nonzero((seen < 250).any(axis=2))
+        assert np.ptp(rows) > 1.2 * np.ptp(columns), depth
 
 
 def painted(image: bpy.types.Image) -> None:
@@ -309,7 +325,9 @@ def test_heads_of_tga(kind: int, bits: int, flags: int, is_like: bool) -> None:
         ({picture_kinds.BITS: (16, 16, 16)}, False),
         ({picture_kinds.COMPRESSION: (7,)}, False),  # JPEG
         ({picture_kinds.PHOTOMETRIC: (6,)}, False),  # YCbCr
-        ({picture_kinds.ORIENTATION: (6,)}, False),
+        # Only the worker turns it.
+        ({picture_kinds.ORIENTATION: (6,), picture_kinds.BITS: (16, 16, 16)}, True),
+        ({picture_kinds.ORIENTATION: (6,), picture_kinds.BITS: (32, 32, 32)}, False),
         (
             {picture_kinds.SAMPLES: (4,), picture_kinds.BITS: (8,) * 4},
             False,

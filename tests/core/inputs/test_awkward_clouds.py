@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sample_files import COLOURS, POINTS, npy, npz, ply, rows
+from sample_files import COLOURS, POINTS, SAMPLES, npy, npz, ply, rows
 
 from onet_core.errors import InputError
 from onet_core.inputs.content import Content
@@ -234,3 +234,10 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "laspy", None)
     with pytest.raises(InputError, match=r"pip install laspy"):
         read(tmp_path, "a.las", b"LASF")
+
+
+def test_claimed_records_of_las_are_bounded(tmp_path: Path) -> None:
+    content = bytearray(SAMPLES["a.las"])
+    struct.pack_into("<I", content, 100, 2**32 - 1)
+    with pytest.raises(InputError, match="4,294,967,295 records; at most 22"):
+        read(tmp_path, "a.las", bytes(content))
