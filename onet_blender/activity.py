@@ -20,6 +20,7 @@ STAGES = {
     "network": Sentence("Finding the surface"),
     "marching cubes": Sentence("Making the mesh"),
     "smooth": Sentence("Smoothing"),
+    "gaps": Sentence("Opening gaps"),
     "islands": Sentence("Removing islands"),
     "snap": Sentence("Following the points"),
     "simplify": Sentence("Simplifying"),

@@ -115,6 +115,12 @@ class Settings:
         "details, but also of its flaws. Has no effect where a threshold is given",
         "points", kinds=(POINTS,),
     )  # fmt: skip
+    open_gaps: float | None = _setting(
+        None, "Leave Gaps Open",
+        "Leave out the surface that is farther from all points than this many times the distance "
+        "between points: for scans of rooms, walls and ground, which are open",
+        "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all gaps", suggested=4,
+    )  # fmt: skip
     remove_islands: float | None = _setting(
         None, "Remove Small Islands",
         "Remove separate parts that have less than this share of the whole area; 1 keeps only the "

@@ -148,6 +148,13 @@ GERMAN = {
     "-1: 30 where faces are simplified, else none": "Durchgänge, die das Mesh näher an die "
     "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
     "vereinfacht werden, sonst keine",
+    "Leave Gaps Open": "Lücken offen lassen",
+    "Leave out the surface that is farther from all points than this many times the distance "
+    "between points: for scans of rooms, walls and ground, which are open. 0: close all gaps": (
+        "Lässt die Oberfläche weg, die von allen Punkten weiter entfernt ist als so viele "
+        "Punktabstände: für Scans von Räumen, Wänden und Gelände, die offen sind. 0: alle Lücken "
+        "schließen"
+    ),
     "Remove Small Islands": "Kleine Inseln entfernen",
     "Remove separate parts that have less than this share of the whole area; 1 keeps only the "
     "largest part. 0: keep all": "Entfernt getrennte Teile, die weniger als diesen Anteil der "
@@ -219,6 +226,7 @@ GERMAN = {
     "Simplifying": "Vereinfacht",
     "Refining": "Verfeinert",
     "Smoothing": "Glättet",
+    "Opening gaps": "Öffnet Lücken",
     "Removing islands": "Entfernt Inseln",
     "Following the points": "Folgt den Punkten",
     "Finishing": "Schließt ab",

@@ -13,14 +13,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..field import Field, evaluate
+from ..inputs.readings import subsample
+from ..mesh.gaps import faces_in_gaps
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.scans.network import ScanNetwork
 from ..scans.reading import load_scan_network
-from ..scans.surface import Oriented, distinct, known_cloud, oriented, surface_of, thinned
+from ..scans.surface import (
+    Oriented,
+    deviation_of,
+    distinct,
+    known_cloud,
+    oriented,
+    surface_of,
+    thinned,
+)
 from ..sentences import Sentence
 from ..settings import Settings
 
@@ -28,7 +37,12 @@ DENSE_FROM = 25_000
 """From this number of points on a cloud is dense: see training/recipes/scans.md."""
 
 DENSE_NOISE = 0.0075
-"""Clouds with more noise than this, by `noise_beside`, are not followed: see the recipe."""
+"""Clouds with more noise than this, by `noise_beside` and by `noise_of_scan`, are not followed:
+see the recipe."""
+
+# Of a cloud's noise, what the scan network sees; and the most points it reads to tell that.
+_SEEN = 0.67
+_MOST_ASKED = 100_000
 
 WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
 
@@ -59,6 +73,16 @@ def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Set
     )
 
 
+def noise_of_scan(points: NDArray[np.float32], device: torch.device, seed: int) -> float:
+    """A typical deviation of a dense cloud (N, 3) from its surface, by the scan network.
+
+    Unlike `noise_beside` it does not ask whether the surface is that of a solid. Seen too small
+    where noise is larger than the distance between points.
+    """
+    some = distinct(subsample(points, _MOST_ASKED, seed))
+    return deviation_of(some, _network(str(device))) / _SEEN
+
+
 def dense_mesh(
     field: Field,
     points: NDArray[np.float32],
@@ -67,6 +91,8 @@ def dense_mesh(
     device: torch.device,
     progress: Callable[[float], None],
     normals: NDArray[np.float32] | None = None,
+    *,
+    is_closed: bool = True,
 ) -> tuple[Mesh, tuple[Sentence, ...]]:
     """The surface through a dense cloud, in the network's frame, and what the cloud is like.
 
@@ -74,7 +100,8 @@ def dense_mesh(
 
     field: of the points' network. progress: called with the share that is done; may raise
     `Cancelled`. normals: of the points, (N, 3), where they are known exactly and say what is
-    inside: then nothing else is asked, and nothing is said of the cloud, which is none.
+    inside: then nothing else is asked, and nothing is said of the cloud, which is none. is_closed:
+    whether gaps stay closed, so that it is worth saying how large they are.
     """
     half = (1 + padding) / 2
     cell = 2 * half / resolution
@@ -91,17 +118,16 @@ def dense_mesh(
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
-    notes = _notes(cloud, spacing, _closing(mesh, cloud))
+    notes = _notes(cloud, spacing, _closing(mesh, cloud) if is_closed else 0.0)
     return replace(mesh, vertices=mesh.vertices.astype(np.float32)), notes
 
 
 def _closing(mesh: Mesh, cloud: Oriented) -> float:
     """The share of a mesh's area that has no points nearby: it closes gaps."""
+    is_gap = faces_in_gaps(mesh, cloud.points, _GAP, cloud.spacing)
     corners = mesh.vertices[mesh.faces]
-    distances, nearest = cKDTree(cloud.points).query(corners.mean(axis=1))
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     areas = np.linalg.norm(normals, axis=1)
-    is_gap = distances > _GAP * cloud.spacing[nearest]
     return float(areas[is_gap].sum() / max(areas.sum(), 1e-12))
 
 
@@ -132,10 +158,13 @@ def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, .
     if closing >= _WORTH_SAYING:
         notes.append(
             Sentence(
-                "{percent:.2g} % of the surface closes gaps, where the scan has no points",
+                "{percent:.2g} % of the surface closes gaps, where the scan has no points: Leave "
+                "Gaps Open leaves it out",
                 percent=100 * closing,
             )
         )
+    if cloud.is_open:
+        notes.append(Sentence("The scan is open: it is a surface, not a solid"))
     if cloud.doubtful >= _WORTH_SAYING:
         notes.append(
             Sentence(

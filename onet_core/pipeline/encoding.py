@@ -19,7 +19,7 @@ from ..models.prepared import PreparedField, prepare, prepare_positions
 from ..models.prepared.averaged import MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
-from .dense import DENSE_NOISE, is_dense
+from .dense import DENSE_NOISE, is_dense, noise_of_scan
 from .finish import Cloud
 from .noise import noise_beside
 
@@ -47,6 +47,7 @@ class Encoded(NamedTuple):
     dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
         for others.
     normals: of these points, (N, 3), where they are known exactly.
+    scanned: all points (N, 3) of a cloud, however it is read.
     view: where a picture was taken from; None where the network does not say.
     notes: what the user should know of the input.
     """
@@ -57,6 +58,7 @@ class Encoded(NamedTuple):
     is_mirrored: bool = False
     dense: NDArray[np.float32] | None = None
     normals: NDArray[np.float32] | None = None
+    scanned: NDArray[np.float32] | None = None
     view: PictureView | None = None
     notes: tuple[Sentence, ...] = ()
 
@@ -83,8 +85,10 @@ def encoded(
     reader = _Reader(network, model, device)
     if observation.kind == "points":
         if is_dense(observation.data, model, settings):
-            return reader.of_dense_cloud(observation.data, observation.normals, settings)
-        return reader.of_cloud(observation.data, settings)
+            found = reader.of_dense_cloud(observation.data, observation.normals, settings)
+        else:
+            found = reader.of_cloud(observation.data, settings)
+        return found._replace(scanned=observation.data)
     inputs = reader.tensor(observation.data)
     if observation.kind == "image":
         inputs = _resized(inputs, int(model.inputs.get("image_size", 224)))
@@ -174,6 +178,9 @@ class _Reader:
             return Encoded(field, None, dense=points, normals=normals)
         some = subsample(points, NOISE_POINTS, seed)
         noise = noise_beside(field, some, threshold, self._device)
+        if noise > DENSE_NOISE:
+            # The field of an open scan, which is no solid, may be far from its points.
+            noise = min(noise, noise_of_scan(points, self._device, seed))
         if noise > DENSE_NOISE:
             note = Sentence(
                 "The scan has much noise, about {noise:.1g} % of the size, so fine detail is "

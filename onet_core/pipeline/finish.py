@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..field import Field
+from ..mesh.gaps import with_gaps
 from ..mesh.mesh import Mesh
 from ..mesh.normals import face_based_normals, vertex_normals
 from ..mesh.parts import without_islands
@@ -58,6 +60,7 @@ class Context:
     smoothing: iterations, the model's own where the settings leave that open.
     cloud: the points to draw the surface to; None where it stays where it is.
     pull: how they draw it.
+    scanned: all points of the cloud (N, 3); None for other kinds of input.
     device: that of the field.
     report: is called with a stage and the fraction of it that is done.
     is_of_field: whether the mesh is the field's surface, or one that follows a dense cloud.
@@ -71,6 +74,7 @@ class Context:
     pull: Pull
     device: torch.device
     report: Progress
+    scanned: NDArray[np.float32] | None = None
     is_of_field: bool = True
 
 
@@ -105,6 +109,18 @@ def shares(settings: Settings) -> Mapping[str, float]:
     for step in STEPS:
         found[step.name] = found.get(step.name, 0.0) + step.share(settings)
     return found
+
+
+def _opened(mesh: Mesh, context: Context) -> Mesh:
+    assert context.settings.open_gaps is not None
+    assert context.scanned is not None
+    opened = with_gaps(mesh, context.scanned, context.settings.open_gaps)
+    if opened.is_empty:
+        raise InputError(
+            "No part of the surface lies near the points. Choose a larger number for Leave Gaps "
+            "Open, or close the gaps."
+        )
+    return opened
 
 
 def _without_islands(mesh: Mesh, context: Context) -> Mesh:
@@ -159,6 +175,10 @@ def _is_refined(context: Context) -> bool:
 
 STEPS: tuple[Step, ...] = (
     # First, so that the other steps spend nothing on what goes.
+    Step(
+        "gaps", _opened,
+        lambda c: c.settings.open_gaps is not None and c.scanned is not None,
+    ),
     Step("islands", _without_islands, lambda c: c.settings.remove_islands is not None),
     Step("smooth", _smoothed, lambda c: c.smoothing > 0),
     Step("snap", _snapped, lambda c: c.cloud is not None),

@@ -175,7 +175,16 @@ class Making:
         resolution = self._wish.settings.resolution
         report = partial(self._run.report, "surface")
         padding, device = self._model.padding, self._device
-        mesh, notes = dense_mesh(field, points, padding, resolution, device, report, normals)
+        mesh, notes = dense_mesh(
+            field,
+            points,
+            padding,
+            resolution,
+            device,
+            report,
+            normals,
+            is_closed=self._wish.settings.open_gaps is None,
+        )
         if mesh.is_empty:
             return None
         seconds = {"dense": time.perf_counter() - start}
@@ -197,6 +206,7 @@ class Making:
             pull=pull_of(steps),
             device=self._device,
             report=self._run.report,
+            scanned=shape.scanned,
             is_of_field=shape.dense is None,
         )
 

@@ -2,16 +2,19 @@
 
 The network's signs are votes, right for most points and wrong for whole patches of some. Votes are
 passed on between neighbours of parallel normals; then all signs are sought anew, near to these, so
-that they also describe a solid, see `solid`.
+that they also describe a solid, see `solid`. Where no signs do, the scan is an open surface, of
+which neighbours alone say what one side is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 
@@ -37,9 +40,24 @@ their number."""
 
 _SOLID_PASSES = 40
 
+_OF_A_SOLID, _MOST_OPEN = 0.2, 0.5
+"""The winding number at a solid's surface is one half; where more than a share has less than this,
+the scan is open. At most 0.42 of the places had in 60 shapes, 0.83 and more in open scans."""
+
 
 Sides = Callable[[FloatArray, FloatArray], FloatArray]
 """Places (M, 3) and unit directions (M, 3) -> whether outside lies that way, from -1 to 1 (M,)."""
+
+
+class Signed(NamedTuple):
+    """normals: (N, 3) with consistent signs.
+    doubtful: the share of places that would be inside out.
+    is_open: whether no signs describe a solid, so that which side is outward is a guess.
+    """
+
+    normals: FloatArray
+    doubtful: float
+    is_open: bool
 
 
 def signed(
@@ -49,8 +67,8 @@ def signed(
     spacing: float,
     sides: Sides | None = None,
     blur: float = 0.0,
-) -> tuple[FloatArray, float]:
-    """Normals (N, 3) with consistent signs, and the share of places that would be inside out.
+) -> Signed:
+    """Normals with consistent signs, outward where the points describe a solid.
 
     points (N, 3); axes (N, 3): unit normals of either sign; votes (N, 3): vectors that point
     outward as far as is known, the shorter the less sure; spacing: a typical one of the points.
@@ -80,12 +98,14 @@ def signed(
     areas = np.pi * distances[:, -1] ** 2 / near.shape[1]
     numbers = WindingNumbers(middles, directions * sign[:, None], areas)
     turned = _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
-    doubtful = float((numbers(turned) < 0).mean())
-    sign *= turned
+    found = numbers(turned)
+    is_open = bool((found < _OF_A_SOLID).mean() > _MOST_OPEN)
+    doubtful = 0.0 if is_open else float((found < 0).mean())
+    sign = _along_a_tree(weights, own) if is_open else sign * turned
     # Each point follows its voxel.
     outward = directions[member] * sign[member, None]
     along = np.einsum("ni,ni->n", axes, outward)
-    return axes * np.where(along < 0, -1.0, 1.0)[:, None], doubtful
+    return Signed(axes * np.where(along < 0, -1.0, 1.0)[:, None], doubtful, is_open)
 
 
 def _agreement(
@@ -137,3 +157,31 @@ def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> Floa
         M=diags_array(1 / degree),
     )
     return np.where(solved < 0, -1.0, 1.0)
+
+
+def _along_a_tree(weights: csr_array, own: FloatArray) -> FloatArray:
+    """The signs (M,) that are passed on from neighbour to neighbour along the spanning tree of
+    those that agree most, as by Hoppe et al. 1992; each connected part's by the sum of its votes.
+    """
+    count = len(own)
+    costs = abs(weights)
+    costs.eliminate_zeros()
+    costs.data = 1 / costs.data
+    tree = minimum_spanning_tree(costs).tocoo()
+    parts, part = connected_components(tree, directed=False)
+    # One more node, joined to one of each part, so that one walk reaches all.
+    starts = np.unique(part, return_index=True)[1]
+    rows = np.concatenate([tree.row, np.full(parts, count)])
+    edges = (np.ones(len(rows)), (rows, np.concatenate([tree.col, starts])))
+    joined = csr_array(edges, shape=(count + 1, count + 1))
+    order, before = breadth_first_order(joined, count, directed=False)
+    nodes = order[1:]
+    is_inner = before[nodes] < count
+    kept = np.ones(count)
+    inner = nodes[is_inner]
+    kept[inner] = np.where(np.asarray(weights[inner, before[inner]]).ravel() < 0, -1.0, 1.0)
+    sign = np.ones(count + 1)
+    for node in nodes.tolist():
+        sign[node] = sign[before[node]] * kept[node]
+    total = np.bincount(part, own * sign[:count], minlength=parts)
+    return np.asarray(sign[:count] * np.where(total < 0, -1.0, 1.0)[part])

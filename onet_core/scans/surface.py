@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
 from ..mesh.parts import without_specks
 from ..models.scans.network import ScanNetwork
@@ -35,9 +36,6 @@ _ROUGH = 0.35
 _OF_A_SOLID, _MOST_OPEN = 0.2, 0.05
 """The winding number at a solid's surface is one half; how many places may have less than this."""
 
-_COUNTED = 8
-"""Neighbours that a point's spacing is measured by."""
-
 
 @dataclass(frozen=True)
 class Oriented:
@@ -46,6 +44,7 @@ class Oriented:
     noise: a typical deviation of the points from the surface, before it was taken off.
     left_out: share of the points that were outliers.
     doubtful: share of places that would be inside out, by `solid.WindingNumbers`.
+    is_open: whether they describe no solid but an open surface.
     """
 
     points: FloatArray
@@ -55,6 +54,7 @@ class Oriented:
     noise: float = 0.0
     left_out: float = 0.0
     doubtful: float = 0.0
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,6 @@ class Knobs:
 
 
 KNOBS = Knobs()
-
-
-def spacing_of(points: FloatArray, tree: cKDTree) -> FloatArray:
-    """(N,) edge of the square that each point has for itself on the surface, about."""
-    count = min(_COUNTED, len(points) - 1)
-    distances, _ = tree.query(points, count + 1)
-    return np.asarray(distances[:, -1] * np.sqrt(np.pi / count) + 1e-9)
 
 
 def oriented(
@@ -117,16 +110,21 @@ def oriented(
     rough = float(np.median(noise))
     if rough < _ROUGH * typical:
         axes = plane_normals(points, tree, 10 if share == 0 else 20)
-        normals, doubtful = signed(points, axes, votes, typical, sides)
-        ready = finished(points, normals, noise, knobs)
-        return replace(ready, noise=rough, left_out=float(1 - keep.mean()), doubtful=doubtful)
-    # Neighbours say nothing about each other before the noise is off.
-    smooth = finished(points, directions, noise, knobs)
-    normals, doubtful = signed(
-        smooth.points, smooth.normals, votes, typical, sides, blur=max(typical, rough)
+        turned = signed(points, axes, votes, typical, sides)
+        ready = finished(points, turned.normals, noise, knobs)
+    else:
+        # Neighbours say nothing about each other before the noise is off.
+        smooth = finished(points, directions, noise, knobs)
+        blur = max(typical, rough)
+        turned = signed(smooth.points, smooth.normals, votes, typical, sides, blur)
+        ready = replace(smooth, normals=turned.normals)
+    return replace(
+        ready,
+        noise=rough,
+        left_out=float(1 - keep.mean()),
+        doubtful=turned.doubtful,
+        is_open=turned.is_open,
     )
-    left_out = float(1 - keep.mean())
-    return replace(smooth, normals=normals, noise=rough, left_out=left_out, doubtful=doubtful)
 
 
 def _roughness(
@@ -147,6 +145,12 @@ def _local_deviation(points: FloatArray, distances: FloatArray, edge: float) -> 
     # A voxel of few points borrows from all.
     mean = (mean * counts + 4 * float((distances**2).mean())) / (counts + 4)
     return np.asarray(np.sqrt(mean)[voxel])
+
+
+def deviation_of(points: FloatArray, network: ScanNetwork) -> float:
+    """How far points (N, 3) typically are from the surface, by the network."""
+    reading = read(network, points)
+    return float(np.median(_local_deviation(points, reading.distances, 2 * reading.voxel)))
 
 
 def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:

@@ -67,6 +67,7 @@ OTHERS: dict[str, Others] = {
         "masks": ("-masks", Path("-masks")),
         "colours": (False, False),
         "remove_outliers": (True, True),
+        "open_gaps": (3.0, 3.0),
         "symmetry": (False, False),
         "denoise": (False, False),
         "snap": (False, False),

@@ -70,9 +70,10 @@ def test_signs_agree_where_most_votes_are_right() -> None:
     axes = normals * random.choice([-1.0, 1.0], (5_000, 1))
     votes = normals.copy()
     votes[points[:, 0] > 0.2] *= -1  # a patch of a quarter
-    found, doubtful = signed(points, axes, votes, 0.02)
+    found, doubtful, is_open = signed(points, axes, votes, 0.02)
     assert (np.einsum("ni,ni->n", found, normals) > 0).all()
     assert doubtful == 0
+    assert not is_open
 
 
 def test_a_hole_is_closed() -> None:

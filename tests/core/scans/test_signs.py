@@ -52,5 +52,23 @@ def test_one_side_of_a_plate_is_known_by_the_other(thickness: float) -> None:
     is_wrong = (normals[:, 2] > 0.5) & (points[:, 0] > 0)
     votes = normals * np.where(is_wrong, -1.0, 1.0)[:, None]
     spacing = float(np.sqrt(plate.area / len(points)))
-    found, _ = signed(points, normals, votes, spacing)
+    found = signed(points, normals, votes, spacing).normals
     assert (np.einsum("ni,ni->n", found, normals) > 0).mean() > 0.995
+
+
+def test_an_open_surface_has_one_side() -> None:
+    """Of a sheet of waves, which is no solid, half of the votes say one thing, half the other."""
+    random = np.random.default_rng(0)
+    places = random.uniform(-0.5, 0.5, (20_000, 2))
+    waves = 8 * places
+    points = np.column_stack([places, 0.05 * np.sin(waves[:, 0]) * np.cos(waves[:, 1])])
+    slopes = 0.4 * np.column_stack(
+        [np.cos(waves[:, 0]) * np.cos(waves[:, 1]), -np.sin(waves[:, 0]) * np.sin(waves[:, 1])]
+    )
+    normals = np.column_stack([-slopes, np.ones(len(points))])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    axes = normals * random.choice([-1.0, 1.0], (len(points), 1))
+    votes = normals * np.where(points[:, :1] > 0.05, -1.0, 1.0)
+    found = signed(points, axes, votes, 0.007)
+    assert found.is_open
+    assert (np.einsum("ni,ni->n", found.normals, normals) > 0).all()

@@ -1,0 +1,64 @@
+"""Surfaces of scans that are open, against caps of balls in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial import cKDTree
+
+from onet_core.mesh.gaps import faces_in_gaps, with_gaps
+from onet_core.mesh.mesh import Mesh
+from onet_core.pipeline.job import Job, run
+from onet_core.settings import Settings
+
+
+def _ball() -> Mesh:
+    made = trimesh.creation.icosphere(5, radius=0.5)
+    return Mesh(made.vertices.astype(np.float32), made.faces.astype(np.int32))
+
+
+def _cap(count: int, lowest: float) -> np.ndarray:
+    """Points on the part of the same ball above a height, evenly."""
+    rng = np.random.default_rng(0)
+    height, angle = rng.uniform(lowest, 0.5, count), rng.uniform(0, 2 * np.pi, count)
+    ring = np.sqrt(0.25 - height**2)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
+
+
+def test_what_lies_in_a_gap_is_left_out() -> None:
+    ball, points = _ball(), _cap(20_000, 0.1)
+    opened = with_gaps(ball, points, 4)
+    # Archimedes: a zone's area goes with its height. Four spacings below the rim stay.
+    spacing = np.sqrt(np.pi * 0.4 / len(points))
+    lowest = 0.5 * np.sin(np.arcsin(0.1 / 0.5) - 4 * spacing / 0.5)
+    area = trimesh.Trimesh(opened.vertices, opened.faces).area
+    assert area == pytest.approx(np.pi * (0.5 - lowest), rel=0.03)
+    # A point's spacing, by eight neighbours, is up to twice the mean at a rim.
+    assert opened.vertices[:, 2].min() > 0.1 - 2 * 4 * spacing - 0.02
+    assert len(np.unique(opened.faces)) == len(opened.vertices)
+
+
+def test_nothing_is_left_out_of_what_is_full() -> None:
+    ball = _ball()
+    assert not faces_in_gaps(ball, _cap(20_000, -0.5), 4).any()
+    assert np.array_equal(with_gaps(ball, _cap(20_000, -0.5), 4).faces, ball.faces)
+
+
+def test_nothing_is_left_far_from_all_points() -> None:
+    assert with_gaps(_ball(), _cap(2_000, 0.49) + 5, 2).is_empty
+
+
+@pytest.mark.parametrize("count", [2_000, 26_000])
+def test_an_open_scan_stays_open(count: int) -> None:
+    """Half a ball, as a sparse and as a dense scan: a rim of one loop, where the points end."""
+    points = _cap(count, 0.0)
+    settings = Settings(resolution=48, open_gaps=4, normals=False)
+    made = run(Job(points=points, settings=settings)).made.mesh
+    mesh = trimesh.Trimesh(made.vertices, made.faces, process=False)
+    assert not mesh.is_watertight
+    spacing = np.sqrt(np.pi * 0.5 / count)
+    # A point's spacing is up to twice the mean at a rim; a face is a cell of 1.1 / 48 wide.
+    assert cKDTree(points).query(mesh.triangles_center)[0].max() < 2 * 4 * spacing + 0.023
+    closed = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made.mesh
+    assert trimesh.Trimesh(closed.vertices, closed.faces, process=False).is_watertight
