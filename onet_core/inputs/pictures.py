@@ -39,6 +39,10 @@ _READ_WHOLE = 24 * 2**20
 # Pictures beyond this have to have a byte for so many pixels, else they are nothing but one colour:
 # a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 340 and more.
 _CHECKED_FROM, _MOST_PIXELS_A_BYTE = 64 * 2**20, 250
+# What Pillow may take a file for, whatever its name. It has readers that start other programs, such
+# as Ghostscript. The first ones are loaded in any case.
+_COMMON = ("PNG", "JPEG", "GIF", "BMP", "DIB", "PPM")
+_OTHERS = ("WEBP", "AVIF", "HEIF", "TIFF", "TGA", "JPEG2000", "ICO")
 # What we allow is checked in `_decode`, with a sentence of ours.
 Image.MAX_IMAGE_PIXELS = None
 _HEAD = 64
@@ -69,10 +73,19 @@ def decode_picture(content: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     return _decode(io.BytesIO(content.tobytes()), name)
 
 
+def opened(file: Path | io.BytesIO) -> Image.Image:
+    """Image.open for the kinds of files that are read here; raises what that raises."""
+    try:
+        return Image.open(file, formats=_COMMON)
+    except Image.UnidentifiedImageError:
+        Image.init()
+        return Image.open(file, formats=[name for name in _OTHERS if name in Image.OPEN])
+
+
 def quarter_turns(content: NDArray[np.uint8]) -> tuple[int, bool]:
     """How EXIF turns the bytes of a file: quarter turns to the left, after mirroring or not."""
     try:
-        with Image.open(io.BytesIO(content.tobytes())) as image:
+        with opened(io.BytesIO(content.tobytes())) as image:
             return _TURNS.get(image.getexif().get(_ORIENTATION, 1), (0, False))
     except Exception:  # whoever decodes the picture says what is wrong with it
         return 0, False
@@ -87,7 +100,7 @@ def turned_like(mask: NDArray[Any], content: NDArray[np.uint8]) -> NDArray[Any]:
 def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
     _prepare_for(file, name)
     try:
-        with warnings.catch_warnings(), Image.open(file) as image:
+        with warnings.catch_warnings(), opened(file) as image:
             # Pillow warns of files with odd pieces that it can read.
             warnings.simplefilter("ignore")
             pixels = bounded(name, "pixels", image.width * image.height, MOST_PIXELS)

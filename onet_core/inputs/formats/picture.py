@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ...colours import to_srgb
 from ...errors import InputError
 from ..content import Content
 from ..limits import MOST_PIXELS, assert_file, bounded, optional_package
-from ..pictures import read_picture
+from ..pictures import opened, read_picture
 
 LINEAR = (".exr", ".hdr")
 _MOST_CHANNELS = 1024
@@ -35,7 +35,8 @@ def read(path: Path, kind: str) -> Content:
 def _holds_several(path: Path) -> bool:
     """Whether a picture that can be read is an animation or has pages."""
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), opened(path) as image:
+            warnings.simplefilter("ignore")
             return image.format in _SEVERAL and bool(getattr(image, "is_animated", False))
     except Exception:  # Pillow raises whatever a damaged second picture makes it raise
         return False

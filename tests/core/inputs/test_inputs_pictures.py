@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -352,3 +353,18 @@ def test_the_first_of_several_pictures_is_read_and_said(tmp_path: Path) -> None:
 def test_channels_of_layers(names: str, wanted: str) -> None:
     listed = names.split()
     assert [listed[number] for number in channels_of(listed)] == wanted.split()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_files_start_no_programs(tmp_path: Path, monkeypatch, name: str) -> None:
+    # PostScript is Pillow's too: it has Ghostscript run it.
+    def start(*arguments: object, **named: object) -> None:
+        raise AssertionError(f"started {arguments}")
+
+    for call in ("Popen", "run", "call", "check_call", "check_output"):
+        monkeypatch.setattr(subprocess, call, start)
+    text = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n"
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(InputError, match="its content is of no known kind"):
+        read_picture(tmp_path / name)
+    assert "EPS" not in (*pictures._COMMON, *pictures._OTHERS)
