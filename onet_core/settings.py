@@ -306,7 +306,7 @@ OTHERS = (
     ),
     Setting(
         "jobs", int, 1, "Jobs",
-        "Number of inputs computed at the same time; each needs memory of its own",
+        "Number of inputs computed at the same time, each by a process with about 0.5 GB of memory",
         "run", offered=WITHOUT_A_WINDOW, low=1, high=64,
     ),
     Setting(

@@ -38,14 +38,7 @@ if TYPE_CHECKING:
 )
 @setting("model")
 @setting("device")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="How many inputs are made at a time, each by a process with one thread and about 0.5 GB "
-    "of memory. With many inputs as many as there are processor cores are fastest.",
-)
+@setting("jobs")
 @settings_for(*INPUT_NAMES)
 def reconstruct(
     inputs: tuple[Path, ...],
