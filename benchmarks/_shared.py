@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import resource
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -76,6 +79,24 @@ def seconds(action: Action, clock: str = "wall") -> float:
     start = CLOCKS[clock]()
     action()
     return CLOCKS[clock]() - start
+
+
+def processor_seconds(command: Sequence[str | Path]) -> float:
+    """What a process with one thread and its children take, user and system."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, env=env)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def processes_in_turn(
+    chosen: argparse.Namespace, commands: Sequence[Sequence[str | Path]]
+) -> list[list[float]]:
+    """Processor seconds of each command, repetition by repetition, after an uncounted round."""
+    repeat = chosen.repeat or (1 if chosen.quick else 3)
+    rounds = [[processor_seconds(command) for command in commands] for _ in range(1 + repeat)]
+    return [list(times) for times in zip(*rounds[1:], strict=True)]
 
 
 def in_turn(repeat: int, actions: Sequence[Action], clock: str = "wall") -> list[list[float]]:

@@ -24,7 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,7 @@ from _shared import (
     matrix_products,
     median,
     options,
+    processes_in_turn,
     rates,
     ratio,
     repetitions,
@@ -202,15 +203,6 @@ def write_cloud(path: Path, count: int) -> None:
     np.savetxt(path, torus_cloud(count)[0].numpy(), fmt="%.6f")
 
 
-def processor_seconds(command: Sequence[str | Path]) -> float:
-    """What a process and its children take, user and system."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True, env=env)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def shell_table(chosen: argparse.Namespace) -> None:
     """`onet reconstruct` beside Open3D, one process each, in turn."""
     has_peer = importlib.util.find_spec("open3d") is not None
@@ -224,24 +216,12 @@ def shell_table(chosen: argparse.Namespace) -> None:
             commands: list[list[str | Path]] = [[*onet, "--kind", "points", "--device", "cpu"]]
             if has_peer:
                 commands.append([sys.executable, "-c", POISSON, cloud, mesh])
-            times = paired(chosen, commands)
+            times = processes_in_turn(chosen, commands)
             row: list[object] = [f"{count:,}", median(times[0])]
             row += [median(times[1]), f"**{ratio(*times)}**"] if has_peer else ["-", "-"]
             rows.append(row)
     header = ["points", "`onet reconstruct`, s", "Poisson of depth 8, s", "ours / Poisson"]
     table("From the shell, 128 cells, one thread, processor seconds", header, rows)
-
-
-def paired(
-    chosen: argparse.Namespace, commands: Sequence[Sequence[str | Path]]
-) -> list[list[float]]:
-    """Seconds of each command, repetition by repetition, after a round that fills the caches."""
-    rounds = [[processor_seconds(command) for command in commands] for _ in range(1 + _few(chosen))]
-    return [list(times) for times in zip(*rounds[1:], strict=True)]
-
-
-def _few(chosen: argparse.Namespace) -> int:
-    return chosen.repeat or (1 if chosen.quick else 3)
 
 
 def memory_table(chosen: argparse.Namespace) -> None:

@@ -70,6 +70,17 @@ def needed_version(kind: str) -> str:
     return "" if here >= floor else ".".join(map(str, floor))
 
 
+def finest_dtype(device: torch.device) -> torch.dtype:
+    """The most precise type that the device computes in: Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def is_card(device: torch.device) -> bool:
+    """Whether each step costs a launch and each number that is read back a wait: few steps over
+    much are better there than many over little."""
+    return device.type == "cuda"
+
+
 @contextmanager
 def memory_errors(device: torch.device) -> Iterator[None]:
     """Turns running out of memory within the block into a DeviceError that says what to do."""

@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .. import devices
 from ..errors import InputError, NoSurfaceError
 from ..field import Field, Progress, logit
 from ..mesh.mesh import Mesh
 from ..sentences import Sentence
+from .dense_search import dense_search, is_dense
 from .following import follow
 from .memory import Memory
 from .messages import no_surface
@@ -229,6 +231,8 @@ def search(
     followed_from: see `extract`.
     Returns also, of each object, the error where it has no surface.
     """
+    if followed_from is None and coarse is None and is_dense(rounds, resolution_0 << depth):
+        return dense_search(rounds, resolution_0, depth, level, _NETWORKS_DOUBT)
     followed_from = followed_from or _followed_from(rounds)
     steps = _searched_steps(resolution_0, depth, followed_from)
     if coarse is None:
@@ -327,7 +331,7 @@ def _nothing(grid: SparseGrid, number: int) -> NoSurfaceError:
 
 def _fractions(grid: SparseGrid, edges: CrossedEdges) -> Tensor:
     """How far along each crossed edge the surface is by linear interpolation, (V,), 0 to 1."""
-    exact = torch.float32 if grid.values.device.type == "mps" else torch.float64
+    exact = devices.finest_dtype(grid.values.device)
     start, stop = grid.values[edges.start].to(exact), grid.values[edges.stop].to(exact)
     return (grid.level - start) / (stop - start)
 

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from .. import devices
 from ..field import EXACT_BAND, Field, PreparedField, Progress, evaluate, grid_to_box
 from .following import Evaluate
 from .memory import Memory
@@ -46,6 +47,8 @@ class Rounds:
         self._fields, self._batch_points = fields, batch_points
         # What half precision said is not what float32 would say.
         self._memory = memory if self.objects == 1 and not self.are_rough else None
+        if devices.is_card(self.device):
+            self._memory = None  # Looking something up there takes longer than asking again.
         self._clock = time.perf_counter()
 
     @property

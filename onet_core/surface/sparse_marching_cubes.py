@@ -37,10 +37,7 @@ def crossed_edges(grid: SparseGrid) -> CrossedEdges:
     slots = torch.cat([start * 3 + axis for axis, start in enumerate(starts)])
     slots, _ = torch.sort(slots)
     start, axis = slots // 3, slots % 3
-    stop = torch.empty_like(start)
-    for number in range(3):
-        rows = axis == number
-        stop[rows] = grid.following[number][start[rows]]
+    stop = torch.stack(grid.following)[axis, start]
     return CrossedEdges(start, stop, axis)
 
 

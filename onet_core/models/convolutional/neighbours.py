@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ... import devices
 from ..layers import precisely
 from . import on_device
 from .planes import sample_features
@@ -39,7 +40,7 @@ def nearest(points: Tensor, cloud: Tensor, count: int) -> Tensor:
 
     points: (B, T, 3); cloud: (B, N, 3), N >= count -> (B, T, count) int64. No gradients.
     """
-    if points.is_cuda:
+    if devices.is_card(points.device):
         return on_device.nearest(points, cloud, count)
     queries = points.detach().cpu().numpy()
     clouds = cloud.detach().cpu().numpy()

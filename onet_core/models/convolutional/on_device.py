@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...devices import exact_products
+
 # The most distances that are computed at once: 1 GiB.
 _AT_ONCE = 2**28
 _SWEEPS = 4
@@ -21,10 +23,11 @@ def nearest(points: Tensor, cloud: Tensor, count: int) -> Tensor:
     # Less the query's own square, which changes no order.
     squares = cloud.square().sum(-1).unsqueeze(1)
     step = max(1, _AT_ONCE // (batch * total))
-    parts = [
-        torch.baddbmm(squares, some, cloud.mT, alpha=-2.0).topk(count, largest=False).indices
-        for some in points.split(step, dim=1)
-    ]
+    with exact_products(points.device):
+        parts = [
+            torch.baddbmm(squares, some, cloud.mT, alpha=-2.0).topk(count, largest=False).indices
+            for some in points.split(step, dim=1)
+        ]
     return torch.cat(parts, dim=1)
 
 

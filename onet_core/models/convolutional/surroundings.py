@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ... import devices
 from ..layers import precisely
 from . import on_device
 from .neighbours import REACH, UNIT
@@ -108,6 +109,17 @@ def half_turned(found: Fitted) -> Fitted:
     described = found.described * np.tile(np.array(of_size, np.float32), found.normals.shape[1])
     terms = np.array([1, *HALF_TURN, *normal], dtype=np.float32)
     return Fitted(described, found.forms * terms, found.normals * HALF_TURN)
+
+
+def half_turned_on_device(
+    described: Tensor, forms: Tensor, normals: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`half_turned` for what `fit_on_device` gives."""
+    turn = normals.new_tensor(HALF_TURN)
+    normal = torch.stack([turn[i] * turn[j] for i, j in _PAIRS])
+    of_size = torch.cat([turn, turn, normal, turn.new_ones(5)])
+    terms = torch.cat([turn.new_ones(1), turn, normal])
+    return described * of_size.repeat(normals.shape[2]), forms * terms, normals * turn
 
 
 def _curved_sheets(
@@ -262,6 +274,7 @@ class Surroundings(nn.Module):
             raise ValueError(f"A plane needs 3 points at least, not {min(counts)}.")
         self.counts = tuple(counts)
         self._last: tuple[NDArray[np.float32], Fitted] | None = None
+        self._last_on_device: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
         self.fc_0 = nn.Linear(NUMBERS * len(self.counts), hidden)
         self.fc_1 = nn.Linear(hidden, channels)
         nn.init.zeros_(self.fc_1.weight)
@@ -269,8 +282,8 @@ class Surroundings(nn.Module):
 
     def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clouds (B, N, 3) -> features (B, N, C), forms (B, N, 3 S, 10), normals (B, N, S, 3)."""
-        if points.is_cuda:
-            described, forms, normals = fit_on_device(points, self.counts)
+        if devices.is_card(points.device):
+            described, forms, normals = self._fitted_on_device(points)
         else:
             clouds = points.detach().cpu().float().numpy()
             fitted = zip(*(self._fitted(cloud) for cloud in clouds), strict=True)
@@ -291,4 +304,16 @@ class Surroundings(nn.Module):
                 return half_turned(found)
         found = fit_surroundings(cloud, self.counts)
         self._last = cloud.copy(), found
+        return found
+
+    def _fitted_on_device(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `_fitted`, for clouds (B, N, 3) on a graphics card."""
+        if self.training:
+            return fit_on_device(points, self.counts)
+        if self._last_on_device is not None:
+            before, found = self._last_on_device
+            if torch.equal(before * before.new_tensor(HALF_TURN), points):
+                return half_turned_on_device(*found)
+        found = fit_on_device(points, self.counts)
+        self._last_on_device = points.detach().clone(), found
         return found

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ... import devices
 from ..layers import CBatchNorm1d
 
 LEAK = 0.2
@@ -42,7 +43,7 @@ class Matrix(NamedTuple):
 def exactly(values: Tensor) -> Tensor:
     """The values in the precision of the folding: double where the device has it."""
     values = values.detach()
-    return values if values.device.type == "mps" else values.double()
+    return values.to(devices.finest_dtype(values.device))
 
 
 def matrix(layer: nn.Module) -> Matrix:

@@ -10,7 +10,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional
 
+from ... import devices
 from ...devices import exact_products
+from ..convolutional import on_device
 from ..convolutional.neighbours import (
     MONOMIALS,
     NUMBERS_TO_FORMS,
@@ -51,8 +53,10 @@ class PreparedNeighbours:
         self._module = neighbours
         self._cloud = codes[0]["cloud"][0].detach()
         self._count = min(neighbours.neighbours, len(self._cloud))
-        self._tree = cKDTree(self._cloud.cpu().numpy())
-        self._space = float(codes[0]["spacing"][0])
+        self._tree = (
+            None if devices.is_card(self._cloud.device) else cKDTree(self._cloud.cpu().numpy())
+        )
+        self._space = codes[0]["spacing"][0].detach()
         signs = [self._cloud.new_tensor(turn) for turn in turns]
         with torch.no_grad():
             self._known = torch.cat([self._constant(code) for code in codes], dim=1)
@@ -152,6 +156,9 @@ class PreparedNeighbours:
 
     def _nearest(self, points: Tensor) -> Tensor:
         """Numbers of the nearest points of the cloud, (neighbours, n), the nearest first."""
+        if self._tree is None:
+            nearest = on_device.nearest(points[None], self._cloud[None], self._count)
+            return nearest[0].T.contiguous().int()
         queries = points.detach().cpu().numpy()
         neighbours = range(1, self._count + 1)
         _, found = self._tree.query(queries, k=neighbours, workers=torch.get_num_threads())

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
+from torch.fx.experimental import _config
 
+from onet_core import devices
 from onet_core.models.convolutional import on_device
 from onet_core.models.convolutional.neighbours import nearest
-from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
-from onet_core.models.convolutional.surroundings import fit_on_device, fit_surroundings
+from onet_core.models.convolutional.network import (
+    ConvolutionalOccupancyNetwork,
+    ImagePlanesNetwork,
+)
+from onet_core.models.convolutional.surroundings import (
+    fit_on_device,
+    fit_surroundings,
+    half_turned_on_device,
+)
 from onet_core.models.convolutional.volume import PointVolume
 from onet_core.models.prepared import prepare
 
@@ -101,3 +112,40 @@ def test_only_points_have_volumes() -> None:
         ConvolutionalOccupancyNetwork(input_kind="voxels", volume_resolution=16)
     with pytest.raises(ValueError, match="multiple"):
         PointVolume(channels=4, resolution=6, width=8)
+
+
+def test_half_a_turn_of_what_was_fitted_is_fitted_to_half_a_turn(clouds: torch.Tensor) -> None:
+    found = half_turned_on_device(*fit_on_device(clouds, COUNTS))
+    turned = clouds * clouds.new_tensor([-1, 1, -1])
+    for one, other in zip(found, fit_on_device(turned, COUNTS), strict=True):
+        # The numbers that are compared are free of the normals' signs, or large only rarely.
+        assert np.quantile((one.abs() - other.abs()).abs(), 0.99) < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["points", "voxels", "image"])
+def test_nothing_of_a_network_stays_on_the_processor(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the device "meta" nothing is computed, but tensors of two devices don't go together."""
+    monkeypatch.setattr(devices, "is_card", lambda device: True)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    size = {"channels": 8, "hidden": 16, "plane_resolution": 16}
+    local = {"unet_depth": 2, "unet_width": 8, **size}
+    network: torch.nn.Module
+    if kind == "points":
+        network = ConvolutionalOccupancyNetwork(
+            input_kind=kind, neighbours=8, surroundings=COUNTS, volume_resolution=8, **local
+        )
+        seen = torch.empty((1, 300, 3), device="meta")
+    elif kind == "voxels":
+        network = ConvolutionalOccupancyNetwork(input_kind=kind, patch=5, patch_width=16, **local)
+        seen = torch.empty((1, 32, 32, 32), device="meta")
+    else:
+        network = ImagePlanesNetwork(c_dim=32, plane_width=16, **size)
+        seen = torch.empty((1, 3, 64, 64), device="meta")
+    network = network.to("meta").eval().requires_grad_(False)
+    with _config.patch(meta_nonzero_assume_all_nonzero=True):
+        code = network.encode_inputs(seen)
+        made = prepare(network, torch.empty((1, 0), device="meta"), code)
+        assert made(torch.empty((100, 3), device="meta")).device.type == "meta"
+    assert {value.device.type for value in code.values()} == {"meta"}
