@@ -1,12 +1,13 @@
 """Which values of its steps suit a model: every value on the same validation shapes.
 
     python -m training.measure.choose points FOLDER snap_within=0.01,0.04 smoothing=0,12 \\
-        [--points N] [--noise S] [--scores FILE]
+        [--points N] [--noise S] [--scores FILE] [--page training/results/chosen.md]
 
 Each value is compared with the model as it is. The table shows means and, of each value, the mean
 difference with its standard error, as shapes differ far more among each other than values do. Below
 100 shapes nothing should be chosen. What was chosen goes into the model's configuration, with this
-command and the spread into `chosen_by`. With a file of scores a run that was stopped goes on.
+script, the shapes and the spread in `chosen_by`. With a file of scores a run that was stopped goes
+on; with a page the table is also added there, with the command, the commit and the data.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +41,14 @@ from ..data.conditions import Conditions
 from ..data.labelled import LabelledShape, read_shape, thinned
 from ..data.observations import observe
 from .protocol import Protocol
+from .provenance import commit_text, data_version
 from .report import MEASURES
 from .variants import Variants
 
 ENOUGH = 100
 COLUMNS = (*MEASURES, "parts")
 AS_IT_IS = "as it is"
+UNIMPORTANT = ("--scores", "--page", "--title", "--device")
 
 
 def value_of(field: str, text: str) -> Any:
@@ -112,15 +117,20 @@ def measured(
     return np.array(rows)
 
 
-def table(title: str, names: Sequence[str], scores: NDArray[np.float64]) -> str:
-    """The comparison with the first as Markdown; scores: (shapes, names, COLUMNS)."""
+def table(
+    title: str,
+    names: Sequence[str],
+    scores: NDArray[np.float64],
+    columns: Sequence[str] = COLUMNS,
+) -> str:
+    """The comparison with the first as Markdown; scores: (shapes, names, columns)."""
     lines = [
-        f"| {title} | " + " | ".join(COLUMNS) + " |",
-        "|" + "---|" * (1 + len(COLUMNS)),
+        f"| {title} | " + " | ".join(columns) + " |",
+        "|" + "---|" * (1 + len(columns)),
     ]
     for number, name in enumerate(names):
         cells = []
-        for column in range(len(COLUMNS)):
+        for column in range(len(columns)):
             own = scores[:, number, column]
             cell = f"{np.mean(own):.5f}"
             if number:
@@ -133,12 +143,16 @@ def table(title: str, names: Sequence[str], scores: NDArray[np.float64]) -> str:
 
 
 class Scores:
-    """The scores of the shapes that were measured so far, in a file with one line for each."""
+    """The scores of the shapes that were measured so far, in a file with one line for each.
+
+    commits: those that measured them, in the order in which they came.
+    """
 
     def __init__(self, path: Path | None, names: Sequence[str]) -> None:
         """Raises InputError where the file has the scores of other values."""
         self._path, self._names = path, list(names)
         self._found: dict[str, list[list[float]]] = {}
+        self.commits: dict[str, None] = {}
         if path is None or not path.is_file():
             return
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -146,20 +160,46 @@ class Scores:
             if one["values"] != self._names:
                 raise InputError(f"{path} has the scores of other values: name another file.")
             self._found[one["shape"]] = one["scores"]
+            self.commits[one["commit"]] = None
 
     def of(self, shape: str, measure: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
         """The scores (names, COLUMNS) of a shape, from the file or measured and kept there."""
         if shape not in self._found:
             self._found[shape] = measure().tolist()
+            commit = commit_text()
+            self.commits[commit] = None
             if self._path is not None:
-                one = {"shape": shape, "values": self._names, "scores": self._found[shape]}
+                one = {
+                    "shape": shape,
+                    "commit": commit,
+                    "values": self._names,
+                    "scores": self._found[shape],
+                }
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(one) + "\n")
         return np.array(self._found[shape])
 
 
+def section(title: str, facts: Mapping[str, str], body: str) -> str:
+    """A part of the page of results: a heading, facts as a list, and a table."""
+    lines = "".join(f"- {name}: {text}\n" for name, text in facts.items())
+    return f"## {title}\n\n{lines}\n{body}\n"
+
+
+def command_of(module: str, arguments: Sequence[str], left_out: Sequence[str]) -> str:
+    """The command as a page names it: files by their names, without options that change nothing."""
+    words, rest = ["python", "-m", module], iter(arguments)
+    for word in rest:
+        if word in left_out:
+            next(rest, None)
+        else:
+            words.append(word if "=" in word else Path(word).name)
+    return f"`{shlex.join(words)}`"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table. Returns 2 where something can't be used."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m training.measure.choose", description=__doc__)
     parser.add_argument("model", help="name of a model, or a weights file")
     parser.add_argument("root", type=Path, help="folder of prepared shapes")
@@ -170,6 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", type=int, help="of clouds; else as the model learned")
     parser.add_argument("--noise", type=float, help="of clouds; else as the model learned")
     parser.add_argument("--scores", type=Path, help="file that keeps each shape's scores")
+    parser.add_argument("--page", type=Path, help="Markdown file to which the table is added")
+    parser.add_argument("--title", help="heading on the page; else the model's name")
     parser.add_argument("--device", default="auto")
     chosen = parser.parse_args(arguments)
     try:
@@ -188,19 +230,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise InputError("Models that read nothing can't be compared with shapes.")
             return measured(variants.meshes, shape, observation, chosen.samples)
 
-        scores = np.array(
-            [
-                kept.of(f"{category}/{name}", lambda c=category, n=name: measure(c, n))  # type: ignore[misc]
-                for category, name in names
-            ]
-        )
+        rows = []
+        for category, name in names:
+            rows.append(kept.of(f"{category}/{name}", partial(measure, category, name)))
     except OnetError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(names)} shapes of the split `val`, grid {chosen.resolution}.\n")
-    print(table(described.name, list(compared), scores), end="")
+    facts = {
+        "Command": command_of("training.measure.choose", arguments, UNIMPORTANT),
+        "Commit": ", ".join(kept.commits),
+        "Data": f"{chosen.root.name}, version {data_version(chosen.root, names)} of these shapes",
+        "Shapes": f"{len(names)} of the split `val`, grid {chosen.resolution}",
+    }
+    found = section(
+        chosen.title or described.name,
+        facts,
+        table(described.name, list(compared), np.array(rows)),
+    )
+    print(found, end="")
     if len(names) < ENOUGH:
-        print(f"\nFewer than {ENOUGH} shapes: not enough to choose by.")
+        print(f"Fewer than {ENOUGH} shapes: not enough to choose by.")
+    if chosen.page is not None:
+        with chosen.page.open("a", encoding="utf-8") as file:
+            file.write(f"\n{found.rstrip()}\n")
     return 0
 
 
