@@ -36,7 +36,7 @@ _WORKING_EDGE = 1024
 _OPAQUE = 250
 # Larger pictures are reduced while they are read.
 _READ_WHOLE = 24 * 2**20
-# Pictures beyond this have to have a byte for so many pixels, else they are nothing but one colour:
+# Larger pictures must have at least a byte for this number of pixels, or are all of one colour:
 # a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 340 and more.
 _CHECKED_FROM, _MOST_PIXELS_A_BYTE = 64 * 2**20, 250
 # What Pillow may take a file for, whatever its name. It has readers that start other programs, such

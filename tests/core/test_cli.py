@@ -253,13 +253,13 @@ def test_several_inputs_at_a_time_are_the_same_meshes(folder, pretrained):
     (folder / "again.xyz").write_bytes((folder / "scan.xyz").read_bytes())
     inputs = [folder / name for name in ("scan.xyz", "broken.obj", "again.xyz")]
     model = ["--model", pretrained / "points.safetensors", *FAST]
-    told = []
+    wording = []
     for jobs in ("1", "2"):
         out = folder / jobs
         result = run("reconstruct", *inputs, "-o", out, "--jobs", jobs, *model, code=2)
         assert meshes(out) == ["again.ply", "scan.ply"]
-        told.append(re.sub(r"[\d.]+ s\)", "", result.output.replace(str(out), "out")))
-    assert told[0] == told[1]
+        wording.append(re.sub(r"[\d.]+ s\)", "", result.output.replace(str(out), "out")))
+    assert wording[0] == wording[1]
     for name in ("again.ply", "scan.ply"):
         assert (folder / "1" / name).read_bytes() == (folder / "2" / name).read_bytes()
     # No process leaves anything behind, and the record knows both.

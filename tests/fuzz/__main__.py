@@ -27,20 +27,20 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     failures, start = 0, time.monotonic()
     for number in range(options.count):
         rng = random.Random(f"{options.seed}/{number}")
         name = rng.choice(sorted(SAMPLES))
         path = options.out / name
         try:
-            told["read" if check(path, mutated(SAMPLES[name], rng)) == "read" else "refused"] += 1
+            counts["read" if check(path, mutated(SAMPLES[name], rng)) == "read" else "refused"] += 1
         except AssertionError as error:
             failures += 1
             shutil.copy(path, options.out / f"F-{options.seed}-{number}-{name}")
             print(error, flush=True)
     seconds = time.monotonic() - start
-    print(f"{options.count} files in {seconds:.0f} s: {dict(told)}, {failures} failures")
+    print(f"{options.count} files in {seconds:.0f} s: {dict(counts)}, {failures} failures")
     return 1 if failures else 0
 
 

@@ -53,14 +53,14 @@ def check(path: Path, content: bytes) -> str:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     try:
         load_observation(path)
-        told = "read"
+        message = "read"
     except OnetError as error:
-        told = str(error)
-        assert "\n" not in told, f"{path}: several lines"
+        message = str(error)
+        assert "\n" not in message, f"{path}: several lines"
     except BaseException as error:
         raise AssertionError(f"{path}: {type(error).__name__}: {error}") from error
     seconds = time.process_time() - start
     taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     assert seconds < MOST_SECONDS, f"{path}: {seconds:.1f} s"
     assert taken < MOST_MEMORY, f"{path}: {taken / 2**20:.0f} MB"
-    return told
+    return message

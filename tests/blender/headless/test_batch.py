@@ -78,9 +78,9 @@ def test_one_bad_file_is_skipped_and_told(
     assert run(folder, models, "--format", form) == 2
     out = folder.parent / "out"
     assert made_in(out) == [f"other.{form}", f"scan.{form}"]
-    told = capsys.readouterr().out
-    assert "broken.ply: FAILED" in told
-    assert "2 of 3 files done" in told
+    printed = capsys.readouterr().out
+    assert "broken.ply: FAILED" in printed
+    assert "2 of 3 files done" in printed
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     target = str(out / f"scan.{form}")
     match form:
@@ -149,9 +149,9 @@ def test_output_that_cannot_be_written_is_told(
 ) -> None:
     (folder.parent / "out").write_text("a file, where the folder should be")
     assert run(folder, models) == 2
-    told = capsys.readouterr().out
-    assert told.count("can't be written") == 2
-    assert "Traceback" not in told
+    printed = capsys.readouterr().out
+    assert printed.count("can't be written") == 2
+    assert "Traceback" not in printed
 
 
 def test_missing_runtime_is_told(

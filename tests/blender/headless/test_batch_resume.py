@@ -58,9 +58,9 @@ def test_only_what_is_missing_damaged_or_outdated_is_made_again(
         (out / "a.ply").write_bytes(left)
         capsys.readouterr()
         assert batch(scans, out, models) == 0
-        told = capsys.readouterr().out
-        assert "a.ply is made again: it is empty or cut off." in told
-        assert "1 of 2 are done already" in told
+        printed = capsys.readouterr().out
+        assert "a.ply is made again: it is empty or cut off." in printed
+        assert "1 of 2 are done already" in printed
         assert (out / "a.ply").read_bytes() == whole
         assert times(out)["b.ply"] == before["b.ply"]
     write_scan(scans / "b.xyz", 1)
@@ -141,15 +141,15 @@ def test_bad_files_are_named_once_and_the_others_made(
     assert status == 2
     assert {"a.ply", "b.ply"} < set(times(out))
     assert len(times(out)) == 3  # and the one with the long name
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name, reason in {
         "pipe.xyz": "pipe or a device", "circle.ply": "circle", "lost.ply": "not there",
         "empty.pcd": "empty", "missing.ply": "no such file", "xxxx.ply": "too long",
         "broken.obj": "FAILED", "odd.npz": "LEFT OUT",
     }.items():  # fmt: skip
-        lines = [line for line in told.splitlines() if name in line and reason in line]
-        assert len(lines) == 1, (name, told)
-    assert "Traceback" not in told
+        lines = [line for line in printed.splitlines() if name in line and reason in line]
+        assert len(lines) == 1, (name, printed)
+    assert "Traceback" not in printed
 
 
 def test_an_error_that_nobody_foresaw_costs_one_file(
@@ -196,9 +196,9 @@ def test_a_job_file_starts_no_program(
     job.unlink()
     os.mkfifo(job)
     assert command_line.run(["reconstruct", "--job", str(job)]) == 2
-    told = capsys.readouterr().out
-    assert "names a program, runtime, which only the command line may" in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().out
+    assert "names a program, runtime, which only the command line may" in printed
+    assert "Traceback" not in printed
     assert not (scans / "ran").exists()
 
 

@@ -47,9 +47,9 @@ def test_patterns_jobs_and_resuming(
     pattern = str(scans / "**" / "*.npy")
     assert reconstruct(scans, models, "--input", pattern, "--jobs", "2") == 0
     assert made_in(scans) == ["a.stl", "b.stl", "c.stl"]
-    told = capsys.readouterr().out
-    lines = told.splitlines()
-    assert "[3/3]" in told
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert "[3/3]" in printed
     header = next(i for i, line in enumerate(lines) if line.startswith("input"))
     assert [line.split()[:2] for line in lines[header + 1 : header + 4]] == [
         ["a.npy", "a.stl"], ["b.npy", "b.stl"], ["c.npy", "c.stl"]
@@ -59,18 +59,18 @@ def test_patterns_jobs_and_resuming(
     (out / "b.stl").unlink()
     before = (out / "a.stl").stat().st_mtime_ns
     assert reconstruct(scans, models, "--input", pattern) == 0
-    told = capsys.readouterr().out
-    assert "2 of 3 are done already" in told
-    assert "1 of 1 files done" in told
+    printed = capsys.readouterr().out
+    assert "2 of 3 are done already" in printed
+    assert "1 of 1 files done" in printed
     assert (out / "a.stl").stat().st_mtime_ns == before
     assert reconstruct(scans, models, "--input", str(scans / "a.npy"), "--overwrite") == 0
     assert (out / "a.stl").stat().st_mtime_ns > before
     capsys.readouterr()
     # The second of two machines.
     assert reconstruct(scans, models, "--input", pattern, "--part", "2/2", "--overwrite") == 0
-    told = capsys.readouterr().out
-    assert "b.stl" in told
-    assert "1 of 1 files done" in told
+    printed = capsys.readouterr().out
+    assert "b.stl" in printed
+    assert "1 of 1 files done" in printed
 
 
 @pytest.mark.usefixtures("shared_worker")
@@ -172,8 +172,8 @@ def test_a_worker_that_dies_costs_one_file(
     monkeypatch.setattr(batch_job.EngineClient, "start", start)
     assert reconstruct(scans, models, "--input", str(scans)) == 2
     assert made_in(scans) == ["b.stl"]
-    told = capsys.readouterr().out
-    assert "a.npy: FAILED: The worker process stopped unexpectedly" in told
+    printed = capsys.readouterr().out
+    assert "a.npy: FAILED: The worker process stopped unexpectedly" in printed
 
 
 @pytest.mark.usefixtures("shared_worker")

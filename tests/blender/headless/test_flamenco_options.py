@@ -24,8 +24,8 @@ try:
 except ModuleNotFoundError:
     sys.exit(78)
 import test_flamenco as flamenco
-command, told = json.load(sys.stdin)
-tasks = [flamenco.compiled(command, **chosen)[0] for chosen in told]
+command, message = json.load(sys.stdin)
+tasks = [flamenco.compiled(command, **chosen)[0] for chosen in message]
 arguments = [task["commands"][0]["parameters"]["args"] for task in tasks]
 print(json.dumps([flamenco.job_type(command)["settings"], arguments]))
 """

@@ -310,7 +310,7 @@ def test_bad_points_leave_the_scene_untouched(models: Path, prepare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "wording"),
     [
         ({"kind": "VOXELS"}, "no faces"),
         ({"kind": "IMAGE"}, "picture"),
@@ -321,13 +321,13 @@ def test_bad_points_leave_the_scene_untouched(models: Path, prepare) -> None:
     ],
 )
 def test_errors_are_one_sentence_and_change_nothing(
-    models: Path, arguments: dict, told: str
+    models: Path, arguments: dict, wording: str
 ) -> None:
     add_mesh("source", scan())
     before = snapshot()
     if arguments.get("model", "").startswith("cube"):
         arguments = {**arguments, "model": str(models / f"{arguments['model']}.safetensors")}
-    with pytest.raises(RuntimeError, match=told):
+    with pytest.raises(RuntimeError, match=wording):
         bpy.ops.onet.reconstruct(resolution=32, **arguments)
     assert snapshot() == before
 
@@ -363,14 +363,14 @@ def test_killed_worker_is_replaced(models: Path) -> None:
 
 def test_check_tells_the_runtime(runtime_python: str) -> None:
     assert bpy.ops.onet.check_runtime() == {"FINISHED"}
-    told = str(activity.message("onet.check_runtime"))
-    assert "PyTorch" in told
-    assert re.search(r"A coarse shape takes [\d.]+ s, which is (fast|fine|slow)", told)
+    wording = str(activity.message("onet.check_runtime"))
+    assert "PyTorch" in wording
+    assert re.search(r"A coarse shape takes [\d.]+ s, which is (fast|fine|slow)", wording)
 
 
 def test_speed_in_words() -> None:
     words = [str(trial.in_words(seconds)) for seconds in (0.04, 0.3, 0.31, 1.96, 45.0)]
-    assert [told.partition("which is ")[2].split()[0].strip(":") for told in words] == [
+    assert [wording.partition("which is ")[2].split()[0].strip(":") for wording in words] == [
         "fast", "fast", "fine", "fine", "slow",
     ]  # fmt: skip
     assert words[3].startswith("A coarse shape takes 2.0 s")

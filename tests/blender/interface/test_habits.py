@@ -170,7 +170,7 @@ def test_a_picture_from_disk_is_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("gone.ply", None, "no file"),
         ("notes.docx", b"x", "can't be opened"),
@@ -179,12 +179,12 @@ def test_a_picture_from_disk_is_chosen(tmp_path: Path) -> None:
     ],
 )
 def test_bad_files_are_one_sentence(
-    tmp_path: Path, name: str, content: bytes | None, told: str
+    tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     before = bpy.data.objects.keys(), bpy.data.images.keys(), bpy.context.scene.onet.input_kind
-    with pytest.raises(RuntimeError, match=told) as caught:
+    with pytest.raises(RuntimeError, match=message) as caught:
         bpy.ops.onet.open_file(filepath=str(tmp_path / name))
     assert "Traceback" not in str(caught.value)
     assert before == (
@@ -233,8 +233,8 @@ def test_an_original_checkpoint_is_imported(
 def test_a_model_tells_its_licence(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_list, "runtime", lambda: Runtime(None, "auto", (models,)))
     model_list.forget_listing()
-    told = model_list.about_chosen("POINTS", "cube_points")
-    assert told == "Learned from: anything. Licence: unknown"
+    message = model_list.about_chosen("POINTS", "cube_points")
+    assert message == "Learned from: anything. Licence: unknown"
     assert model_list.about_chosen("POINTS", "no such model") == ""
     model_list.forget_listing()
 
@@ -245,13 +245,13 @@ def test_the_model_that_would_be_chosen_tells_its_licence(kind: str, runtime_pyt
     taken = default_model(model_list.NETWORK_KINDS[kind])
     assert model_list.taken_automatically(kind) == taken.name
     assert taken.description is not None
-    told = model_list.about_chosen(kind, model_list.AUTOMATIC)
-    assert told.startswith(f"Uses the model {taken.description.title}. Learned from: ")
+    message = model_list.about_chosen(kind, model_list.AUTOMATIC)
+    assert message.startswith(f"Uses the model {taken.description.title}. Learned from: ")
     licence = taken.description.licence
-    assert licence.startswith(told.partition("Licence: ")[2])
+    assert licence.startswith(message.partition("Licence: ")[2])
     assert licence in dict((item[0], item[2]) for item in model_list.model_items(kind))[taken.name]
     named = model_list.about_chosen(kind, taken.name)
-    assert told == f"Uses the model {taken.description.title}. {named}"
+    assert message == f"Uses the model {taken.description.title}. {named}"
 
 
 # Other languages

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
-from test_sentences import EXTENSION, LIBRARY, told
+from test_sentences import EXTENSION, LIBRARY, sentences_of
 from test_settings import add_scan, reconstruct
 
 from onet_blender import activity
@@ -140,7 +140,7 @@ def test_the_last_operation_shows_check_boxes_instead_of_special_numbers() -> No
 
 
 def test_what_mends_is_about_messages_that_there_are() -> None:
-    messages = told(EXTENSION) | told(LIBRARY)
+    messages = sentences_of(EXTENSION) | sentences_of(LIBRARY)
     for beginning, (operator, arguments, _, _) in MENDING.items():
         assert any(text.startswith(beginning) for text in messages), beginning
         group, _, name = operator.partition(".")

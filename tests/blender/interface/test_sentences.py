@@ -1,4 +1,4 @@
-"""What is told of errors and results is told in Blender's language."""
+"""Errors and results speak Blender's language."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def has_words(template: str) -> bool:
     return any(letter.isalpha() for words, *_ in parts for letter in words)
 
 
-def told(folder: Path) -> set[str]:
+def sentences_of(folder: Path) -> set[str]:
     """The templates and texts of a folder's modules that reach the user."""
     found = {text for _, node in calls(folder, MAKING) for text in constants(node.args[:1])}
     if folder == EXTENSION:
@@ -99,7 +99,7 @@ def test_sentences_are_templates() -> None:
 @pytest.mark.once
 @pytest.mark.parametrize("folder", [EXTENSION, LIBRARY], ids=["extension", "library"])
 def test_every_sentence_has_a_german_one(folder: Path) -> None:
-    found = told(folder)
+    found = sentences_of(folder)
     assert len(found) > 100
     assert sorted(found - set(GERMAN)) == []
 
@@ -111,7 +111,7 @@ def test_every_sentence_has_a_german_one(folder: Path) -> None:
     ids=["extension", "library"],
 )
 def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:
-    assert sorted(set(table) - told(folder)) == []
+    assert sorted(set(table) - sentences_of(folder)) == []
 
 
 @pytest.mark.once

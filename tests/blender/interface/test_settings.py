@@ -1,4 +1,4 @@
-"""Making a mesh again, the settings that are kept, undo, and what is told about the result."""
+"""Making a mesh again, the settings that are kept, undo, and the findings about the result."""
 
 from __future__ import annotations
 
@@ -317,8 +317,8 @@ def test_a_symmetric_cloud_is_mirrored_unless_that_is_switched_off(models: Path)
     bpy.context.collection.objects.link(bpy.data.objects.new("box", mesh))
     made = reconstruct(models, source="box")
     assert made.onet.is_mirrored
-    told = "The scan is symmetric, so its mirror image was used as well"
-    assert told in [str(found) for found in reconstruction.findings(made)]
+    wording = "The scan is symmetric, so its mirror image was used as well"
+    assert wording in [str(found) for found in reconstruction.findings(made)]
     again = reconstruct(models, source="box", symmetry=False)
     assert not again.onet.is_mirrored
 

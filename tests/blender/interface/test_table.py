@@ -136,7 +136,7 @@ def test_old_presets_are_still_presets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({"denoize": True}, "There is no setting denoize. Did you mean denoise?"),
         ({"root-cause": 1}, "There is no setting root-cause"),
@@ -149,13 +149,13 @@ def test_old_presets_are_still_presets() -> None:
     ],
 )
 def test_what_a_job_file_says_wrong_is_named(
-    tmp_path: Path, content: dict[str, Any], told: str
+    tmp_path: Path, content: dict[str, Any], message: str
 ) -> None:
     job = tmp_path / "job.json"
     job.write_text(json.dumps(content))
     with pytest.raises(OnetError, match=r"job\.json can't be used") as caught:
         batch_options.read_job(job, "reconstruct")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_job_files_of_earlier_versions_are_read(tmp_path: Path) -> None:

@@ -51,22 +51,22 @@ def reconstruct(models: Path, **arguments: object) -> bpy.types.Object:
 
 
 @pytest.mark.parametrize(
-    ("alpha", "masked", "told"),
+    ("alpha", "masked", "wording"),
     [(1.0, False, "plain"), (0.0, False, "transparent"), (1.0, True, "mask")],
 )
-def test_what_was_removed_is_told(models: Path, alpha: float, masked: bool, told: str) -> None:
+def test_what_was_removed_is_told(models: Path, alpha: float, masked: bool, wording: str) -> None:
     add_picture(alpha=alpha)
     mask = add_mask().name if masked else ""
     made = reconstruct(models, picture="photo", mask=mask)
-    assert made.onet.background == told
-    assert BACKGROUNDS[told] in reconstruction.findings(made)
+    assert made.onet.background == wording
+    assert BACKGROUNDS[wording] in reconstruction.findings(made)
     assert made.onet.picture == bpy.data.images["photo"]
     assert made.onet.mask == (bpy.data.images["mask"] if masked else None)
     # Again, with the same picture and mask.
     bpy.context.scene.onet.resolution = 16
     assert bpy.ops.onet.reconstruct_again() == {"FINISHED"}
     assert bpy.context.active_object == made
-    assert made.onet.background == told
+    assert made.onet.background == wording
 
 
 def seen_pixels() -> np.ndarray:
@@ -318,10 +318,10 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("way", BAD)
 def test_bad_pictures_are_one_sentence(models: Path, way: str, tmp_path: Path) -> None:
-    prepare, told = BAD[way]
+    prepare, wording = BAD[way]
     prepare(tmp_path)
     before = bpy.data.objects.keys(), bpy.data.meshes.keys()
-    with pytest.raises(RuntimeError, match=told) as caught:
+    with pytest.raises(RuntimeError, match=wording) as caught:
         reconstruct(models, picture="photo")
     assert "Traceback" not in str(caught.value)
     assert (bpy.data.objects.keys(), bpy.data.meshes.keys()) == before

@@ -83,9 +83,9 @@ def test_a_batch_goes_on_and_does_not_skip_later(
     given = ["--resolution", "64", "--model", str(models / "cube_seed.safetensors")]
     status = command_line.run(["generate", "--output", str(full), "--format", "ply", *given])
     assert status == 2
-    told = capsys.readouterr().out
-    assert "not enough space on the disk" in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().out
+    assert "not enough space on the disk" in printed
+    assert "Traceback" not in printed
     assert list(full.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""What Set Up installs from a network: exactly the files that are pinned, whatever pip is told.
+"""What Set Up installs from a network: exactly the pinned files, whatever pip is asked for.
 
 The indices are folders of small wheels.
 """
@@ -102,8 +102,8 @@ class Place:
             text=True,
         )
         assert process.stdout is not None
-        told = process.stdout.read()
-        return process.wait(), told
+        message = process.stdout.read()
+        return process.wait(), message
 
     def version(self) -> str:
         code = "import torch, onettestpackage; print(torch.__version__)"
@@ -119,14 +119,14 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_processor_brings_the_processors_build(place: Place) -> None:
-    status, told = place.set_up()
-    assert status == 0, told
+    status, message = place.set_up()
+    assert status == 0, message
     assert place.version() == "2.0.1+cpu"
 
 
 def test_cards_and_other_systems_have_the_usual_index(place: Place) -> None:
-    status, told = place.set_up("CUDA")
-    assert status == 0, told
+    status, message = place.set_up("CUDA")
+    assert status == 0, message
     assert place.version() == "2.0.1"
     torch, index = pins.torch_of("win32", "CPU", "", place.requirements)
     assert (torch.split(" ")[0], index) == ("torch==2.0.1", "")
@@ -141,9 +141,9 @@ def test_cards_and_other_systems_have_the_usual_index(place: Place) -> None:
 def test_a_build_for_cards_is_never_taken_for_the_processors(place: Place) -> None:
     """Whether an index gives it for Linux, or one that was filled in for another system."""
     (place.folder / pins.TORCH_FOR_PROCESSORS).unlink()
-    status, told = place.set_up(index=place.usual, system="darwin")
+    status, message = place.set_up(index=place.usual, system="darwin")
     assert status == install.FAILED
-    assert "a build for NVIDIA cards, which was not asked for" in told
+    assert "a build for NVIDIA cards, which was not asked for" in message
     assert not place.made.exists()
 
 
@@ -152,9 +152,9 @@ def test_another_file_of_the_same_version_is_refused(place: Place, which: str) -
     wheel: Path = getattr(place, which)
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("evil.py", "")
-    status, told = place.set_up()
+    status, message = place.set_up()
     assert status == install.FAILED
-    assert "A package arrived damaged" in told
+    assert "A package arrived damaged" in message
     assert not place.made.exists()
 
 
@@ -169,13 +169,13 @@ def test_what_pip_is_told_elsewhere_changes_nothing(place: Place, tmp_path: Path
         f"[global]\nno-deps = false\npre = true\nconstraint = {constraint}\n[install]\n"
         f"user = true\ntarget = {tmp_path / 'target'}\nupgrade = true\nignore-installed = true\n"
     )
-    status, told = place.set_up(
+    status, message = place.set_up(
         PIP_CONFIG_FILE=str(config), PIP_FIND_LINKS=str(evil), PIP_CONSTRAINT=str(constraint),
         PIP_TARGET=str(tmp_path / "target"), PIP_REQUIRE_HASHES="false", PIP_NO_BINARY=":all:",
         PIP_PREFIX=str(tmp_path / "prefix"), PIP_DRY_RUN="true", PIP_ONLY_BINARY=":none:",
         PIP_QUIET="3", PIP_LOG=str(tmp_path / "log"),
     )  # fmt: skip
-    assert status == 0, told
+    assert status == 0, message
     assert place.version() == "2.0.1+cpu"
     assert not (tmp_path / "target").exists()
     assert not (tmp_path / "prefix").exists()
@@ -185,8 +185,8 @@ def test_the_users_index_is_asked(place: Place) -> None:
     """Networks without a way to the usual one have their own; the hashes say what comes from it."""
     empty = place.folder / "empty"
     empty.mkdir()
-    status, told = place.set_up(PIP_INDEX_URL=empty.as_uri(), PIP_EXTRA_INDEX_URL=place.usual)
-    assert status == 0, told
+    status, message = place.set_up(PIP_INDEX_URL=empty.as_uri(), PIP_EXTRA_INDEX_URL=place.usual)
+    assert status == 0, message
     place.set_up(PIP_INDEX_URL=empty.as_uri())
     assert not place.made.exists()
 
@@ -216,6 +216,6 @@ def test_every_package_of_the_runtime_has_its_hashes() -> None:
 
 
 def test_the_installer_says_json(place: Place) -> None:
-    _, told = place.set_up()
-    lines = [line for line in told.splitlines() if line.startswith(install.STATUS)]
+    _, message = place.set_up()
+    lines = [line for line in message.splitlines() if line.startswith(install.STATUS)]
     assert json.loads(lines[-1].removeprefix(install.STATUS))["fraction"] == 1.0

@@ -101,13 +101,13 @@ def test_it_is_made_found_and_removed(wheels: Path, requirements: Path, tmp_path
     home = tmp_path / "home"
     assert find_installed(home, requirements) is None
     job = set_up(home, requirements, wheels)
-    told: list[tuple[str, float]] = []
-    answer = job.result(lambda *progress: told.append(progress))
+    wording: list[tuple[str, float]] = []
+    answer = job.result(lambda *progress: wording.append(progress))
     assert answer.values == {"folder": str(current_folder(home, requirements))}
-    fractions = [fraction for _, fraction in told]
+    fractions = [fraction for _, fraction in wording]
     assert fractions == sorted(fractions)
-    assert told[0] == ("Making the environment", 0.0)
-    assert told[-1] == ("Done", 1.0)
+    assert wording[0] == ("Making the environment", 0.0)
+    assert wording[-1] == ("Done", 1.0)
     installed = find_installed(home, requirements)
     assert installed is not None
     assert installed.current

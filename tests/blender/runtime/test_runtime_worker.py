@@ -111,10 +111,10 @@ def test_how_long_blender_waits(models: Path, capsys: pytest.CaptureFixture[str]
     faces = len(placing.result.data.polygons)
     assert faces > 100_000
     assert "torch" not in sys.modules
-    told = ", ".join(f"{name} {value:.0f} ms" for name, value in stalls.items())
+    printed = ", ".join(f"{name} {value:.0f} ms" for name, value in stalls.items())
     with capsys.disabled():
-        print(f"\nlongest stalls of the main thread: {told} ({faces:,} faces)")
-    assert max(stalls.values()) < MILLISECONDS_OF_STALL, told
+        print(f"\nlongest stalls of the main thread: {printed} ({faces:,} faces)")
+    assert max(stalls.values()) < MILLISECONDS_OF_STALL, printed
 
 
 def test_its_log_opens_as_a_text_and_it_rests(runtime_python: str) -> None:

@@ -285,9 +285,9 @@ def test_a_missing_model_is_told_and_the_mesh_stays(
     before = vertices_of(morph)
     morph.onet.morph.value = 0.5
     np.testing.assert_array_equal(vertices_of(morph), before)
-    told = capfd.readouterr().err
-    assert "ONet Morph: There is no model 'gone'" in told
-    assert "Traceback" not in told
+    printed = capfd.readouterr().err
+    assert "ONet Morph: There is no model 'gone'" in printed
+    assert "Traceback" not in printed
     with pytest.raises(RuntimeError, match="There is no model 'gone'"):
         bpy.ops.onet.update_morph()
 

@@ -174,8 +174,8 @@ def test_triangles_are_blenders_own(faces: list[list[int]]) -> None:
     triangles = [list(triangle.vertices) for triangle in mesh.loop_triangles]
     assert surface.triangles.tolist() == triangles
     loops = [list(triangle.loops) for triangle in mesh.loop_triangles]
-    told = scene_io.column(attribute.data, "color_srgb", 4, np.float32)[loops][..., :3]
-    assert np.abs(surface.colours - 255 * told).max() <= 0.5 + 1e-3
+    colours = scene_io.column(attribute.data, "color_srgb", 4, np.float32)[loops][..., :3]
+    assert np.abs(surface.colours - 255 * colours).max() <= 0.5 + 1e-3
 
 
 # What is left where it does not come to its end

@@ -195,11 +195,11 @@ BAD: dict[str, tuple[Callable[[bpy.types.Object], None], str]] = {
 @pytest.mark.parametrize("way", BAD)
 def test_unusable_objects_are_one_sentence(models: Path, way: str, kind: str) -> None:
     box = add_box()
-    prepare, told = BAD[way]
+    prepare, message = BAD[way]
     prepare(box)
     bpy.context.view_layer.update()
     before = bpy.data.objects.keys(), bpy.data.meshes.keys()
-    with pytest.raises(RuntimeError, match=told) as caught:
+    with pytest.raises(RuntimeError, match=message) as caught:
         bpy.ops.onet.reconstruct(kind=kind, source="box")
     assert "Traceback" not in str(caught.value)
     assert (bpy.data.objects.keys(), bpy.data.meshes.keys()) == before

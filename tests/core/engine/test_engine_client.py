@@ -9,39 +9,17 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import ROOT, begun, exists, not_windows, wait_until
 
 from onet_core.engine import client as client_module
-from onet_core.engine.client import EngineClient, Job
+from onet_core.engine.client import EngineClient
 from onet_core.errors import Cancelled, DeviceError, EngineError, NoSurfaceError
 
-ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("double")
-not_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and shell scripts")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def begun(job: Job) -> Job:
-    """The job, once it has reported."""
-    while not job.poll(wait=1.0):
-        assert not job.done
-    return job
-
-
-def exists(process: int | None) -> bool:
-    """Whether a process runs (one that has ended but was not waited for does not)."""
-    status = Path(f"/proc/{process}/stat")
-    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_arrays_survive_the_way(client: EngineClient) -> None:
@@ -64,7 +42,7 @@ def test_a_thousand_messages(client: EngineClient) -> None:
 
 def test_progress_arrives_in_order_and_not_too_often(client: EngineClient) -> None:
     seen: list[tuple[str, float]] = []
-    client.call("work", {"seconds": 0.5}, on_progress=lambda *told: seen.append(told))
+    client.call("work", {"seconds": 0.5}, on_progress=lambda *wording: seen.append(wording))
     fractions = [fraction for _, fraction in seen]
     assert fractions == sorted(fractions)
     assert 3 <= len(seen) <= 20

@@ -1,4 +1,4 @@
-"""Workers that are stopped or wait for ever: noticed by their silence, ended, told, replaced."""
+"""Workers that are stopped or wait for ever: noticed by silence, ended, reported, replaced."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_what_is_taken_away_from_a_picture_is_told() -> None:
     square[20:40, 20:40] = 255
     busy = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     clear = np.concatenate([picture(7), square[..., None]], axis=2)
-    for pixels, arrays, told in (
+    for pixels, arrays, message in (
         (picture(), {}, "plain"),
         (clear, {}, "transparent"),
         (busy, {"mask": square}, "mask"),
@@ -78,10 +78,10 @@ def test_what_is_taken_away_from_a_picture_is_told() -> None:
         (busy, {}, "none"),
     ):
         info, seen = ask("look", {"name": "photo"}, pixels=pixels, **arrays)
-        assert info["background"] == told
+        assert info["background"] == message
         assert seen["seen"].shape == (224, 224, 3)
         assert seen["seen"].dtype == np.uint8
-        if told in ("plain", "transparent"):
+        if message in ("plain", "transparent"):
             # The object takes 80 % of the frame, on white.
             assert seen["seen"][112, 112].tolist() == [200, 10, 10]
             assert seen["seen"][112, 15].tolist() == [255, 255, 255]

@@ -9,15 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_engine_client import exists
+from processes import ROOT, exists, not_windows
 
 from onet_core.engine import process as process_module
 from onet_core.engine.client import EngineClient
 from onet_core.errors import EngineError
 
-ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.usefixtures("double")
-not_windows = pytest.mark.skipif(sys.platform == "win32", reason="signals and shell scripts")
 
 
 def script(path: Path, text: str) -> Path:
@@ -28,7 +26,7 @@ def script(path: Path, text: str) -> Path:
 
 @not_windows
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("echo broken installation >&2; exit 3", "could not be started.*broken installation"),
         ("echo this is no protocol; sleep 60", "can't be understood.*this is no protocol"),
@@ -37,11 +35,11 @@ def script(path: Path, text: str) -> Path:
     ],
 )
 def test_programs_that_are_no_interpreter(
-    tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, text: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_module, "SECONDS_TO_START", 0.5)
     engine = EngineClient(script(tmp_path / "python", text))
-    with pytest.raises(EngineError, match=told):
+    with pytest.raises(EngineError, match=message):
         engine.call("hello")
     assert not engine.alive
 

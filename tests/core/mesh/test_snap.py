@@ -103,8 +103,8 @@ def test_one_point_over_a_plate_moves_it_by_the_formula() -> None:
 
 def test_of_noisy_points_more_are_averaged() -> None:
     points = on_sphere(100_000, noise=0.02)
-    plain, told = (radii(snap(ball(), points, PULL, noise)) - 0.4 for noise in (0.0, 0.02))
-    assert told.std() < 0.6 * plain.std()
+    plain, known = (radii(snap(ball(), points, PULL, noise)) - 0.4 for noise in (0.0, 0.02))
+    assert known.std() < 0.6 * plain.std()
     mesh, few = ball(0.392), on_sphere(3000, noise=0.005)
     usual, same = (snap(mesh, few, PULL, noise) for noise in (0.0, 0.005))
     np.testing.assert_array_equal(usual.vertices, same.vertices)

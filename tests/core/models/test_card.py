@@ -30,9 +30,9 @@ def test_the_card_beside_the_weights_is_theirs(weights) -> None:
     described = read_description(weights)
     card = weights.with_suffix(".md").read_text(encoding="utf-8")
     assert card == model_card(described)
-    for told in (described.title, described.licence, described.limits, *described.categories):
-        assert told
-        assert told in card
+    for message in (described.title, described.licence, described.limits, *described.categories):
+        assert message
+        assert message in card
     assert f"{described.metrics['iou']:.3f}" in card
     assert f"{described.metrics['shapes']} shapes of the split `test`" in card
     for method, values in described.metrics["baselines"].items():

@@ -152,7 +152,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path, keep: float, zip_contai
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({"state": {}}, "no checkpoint"),
         ([1, 2], "no checkpoint"),
@@ -164,9 +164,9 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path, keep: float, zip_contai
         ({"model": {"a": torch.zeros(1).expand(10**9)}}, "no checkpoint"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, content: object, told: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "other.pt")
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         load_weights(tmp_path / "other.pt")
 
 

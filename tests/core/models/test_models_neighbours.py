@@ -67,8 +67,8 @@ def test_attention_equals_a_plain_loop(sizes: int) -> None:
                 far = [abs(height) for height in values[:4]]
                 far += [max(float(square), 1e-12) ** 0.5 for square in values[4:]]
                 far += [height * side for height, side in zip(values, 2 * sides, strict=False)]
-                told = [min(max(float(d / u), -5.0), 5.0) for u in (0.03, 0.006) for d in far]
-                net = net + module.fc_to_forms(torch.tensor(told).double())
+                numbers = [min(max(float(d / u), -5.0), 5.0) for u in (0.03, 0.006) for d in far]
+                net = net + module.fc_to_forms(torch.tensor(numbers).double())
             nets.append(module.fc_1(net.relu()).relu())
         net = torch.stack(nets)
         shares = module.fc_weight(net).softmax(0)

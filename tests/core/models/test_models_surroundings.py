@@ -35,12 +35,14 @@ def inclined_sheet(noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]
 
 def test_a_plane_is_found_as_it_is() -> None:
     cloud, normal = inclined_sheet(0.0)
-    told = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)
+    numbers = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)
     rows, columns = np.triu_indices(3)
     expected = (normal[rows] * normal[columns]).astype(np.float32)
-    np.testing.assert_allclose(told[..., 6:12], np.broadcast_to(expected, (2000, 3, 6)), atol=1e-5)
-    np.testing.assert_allclose(told[..., 3:6], 0, atol=1e-5)
-    np.testing.assert_allclose(told[..., [12, 15, 16]], 0, atol=1e-5)
+    np.testing.assert_allclose(
+        numbers[..., 6:12], np.broadcast_to(expected, (2000, 3, 6)), atol=1e-5
+    )
+    np.testing.assert_allclose(numbers[..., 3:6], 0, atol=1e-5)
+    np.testing.assert_allclose(numbers[..., [12, 15, 16]], 0, atol=1e-5)
 
 
 def test_a_cloud_that_is_turned_by_half_is_fitted_once() -> None:
@@ -68,28 +70,30 @@ def test_more_points_find_a_noisy_sheet_better() -> None:
     noise = 0.005
     cloud, normal = inclined_sheet(noise)
     inner = np.linalg.norm(cloud, axis=1) < 0.15
-    told = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)[
+    numbers = fit_surroundings(cloud, COUNTS).described.reshape(len(cloud), len(COUNTS), NUMBERS)[
         inner
     ]
-    projected = cloud[inner, None] + told[..., 3:6] * ACROSS
+    projected = cloud[inner, None] + numbers[..., 3:6] * ACROSS
     left = np.sqrt(((projected @ normal) ** 2).mean(axis=0))
     # A mean of n points has 1/sqrt(n) of the noise; the fitted angle adds to that.
     for count, error in zip(COUNTS, left, strict=True):
         assert noise / np.sqrt(count) * 0.8 < error < noise / np.sqrt(count) * 2.5
     assert left[0] > left[1] > left[2]
-    for scatter in (told[:, 2, 15], told[:, 2, 16]):
+    for scatter in (numbers[:, 2, 15], numbers[:, 2, 16]):
         assert np.mean(scatter) * ACROSS == pytest.approx(noise, rel=0.1)
 
 
 def test_deviations_are_those_of_the_principal_axes() -> None:
     cloud = np.random.default_rng(0).normal(0, 0.02, (300, 3))
-    told = fit_surroundings(cloud, [16]).described
+    numbers = fit_surroundings(cloud, [16]).described
     index = cKDTree(cloud).query(cloud, k=16)[1]
     for point in range(0, 300, 50):
         near = cloud[index[point]]
         values = np.linalg.svd(near - near.mean(0), compute_uv=False)[::-1] / 4
-        np.testing.assert_allclose(told[point, 12:15], values / UNIT, rtol=1e-5)
-        np.testing.assert_allclose(told[point, :3], (near.mean(0) - cloud[point]) / UNIT, rtol=1e-5)
+        np.testing.assert_allclose(numbers[point, 12:15], values / UNIT, rtol=1e-5)
+        np.testing.assert_allclose(
+            numbers[point, :3], (near.mean(0) - cloud[point]) / UNIT, rtol=1e-5
+        )
 
 
 def directions(rng: np.random.Generator) -> np.ndarray:
@@ -179,10 +183,10 @@ def test_distances_are_exact_under_autocast_too() -> None:
 def test_any_number_of_points_gives_finite_numbers_within_the_limit(count: int) -> None:
     cloud = np.random.default_rng(0).random((count, 3)) - 0.5
     cloud[-1] = cloud[0]  # A point that is there twice is no trouble either.
-    told = fit_surroundings(cloud, COUNTS).described
-    assert told.shape == (count, NUMBERS * 3)
-    assert np.isfinite(told).all()
-    assert np.abs(told).max() <= REACH
+    numbers = fit_surroundings(cloud, COUNTS).described
+    assert numbers.shape == (count, NUMBERS * 3)
+    assert np.isfinite(numbers).all()
+    assert np.abs(numbers).max() <= REACH
 
 
 def network(**options: object) -> ConvolutionalOccupancyNetwork:

@@ -88,7 +88,7 @@ def rewrite_header(path: Path, change) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda header: header.pop("__metadata__"), "not of an occupancy network"),
         (lambda header: header["__metadata__"].update(onet="{"), "damaged"),
@@ -102,9 +102,9 @@ def rewrite_header(path: Path, change) -> None:
         (lambda header: header["decoder.fc_p.bias"].update(dtype="Q7"), "damaged"),
     ],
 )
-def test_headers_that_do_not_describe_a_model(weights: Path, change, told: str) -> None:
+def test_headers_that_do_not_describe_a_model(weights: Path, change, message: str) -> None:
     rewrite_header(weights, change)
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         load_weights(weights)
 
 

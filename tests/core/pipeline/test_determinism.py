@@ -23,7 +23,7 @@ def threads() -> Iterator[None]:
 
 
 def made(path: Path, count: int, settings: Settings) -> tuple[str, int]:
-    """The digest of a mesh computed with so many threads, and its number of faces."""
+    """The digest of a mesh computed with that number of threads, and its number of faces."""
     torch.set_num_threads(count)
     mesh = run(Job(path=path, settings=settings)).made.mesh
     content = mesh.vertices.tobytes() + mesh.faces.tobytes()

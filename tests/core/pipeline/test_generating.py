@@ -38,8 +38,8 @@ def test_samples_made_together_are_those_made_one_by_one():
     reconstructor = with_network(Ball(z_dim=8), "none")
     settings = Settings(resolution=64, faces=1000)
     latents = [3, np.full(8, 0.5), 4]
-    told = []
-    together = reconstructor.generate_all(latents, settings, lambda *now: told.append(now[1]))
+    reported = []
+    together = reconstructor.generate_all(latents, settings, lambda *now: reported.append(now[1]))
     for latent, made in zip(latents, together, strict=True):
         alone = reconstructor.generate(latent, settings)
         np.testing.assert_array_equal(made.mesh.faces, alone.mesh.faces)
@@ -47,8 +47,8 @@ def test_samples_made_together_are_those_made_one_by_one():
         np.testing.assert_array_equal(made.code, alone.code)
         assert set(made.seconds) == set(alone.seconds)
         assert made.evaluations == pytest.approx(alone.evaluations, rel=0.02)
-    assert told[-1] == 1
-    assert told == sorted(told)
+    assert reported[-1] == 1
+    assert reported == sorted(reported)
     assert reconstructor.generate_all([]) == []
 
 

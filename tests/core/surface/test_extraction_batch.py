@@ -111,10 +111,10 @@ def test_bad_input_is_refused_and_progress_only_grows() -> None:
         extract_all([torus], resolution=1)
     with pytest.raises(ModelError, match="not finite"):
         extract_all([torus, lambda p: torus(p) * float("nan")], resolution=64)
-    told: list[float] = []
-    extract_all([torus, sphere], resolution=128, progress=lambda _, done: told.append(done))
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    message: list[float] = []
+    extract_all([torus, sphere], resolution=128, progress=lambda _, done: message.append(done))
+    assert message == sorted(message)
+    assert message[-1] == 1.0
 
 
 def double_on_float32(name: str) -> Callable[[Tensor], Tensor]:

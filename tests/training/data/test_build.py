@@ -1,4 +1,4 @@
-"""Datasets built from sources: what is written, goes on, is dropped, and is told."""
+"""Datasets built from sources: what is written, goes on, is dropped, and is reported."""
 
 from __future__ import annotations
 

@@ -274,9 +274,9 @@ def test_throughput_and_meshes_are_shown(
     (line,) = [text for text in caplog.messages if text.startswith("Step ")]
     assert re.match(r"Step 10 of 10 \(0 s left\): loss \d.*, val_iou \d.* shapes/s, ", line)
     end = caplog.messages[-1]
-    told = re.search(r"([\d.]+) % of the time waiting for data, ([\d.]+) % in steps\.$", end)
-    assert told is not None, end
-    assert float(told[1]) + float(told[2]) == pytest.approx(100, abs=0.11)
+    wording = re.search(r"([\d.]+) % of the time waiting for data, ([\d.]+) % in steps\.$", end)
+    assert wording is not None, end
+    assert float(wording[1]) + float(wording[2]) == pytest.approx(100, abs=0.11)
     shapes, points = (curve(tmp_path, f"{name}_per_second") for name in ("shapes", "points"))
     assert shapes
     for (_, one), (_, other) in zip(shapes, points, strict=True):

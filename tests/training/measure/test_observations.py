@@ -99,7 +99,7 @@ def test_a_turned_shape_is_measured_where_it_came_from(root: Path) -> None:
     assert "turned about the vertical" in evaluation.markdown()
     notes = [r.note for r in evaluation.results if r.method == "nearest"]
     assert notes[0] == "large/train0"
-    # Copies are told how the shape stands.
+    # Copies know how the shape stands.
     assert summary(evaluation.results, "nearest")["iou"] > 0.9
 
 

@@ -12,8 +12,8 @@ from training.measure.provenance import command_text
 
 
 def command_and_choices(arguments: list[str]) -> tuple[str, dict[str, object]]:
-    """The text that a report has of a run with the arguments, and what the run was told."""
-    told: list[tuple[str, dict[str, object]]] = []
+    """The text that a report has of a run with the arguments, and the choices of the run."""
+    message: list[tuple[str, dict[str, object]]] = []
 
     @click.command()
     @click.argument("weights")
@@ -22,10 +22,10 @@ def command_and_choices(arguments: list[str]) -> tuple[str, dict[str, object]]:
     @click.option("--symmetry/--no-symmetry", default=True)
     @click.option("--record", is_flag=True)
     def main(**choices: object) -> None:
-        told.append((command_text("training.toy", click.get_current_context()), choices))
+        message.append((command_text("training.toy", click.get_current_context()), choices))
 
     main.main(arguments, standalone_mode=False)
-    return told[0]
+    return message[0]
 
 
 @pytest.mark.parametrize(
