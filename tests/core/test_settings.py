@@ -71,7 +71,7 @@ def test_defaults_and_suggestions_are_allowed_and_nothing_stands_for_two_things(
     if item.automatic:
         assert item.unpacked(item.packed(None)) is None
         if item.type in (int, float):
-            with pytest.raises(InputError):  # else a value would look like "automatic"
+            with pytest.raises(InputError):  # else a value could not be told from "automatic"
                 item.checked(item.blank)
     value = other_than_default(item.name)
     if item.is_many:
@@ -115,14 +115,14 @@ def test_refinement_follows_simplification() -> None:
 
 
 def test_what_is_unknown_or_of_no_use_is_named() -> None:
-    for name, message in {
+    for name, told in {
         "denoize": "no setting denoize. Did you mean denoise?",
         "polish": "no setting polish",
         "floor": "floor is of no use here",
         "root_steps": "root_steps was removed in version 0.2.0",
         "root-steps": "root-steps was removed",
     }.items():
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match=told):
             Settings.of({name: 1})
     assert Settings.of({"crop_outliers": True, "refine": 3, "no-snap": True}) == Settings(
         remove_outliers=True, refinement_steps=3, snap=False

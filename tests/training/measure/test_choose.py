@@ -12,13 +12,17 @@ from onet_core.models.description import ModelDescription
 from training.measure.choose import (
     AS_IT_IS,
     COLUMNS,
+    UNIMPORTANT,
     Scores,
+    command_of,
     main,
+    section,
     table,
     value_of,
     variants_of,
     with_step,
 )
+from training.measure.provenance import commit_text
 
 
 def test_values_are_of_the_fields_type() -> None:
@@ -69,6 +73,15 @@ def test_scores_are_kept_until_other_values_are_asked_for(tmp_path: Path) -> Non
     assert len(calls) == 2
     with pytest.raises(InputError, match="other values"):
         Scores(path, ["a", "c"])
+    assert list(again.commits) == [commit_text()]
+
+
+def test_a_page_names_no_places_and_nothing_that_changes_nothing() -> None:
+    words = ["points", "/home/me/shapes", "a=0.1,2", "--scores", "/tmp/x", "--limit", "104"]
+    command = command_of("training.measure.choose", words, UNIMPORTANT)
+    assert command == "`python -m training.measure.choose points shapes a=0.1,2 --limit 104`"
+    text = section("Points", {"Command": command, "Shapes": "104"}, "| a |\n")
+    assert text == f"## Points\n\n- Command: {command}\n- Shapes: 104\n\n| a |\n\n"
 
 
 def test_differences_are_paired() -> None:
