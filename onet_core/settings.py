@@ -122,13 +122,13 @@ class Settings:
         "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all gaps", suggested=4,
     )  # fmt: skip
     remove_islands: float | None = _setting(
-        None, "Remove Small Islands",
+        None, "Small Islands",
         "Remove separate parts that have less than this share of the whole area; 1 keeps only the "
         "largest part",
         "finishing", low=0.001, high=1, automatic="keep all", suggested=0.05,
     )  # fmt: skip
     smoothing: int | None = _setting(
-        None, "Smoothing Steps",
+        None, "Smooth",
         "Iterations that smooth bumps away; edges become a little rounder",
         "finishing", low=0, high=30, soft_high=20, automatic="the model's own",
         suggested=5,
@@ -138,7 +138,7 @@ class Settings:
         "finishing", low=4, soft_high=100_000, automatic="keep all", suggested=5_000,
     )  # fmt: skip
     refinement_steps: int | None = _setting(
-        None, "Refinement Steps",
+        None, "Refine",
         "Iterations that move the mesh closer to the network's surface; worth it after simplifying",
         "finishing", low=0, high=300, soft_high=50,
         automatic=f"{STEPS_AFTER_SIMPLIFYING} where faces are simplified, else none",

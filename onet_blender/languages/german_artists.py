@@ -43,6 +43,8 @@ OF_BUTTONS = {
     "Draw small pictures of the shapes that the next seeds give, to choose one of them": (
         "Zeichnet kleine Bilder der Formen, die die nächsten Startwerte ergeben, zum Aussuchen"
     ),
+    "Ready: waiting for the render": "Fertig: wartet auf das Rendern",
+    "{name} is gone, for which this mesh was made.": "{name}, wofür dieses Mesh entstand, ist weg.",
     "Show Choices": "Auswahl zeigen",
     "More Choices": "Weitere zeigen",
     "Shape": "Form",

@@ -38,11 +38,13 @@ GERMAN = {
     "Make a mesh from the picture or object that is chosen": "Macht aus dem gewählten Bild oder "
     "Objekt ein Mesh",
     "Reconstruct Again": "Noch einmal rekonstruieren",
+    "Again": "Noch einmal",
     "Make the mesh of the active object again from what it was made from, as the panel is set": (
         "Macht das Mesh des aktiven Objekts noch einmal aus seiner Vorlage, mit den Einstellungen "
         "des Bedienfelds"
     ),
     "Take Its Settings": "Seine Einstellungen übernehmen",
+    "Its Settings": "Seine Werte",
     "Set the panel as it was when the active object was made": "Stellt das Bedienfeld so ein, wie "
     "es war, als das aktive Objekt entstand",
     "Show What the Network Sees": "Zeigen, was das Netz sieht",
@@ -143,7 +145,7 @@ GERMAN = {
     "Probability above which a point counts as inside the object: lower gives fatter shapes, "
     "higher thinner ones. 0: the model's own": "Ab welcher Wahrscheinlichkeit ein Punkt als innen "
     "gilt: niedriger ergibt dickere Formen, höher dünnere. 0: die des Modells",
-    "Refinement Steps": "Verfeinerungsschritte",
+    "Refine": "Verfeinern",
     "Iterations that move the mesh closer to the network's surface; worth it after simplifying. "
     "-1: 30 where faces are simplified, else none": "Durchgänge, die das Mesh näher an die "
     "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
@@ -155,11 +157,11 @@ GERMAN = {
         "Punktabstände: für Scans von Räumen, Wänden und Gelände, die offen sind. 0: alle Lücken "
         "schließen"
     ),
-    "Remove Small Islands": "Kleine Inseln entfernen",
+    "Small Islands": "Kleine Inseln",
     "Remove separate parts that have less than this share of the whole area; 1 keeps only the "
     "largest part. 0: keep all": "Entfernt getrennte Teile, die weniger als diesen Anteil der "
     "ganzen Fläche haben; 1 behält nur den größten Teil. 0: alle behalten",
-    "Smoothing Steps": "Glättungsschritte",
+    "Smooth": "Glätten",
     "Iterations that smooth bumps away; edges become a little rounder. -1: the model's own": (
         "Durchgänge, die Buckel glätten; Kanten werden etwas runder. -1: die des Modells"
     ),

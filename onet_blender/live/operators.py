@@ -10,11 +10,11 @@ from onet_core.sentences import Sentence
 
 from ..operators.shared import MeshOperator, is_object_mode
 from ..properties.mesh_settings import OF_INPUTS
+from ..properties.stored_models import stored_model
 from ..registration import register_classes, unregister_classes
 from ..scene import presenting, reconstruction
 from ..scene.pieces import Pieces
 from ..scene.reconstruction import Request
-from ..scene.stored_models import stored_model
 from . import watch
 
 

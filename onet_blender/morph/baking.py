@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job
 
+from ..properties.stored_models import stored_model
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene import reconstruction, scene_io
 from ..scene.generation import split_meshes
 from ..scene.meshes import MeshArrays, discard, mesh_in_pieces, standing
 from ..scene.pieces import Pieces, in_background
-from ..scene.stored_models import stored_model
 from .codes import stacked
 
 VALUE_PATH = "onet.morph.value"

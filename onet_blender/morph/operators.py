@@ -14,7 +14,7 @@ from ..languages.translate import translated
 from ..operators.shared import WorkerOperator, fill, is_object_mode
 from ..properties.mesh_settings import with_settings
 from ..registration import register_classes, unregister_classes
-from ..scene import presenting
+from ..scene import framing
 from ..scene.pieces import Pieces
 from ..scene.scene_io import scene_of
 from . import baking, making
@@ -52,7 +52,7 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
             context, scene, self._names, self._step, shape, model, self._smooth
         )
         cache.put(self._step, shape.result())
-        presenting.bring_into_view(made)
+        framing.bring_into_view(made)
         return Sentence(
             "{name}: a slider through {count} shapes", name=made.name, count=len(self._names)
         )

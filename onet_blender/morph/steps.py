@@ -16,13 +16,13 @@ from onet_core.engine.client import Answer, Job
 from onet_core.errors import InputError
 from onet_core.sentences import Sentence
 
+from ..properties.stored_models import stored_model
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene import reconstruction
 from ..scene.meshes import MOST_FACES_AT_ONCE, MeshArrays, fill_mesh, standing
 from ..scene.pieces import in_background
 from ..scene.scene_io import is_ours
-from ..scene.stored_models import stored_model
 from .cache import MeshCache
 from .codes import stacked
 

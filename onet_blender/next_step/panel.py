@@ -5,13 +5,20 @@ from __future__ import annotations
 import bpy
 
 from .. import activity
-from ..panels.shared import OnetPanel, draw_outcome
+from ..panels.shared import OnetPanel, draw_outcome, is_narrow
 from ..registration import register_classes, unregister_classes
 from ..runtime.chosen import runtime
 from ..scene.meshes import COLOURS
 from .operators import OWNER
 
 PAINT = "onet.paint"
+ICONS = {
+    "onet.quads": "MESH_GRID",
+    "onet.ready": "CHECKMARK",
+    PAINT: "IMAGE_DATA",
+    "onet.texture": "UV",
+    "onet.levels": "MOD_DECIM",
+}
 
 
 class ONET_PT_next_step(OnetPanel, bpy.types.Panel):
@@ -25,19 +32,22 @@ class ONET_PT_next_step(OnetPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, choices = self.layout, context.scene.onet
-        row = layout.row(align=True)
-        row.operator("onet.quads", icon="MESH_GRID").faces = choices.quads
-        row.prop(choices, "quads", text="")
+        narrow = is_narrow(context)
+        # Beside an icon there is no room for the words of some buttons.
+        icons = {} if narrow else ICONS
+        place = layout.column(align=True) if narrow else layout.split(factor=0.66, align=True)
+        place.operator("onet.quads", icon=icons.get("onet.quads", "NONE")).faces = choices.quads
+        place.prop(choices, "quads", text="Quads" if narrow else "")
         column = layout.column(align=True)
-        column.operator("onet.ready", icon="CHECKMARK")
+        column.operator("onet.ready", icon=icons.get("onet.ready", "NONE"))
         if context.active_object.onet.kind == "IMAGE":
             cell = column.row()
             cell.enabled = activity.current() is None
-            cell.operator(PAINT, icon="IMAGE_DATA")
+            cell.operator(PAINT, icon=icons.get(PAINT, "NONE"))
         cell = column.row()
         cell.enabled = COLOURS in context.active_object.data.color_attributes
-        cell.operator("onet.texture", icon="UV")
-        column.operator("onet.levels", icon="MOD_DECIM")
+        cell.operator("onet.texture", icon=icons.get("onet.texture", "NONE"))
+        column.operator("onet.levels", icon=icons.get("onet.levels", "NONE"))
         draw_outcome(layout, context, OWNER, PAINT)
 
 

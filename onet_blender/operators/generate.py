@@ -13,7 +13,7 @@ from onet_core.settings import LAST_SEED
 from ..pictures import thumbnails
 from ..properties.mesh_settings import OF_SAMPLES, SAMPLING, draw_setting, with_settings
 from ..registration import register_classes, unregister_classes
-from ..scene import generation, presenting, reconstruction
+from ..scene import framing, generation, reconstruction
 from ..scene.pieces import Pieces
 from .shared import WorkerOperator, fill, is_object_mode, is_own_scene
 
@@ -80,7 +80,7 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         if self._moves_on and scene is not None:
             scene.onet.seed = (self._seeds[-1] + 1) % LAST_SEED
         self.about = made[0].name
-        presenting.bring_into_view(made[0])
+        framing.bring_into_view(made[0])
         return generation.summary(made, len(self._seeds), answer)
 
 

@@ -20,14 +20,14 @@ from ..properties.former import take_over
 from ..properties.mesh_settings import OF_INPUTS, SETTINGS, draw_setting, settings_of, with_settings
 from ..properties.model_list import AUTOMATIC, model_items
 from ..properties.stored import INPUT_KINDS
+from ..properties.stored_models import stored_model
 from ..registration import register_classes, unregister_classes
 from ..runtime import estimate
-from ..scene import presenting, reconstruction, sources
+from ..runtime.several import Several
+from ..scene import framing, presenting, reconstruction, scene_io, sources
 from ..scene.pieces import Pieces
 from ..scene.preparation import Preparation
 from ..scene.reconstruction import Request, assert_replaceable
-from ..scene.several import Several
-from ..scene.stored_models import stored_model
 from .shared import MeshOperator, is_object_mode, is_own_scene
 
 # At whose button progress and outcome of all that makes meshes are shown.
@@ -35,17 +35,18 @@ OWNER = "onet.reconstruct"
 SECONDS_TO_SETTLE = 0.3
 SECONDS_BETWEEN_TRIES = 0.1
 
-# What the Adjust Last Operation panel asks for, until it can be started.
-_wanted: tuple[str, dict[str, Any]] | None = None
+# What the Adjust Last Operation panel asks for, until it can be started, and in which window.
+_wanted: tuple[str, dict[str, Any], int] | None = None
 
 
 def start_soon(operator: str, arguments: Mapping[str, Any]) -> None:
-    """Invokes an operator in the first window as soon as nothing else is going on.
+    """Invokes an operator in the window that asks as soon as nothing else is going on.
 
     Its earlier job, if that still runs, is cancelled.
     """
     global _wanted
-    _wanted = operator, dict(arguments)
+    window = bpy.context.window
+    _wanted = operator, dict(arguments), window.as_pointer() if window is not None else 0
     if not bpy.app.timers.is_registered(_start_wanted):
         bpy.app.timers.register(_start_wanted, first_interval=SECONDS_TO_SETTLE)
 
@@ -58,8 +59,11 @@ def _start_wanted() -> float | None:
             running.cancel()
         return SECONDS_BETWEEN_TRIES
     assert _wanted is not None
-    (operator, arguments), _wanted = _wanted, None
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+    (operator, arguments, asking), _wanted = _wanted, None
+    windows = list(bpy.context.window_manager.windows)
+    # It may be closed by now.
+    window = next((one for one in windows if one.as_pointer() == asking), windows[0])
+    with bpy.context.temp_override(window=window):
         getattr(bpy.ops.onet, operator.removeprefix("onet."))("INVOKE_DEFAULT", True, **arguments)
     return None
 
@@ -108,7 +112,7 @@ class ReconstructOperator(MeshOperator):
     def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
         made = yield from self._place(context, self._preparation.prepared, answer)
         self.target = self.about = made.name
-        presenting.bring_into_view(made)
+        framing.bring_into_view(made)
         return reconstruction.summary(made, answer)
 
     def _place(
@@ -119,9 +123,13 @@ class ReconstructOperator(MeshOperator):
         cells = request.choices.get("resolution")
         if cells and not self.is_refined(request):
             estimate.note(request.kind, cells, reconstruction.seconds_of(answer))
-        source = bpy.data.objects.get(request.overlays) if request.overlays else None
+        source = reconstruction.source_now(request)
         if source is not None and request.choices.get("hide_source", True) and not request.replaces:
-            presenting.hide(source, context.view_layer)
+            scene = scene_io.scene_of(request.scene, request.known)
+            layer = context.view_layer if context.scene == scene else scene.view_layers[0]
+            presenting.hide(source, layer)
+            for earlier in sources.twins_of(made, layer):
+                presenting.hide(earlier, layer)
         presenting.show_colours(made.data)
         return made
 
@@ -243,7 +251,7 @@ class Reconstruct(ReconstructOperator):
         items = [bpy.data.objects[name] for name in made]
         for item in items:
             item.select_set(True)
-        presenting.bring_into_view(items[-1])
+        framing.bring_into_view(items[-1])
         message = Sentence(
             "{count} meshes: {faces:,} faces in {seconds:.1f} s",
             count=len(items),

@@ -107,6 +107,11 @@ class WorkerOperator:
             self._activity.stage = Sentence("Ready: leave the edit mode")
             activity.redraw()
             return {"PASS_THROUGH"}
+        if bpy.app.is_job_running("RENDER"):
+            # What is rendered must not change under it.
+            self._activity.stage = Sentence("Ready: waiting for the render")
+            activity.redraw()
+            return {"PASS_THROUGH"}
         try:
             if self._concluding is None:
                 answer = self._activity.result()

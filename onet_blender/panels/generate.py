@@ -15,7 +15,16 @@ from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene.generation import replaceable
 from . import dice
-from .shared import OnetPanel, draw_button, draw_mode, draw_outcome, room, split_column
+from .shared import (
+    OnetPanel,
+    draw_button,
+    draw_choice,
+    draw_mode,
+    draw_outcome,
+    is_narrow,
+    room,
+    split_column,
+)
 from .text import draw_text
 
 THUMBNAILS = "onet.thumbnails"
@@ -27,7 +36,8 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
-        self.layout.popover("ONET_PT_about_generate", text="", icon="INFO")
+        if not is_narrow(context):
+            self.layout.popover("ONET_PT_about_generate", text="", icon="INFO")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -38,7 +48,7 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         engine_session.start_ahead()
         draw_button(layout, context, "onet.generate", "SHADERFX", others=(THUMBNAILS,))
         column = split_column(layout, context)
-        column.prop(choices, "generator")
+        draw_choice(column, choices, "generator")
         if choices.generator == AUTOMATIC:
             makes = Sentence("Makes: {category}", category=taken_automatically("NONE"))
             draw_text(layout, makes, room(context), icon="INFO")
@@ -60,7 +70,9 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         column.prop(choices, "count")
         if choices.count > 1:
             column.prop(choices, "spacing")
-        column.prop(choices, "quality")
+        draw_choice(column, choices, "quality")
+        if is_narrow(context):
+            layout.popover("ONET_PT_about_generate", text="Category", icon="INFO")
         draw_mode(layout, context)
         draw_outcome(layout, context, "onet.generate", THUMBNAILS)
         active = replaceable(context.active_object)

@@ -22,6 +22,7 @@ from .presets import ONET_PT_presets
 from .shared import (
     OnetPanel,
     draw_button,
+    draw_choice,
     draw_mode,
     draw_outcome,
     is_narrow,
@@ -45,8 +46,9 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         return not runtime().problem
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
-        ONET_PT_presets.draw_panel_header(self.layout)
-        self.layout.popover("ONET_PT_about_reconstruct", text="", icon="INFO")
+        if not is_narrow(context):
+            ONET_PT_presets.draw_panel_header(self.layout)
+            self.layout.popover("ONET_PT_about_reconstruct", text="", icon="INFO")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, choices = self.layout, context.scene.onet
@@ -71,11 +73,11 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
         if choices.input_kind != "IMAGE":
             sources = chosen_objects(context)
             names = sources[0].name if len(sources) == 1 else ""
-            column.prop(choices, "source", placeholder=names)
+            draw_choice(column, choices, "source", placeholder=names)
             if len(sources) > 1:
                 message = Sentence("{count} objects are selected", count=len(sources))
                 draw_text(layout, message, room(context), icon="INFO")
-        column.prop(choices, "quality")
+        draw_choice(column, choices, "quality")
         draw_setting(column, choices, "faces")
         message = estimate.sentence(choices.input_kind, choices.resolution)
         if message:
@@ -95,6 +97,10 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012  # Blender reads a plain set
 
     def draw(self, context: bpy.types.Context) -> None:
+        if is_narrow(context):
+            # They have no room in the panel's head.
+            self.layout.popover("ONET_PT_presets", text="Presets", icon="PRESET")
+            self.layout.popover("ONET_PT_about_reconstruct", text="Model", icon="INFO")
         draw_settings(split_column(self.layout, context), context)
         self.layout.operator("onet.import_model", icon="IMPORT")
 
@@ -102,7 +108,7 @@ class ONET_PT_reconstruct_advanced(OnetPanel, bpy.types.Panel):
 def draw_settings(column: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """All settings of the chosen kind of input but the main panel's, in groups."""
     choices = context.scene.onet
-    column.prop(choices, "model")
+    draw_choice(column, choices, "model")
     names = [name for name in settings_of(choices.input_kind) if name != "faces"]
     for group, heading in HEADINGS.items():
         of_group = [name for name in names if TABLE[name].group == group]
@@ -145,8 +151,12 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
             changed = Sentence("{source} has changed since", source=kept.source)
             draw_text(layout, changed, width, icon="INFO")
         column = layout.column(align=True)
-        column.operator("onet.reconstruct_again", icon="FILE_REFRESH")
-        column.operator("onet.take_settings", icon="EYEDROPPER")
+        if is_narrow(context):
+            column.operator("onet.reconstruct_again", text="Again", icon="FILE_REFRESH")
+            column.operator("onet.take_settings", text="Its Settings", icon="EYEDROPPER")
+        else:
+            column.operator("onet.reconstruct_again", icon="FILE_REFRESH")
+            column.operator("onet.take_settings", icon="EYEDROPPER")
         if kept.made_from:
             layout.prop(kept, "live")
 

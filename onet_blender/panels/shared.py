@@ -98,6 +98,17 @@ def split_column(layout: bpy.types.UILayout, context: bpy.types.Context) -> bpy.
     return column
 
 
+def draw_choice(
+    column: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, **shown: str
+) -> None:
+    """A property with its name on the left, or above it where there is no room beside it."""
+    if column.use_property_split:
+        column.prop(owner, name, **shown)
+    else:
+        column.label(text=owner.bl_rna.properties[name].name)
+        column.prop(owner, name, text="", **shown)
+
+
 def room(context: bpy.types.Context) -> float:
     """How wide a line of the sidebar is, in pixels."""
     return context.region.width - PIXELS_OF_MARGIN * context.preferences.system.ui_scale

@@ -67,7 +67,11 @@ def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
     if not TABLE[name].automatic:
         layout.prop(owner, name)
         return
-    row = layout.row(heading=TABLE[name].label)
+    if layout.use_property_split:
+        row = layout.row(heading=TABLE[name].label)
+    else:
+        layout.label(text=TABLE[name].label)
+        row = layout.row()
     row.prop(owner, switch_of(name), text="")
     if getattr(owner, switch_of(name)):
         row.prop(owner, name, text="")

@@ -16,11 +16,12 @@ from onet_core.engine.client import Answer, Job
 from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
+from ..properties import stored_models
 from ..properties.generate import SPACING
 from ..properties.mesh_settings import OF_SAMPLES
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import handwork, scene_io, stored_models
+from . import handwork, scene_io
 from .free_place import beside
 from .meshes import discard, mesh_in_pieces, standing
 from .pieces import Pieces

@@ -17,7 +17,7 @@ from onet_core.engine.client import Answer
 from onet_core.errors import InputError
 from onet_core.sentences import NOTHING, Sentence
 
-from . import guesses, presenting, scene_io
+from . import framing, guesses, presenting, scene_io
 from .meshes import MeshArrays, mesh_in_pieces
 from .pieces import Pieces
 
@@ -52,7 +52,7 @@ def place_in_pieces(
     place = Matrix.Translation(Vector(np.asarray(answer.values["centre"]) * metres))
     made = scene_io.add_object(name, mesh, place, context.scene, context.view_layer)
     presenting.show_colours(mesh)
-    presenting.bring_into_view(made, always=True)
+    framing.bring_into_view(made, always=True)
     return made, message
 
 
@@ -84,7 +84,7 @@ def by_blender(
         other.select_set(other == item)
     bpy.context.view_layer.objects.active = item
     message = _settled(item, units)
-    presenting.bring_into_view(item, always=True)
+    framing.bring_into_view(item, always=True)
     return item, message
 
 
@@ -102,14 +102,19 @@ def _settled(item: bpy.types.Object, units: str) -> Sentence:
 
 
 def _scale(name: str, places: NDArray[np.floating], units: str) -> tuple[float, Sentence]:
-    """How many metres one unit of coordinates (V, 3) is, and a sentence where that is a guess."""
+    """How large one unit of coordinates (V, 3) is in the scene, and a sentence on what was guessed.
+
+    A scene in centimetres or feet may have other units than metres.
+    """
+    measured = bpy.context.scene.unit_settings
+    metre = 1.0 if measured.system == "NONE" else 1 / measured.scale_length
     if units != AUTO:
-        return {unit: scale for unit, scale, _ in guesses.UNITS}[units], NOTHING
+        return metre * {unit: scale for unit, scale, _ in guesses.UNITS}[units], NOTHING
     longest = float(np.ptp(places, axis=0).max())
     unit, metres = guesses.unit_of(longest)
     if metres == 1:
-        return metres, NOTHING
-    return metres, Sentence(
+        return metre, NOTHING
+    return metre * metres, Sentence(
         "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit when "
         "you import it.",
         name=name,

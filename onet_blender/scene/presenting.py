@@ -1,23 +1,15 @@
-"""What an artist sees right after a result: the result itself, in its colours, within the view."""
+"""What an artist sees right after a result: the result itself, in its colours."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Vector
 
+from .framing import views
 from .meshes import COLOURS
 
 MATERIAL = "ONet Colours"
-# A result that covers less of the view than this can't be made out.
-LEAST_SHARE_OF_VIEW = 0.005
-# Of its box: less of it inside the view is out of view.
-MOST_OF_IT = 0.8
-# How far a view has to reach, in sizes of what it is to show.
-SIZES_OF_DEPTH = 20.0
 
 
 def hide(item: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> None:
@@ -39,7 +31,7 @@ def show_colours(mesh: bpy.types.Mesh) -> None:
     if COLOURS not in mesh.color_attributes or len(mesh.materials):
         return
     mesh.materials.append(colour_material())
-    for space, _, _ in _views():
+    for space, _, _ in views():
         # Solid views show one colour for each material unless they are set otherwise.
         if space.shading.color_type == "MATERIAL":
             space.shading.color_type = "VERTEX"
@@ -47,7 +39,7 @@ def show_colours(mesh: bpy.types.Mesh) -> None:
 
 def show_textures() -> None:
     """Has Solid views that show colours show textures instead."""
-    for space, _, _ in _views():
+    for space, _, _ in views():
         if space.shading.color_type == "VERTEX":
             space.shading.color_type = "TEXTURE"
 
@@ -86,52 +78,3 @@ def _length(value: float) -> str:
     return bpy.utils.units.to_string(
         units.system, "LENGTH", value * units.scale_length, precision=3, compatible_unit=False
     )
-
-
-def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
-    """Frames an object in every 3D view that does not show it, or shows it too small to see.
-
-    always: in every 3D view. Without a window there is nothing to do.
-    """
-    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
-    size = max((corner - corners[0]).length for corner in corners)
-    for space, area, window in _views():
-        view = space.region_3d
-        if not always and is_seen(view.perspective_matrix, corners):
-            continue
-        space.clip_end = max(space.clip_end, SIZES_OF_DEPTH * size)
-        space.clip_start = min(space.clip_start, size / 100)
-        region = next(part for part in area.regions if part.type == "WINDOW")
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            bpy.ops.view3d.view_selected(use_all_regions=False)
-
-
-def is_seen(perspective: Any, corners: list[Vector]) -> bool:
-    """Whether a view shows most of the box of these corners, large enough to make it out.
-
-    perspective: the view's matrix (4, 4) from the world to clip space.
-    """
-    shown, whole = shares_of_view(perspective, corners)
-    return shown >= LEAST_SHARE_OF_VIEW and shown >= MOST_OF_IT * whole
-
-
-def shares_of_view(perspective: Any, corners: list[Vector]) -> tuple[float, float]:
-    """How much of a view the box of these corners covers, and how much with what lies outside.
-
-    As shares of the view; 0 and 0 where some of it is behind the eye.
-    """
-    seen = np.array([perspective @ corner.to_4d() for corner in corners])
-    if (seen[:, 3] <= 0).any():  # behind the eye
-        return 0.0, 0.0
-    flat = seen[:, :2] / seen[:, 3:]
-    low, high = flat.min(0), flat.max(0)
-    shown = high.clip(-1, 1) - low.clip(-1, 1)
-    return float(np.prod(shown) / 4), float(np.prod(high - low) / 4)
-
-
-def _views() -> Iterator[tuple[Any, bpy.types.Area, bpy.types.Window]]:
-    """Every 3D view of every window; none in background mode."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                yield area.spaces.active, area, window

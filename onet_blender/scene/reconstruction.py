@@ -27,12 +27,14 @@ from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
 from ..pictures.images import arrays_in_pieces, show_seen
+from ..properties import stored_models
 from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
 from ..runtime import engine_session
 from ..runtime.chosen import runtime
-from . import handwork, presenting, scene_io, stored_models
+from . import handwork, presenting, scene_io
 from .free_place import beside
+from .known import OBJECT, Known, known_by, object_now
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, all_at_once, in_background
 from .sampling import sampled
@@ -58,7 +60,8 @@ class Request:
     (else it is lifted so that it stands on the object's origin plane); replaces: name of a
     object that was made from the same kind of input and gets the mesh instead of a new one;
     choices: the settings (see `mesh_settings`) and the rest that the object keeps; digest: of the
-    object that it is made from, see `sources.digest`.
+    object that it is made from, see `sources.digest`; known: which datablocks the names stood for,
+    see `known_by`, so that they are found under other names too.
     """
 
     method: str
@@ -74,6 +77,7 @@ class Request:
     replaces: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    known: Known = field(default_factory=dict)
 
 
 def options(
@@ -136,6 +140,7 @@ def prepare_object(
     else:
         raise InputError("A picture was asked for, but an object was given.")
     name, scene, digest = item.name, depsgraph.scene.name, source_digest(item, depsgraph)
+    known = known_by(depsgraph.scene.original, item, bpy.data.objects.get(replaces))
 
     def upright() -> tuple[Arrays, NDArray[np.float64], str]:
         return *_upright(name, read(), matrix, choices), digest()
@@ -157,6 +162,7 @@ def prepare_object(
         replaces=replaces,
         choices=choices,
         digest=mark,
+        known=known,
     )
 
 
@@ -215,6 +221,7 @@ def prepare_picture(
     if choices.get("pose") == "CAMERA":
         place @= camera_turn(scene)
     name, scene_name, mask_name = image.name, scene.name, mask.name if mask is not None else ""
+    known = known_by(scene, bpy.data.objects.get(replaces))
     arrays = yield from arrays_in_pieces(image, mask)
     return Request(
         "reconstruct",
@@ -227,6 +234,7 @@ def prepare_picture(
         matrix=place,
         replaces=replaces,
         choices={**choices, "mask": mask_name},
+        known=known,
     )
 
 
@@ -284,20 +292,23 @@ def place_in_pieces(
     What changed while the worker was at work is respected: the mesh goes to the scene that it was
     made for, and over its source wherever that is by now.
     """
-    scene_io.scene_of(request.scene)
+    scene_io.scene_of(request.scene, request.known)
     smooth = request.choices.get("shade_smooth", True)
     mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
     try:
-        scene = scene_io.scene_of(request.scene)
+        scene = scene_io.scene_of(request.scene, request.known)
     except InputError:
         discard([mesh])
         raise
     view_layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     matrix = request.matrix
-    source = bpy.data.objects.get(request.overlays) if request.overlays else None
+    source = source_now(request)
     if source is not None:
         matrix = source.matrix_world.copy()
-    made = bpy.data.objects.get(request.replaces) if request.replaces else None
+    made = object_now(request.replaces, request.known)
+    if made is None and (OBJECT, request.replaces) in request.known:
+        discard([mesh])
+        raise InputError("{name} is gone, for which this mesh was made.", name=request.replaces)
     if made is not None and made.type == "MESH" and made.onet.kind == request.kind:
         if request.overlays:
             scene_io.unshear(mesh, matrix)
@@ -323,6 +334,11 @@ def place(context: bpy.types.Context, request: Request, answer: Answer) -> bpy.t
     return all_at_once(place_in_pieces(context, request, answer))
 
 
+def source_now(request: Request) -> bpy.types.Object | None:
+    """The object that a request's mesh lies over, whatever its name is by now; None for none."""
+    return object_now(request.overlays, request.known)
+
+
 def _arrays(request: Request, answer: Answer) -> MeshArrays:
     """The worker's mesh in the space of the object that will have it; needs no Blender."""
     vertices, faces = answer.arrays["vertices"], answer.arrays["faces"]
@@ -341,8 +357,9 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept = made.onet
     kept.kind = request.kind
     kept.model = answer.values["model"]
-    kept.source = request.source
-    remember_source(made, bpy.data.objects.get(request.overlays) if request.overlays else None)
+    source = source_now(request)
+    kept.source = source.name if source is not None else request.source
+    remember_source(made, source)
     kept.made_from = request.digest
     kept.chosen_model = request.params["model"]
     stored_models.remember(kept.chosen_model)

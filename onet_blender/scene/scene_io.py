@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
+from .known import Known, scene_now
+
 # More than rounding leaves, less than can be seen.
 SHEAR = 1e-5
 MAKES_INSTANCES = ("NODES", "PARTICLE_SYSTEM")
@@ -312,12 +314,12 @@ def _joined(colours: list[NDArray[np.uint8] | None], counts: list[int]) -> NDArr
     )
 
 
-def scene_of(name: str) -> bpy.types.Scene:
-    """The scene of that name, to put objects into.
+def scene_of(name: str, known: Known | None = None) -> bpy.types.Scene:
+    """The scene that has that name, or had it when it became known, to put objects into.
 
     Raises InputError where it is gone or belongs to another file.
     """
-    scene = bpy.data.scenes.get(name)
+    scene = scene_now(name, known or {})
     if scene is None:
         raise InputError(
             "The scene {name} is gone: there is no place for what was made.", name=name

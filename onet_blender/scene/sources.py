@@ -35,11 +35,25 @@ def remember_source(made: bpy.types.Object, source: bpy.types.Object | None) -> 
     if source is None:
         return
     if is_own(source):
-        if not source.onet.mark:
-            source.onet.mark = uuid.uuid4().hex
-        kept.source_mark = source.onet.mark
+        kept.source_mark = _own_mark(source)
     else:
         kept.source_object = source
+
+
+def _own_mark(source: bpy.types.Object) -> str:
+    """The mark of an object, a fresh one where it has none or shares that with its duplicates."""
+    mark = source.onet.mark
+    if mark and not any(
+        item != source and item.onet.mark == mark for item in filter(is_own, bpy.data.objects)
+    ):
+        return str(mark)
+    results = [
+        item for item in filter(is_own, bpy.data.objects) if mark and source_of(item) == source
+    ]
+    source.onet.mark = uuid.uuid4().hex
+    for item in results:
+        item.onet.source_mark = source.onet.mark
+    return str(source.onet.mark)
 
 
 def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
@@ -55,6 +69,19 @@ def source_of(made: bpy.types.Object) -> bpy.types.Object | None:
         return next((item for item in marked if is_there(item)), None)
     source = kept.source_object
     return source if source is not None and is_there(source) else None
+
+
+def twins_of(made: bpy.types.Object, layer: bpy.types.ViewLayer) -> list[bpy.types.Object]:
+    """Results of the same source that stand where this one does, and would flicker through it."""
+    mark = made.onet.source_mark
+    return [
+        item
+        for item in layer.objects
+        if mark
+        and item != made
+        and item.onet.source_mark == mark
+        and np.allclose(item.matrix_world, made.matrix_world, atol=1e-6)
+    ]
 
 
 def digest(source: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], str]:

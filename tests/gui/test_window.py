@@ -207,7 +207,8 @@ def test_panels_can_be_looked_at(sitting: Callable[[str], dict[str, Any]]) -> No
     """Takes pictures of all panels; German where this Blender has languages."""
     notes = sitting("panels")
     assert notes["worker"]
-    assert notes["narrow"] < 200
+    if not notes["blender"].startswith("4."):  # there the edge doesn't follow the mouse of a script
+        assert notes["narrow"] < 200
 
 
 def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:

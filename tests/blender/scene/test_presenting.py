@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from onet_blender.scene import presenting, scene_io
+from onet_blender.scene import framing, presenting, scene_io
 from onet_blender.scene.meshes import make_mesh
 from onet_blender.scene.sampling import sampled
 from onet_blender.scene.scene_io import Surface
@@ -72,13 +72,13 @@ def test_the_share_of_a_view() -> None:
         half = size / 2
         return [Vector((x + half * i, half * j, -distance)) for i in (-1, 1) for j in (-1, 1)]
 
-    shares = [presenting.shares_of_view(perspective, box(*where)) for where in ((10, 20), (10, 10))]
+    shares = [framing.shares_of_view(perspective, box(*where)) for where in ((10, 20), (10, 10))]
     np.testing.assert_allclose(shares, [(1, 1), (0.25, 0.25)], atol=1e-6)
-    assert presenting.shares_of_view(perspective, box(10, 10, x=50))[0] == 0
-    assert presenting.shares_of_view(perspective, box(-10, 10)) == (0, 0)
-    assert presenting.is_seen(perspective, box(10, 10))
+    assert framing.shares_of_view(perspective, box(10, 10, x=50))[0] == 0
+    assert framing.shares_of_view(perspective, box(-10, 10)) == (0, 0)
+    assert framing.is_seen(perspective, box(10, 10))
     # A part of it is outside.
-    assert not presenting.is_seen(perspective, box(10, 10, x=10))
+    assert not framing.is_seen(perspective, box(10, 10, x=10))
 
 
 def test_a_mesh_with_faces_is_read_by_its_surface() -> None:

@@ -15,10 +15,9 @@ from onet_blender.morph import live
 from onet_blender.morph.codes import code_text
 from onet_blender.morph.steps import MORPH, step_of
 from onet_blender.pictures import images
-from onet_blender.properties import model_list
+from onet_blender.properties import model_list, stored_models
+from onet_blender.properties.stored_models import is_path, stored_model
 from onet_blender.runtime import engine_session
-from onet_blender.scene import stored_models
-from onet_blender.scene.stored_models import is_path, stored_model
 from onet_core.errors import InputError, ModelError
 from onet_core.models.catalogue import LARGEST_HEADER, list_models
 

@@ -67,7 +67,7 @@ def test_the_setting_is_a_share_and_off_by_itself() -> None:
     assert Settings().remove_islands is None
     assert Settings(remove_islands=1).remove_islands == 1.0
     for bad in (0, -0.1, 1.5):
-        with pytest.raises(InputError, match="Remove Small Islands"):
+        with pytest.raises(InputError, match="Small Islands"):
             Settings(remove_islands=bad)
 
 

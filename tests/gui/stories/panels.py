@@ -68,7 +68,9 @@ def narrowed() -> Steps:
     left, width, above = region.x, region.width, region.y + 60
     top = bpy.context.window_manager.windows[0].height - 1
     yield from point(left, above)
+    yield 0.3
     yield from ask(xdotool=["mousedown", 1])
+    yield 0.3
     for step in range(1, 11):
         x = int(left + (width - NARROW) * step / 10)
         yield from ask(xdotool=["mousemove", x, int(top - above)])

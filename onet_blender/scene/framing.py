@@ -1,0 +1,134 @@
+"""Views that show a result: framed beside the panels, in local view too, the camera left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+# A result that covers less of the view than this can't be made out.
+LEAST_SHARE_OF_VIEW = 0.005
+# Of its box: less of it inside the view is out of view.
+MOST_OF_IT = 0.8
+# How far a view has to reach, in sizes of what it is to show.
+SIZES_OF_DEPTH = 20.0
+# Of what is framed, around it.
+ROOM = 1.15
+# In millimetres, of the views of the interface, half of it: as Blender has it.
+SENSOR = 36.0
+
+# Left, bottom, right and top of the part of a view that no panel lies over, -1 to 1 each.
+Free = tuple[float, float, float, float]
+
+
+def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
+    """Frames an object in every 3D view of its scene that doesn't show it large enough to see.
+
+    Local views take it in. A view through the camera leaves it, and never moves it. always: in
+    every 3D view. Without a window there is nothing to do.
+    """
+    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
+    for space, area, window in views():
+        if item.name not in window.view_layer.objects:
+            continue
+        if space.local_view is not None:
+            item.local_view_set(space, True)
+        view = space.region_3d
+        region = next(part for part in area.regions if part.type == "WINDOW")
+        free = free_part(area, region)
+        if always or not is_seen(view.perspective_matrix, corners, free):
+            _frame(space, area, window, corners)
+
+
+def _frame(
+    space: Any, area: bpy.types.Area, window: bpy.types.Window, corners: list[Vector]
+) -> None:
+    """Has the box of these corners fill what is free of a view."""
+    size = max((corner - corners[0]).length for corner in corners)
+    space.clip_end = max(space.clip_end, SIZES_OF_DEPTH * size)
+    space.clip_start = min(space.clip_start, size / 100)
+    view = space.region_3d
+    if view.view_perspective == "CAMERA":
+        view.view_perspective = "PERSP"
+    region = next(part for part in area.regions if part.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        if len(space.region_quadviews):
+            bpy.ops.view3d.view_selected(use_all_regions=True)
+            return
+    left, bottom, right, top = free_part(area, region)
+    turn = view.view_rotation.to_matrix()
+    middle = sum(corners, Vector()) / len(corners)
+    seen = np.array([turn.transposed() @ (corner - middle) for corner in corners])
+    # Half of what is seen at a distance of one, across and up.
+    sides = np.array([region.width, region.height])
+    reach = SENSOR / space.lens * sides / sides.max()
+    halves = np.array([right - left, top - bottom]) / 2 * reach
+    depth = float(seen[:, 2].max()) if view.view_perspective == "PERSP" else 0.0
+    wanted = np.abs(seen[:, :2]).max(axis=0) * ROOM / halves
+    view.view_distance = max(float(wanted.max()) + depth, 1e-6)
+    shift = np.array([left + right, bottom + top]) / 2 * reach * view.view_distance
+    view.view_location = middle - turn @ Vector((*shift, 0))
+
+
+def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Free:
+    """What no panel or header of the same editor lies over."""
+    left, bottom = region.x, region.y
+    right, top = region.x + region.width, region.y + region.height
+    for part in area.regions:
+        if part == region or part.type == "HUD" or min(part.width, part.height) <= 1:
+            continue
+        if part.alignment == "LEFT":
+            left = max(left, part.x + part.width)
+        elif part.alignment == "RIGHT":
+            right = min(right, part.x)
+        elif part.alignment == "TOP":
+            top = min(top, part.y)
+        elif part.alignment == "BOTTOM":
+            bottom = max(bottom, part.y + part.height)
+    if right - left < region.width / 4 or top - bottom < region.height / 4:
+        return -1.0, -1.0, 1.0, 1.0
+    across, up = 2 / max(region.width, 1), 2 / max(region.height, 1)
+    return (
+        (left - region.x) * across - 1,
+        (bottom - region.y) * up - 1,
+        (right - region.x) * across - 1,
+        (top - region.y) * up - 1,
+    )
+
+
+def is_seen(
+    perspective: Matrix | Any, corners: list[Vector], free: Free = (-1.0, -1.0, 1.0, 1.0)
+) -> bool:
+    """Whether a view shows most of the box of these corners, large enough to make it out.
+
+    perspective: the view's matrix (4, 4) from the world to clip space; free: see `free_part`.
+    """
+    shown, whole = shares_of_view(perspective, corners, free)
+    return shown >= LEAST_SHARE_OF_VIEW and shown >= MOST_OF_IT * whole
+
+
+def shares_of_view(
+    perspective: Matrix | Any, corners: list[Vector], free: Free = (-1.0, -1.0, 1.0, 1.0)
+) -> tuple[float, float]:
+    """How much of a view the box of these corners covers, and how much with what lies outside.
+
+    As shares of the view; 0 and 0 where some of it is behind the eye.
+    """
+    seen = np.array([perspective @ corner.to_4d() for corner in corners])
+    if (seen[:, 3] <= 0).any():  # behind the eye
+        return 0.0, 0.0
+    flat = seen[:, :2] / seen[:, 3:]
+    low, high = flat.min(0), flat.max(0)
+    shown = high.clip(free[:2], free[2:]) - low.clip(free[:2], free[2:])
+    return float(np.prod(shown) / 4), float(np.prod(high - low) / 4)
+
+
+def views() -> Iterator[tuple[Any, bpy.types.Area, bpy.types.Window]]:
+    """Every 3D view of every window; none without a window."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                yield area.spaces.active, area, window
