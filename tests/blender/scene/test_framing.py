@@ -113,6 +113,9 @@ def test_a_local_view_takes_it_in(view: tuple[Any, Any, Any]) -> None:
     window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window, area=area, region=region):
         bpy.ops.view3d.localview()
+    bpy.context.view_layer.update()
+    if not bpy.data.objects["Cube"].local_view_get(space):
+        pytest.skip("SKIPPED: this Blender has no local views without a window")
     made = tower(at=(0, 0, 0))
     made.local_view_set(space, False)
     framing.bring_into_view(made)
