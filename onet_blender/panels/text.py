@@ -14,6 +14,8 @@ from ..languages.translate import translated
 
 INTERFACE_FONT = 0
 PIXELS_OF_ICON = 28
+# Of a line, for the label; beside the lines, with the tabs.
+SHARE_OF_LABELS, PIXELS_BESIDE = 0.4, 60
 # Words; a unit stays with its number.
 WORDS = re.compile(r"\S*\d\s+(?:%|s|GB)(?!\w)\S*|\S+")
 
@@ -38,6 +40,15 @@ def pixels_of(text: str) -> float:
     points = preferences.ui_styles[0].widget.points
     blf.size(INTERFACE_FONT, points * preferences.system.ui_scale)
     return float(blf.dimensions(INTERFACE_FONT, text)[0])
+
+
+def fits_beside(label: str) -> bool:
+    """Whether a label has room on the left of its value, which Blender gives two fifths to it."""
+    region, scale = bpy.context.region, bpy.context.preferences.system.ui_scale
+    if region is None:
+        return True
+    room = SHARE_OF_LABELS * (region.width - PIXELS_BESIDE * scale)
+    return pixels_of(translated(label)) <= room
 
 
 def draw_text(

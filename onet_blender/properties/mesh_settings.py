@@ -16,6 +16,8 @@ from onet_core.kinds import INPUT_NAMES, kind_of
 from onet_core.setting_type import BLENDER, NONE, Setting
 from onet_core.settings import MESH_SETTINGS, TABLE, offered
 
+from ..panels.text import fits_beside
+
 SETTINGS = tuple(item.name for item in offered(BLENDER))
 """What panel, operators and results share, in the table's order."""
 
@@ -67,7 +69,7 @@ def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
     if not TABLE[name].automatic:
         layout.prop(owner, name)
         return
-    if layout.use_property_split:
+    if layout.use_property_split and fits_beside(TABLE[name].label):
         row = layout.row(heading=TABLE[name].label)
     else:
         layout.label(text=TABLE[name].label)
