@@ -77,4 +77,7 @@ OF_DAMAGE = {
     "its vertices have no x, y and z": "ihren Eckpunkten fehlen x, y und z",
     "vertices are counted from 1": "Eckpunkte werden ab 1 gezählt",
     "{word!r} is no number": "{word!r} ist keine Zahl",
+    "a face has {count:,} corners, of {limit:,} at most": (
+        "eine Fläche hat {count:,} Ecken, von höchstens {limit:,}"
+    ),
 }

@@ -82,4 +82,14 @@ OF_FILES = {
     "{name} is damaged or not a grid of heights.": (
         "{name} ist beschädigt oder kein Gitter von Höhen."
     ),
+    "{name} holds curved surfaces (NURBS), which are not read: save it as polygons.": (
+        "{name} enthält gekrümmte Flächen (NURBS), die nicht gelesen werden: als Polygone "
+        "speichern."
+    ),
+    "Its columns name turns, such as pitch and roll: it may hold places of cameras or a path, not "
+    "points of a surface": (
+        "Ihre Spalten nennen Drehungen wie Nicken und Rollen: vielleicht sind es Orte von Kameras "
+        "oder ein Weg, keine Punkte einer Oberfläche"
+    ),
+    "rename it so that it ends with .glb": "sie so umbenennen, dass sie auf .glb endet",
 }

@@ -38,7 +38,7 @@ _OPAQUE = 250
 _READ_WHOLE = 24 * 2**20
 # Larger pictures must have at least a byte for this number of pixels, or are all of one colour:
 # a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 340 and more.
-_CHECKED_FROM, _MOST_PIXELS_A_BYTE = 64 * 2**20, 250
+_CHECKED_FROM, _MOST_PIXELS_A_BYTE = 24 * 2**20, 250
 # What Pillow may take a file for, whatever its name. It has readers that start other programs, such
 # as Ghostscript. The first ones are loaded in any case.
 _COMMON = ("PNG", "JPEG", "GIF", "BMP", "DIB", "PPM")
@@ -104,6 +104,8 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
             # Pillow warns of files with odd pieces that it can read.
             warnings.simplefilter("ignore")
             pixels = bounded(name, "pixels", image.width * image.height, MOST_PIXELS)
+            # With opacity they take a third more.
+            bounded(name, "numbers", pixels * len(image.getbands()), 3 * MOST_PIXELS)
             size = len(file.getvalue()) if isinstance(file, io.BytesIO) else file.stat().st_size
             if pixels > _CHECKED_FROM and pixels > _MOST_PIXELS_A_BYTE * size:
                 raise InputError(

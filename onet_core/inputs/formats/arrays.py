@@ -34,6 +34,9 @@ FACE_NAMES = ("faces", "triangles", "tris", "face", "f", "indices")
 GRID_NAMES = ("voxels", "occupancies", "occupancy", "voxel", "grid", "sdf", "tsdf", "volume")
 COLOUR_NAMES = ("colors", "colours", "rgb", "color", "colour", "rgbs")
 _MOST_COLUMNS = 16
+# Archives that unpack to more than a grid of 512 cells each way, and to more than this for each of
+# their own bytes, hold little but one number.
+_PLAIN, _MOST_OF_A_BYTE = 160 * 2**20, 500
 
 
 def read(path: Path, kind: str) -> Content:
@@ -54,8 +57,10 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 size = sum(entry.file_size for entry in archive.infolist())
-            if size > MOST_UNPACKED:
-                raise too_large(path.name, "bytes", size, MOST_UNPACKED)
+            packed = sum(entry.compress_size for entry in archive.infolist())
+            most = min(MOST_UNPACKED, max(_PLAIN, _MOST_OF_A_BYTE * packed))
+            if size > most:
+                raise too_large(path.name, "bytes", size, most)
         with path.open("rb") as file, np.errstate(all="ignore"):
             # Without a copy: only what is really in the file can be claimed.
             loaded = np.load(
@@ -194,7 +199,9 @@ def _queries(arrays: dict[str, NDArray[Any]], name: str) -> Content | None:
 def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
     if array.dtype.names is not None:
         return _of_fields(array, name)
-    if array.dtype.kind not in "biuf" or array.size == 0:
+    if array.size == 0:
+        raise InputError("{name} has no points.", name=name)
+    if array.dtype.kind not in "biuf":
         raise InputError(
             "{name} holds an array of {dtype} of shape {shape}, not numbers.",
             name=name, dtype=array.dtype, shape=array.shape,

@@ -14,11 +14,13 @@ _ADVICE = (
     (
         Sentence("save it as .glb, .stl or .obj in the program that made it"),
         ".3mf .amf .step .stp .igs .iges .ifc .3dm .skp .rvt .dxf .dwg .max .c4d .ma .mb .ztl .zpr "
-        ".sldprt .sldasm .fcstd .f3d .3ds .lwo",
+        ".sldprt .sldasm .fcstd .f3d .3ds .lwo .brep .brp .3dxml .msh .bdf .nas .inp "
+        ".bgeo .geo .gts",
     ),
     (
         Sentence("save it as .las, .e57 or .ply in the program that made it"),
-        ".rcp .rcs .fls .zfs .ptg .pod .pcap .bag .drc .vtk .vtp .vtu .cl3 .xyzi .metashape .psx",
+        ".rcp .rcs .fls .zfs .ptg .pod .pcap .bag .drc .vtk .vtp .vtu .cl3 .xyzi .metashape .psx "
+        ".mcap .db3",
     ),
     (
         Sentence("save its numbers as .npy"),
@@ -26,12 +28,16 @@ _ADVICE = (
     ),
     (
         Sentence("it can run programs when it is read, so save its numbers as .npy"),
-        ".pkl .pickle .pt .pth .joblib",
+        ".pkl .pickle .pt .pth .ckpt .joblib",
     ),
+    (Sentence("rename it so that it ends with .glb"), ".vrm"),
     (Sentence("unpack it first"), ".zip .gz .tgz .tar .7z .rar .bz2 .xz .zst"),
     (Sentence("save the table as .csv"), ".xlsx .xls .ods .parquet .feather"),
     (Sentence("save the splats as PLY"), ".ksplat .sog .spx"),
-    (Sentence("save the voxels as .vox"), ".qb .qef .gox .kvx .vxm .vxl .schematic .schem"),
+    (
+        Sentence("save the voxels as .vox"),
+        ".qb .qef .gox .kvx .vxm .vxl .schematic .schem .litematic .qbt .qbcl .xraw",
+    ),
     (
         Sentence("save the picture as .png or .jpg"),
         ".psd .xcf .svg .pdf .dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .jp2 .jxl .dds .ico",

@@ -16,6 +16,7 @@ from .tables.columns import as_colours, look_like_colours
 from .tables.encodings import decode_text
 
 _TEXTURE_AND_NORMAL = re.compile(r"/\S*")
+_CURVED = re.compile(r"^[ \t]*(?:surf|cstype)\s", re.MULTILINE)
 
 
 def read(path: Path, kind: str) -> Content:
@@ -44,6 +45,11 @@ def read(path: Path, kind: str) -> Content:
             name=path.name,
             reason=reason_of(error),
         ) from error
+    if triangles is None and _CURVED.search(text):
+        raise InputError(
+            "{name} holds curved surfaces (NURBS), which are not read: save it as polygons.",
+            name=path.name,
+        )
     return checked(Content(points, triangles, colours), path.name)
 
 

@@ -11,18 +11,25 @@ from ...errors import Damage, InputError
 from ..content import Content, checked
 from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
 from .polygons import triangles_of
-from .tables.columns import as_colours
+from .tables.columns import as_colours, look_like_colours
 from .tables.encodings import decode_text
 
 _COUNTS = re.compile(r"\d+\s+\d+(\s+\d+)?")
-_FIRST = re.compile(r"(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])\s*(BINARY)?", re.IGNORECASE)
+# What vertices have beside x, y and z: programs differ in the order of the letters and of columns.
+_FIRST = re.compile(
+    r"(?:(?P<has>(?:ST|C|N|4)*)(?P<many>n)?[Oo][Ff]{2}|(?P<low>(?:st|c|n|4)*)off)(?![A-Za-z])"
+)
+_BINARY = re.compile(rb"\s*[A-Za-z4]{0,6}OFF[ \t]+BINARY", re.IGNORECASE)
 
 
 def read(path: Path, kind: str) -> Content:
     """The vertices, the faces, and of COFF the vertices' colours."""
     name = path.name
     try:
-        return checked(_parse(decode_text(read_bytes(path), name), name), name)
+        content = read_bytes(path)
+        if _BINARY.match(content):
+            raise Damage("it is a binary OFF, save it as text")
+        return checked(_parse(decode_text(content, name), name), name)
     except (ValueError, IndexError, OverflowError) as error:
         raise InputError(
             "{name} is damaged or not an OFF file: {reason}.", name=name, reason=reason_of(error)
@@ -37,13 +44,12 @@ def _parse(text: str, name: str) -> Content:
     first = _FIRST.match(lines[0]) if lines else None
     if first is None:
         raise Damage("its first line is not OFF")
-    if first[6]:
-        raise Damage("it is a binary OFF, save it as text")
-    has_colours, dimensions = bool(first[2]), 4 if first[4] else 3
+    has = (first["has"] or first["low"] or "").upper()
+    dimensions = 4 if "4" in has else 3
     lines[0] = lines[0][first.end() :].strip()
     if not lines[0]:
         lines.pop(0)
-    if first[5]:
+    if first["many"]:
         raise Damage("it has more than three dimensions")
     if len(lines) == 1:
         lines = _broken_into_lines(lines[0].split())
@@ -64,9 +70,11 @@ def _parse(text: str, name: str) -> Content:
     table = np.loadtxt(rows, ndmin=2, comments=None)
     if table.shape[1] < 3:
         raise Damage("its vertices have no x, y and z")
-    start = dimensions + (3 if first[3] else 0)
+    start = dimensions
+    if "N" in has and not look_like_colours(table[:, start : start + 3]):
+        start += 3
     colours = None
-    if has_colours and table.shape[1] >= start + 3:
+    if "C" in has and table.shape[1] >= start + 3:
         colours = as_colours(table[:, start : start + 3])
     words = [line.split() for line in lines[vertices : vertices + faces]]
     sizes = np.array([int(row[0]) for row in words], dtype=np.int64)

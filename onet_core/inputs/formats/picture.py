@@ -15,6 +15,9 @@ from ..pictures import opened, read_picture
 
 LINEAR = (".exr", ".hdr")
 _MOST_CHANNELS = 1024
+# Larger pictures are reduced, and have to have a byte for so many numbers: else they are of one
+# colour, which takes seconds to find out.
+_EDGE_READ, _MOST_NUMBERS_A_BYTE = 2048, 128
 # A JPEG with a preview beside it is not among them.
 _SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")
 _CHANNELS = {"RED": "R", "GREEN": "G", "BLUE": "B", "ALPHA": "A"}
@@ -53,15 +56,18 @@ def _read_linear(path: Path) -> Content:
     spec = source.spec()
     bounded(path.name, "pixels", spec.width * spec.height, MOST_PIXELS // 4)
     bounded(path.name, "channels", spec.nchannels, _MOST_CHANNELS)
+    size = path.stat().st_size
+    most = max(4 * _EDGE_READ**2, size * _MOST_NUMBERS_A_BYTE)
+    bounded(path.name, "numbers", spec.width * spec.height * spec.nchannels, most)
     wanted = channels_of([str(name) for name in spec.channelnames])
     first, last = min(wanted), max(wanted) + 1
-    values = source.read_image(0, 0, first, last, "float")
+    values = source.read_image(0, 0, first, last, "half")
     source.close()
     if values is None:
         raise InputError("{name} is damaged or not a picture.", name=path.name)
-    pixels = np.nan_to_num(
-        np.asarray(values)[..., np.array(wanted) - first], nan=0, posinf=1, neginf=0
-    )
+    step = max(1, max(spec.width, spec.height) // _EDGE_READ)
+    pixels = np.asarray(values)[::step, ::step][..., np.array(wanted) - first]
+    pixels = np.nan_to_num(pixels.astype(np.float32), nan=0, posinf=1, neginf=0)
     pixels = np.clip(pixels, 0, 1)
     pixels[..., :3] = to_srgb(pixels[..., :3])
     return Content(pixels=np.round(pixels * 255).astype(np.uint8))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ...errors import Damage, InputError
 from ..content import Content, checked
-from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
+from ..limits import MOST_CELLS, MOST_POINTS, bounded, read_bytes, reason_of
+from ..volumes import VoxelGrid
 from .polygons import triangles_of
 from .splats import colours_of_harmonics, without_floaters
 from .tables.columns import (
@@ -65,7 +66,7 @@ def read(path: Path, kind: str) -> Content:
     name = path.name
     try:
         order, elements, body = _header(read_bytes(path), name)
-        values, listed = _body(order, elements, body)
+        values, listed, rows = _body(order, elements, body)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise InputError(
             "{name} is damaged or not a PLY file: {reason}.", name=name, reason=reason_of(error)
@@ -87,6 +88,8 @@ def read(path: Path, kind: str) -> Content:
     elif (packed := packed_column(names)) is not None:
         colours = unpacked_colours(values[names[packed]].astype(np.float64))
     content = Content(points, _triangles(listed, points), colours)
+    if "voxel_size" in rows and not content.has_faces and kind != "points":
+        return _cells(checked(content, name), rows, name)
     if all(wanted in values for wanted in _HARMONICS) and not content.has_faces and len(points):
         content = _splats(content, values)
     return checked(content, name)
@@ -102,6 +105,28 @@ def _triangles(
     if element == "tristrips":
         return _unstripped(corners)
     return triangles_of(counts, corners, points)
+
+
+def _cells(content: Content, rows: dict[str, _Values], name: str) -> Content:
+    """Open3D's grid of voxels: the vertices are whole numbers of cells."""
+    points = content.points
+    pitch = next(iter(rows["voxel_size"].values()))
+    if points is None or not len(points) or not 0 < pitch[0] < np.inf:
+        raise InputError("{name} has no points.", name=name)
+    places = np.round(points)
+    low, extent = places.min(axis=0), np.ptp(places, axis=0) + 1
+    bounded(name, "cells", int(min(extent.prod(), 2**62)), MOST_CELLS)
+    where = (places - low).astype(np.int64)
+    occupied = np.zeros(extent.astype(np.int64), dtype=bool)
+    occupied[tuple(where.T)] = True
+    corner = np.array([values[0] for values in rows.get("origin", {}).values()], dtype=np.float64)
+    origin = low * float(pitch[0]) + (corner if corner.shape == (3,) else 0)
+    colours = None
+    if content.colours is not None:
+        numbers = np.ravel_multi_index(tuple(where.T), occupied.shape)
+        _, first = np.unique(numbers, return_index=True)
+        colours = content.colours[first]
+    return Content(grid=VoxelGrid(occupied, origin, float(pitch[0]), colours))
 
 
 def _splats(content: Content, values: _Values) -> Content:
@@ -150,13 +175,16 @@ def _add(elements: list[_Element], added: _Property) -> None:
 
 def _body(
     order: str, elements: list[_Element], body: bytes
-) -> tuple[_Values, tuple[str, NDArray[np.int64], NDArray[Any]] | None]:
-    """The values of the vertices, and of the faces their element's name, lengths and corners."""
+) -> tuple[_Values, tuple[str, NDArray[np.int64], NDArray[Any]] | None, dict[str, _Values]]:
+    """The values of the vertices, of the faces their element's name, lengths and corners, and the
+    values of elements of one row in front of them.
+    """
     wanted = [place for place, element in enumerate(elements)
               if element.name in ("vertex", "face", "tristrips") and element.length]  # fmt: skip
     source = _Text(body) if not order else _Binary(body, order)
     vertices: _Values = {}
     listed = None
+    single: dict[str, _Values] = {}
     for element in elements[: max(wanted, default=-1) + 1]:
         values, lists = source.take(element)
         if element.name == "vertex":
@@ -164,7 +192,9 @@ def _body(
         elif element.name in ("face", "tristrips") and lists:
             names = [name for name in lists if name.startswith("vertex_ind")]
             listed = (element.name, *lists[names[0] if names else next(iter(lists))])
-    return vertices, listed
+        elif element.length == 1:
+            single[element.name] = values
+    return vertices, listed, single
 
 
 def _unstripped(corners: NDArray[Any]) -> NDArray[np.int64]:

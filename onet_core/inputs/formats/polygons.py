@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import Damage
+
 # A corner turns the wrong way where the sine of its angle is below minus this.
 _STRAIGHT = 1e-9
 # Polygons with notches are cut one by one, in about as many steps as they have corners times
 # notches: beyond this many they become fans, which takes a second.
 _MOST_STEPS = 500_000
+# The outline of a country has fewer; a face of millions is none.
+_MOST_CORNERS = 100_000
 
 
 def triangles_of(
@@ -20,11 +24,18 @@ def triangles_of(
     counts: (P,) corners of each polygon; corners: all of them one after the other, numbers of
     points (N, 3). Polygons of fewer than three corners are dropped. Those without notches become
     fans; a file with very many notched ones, or whose corners point nowhere, has only fans.
+
+    Raises Damage for a face of very many corners.
     """
     sizes: NDArray[np.int64] = np.asarray(counts, dtype=np.int64)
     all_corners: NDArray[np.int64] = np.asarray(corners, dtype=np.int64)
     if len(sizes) and (sizes == 3).all():
         return all_corners.reshape(-1, 3)
+    if len(sizes) and sizes.max() > _MOST_CORNERS:
+        raise Damage(
+            "a face has {count:,} corners, of {limit:,} at most",
+            count=int(sizes.max()), limit=_MOST_CORNERS,
+        )  # fmt: skip
     starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
     cut: list[tuple[int, NDArray[np.int64]]] = []
     if len(all_corners) and 0 <= all_corners.min() <= all_corners.max() < len(points):

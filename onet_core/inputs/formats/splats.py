@@ -25,6 +25,7 @@ _SPLAT = np.dtype([("place", "<f4", 3), ("scale", "<f4", 3), ("rgba", "u1", 4), 
 # Magic number, version, count, degree of harmonics, bits behind the point, flags.
 _SPZ = struct.Struct("<4sIIBBBx")
 # How .spz scales the zeroth harmonic to a byte.
+_FEW = 1_000_000
 _SPZ_COLOUR = 0.15
 
 
@@ -84,7 +85,8 @@ def _spz(content: bytes, name: str) -> Content:
     magic, version, count, _, bits, _ = _SPZ.unpack(head)
     if magic != b"NGSP" or version not in (1, 2, 3):
         raise Damage("it is of an unknown version")
-    bounded(name, "points", count, MOST_POINTS)
+    # A splat takes some bytes, also packed; many more of them are copies of one.
+    bounded(name, "points", count, min(MOST_POINTS, max(_FEW, len(content))))
     each = 3 * (2 if version == 1 else 3)
     size = bounded(name, "bytes", count * (each + 4), MOST_UNPACKED)
     body = unpacking.decompress(unpacking.unconsumed_tail, max(1, size))

@@ -25,6 +25,7 @@ from .tables.columns import (
     coordinate_columns,
     lacks_height,
     look_like_colours,
+    name_turns,
     packed_column,
     place_columns,
     unpacked_colours,
@@ -93,6 +94,13 @@ def _by_names(lines: Lines, name: str) -> Content | None:
     if coordinate_columns(names) is None:
         points, note = _metres_around(points)
         notes.append(note)
+    if name_turns(names):
+        notes.append(
+            Sentence(
+                "Its columns name turns, such as pitch and roll: it may hold places of cameras or "
+                "a path, not points of a surface"
+            )
+        )
     return Content(points, colours=colours, notes=tuple(notes))
 
 

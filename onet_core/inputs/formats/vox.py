@@ -160,7 +160,7 @@ def _placed(
     while waiting:
         number, turn, shift = waiting.pop()
         visits += 1
-        if visits > 100_000:
+        if visits + len(waiting) > 200_000:
             raise Damage("its scene goes round in circles")
         node = nodes[number]
         if node["is_hidden"] or node.get("layer", -1) in hidden:

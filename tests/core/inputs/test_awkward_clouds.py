@@ -241,3 +241,10 @@ def test_claimed_records_of_las_are_bounded(tmp_path: Path) -> None:
     struct.pack_into("<I", content, 100, 2**32 - 1)
     with pytest.raises(InputError, match="4,294,967,295 records; at most 22"):
         read(tmp_path, "a.las", bytes(content))
+
+
+def test_lists_of_cameras_are_noted(tmp_path: Path) -> None:
+    listed = "".join(f"{x},{y},{z},1,2,3\n" for x, y, z in POINTS)
+    found = read(tmp_path, "a.csv", "#x,y,alt,heading,pitch,roll\n" + listed)
+    assert any("places of cameras" in str(note) for note in found.notes)
+    assert not read(tmp_path, "b.csv", "x,y,z,nx,ny,nz\n" + listed).notes

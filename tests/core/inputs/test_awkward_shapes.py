@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import time
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -380,3 +381,57 @@ def test_colours_that_do_not_fit(tmp_path: Path) -> None:
         read(tmp_path, "a.npz", npz(points=POINTS, colors=COLOURS[:10]))
     with pytest.raises(InputError, match="red, green and blue"):
         read(tmp_path, "a.npz", npz(points=POINTS, colors=np.array(["red"] * 60)))
+
+
+def test_small_files_that_unpack_to_very_much(tmp_path: Path) -> None:
+    zeros = io.BytesIO()
+    with zipfile.ZipFile(zeros, "w", zipfile.ZIP_DEFLATED) as archive:
+        header = io.BytesIO()
+        description = {"descr": "<f4", "fortran_order": False, "shape": (20_000_000, 3)}
+        np.lib.format.write_array_header_1_0(header, description)
+        with archive.open("points.npy", "w", force_zip64=True) as file:
+            file.write(header.getvalue())
+            for _ in range(240):
+                file.write(bytes(1_000_000))
+    with pytest.raises(InputError, match="claims 240,000,128 bytes; at most"):
+        read(tmp_path, "a.npz", zeros.getvalue())
+    with pytest.raises(InputError, match="a face has 200,000 corners, of 100,000 at most"):
+        read(tmp_path, "a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf " + "1 2 " * 100_000)
+
+
+def test_writers_of_off_differ_in_their_letters(tmp_path: Path) -> None:
+    """MeshLab puts N in front of C, and colours in front of normals."""
+    faces = [f"4 {a} {b} {c} {d}" for a, b, c, d in QUADS] + [
+        f"3 {a} {b} {c}" for a, b, c in TRIANGLES
+    ]
+    for first, behind in (("NCOFF", "200 100 50 255 0 0 1"), ("CNOFF", "0 0 1 200 100 50 255")):
+        rows = [f"{x} {y} {z} {behind}" for x, y, z in CORNERS]
+        found = read(tmp_path, "a.off", "\n".join([first, "8 7 0", *rows, *faces]))
+        assert_box(found)
+        assert found.colours is not None
+        assert (found.colours == (200, 100, 50)).all(), first
+    with pytest.raises(InputError, match="binary OFF, save it as text"):
+        read(tmp_path, "a.off", b"OFF BINARY\n" + struct.pack(">3i", 8, 7, 0) + bytes(99))
+
+
+def test_control_points_are_no_surface(tmp_path: Path) -> None:
+    rows = "".join(f"v {x} {y} {z}\n" for x, y, z in CORNERS)
+    with pytest.raises(InputError, match="holds curved surfaces"):
+        read(tmp_path, "a.obj", rows + "cstype bspline\ndeg 3 3\nsurf 0 1 0 1 1 2 3 4\nend\n")
+
+
+def test_grids_of_open3d_are_voxels(tmp_path: Path) -> None:
+    cells = np.argwhere(np.ones((2, 3, 4))) + 5
+    header = "ply\nformat ascii 1.0\nelement origin 1\nproperty double x\nproperty double y\n"
+    header += "property double z\nelement voxel_size 1\nproperty double val\nelement vertex 24\n"
+    header += "".join(f"property int {axis}\n" for axis in "xyz")
+    header += "".join(f"property uchar {name}\n" for name in ("red", "green", "blue"))
+    rows = "".join(f"{x} {y} {z} {x} {y} {z}\n" for x, y, z in cells[::-1])
+    found = read(tmp_path, "a.ply", f"{header}end_header\n100 0 -1\n0.5\n{rows}")
+    assert found.grid is not None
+    assert found.grid.occupied.all()
+    assert found.grid.occupied.shape == (2, 3, 4)
+    assert found.grid.pitch == 0.5
+    np.testing.assert_allclose(found.grid.origin, (102.5, 2.5, 1.5))
+    np.testing.assert_array_equal(found.grid.colours, cells)
+    assert read(tmp_path, "a.ply", f"{header}end_header\n0 0 0\n1\n{rows}", "points").grid is None

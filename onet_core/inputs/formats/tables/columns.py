@@ -41,9 +41,14 @@ _NO_PLACES = re.compile(
     r"(n|no?r?m|nrm|normal|normals|q|quat|rot|rotation|scale|v|vel|velocity|d|dir|direction|delta|"
     r"std|sigma|var|cov|acc|gyro|mag|min|max|pixel|px|img|image|tex|uv)[\W_]*"
 )
+# Of these two or more are never columns of a surface's points.
+_TURNS = (
+    ("heading", "yaw", "pitch", "roll"), ("omega", "phi", "kappa"), ("qw", "qx", "qy", "qz"),
+)  # fmt: skip
 _UNITS = re.compile(r"[\(\[].*?[\)\]]")
-# VTK writes arrays of several components as "Points:0" and "Points_m_XYZ:1".
-_COMPONENT = re.compile(r"(?:points?|position|coordinates?|xyz)\w*?[:_.]([012])")
+# VTK writes arrays of several components as "Points:0" and "Points_m_XYZ:1", Houdini as "P[0]".
+_COMPONENT = re.compile(r"(?:(?:points?|position|coordinates?|xyz)\w*?[:_.\[]|p\[)([012])\]?")
+_COMPONENT_OF_COLOURS = re.compile(r"(?:cd|colou?rs?|rgba?)[:_.\[]([012])\]?")
 # Rows of more numbers than this are pictures, depths or features rather than points.
 MOST_COLUMNS = 32
 # Below this, whole numbers without a name are more likely labels than a dark cloud's colours.
@@ -55,10 +60,15 @@ def coordinate_columns(names: Sequence[str]) -> list[int] | None:
     found = _named(names, _COORDINATES) or _alike(names)
     if found is not None:
         return found
+    return _components(names, _COMPONENT)
+
+
+def _components(names: Sequence[str], pattern: re.Pattern[str]) -> list[int] | None:
+    """The columns of the three numbers of one array, by names that end with their places."""
     components = {
         match[1]: column
         for column, name in reversed(list(enumerate(names)))
-        if (match := _COMPONENT.fullmatch(name.strip().strip("\"'").lower()))
+        if (match := pattern.fullmatch(name.strip().strip("\"'").lower()))
     }
     return [components[axis] for axis in "012"] if len(components) == 3 else None
 
@@ -99,6 +109,12 @@ def lacks_height(names: Sequence[str]) -> bool:
     return False
 
 
+def name_turns(names: Sequence[str]) -> bool:
+    """Whether names are those of the places and turns of cameras, vehicles or tools."""
+    plain = {_plain(name) for name in names}
+    return any(len(plain & set(turns)) >= 2 for turns in _TURNS)
+
+
 def are_poses(table: NDArray[Any]) -> bool:
     """Whether rows of numbers are positions and turns of a camera rather than points.
 
@@ -136,7 +152,7 @@ def unpacked_colours(values: NDArray[np.float64]) -> NDArray[np.uint8] | None:
 
 def colour_columns(names: Sequence[str]) -> list[int] | None:
     """The columns of red, green and blue among names; None where one of them is not named."""
-    return _named(names, _COLOURS)
+    return _named(names, _COLOURS) or _components(names, _COMPONENT_OF_COLOURS)
 
 
 def _named(names: Sequence[str], wanted: dict[str, tuple[str, ...]]) -> list[int] | None:
