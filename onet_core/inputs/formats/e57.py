@@ -11,6 +11,9 @@ from ..content import Content
 from ..limits import MOST_POINTS, assert_file, bounded, optional_package
 from .tables.columns import as_colours
 
+# A point takes some bytes; the library takes memory for those that are claimed.
+_FEW = 1_000_000
+
 
 def read(path: Path, kind: str) -> Content:
     """The points of all scans, each moved to where its pose says; colours where all have some."""
@@ -23,7 +26,8 @@ def read(path: Path, kind: str) -> Content:
     try:
         file = pye57.E57(str(path))
         total = sum(file.get_header(number).point_count for number in range(file.scan_count))
-        bounded(path.name, "points", int(total), MOST_POINTS)
+        most = min(MOST_POINTS, max(_FEW, path.stat().st_size))
+        bounded(path.name, "points", int(total), most)
         for number in range(file.scan_count):
             scan = file.read_scan(number, colors=True, ignore_missing_fields=True, transform=True)
             axes = [scan[f"cartesian{axis}"] for axis in "XYZ"]

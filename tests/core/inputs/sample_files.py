@@ -8,6 +8,7 @@ import json
 import struct
 from typing import Any
 
+import laspy
 import numpy as np
 import trimesh
 from PIL import Image
@@ -112,6 +113,13 @@ def las() -> bytes:
     return bytes(head) + points.tobytes()
 
 
+def laz() -> bytes:
+    """The same, packed."""
+    packed = io.BytesIO()
+    laspy.read(io.BytesIO(las())).write(packed, do_compress=True)
+    return packed.getvalue()
+
+
 def skinned() -> bytes:
     """A box that a bone moves, in a scene that is a hundredth as large."""
     weights = np.zeros((8, 4), "<f4")
@@ -169,6 +177,7 @@ SAMPLES: dict[str, bytes] = {
     "a.spz": spz(),
     "b.bin": colmap(),
     "a.las": las(),
+    "a.laz": laz(),
     "b.glb": skinned(),
     "b.csv": ("lat,lon,alt\n" + rows(48 + POINTS / 1000, mark=",")).encode(),
     "a.asc": (
