@@ -299,6 +299,16 @@ OF_THE_LIBRARY = {
         "{percent:.2g} % der Oberfläche schließen Lücken, in denen der Scan keine Punkte hat: "
         "„Lücken offen lassen“ lässt sie weg"
     ),
+    "The file's normals say which side is outside": (
+        "Die Normalen der Datei sagen, welche Seite außen ist"
+    ),
+    "The file's normals contradict its points or each other and were not used": (
+        "Die Normalen der Datei widersprechen ihren Punkten oder einander und wurden nicht "
+        "verwendet"
+    ),
+    "{name} has {count:,} points, but normals for {normals:,}.": (
+        "{name} hat {count:,} Punkte, aber Normalen für {normals:,}."
+    ),
     "The scan is open: it is a surface, not a solid": (
         "Der Scan ist offen: eine Fläche, kein Körper"
     ),

@@ -45,8 +45,9 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
     cube; fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
     triangles' corners, gives the mesh colours;
-    `normals` (N, 3) are those of points, where they are known exactly.
+    `normals` (N, 3) are those of points, where they are known exactly; others are not sent.
     """
+    from ..inputs.observation import Normals
     from ..pipeline.job import Job
 
     name = str(params.get("name", ""))
@@ -56,7 +57,7 @@ def job_of(params: Params, arrays: Arrays) -> Job:
         mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
         name=name,
         colours=arrays.get("colours"),
-        normals=arrays.get("normals"),
+        normals=Normals(arrays["normals"], is_exact=True) if "normals" in arrays else None,
         fit_within=float(params["fit"]) if "fit" in params else None,
         model=params.get("model", ""),
         folders=folders_of(params),

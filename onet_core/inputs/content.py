@@ -38,6 +38,7 @@ class Content:
     points: (N, 3) float64, of a cloud, or the vertices of `faces`.
     faces: (F, 3) int64, triangles between the points.
     colours: (N, 3) uint8 sRGB of the points.
+    normals: (N, 3) of the points of a cloud, as the file states them, unit vectors or zeros.
     grid: occupied cells.
     pixels: (H, W, 3 or 4) uint8, the first row on top.
     up_axis: where the file itself says its vertical, such as "y", else empty.
@@ -47,6 +48,7 @@ class Content:
     points: NDArray[np.float64] | None = None
     faces: NDArray[np.int64] | None = None
     colours: NDArray[np.uint8] | None = None
+    normals: NDArray[np.float64] | None = None
     grid: VoxelGrid | None = None
     pixels: NDArray[np.uint8] | None = None
     up_axis: str = ""
@@ -71,7 +73,8 @@ class Content:
         """A cloud of the points that are marked in `kept` (N,). Faces are dropped."""
         assert self.points is not None
         colours = None if self.colours is None else self.colours[kept]
-        return replace(self, points=self.points[kept], colours=colours, faces=None)
+        normals = None if self.normals is None else self.normals[kept]
+        return replace(self, points=self.points[kept], colours=colours, normals=normals, faces=None)
 
 
 def checked(content: Content, name: str) -> Content:
@@ -85,6 +88,11 @@ def checked(content: Content, name: str) -> Content:
         raise InputError(
             "{name} has {count:,} points, but colours for {colours:,}.",
             name=name, count=len(points), colours=len(colours),
+        )  # fmt: skip
+    if content.normals is not None and content.normals.shape != points.shape:
+        raise InputError(
+            "{name} has {count:,} points, but normals for {normals:,}.",
+            name=name, count=len(points), normals=len(content.normals),
         )  # fmt: skip
     if faces is not None and len(faces) and not 0 <= faces.min() <= faces.max() < len(points):
         raise InputError("{name} has faces that point at vertices it does not have.", name=name)
@@ -218,9 +226,8 @@ def cells_of_rows(content: Content, kind: str) -> Content:
             return content
     occupied = np.zeros(extent.astype(np.int64), dtype=bool)
     occupied[tuple((points - low).astype(np.int64).T)] = True
-    found = replace(
-        content, points=None, colours=None, faces=None, grid=VoxelGrid(occupied, low, 1.0)
-    )
+    grid = VoxelGrid(occupied, low, 1.0)
+    found = replace(content, points=None, colours=None, normals=None, faces=None, grid=grid)
     return found.noting(
         "Its rows were taken for occupied cells; --kind points takes them as points"
     )

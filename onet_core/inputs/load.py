@@ -25,6 +25,8 @@ MESH_SUFFIXES = tuple(
 _HEAD = 64
 # Of the points of a file, how many its faces have to join for it to be a mesh.
 _FEW_USED = 0.05
+# And for its faces to be where the points are that were asked for.
+_MOST_USED = 0.5
 
 
 def read_input(path: str | Path, kind: str = "auto") -> Content:
@@ -189,11 +191,11 @@ def _surface_as_points(content: Content) -> Content:
     from .shells import surface_points
 
     assert content.points is not None
-    if not content.has_faces or _used(content) < _FEW_USED * len(content.points):
+    if not content.has_faces or _used(content) < _MOST_USED * len(content.points):
         return replace(content, faces=None)
     assert content.faces is not None
     points, colours = surface_points(content.points, content.faces, content.colours)
-    found = replace(content, points=points, colours=colours, faces=None)
+    found = replace(content, points=points, colours=colours, normals=None, faces=None)
     if _used(content) == len(points):
         return found
     return found.noting("{count:,} points were spread over the faces", count=len(points))
@@ -208,7 +210,7 @@ def _shell_as_points(content: Content) -> Content:
     if not is_open_shell(content.points, content.faces):
         return content
     points, colours = surface_points(content.points, content.faces, content.colours)
-    return replace(content, points=points, colours=colours, faces=None).noting(
+    return replace(content, points=points, colours=colours, normals=None, faces=None).noting(
         "The mesh is open, so it has no inside: the points of its surface were taken; "
         "--kind voxels takes it as it is"
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,25 @@ VOXEL_RESOLUTION = 32
 
 
 @dataclass(frozen=True, eq=False)
+class Normals:
+    """directions: (N, 3), unit vectors, or zeros where a point has none.
+    is_exact: whether they are known to be right and to point outward, as those of samples of a mesh
+    are; those of files may be of any sign.
+    """
+
+    directions: NDArray[np.float64]
+    is_exact: bool = False
+
+    def only(self, kept: NDArray[Any]) -> Normals:
+        """Those of the points that are marked in `kept` (N,), or that have these numbers (M,)."""
+        return replace(self, directions=self.directions[kept])
+
+    def turned(self, matrix: NDArray[np.floating]) -> Normals:
+        """The same for points times a rotation (3, 3)."""
+        return replace(self, directions=self.directions @ matrix)
+
+
+@dataclass(frozen=True, eq=False)
 class Observation:
     """One input of a network, in the network's frame.
 
@@ -28,7 +47,7 @@ class Observation:
     voxel i lies at (i + 0.5) / 32 - 0.5.
     frame: back to the source; name: for messages; background: what was taken away from a picture:
     "mask", "transparent", "plain", or "none"; notes: what was decided while reading; normals: of
-    points, (N, 3), where they are known exactly. Raises InputError for other shapes.
+    points, where some are known. Raises InputError for other shapes.
     """
 
     kind: Kind
@@ -37,7 +56,7 @@ class Observation:
     name: str = ""
     background: Background | None = None
     notes: tuple[Sentence, ...] = ()
-    normals: NDArray[np.float32] | None = None
+    normals: Normals | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:

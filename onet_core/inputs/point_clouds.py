@@ -9,17 +9,17 @@ from ..errors import InputError
 from ..sentences import Sentence
 from .content import left_out
 from .frame import Frame, network_to_up
-from .observation import Observation
+from .observation import Normals, Observation
 
 MINIMUM_POINTS = 4
 
 
 def prepare_points(
-    points: NDArray, up_axis: str = "z", name: str = "", normals: NDArray | None = None
+    points: NDArray, up_axis: str = "z", name: str = "", normals: Normals | None = None
 ) -> Observation:
     """Points (N, 3) in source coordinates -> an observation: centred, longest edge 1, y up.
 
-    normals: of the points, (N, 3), where they are known exactly.
+    normals: of the points, where some are known.
     Points with coordinates that are not finite are left out, which is noted. Flat clouds are taken
     as they are; fewer than 4 points, and points that are all the same or on one line raise
     InputError.
@@ -43,7 +43,7 @@ def prepare_points(
         raise InputError("{name} has no points whose coordinates are finite.", name=label)
     if missing:
         points = points[finite]
-        normals = None if normals is None else normals[finite]
+        normals = None if normals is None else normals.only(finite)
         notes = (left_out(missing),)
     if len(points) < MINIMUM_POINTS:
         raise InputError(
@@ -65,5 +65,5 @@ def prepare_points(
             "{name} has all its points on one line: there is no surface to find.", name=label
         )
     if normals is not None:
-        normals = (normals @ network_to_up(up_axis)).astype(np.float32)
+        normals = normals.turned(network_to_up(up_axis))
     return Observation("points", data.astype(np.float32), frame, name, notes=notes, normals=normals)

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ..field import Field, evaluate
+from ..inputs.observation import Normals
 from ..inputs.readings import subsample
 from ..mesh.gaps import faces_in_gaps
 from ..mesh.mesh import Mesh
@@ -61,6 +63,10 @@ _GAP = 4.0
 _WORTH_SAYING = 0.005
 
 
+STATED = Sentence("The file's normals say which side is outside")
+NOT_STATED = Sentence("The file's normals contradict its points or each other and were not used")
+
+
 def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
     """Whether a cloud (N, 3) is followed point by point: unless the settings ask for the
     model's own surface, or the model knows one code of a shape instead of its places."""
@@ -90,7 +96,7 @@ def dense_mesh(
     resolution: int,
     device: torch.device,
     progress: Callable[[float], None],
-    normals: NDArray[np.float32] | None = None,
+    normals: Normals | None = None,
     *,
     is_closed: bool = True,
 ) -> tuple[Mesh, tuple[Sentence, ...]]:
@@ -99,14 +105,14 @@ def dense_mesh(
     The mesh has no faces where there is no surface.
 
     field: of the points' network. progress: called with the share that is done; may raise
-    `Cancelled`. normals: of the points, (N, 3), where they are known exactly and say what is
-    inside: then nothing else is asked, and nothing is said of the cloud, which is none. is_closed:
-    whether gaps stay closed, so that it is worth saying how large they are.
+    `Cancelled`. normals: of the points: exact ones that describe a solid make all else
+    needless, and nothing is said of the cloud, which is none. is_closed: whether gaps stay closed,
+    so that it is worth saying how large they are.
     """
     half = (1 + padding) / 2
     cell = 2 * half / resolution
-    if normals is not None:
-        known = known_cloud(points.astype(np.float64), normals.astype(np.float64))
+    if normals is not None and normals.is_exact:
+        known = known_cloud(points.astype(np.float64), normals.directions.astype(np.float64))
         if known is not None:
             progress(0.3)
             mesh = surface_of(known, cell, half, lambda: progress(0.7))
@@ -114,11 +120,16 @@ def dense_mesh(
     places = distinct(points)
     network = _network(str(device))
     used = thinned(places, _FINEST * cell) if len(places) > _MANY else places
-    cloud = oriented(used, network, lambda *asked: _sides(field, device, *asked))
+    stated = None
+    if normals is not None:
+        stated = normals.directions[cKDTree(points).query(used)[1]]
+    cloud = oriented(used, network, lambda *asked: _sides(field, device, *asked), stated=stated)
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
     notes = _notes(cloud, spacing, _closing(mesh, cloud) if is_closed else 0.0)
+    if normals is not None and not normals.is_exact:
+        notes = (*notes, STATED if cloud.is_stated else NOT_STATED)
     return replace(mesh, vertices=mesh.vertices.astype(np.float32)), notes
 
 

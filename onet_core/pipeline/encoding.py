@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inputs.observation import Observation
+from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
     is_mirrored: whether the network read a cloud's mirror image too.
     dense: all points (N, 3) of a cloud that is followed point by point, see `pipeline.dense`; None
         for others.
-    normals: of these points, (N, 3), where they are known exactly.
+    normals: of these points, where some are known.
     scanned: all points (N, 3) of a cloud, however it is read.
     view: where a picture was taken from; None where the network does not say.
     notes: what the user should know of the input.
@@ -57,7 +57,7 @@ class Encoded(NamedTuple):
     cloud: Cloud | None = None
     is_mirrored: bool = False
     dense: NDArray[np.float32] | None = None
-    normals: NDArray[np.float32] | None = None
+    normals: Normals | None = None
     scanned: NDArray[np.float32] | None = None
     view: PictureView | None = None
     notes: tuple[Sentence, ...] = ()
@@ -165,7 +165,7 @@ class _Reader:
     def of_dense_cloud(
         self,
         points: NDArray[np.float32],
-        normals: NDArray[np.float32] | None,
+        normals: Normals | None,
         settings: Settings,
     ) -> Encoded:
         """What the network makes of some points of a cloud (N, 3), with the others beside it.
@@ -174,7 +174,7 @@ class _Reader:
         """
         seed, threshold = settings.random_seed, self._model.threshold
         field, _ = self._field(self.tensor(subsample(points, self._model.steps.local_points, seed)))
-        if normals is not None:
+        if normals is not None and normals.is_exact:
             return Encoded(field, None, dense=points, normals=normals)
         some = subsample(points, NOISE_POINTS, seed)
         noise = noise_beside(field, some, threshold, self._device)
@@ -188,7 +188,7 @@ class _Reader:
                 noise=100 * noise,
             )
             return self.of_cloud(points, settings)._replace(notes=(note,))
-        return Encoded(field, None, dense=points)
+        return Encoded(field, None, dense=points, normals=normals)
 
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:
         """The field of what was observed, and its code.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..inputs.content import unseen_points
 from ..inputs.load import no_mask, read_input
-from ..inputs.observation import Observation
+from ..inputs.observation import Normals, Observation
 from ..kinds import INPUT_NAMES, format_of
 from ..mesh.mesh import Mesh
 from ..models.catalogue import ModelEntry, default_model, find_model
@@ -57,8 +57,7 @@ class Job:
     name: of arrays, for messages.
     colours: of points or occupied voxels (N, 3), or of the corners of a mesh's faces (F, 3, 3),
         uint8 sRGB.
-    normals: of points (N, 3), unit length, outward: where these are known exactly, as they are of
-        samples of a mesh; None for others.
+    normals: of points: exact ones of samples of a mesh, or those that a file states.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
         None: the fit is not measured, which takes a moment.
     model: a name or a weights file; empty for the default model of the kind.
@@ -78,7 +77,7 @@ class Job:
     mask: Path | NDArray[Any] | None = None
     name: str = ""
     colours: NDArray[np.uint8] | None = None
-    normals: NDArray[np.floating] | None = None
+    normals: Normals | None = None
     fit_within: float | None = None
     model: str | Path = ""
     folders: Sequence[Path] = field(default=())
@@ -170,7 +169,8 @@ def read(job: Job, wanted: str | None = None) -> Job:
         return replace(job, voxels=content.grid, colours=colours)
     assert content.points is not None
     if content.faces is None or not content.has_faces:
-        return replace(job, points=content.points, colours=colours)
+        normals = None if content.normals is None else Normals(content.normals)
+        return replace(job, points=content.points, colours=colours, normals=normals)
     painted = None if colours is None else colours[content.faces]
     return replace(job, mesh=Mesh(content.points, content.faces), colours=painted)
 
@@ -194,7 +194,7 @@ def _kept(job: Job, keep: NDArray[np.bool_]) -> Job:
     """The job with those of its points, (N,) true, and what is known of them."""
     assert job.points is not None
     colours = None if job.colours is None else job.colours[keep]
-    normals = None if job.normals is None else job.normals[keep]
+    normals = None if job.normals is None else job.normals.only(keep)
     return replace(job, points=job.points[keep], colours=colours, normals=normals)
 
 

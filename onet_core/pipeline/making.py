@@ -15,6 +15,7 @@ from ..devices import fast_products, memory_errors
 from ..errors import NoSurfaceError
 from ..field import Field
 from ..inputs.frame import Frame
+from ..inputs.observation import Normals
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.pictures.view import PictureView
@@ -168,7 +169,7 @@ class Making:
         self,
         field: PreparedField,
         points: NDArray[np.float32],
-        normals: NDArray[np.float32] | None,
+        normals: Normals | None,
     ) -> Extraction | None:
         """The surface that follows all points; None where there is none."""
         start = time.perf_counter()

@@ -20,6 +20,7 @@ from .reading import read
 from .sheets import REACH, SheetField
 from .signs import Sides, signed
 from .solid import WindingNumbers
+from .stated import are_plausible
 
 FloatArray = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class Oriented:
     left_out: share of the points that were outliers.
     doubtful: share of places that would be inside out, by `solid.WindingNumbers`.
     is_open: whether they describe no solid but an open surface.
+    is_stated: whether the normals that a file states say which side is outside.
     """
 
     points: FloatArray
@@ -55,6 +57,7 @@ class Oriented:
     left_out: float = 0.0
     doubtful: float = 0.0
     is_open: bool = False
+    is_stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,12 @@ def oriented(
     network: ScanNetwork,
     sides: Sides | None = None,
     knobs: Knobs = KNOBS,
+    stated: FloatArray | None = None,
 ) -> Oriented:
     """Points (N, 3) within a box of edge 1 around 0, less outliers and noise, with normals.
 
-    sides: another opinion on the normals' signs, see `signs.signed`.
+    sides: another opinion on the normals' signs, see `signs.signed`. stated: (N, 3), the normals
+    that a file states; where they are plausible, they say which side is outside.
     """
     reading = read(network, points)
     keep = reading.outlier < 0.5
@@ -94,6 +99,7 @@ def oriented(
         keep[:] = True
     points, votes = points[keep], reading.normals[keep]
     distances = reading.distances[keep]
+    stated = None if stated is None else stated[keep]
     directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
     tree = cKDTree(points)
     spacing = spacing_of(points, tree)
@@ -107,15 +113,19 @@ def oriented(
         trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
         points = points - (knobs.shift * trust * distances)[:, None] * directions
         tree = cKDTree(points)
-    rough = float(np.median(noise))
+    rough, is_stated = float(np.median(noise)), False
     if rough < _ROUGH * typical:
         axes = plane_normals(points, tree, 10 if share == 0 else 20)
+        if stated is not None and are_plausible(points, axes, stated):
+            votes, sides, is_stated = stated, None, True
         turned = signed(points, axes, votes, typical, sides)
         ready = finished(points, turned.normals, noise, knobs)
     else:
         # Neighbours say nothing about each other before the noise is off.
         smooth = finished(points, directions, noise, knobs)
         blur = max(typical, rough)
+        if stated is not None and are_plausible(smooth.points, smooth.normals, stated):
+            votes, sides, is_stated = stated, None, True
         turned = signed(smooth.points, smooth.normals, votes, typical, sides, blur)
         ready = replace(smooth, normals=turned.normals)
     return replace(
@@ -124,6 +134,7 @@ def oriented(
         left_out=float(1 - keep.mean()),
         doubtful=turned.doubtful,
         is_open=turned.is_open,
+        is_stated=is_stated,
     )
 
 

@@ -20,9 +20,12 @@ from .tables.columns import (
     MOST_COLUMNS,
     are_poses,
     as_colours,
+    as_normals,
     colour_columns,
     coordinate_columns,
     look_like_colours,
+    look_like_normals,
+    normal_columns,
     packed_column,
     unpacked_colours,
 )
@@ -32,6 +35,7 @@ POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coord
                "means", "vertex", "v", "scan", "arr_0", "data")  # fmt: skip
 FACE_NAMES = ("faces", "triangles", "tris", "face", "f", "indices")
 GRID_NAMES = ("voxels", "occupancies", "occupancy", "voxel", "grid", "sdf", "tsdf", "volume")
+NORMAL_NAMES = ("normals", "normal", "point_normals")
 COLOUR_NAMES = ("colors", "colours", "rgb", "color", "colour", "rgbs")
 _MOST_COLUMNS = 16
 # Archives that unpack to more than a grid of 512 cells each way, and to more than this for each of
@@ -126,6 +130,11 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
     if {"points", "loc", "scale"} <= set(arrays):
         # The pointcloud.npz of a dataset in the original's layout.
         content = replace(content, up_axis="y")
+    normals = choose(arrays, NORMAL_NAMES)
+    if normals is not None and content.points is not None and content.normals is None:
+        array = np.asarray(arrays[normals])
+        if array.shape == content.points.shape and array.dtype.kind in "fiu":
+            content = replace(content, normals=as_normals(array))
     colours = choose(arrays, COLOUR_NAMES)
     if colours is None or content.points is None:
         return content
@@ -219,7 +228,10 @@ def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
     if rows is None:
         return _of_grid(array, kind, name)
     cloud = Content(
-        np.array(rows[:, :3], dtype=np.float64), colours=_colours(rows), notes=tuple(notes)
+        np.array(rows[:, :3], dtype=np.float64),
+        colours=_colours(rows),
+        normals=_normals(rows),
+        notes=tuple(notes),
     )
     return cells_of_rows(cloud, kind)
 
@@ -249,6 +261,15 @@ def _colours(rows: NDArray[Any]) -> NDArray[np.uint8] | None:
         columns = np.asarray(rows[:, start : start + 3], dtype=np.float64)
         if columns.shape[1] == 3 and look_like_colours(columns):
             return as_colours(columns)
+    return None
+
+
+def _normals(rows: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Columns behind the coordinates that look like normals, perhaps behind colours."""
+    for start in (3, 6):
+        columns = np.asarray(rows[:, start : start + 3], dtype=np.float64)
+        if look_like_normals(columns):
+            return as_normals(columns)
     return None
 
 
@@ -286,6 +307,10 @@ def _of_fields(array: NDArray[Any], name: str) -> Content:
             colours = as_colours(np.stack([flat[fields[column]] for column in named], axis=1))
         elif packed is not None and flat[fields[packed]].ndim == 1:
             colours = unpacked_colours(flat[fields[packed]].astype(np.float64))
+        looking = normal_columns(fields)
+        normals = None
+        if looking is not None:
+            normals = as_normals(np.stack([flat[fields[column]] for column in looking], axis=1))
     except (ValueError, TypeError) as error:
         raise InputError("{name} has coordinates that are no numbers.", name=name) from error
-    return Content(points, colours=colours)
+    return Content(points, colours=colours, normals=normals)

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 from ...errors import Damage, InputError
 from ..content import Content
 from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes, reason_of
-from .tables.columns import as_colours, colour_columns, coordinate_columns
+from .tables.columns import (
+    as_colours,
+    as_normals,
+    colour_columns,
+    coordinate_columns,
+    normal_columns,
+)
 
 _PACKED = ("rgb", "rgba")
 
 
 def read(path: Path, kind: str) -> Content:
-    """The points with their colours: a field rgb of 32 bits, blue lowest, or fields r, g and b."""
+    """The points with their normals and colours.
+
+    Colours are a field rgb of 32 bits, blue lowest, or fields r, g and b.
+    """
     return parse_pcd(read_bytes(path), path.name)
 
 
@@ -38,24 +47,27 @@ def parse_pcd(content: bytes, name: str) -> Content:
             raise Damage("it has no fields x, y and z")
         painted = [i for i, field in enumerate(fields) if field.lower() in _PACKED][:1]
         painted = painted or colour_columns(fields) or []
+        looking = normal_columns(fields) or []
         # Some NaN patterns make NumPy warn when they are cast; they are left out later.
         with np.errstate(invalid="ignore"):
-            columns = _columns(header, body, [*axes, *painted], name)
+            columns = _columns(header, body, [*axes, *looking, *painted], name)
             points = np.stack([column.astype(np.float64) for column in columns[:3]], axis=1)
+            normals = as_normals(np.stack(columns[3:6], axis=1)) if looking else None
+            columns = columns[3 + len(looking) :]
             colours = None
             if len(painted) == 1:
-                bits = np.nan_to_num(columns[3]).astype(np.int64)
+                bits = np.nan_to_num(columns[0]).astype(np.int64)
                 channels = [bits >> shift & 255 for shift in (16, 8, 0)]
                 colours = np.stack(channels, axis=1).astype(np.uint8)
             elif painted:
-                colours = as_colours(np.stack(columns[3:], axis=1))
+                colours = as_colours(np.stack(columns, axis=1))
     except (KeyError, ValueError, IndexError, TypeError, OverflowError, struct.error) as error:
         raise InputError(
             "{name} is damaged or not a PCD point cloud: {reason}.",
             name=name,
             reason=reason_of(error),
         ) from error
-    return Content(points, colours=colours)
+    return Content(points, colours=colours, normals=normals)
 
 
 def _split(content: bytes) -> tuple[dict[str, list[str]], bytes]:

@@ -22,8 +22,10 @@ from .polygons import triangles_of
 from .splats import colours_of_harmonics, without_floaters
 from .tables.columns import (
     as_colours,
+    as_normals,
     colour_columns,
     coordinate_columns,
+    normal_columns,
     packed_column,
     unpacked_colours,
 )
@@ -62,7 +64,7 @@ _Lists = dict[str, tuple[NDArray[np.int64], NDArray[Any]]]
 
 
 def read(path: Path, kind: str) -> Content:
-    """The vertices with their colours, and the faces."""
+    """The vertices with their colours and normals, and the faces."""
     name = path.name
     try:
         order, elements, body = _header(read_bytes(path), name)
@@ -87,12 +89,19 @@ def read(path: Path, kind: str) -> Content:
         colours = as_colours(np.stack([values[names[column]] for column in painted], axis=1))
     elif (packed := packed_column(names)) is not None:
         colours = unpacked_colours(values[names[packed]].astype(np.float64))
-    content = Content(points, _triangles(listed, points), colours)
+    content = Content(points, _triangles(listed, points), colours, _normals(names, values))
     if "voxel_size" in rows and not content.has_faces and kind != "points":
         return _cells(checked(content, name), rows, name)
     if all(wanted in values for wanted in _HARMONICS) and not content.has_faces and len(points):
         content = _splats(content, values)
     return checked(content, name)
+
+
+def _normals(names: list[str], values: _Values) -> NDArray[np.float64] | None:
+    columns = normal_columns(names)
+    if columns is None:
+        return None
+    return as_normals(np.stack([values[names[column]] for column in columns], axis=1))
 
 
 def _triangles(

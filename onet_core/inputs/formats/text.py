@@ -21,11 +21,14 @@ from .tables.columns import (
     MOST_COLUMNS,
     are_poses,
     as_colours,
+    as_normals,
     colour_columns,
     coordinate_columns,
     lacks_height,
     look_like_colours,
+    look_like_normals,
     name_turns,
+    normal_columns,
     packed_column,
     place_columns,
     unpacked_colours,
@@ -77,22 +80,26 @@ def _by_names(lines: Lines, name: str) -> Content | None:
     else:
         return None
     painted, packed = colour_columns(names), packed_column(names)
-    wanted = [*axes, *(painted or ([packed] if packed is not None else []))]
+    looking = normal_columns(names)
+    paint = painted or ([packed] if packed is not None else [])
+    wanted = [*axes, *paint, *(looking or [])]
     # Names of x, y and z alone say nothing of what is behind them.
     is_part = wanted == [0, 1, 2] and len(names) < (int(np.median(widths)) if widths else 0)
     if is_part or max(axes) >= max(widths, default=0):
         return None
     if max(wanted) >= max(widths, default=0):
-        painted, packed, wanted = None, None, axes
+        painted, packed, looking, wanted = None, None, None, axes
     table, notes = _numbers(lines, rows, wanted, name)
     colours = None
     if painted is not None:
         colours = as_colours(table[:, 3:6])
     elif packed is not None:
         colours = unpacked_colours(table[:, 3])
+    normals = None if looking is None else as_normals(table[:, -3:])
     points = table[:, :3]
     if coordinate_columns(names) is None:
         points, note = _metres_around(points)
+        normals = None
         notes.append(note)
     if name_turns(names):
         notes.append(
@@ -101,7 +108,7 @@ def _by_names(lines: Lines, name: str) -> Content | None:
                 "a path, not points of a surface"
             )
         )
-    return Content(points, colours=colours, notes=tuple(notes))
+    return Content(points, colours=colours, normals=normals, notes=tuple(notes))
 
 
 def _as_wide(names: list[str], cut: list[list[str]]) -> list[str]:
@@ -284,7 +291,7 @@ def _by_habit(
         )
     start = None if len(finite) == 0 else _colour_start(finite, path)
     if start is None:
-        return Content(table[:, :3], notes=tuple(notes))
+        return Content(table[:, :3], normals=_unnamed_normals(table, (3,)), notes=tuple(notes))
     is_usual = start == (4 if path.suffix.lower() == ".pts" else 3)
     if not is_usual or (start == 3 and table.shape[1] > 6):
         notes.append(
@@ -295,7 +302,19 @@ def _by_habit(
             )
         )  # fmt: skip
     colours = as_colours(table[:, start : start + 3])
-    return Content(table[:, :3], colours=colours, notes=tuple(notes))
+    normals = _unnamed_normals(table, (start - 3, start + 3))
+    return Content(table[:, :3], colours=colours, normals=normals, notes=tuple(notes))
+
+
+def _unnamed_normals(
+    table: NDArray[np.float64], starts: tuple[int, ...]
+) -> NDArray[np.float64] | None:
+    """The first three columns from one of these on, behind x, y and z, that look like normals."""
+    for start in starts:
+        columns = table[:, start : start + 3]
+        if start >= 3 and look_like_normals(columns):
+            return as_normals(columns)
+    return None
 
 
 def _counting_columns(table: NDArray[np.float64]) -> int:

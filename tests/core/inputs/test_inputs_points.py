@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 from reading import read_point_cloud
+from scipy.spatial import cKDTree
 
 from onet_core.errors import InputError
 from onet_core.inputs.formats.pcd import unpack_lzf
@@ -113,10 +114,25 @@ def test_every_format_gives_the_same_points(tmp_path, name):
 
 @pytest.mark.parametrize("suffix", ["ply", "off", "glb", "obj"])
 def test_vertices_of_meshes(tmp_path, suffix):
+    ball = trimesh.creation.icosphere(4)
+    ball.vertices = np.round(ball.vertices, 4)
+    ball.export(tmp_path / f"ball.{suffix}")
+    points = read_point_cloud(tmp_path / f"ball.{suffix}")
+    assert len(points) == len(ball.vertices) == 2_562
+    distances, _ = cKDTree(points).query(ball.vertices)
+    assert distances.max() < 1e-6
+
+
+@pytest.mark.parametrize("suffix", ["ply", "off", "glb", "obj"])
+def test_few_vertices_are_not_enough(tmp_path, suffix):
+    """Points are spread over a box, evenly by area."""
     box = trimesh.creation.box((1, 2, 3))
     box.export(tmp_path / f"box.{suffix}")
     points = read_point_cloud(tmp_path / f"box.{suffix}")
-    np.testing.assert_allclose(np.unique(points, axis=0), np.unique(box.vertices, axis=0))
+    off = np.abs(points) - box.extents / 2
+    np.testing.assert_allclose(off.max(axis=1), 0, atol=1e-6)
+    shares = (np.abs(off) < 1e-6).mean(axis=0)
+    np.testing.assert_allclose(shares, np.array([6, 3, 2]) / 11, atol=0.02)
 
 
 def test_vertices_without_faces_are_kept_in_ply(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from onet_core.inputs.observation import Normals
 from onet_core.inputs.point_clouds import prepare_points
 from onet_core.scans.surface import known_cloud, surface_of
 
@@ -39,15 +40,16 @@ def test_normals_are_turned_like_their_points() -> None:
     points, normals = cube(1_000)
     points += [0, 0, 3]
     for up_axis in ("x", "y", "z", "-x", "-y", "-z"):
-        seen = prepare_points(points, up_axis, normals=normals)
+        seen = prepare_points(points, up_axis, normals=Normals(normals, is_exact=True))
         assert seen.normals is not None
         # On a cube around the origin, a point and its normal point the same way.
-        np.testing.assert_allclose((seen.data * seen.normals).sum(axis=1), 0.5, atol=1e-3)
+        along = (seen.data * seen.normals.directions).sum(axis=1)
+        np.testing.assert_allclose(along, 0.5, atol=1e-3)
 
 
 def test_points_that_are_left_out_take_their_normals_along() -> None:
     points, normals = cube(100)
     points[3] = np.nan
-    seen = prepare_points(points, normals=normals)
+    seen = prepare_points(points, normals=Normals(normals, is_exact=True))
     assert seen.normals is not None
-    assert len(seen.normals) == len(seen.data) == 99
+    assert len(seen.normals.directions) == len(seen.data) == 99

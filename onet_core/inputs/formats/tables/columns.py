@@ -1,4 +1,4 @@
-"""Columns of numbers: what their names mean, and which of them are colours."""
+"""Columns of numbers: what their names mean, and which of them are colours or normals."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ _COLOURS = {
     "blue": ("blue", "b", "bf", "diffuseblue", "colorblue", "colourblue", "colorb", "rgbb",
              "blau", "bleu", "vertexblue", "ambientblue", "cb"),
 }  # fmt: skip
+_NORMALS = {
+    axis: tuple(
+        word.format(axis)
+        for word in ("n{}", "normal{}", "normals{}", "norm{}", "nrm{}", "vn{}", "{}normal",
+                     "vertexnormal{}")
+    )
+    for axis in "xyz"
+}  # fmt: skip
 _PLACES = {
     "longitude": ("longitude", "lon", "long", "lng", "longitudedeg", "londeg"),
     "latitude": ("latitude", "lat", "latitudedeg", "latdeg"),
@@ -45,6 +53,8 @@ _NO_PLACES = re.compile(
 _TURNS = (
     ("heading", "yaw", "pitch", "roll"), ("omega", "phi", "kappa"), ("qw", "qx", "qy", "qz"),
 )  # fmt: skip
+# Columns without a name are normals where this share of the rows has a length of 1.
+_OF_LENGTH_ONE = 0.95
 _UNITS = re.compile(r"[\(\[].*?[\)\]]")
 # VTK writes arrays of several components as "Points:0" and "Points_m_XYZ:1", Houdini as "P[0]".
 _COMPONENT = re.compile(r"(?:(?:points?|position|coordinates?|xyz)\w*?[:_.\[]|p\[)([012])\]?")
@@ -155,6 +165,11 @@ def colour_columns(names: Sequence[str]) -> list[int] | None:
     return _named(names, _COLOURS) or _components(names, _COMPONENT_OF_COLOURS)
 
 
+def normal_columns(names: Sequence[str]) -> list[int] | None:
+    """The columns of a normal's x, y and z among names; None where one of them is not named."""
+    return _named(names, _NORMALS)
+
+
 def _named(names: Sequence[str], wanted: dict[str, tuple[str, ...]]) -> list[int] | None:
     plain = [_plain(name) for name in names]
     columns = []
@@ -207,3 +222,32 @@ def look_like_colours(columns: NDArray[np.float64]) -> bool:
         return not (is_label and columns.min() == columns.max() == 1) and np.median(lengths) > 1e-2
     whole = np.array_equal(columns, np.round(columns))
     return bool(whole and _DARKEST <= columns.max() <= 255)
+
+
+def as_normals(columns: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Columns (N, 3) that are known to be normals, of any length, as unit vectors.
+
+    None where no row has a direction.
+    """
+    ways = np.asarray(columns, dtype=np.float64)
+    if ways.ndim != 2 or ways.shape[1] != 3:
+        return None
+    ways = np.where(np.isfinite(ways).all(axis=1, keepdims=True), ways, 0)
+    largest = np.abs(ways).max(axis=1, keepdims=True)
+    # First by the largest, so that squares stay finite.
+    ways = np.divide(ways, largest, out=np.zeros_like(ways), where=largest > 0)
+    lengths = np.linalg.norm(ways, axis=1, keepdims=True)
+    ways = np.divide(ways, lengths, out=ways, where=lengths > 0)
+    return ways if lengths.any() else None
+
+
+def look_like_normals(columns: NDArray[Any]) -> bool:
+    """Whether columns without a name, (N, 3), are unit vectors of all kinds of directions."""
+    if columns.ndim != 2 or columns.shape[1] != 3 or len(columns) < 4:
+        return False
+    ways = np.asarray(columns, dtype=np.float64)
+    if np.isnan(ways).all() or ways[np.isfinite(ways)].min(initial=0) >= 0:
+        return False
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(ways, axis=1)
+    return bool((np.abs(lengths - 1) < 1e-2).mean() >= _OF_LENGTH_ONE)
