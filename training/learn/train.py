@@ -2,6 +2,7 @@
 
 The loop, mixed precision, several GPUs, checkpoints and logs are Lightning's. A run that was
 stopped, however abruptly, goes on from its last checkpoint when the same command is given again.
+Ctrl-C and SIGTERM (preemption, a time limit) end it after the step, with everything saved.
 
 All GPUs of a machine are used, and `training.batch_size` is shared out among them. On several
 machines with G GPUs each, the same command is given on every one of them, with a folder for the
@@ -48,11 +49,13 @@ from .export import export_checkpoint, read_checkpoint
 from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining
 from .quiet import quiet_lightning
+from .stopping import SavedWhenStopped, Stopped
 
 Tensors = Sequence[Tensor]
 
 LAST = "last.ckpt"
 CONFIG_FILE = "config.yaml"
+LOGS = "logs"
 SAME_IN_A_RUN = {
     "data": ("input_kind", "categories"),
     "model": ("architecture", "network", "padding"),
@@ -236,6 +239,7 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=settings.early_stopping))
     if settings.ema:
         callbacks.append(AveragedWeights(settings.ema))
+    callbacks.append(SavedWhenStopped(directory / LAST))  # after the average took in the step
     clip = settings.gradient_clip
     trainer = lightning.Trainer(
         max_steps=settings.max_steps if settings.max_steps is not None else -1,
@@ -250,7 +254,10 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         check_val_every_n_epoch=None,
         log_every_n_steps=settings.log_every,
         callbacks=callbacks,
-        logger=TensorBoardLogger(directory, name="", version="logs"),
+        logger=TensorBoardLogger(directory, name="", version=LOGS),
+        # On SLURM Lightning loads an `hpc_ckpt_N.ckpt` of this folder without being asked. By
+        # default it is the working folder, where such a file is of any run.
+        default_root_dir=directory / LOGS,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -303,7 +310,7 @@ def train(config: Config) -> Path:
 
     Everything is written below `config.output.directory`: `config.yaml`, `last.ckpt`, `best.ckpt`,
     TensorBoard's logs, the weights. Raises OnetError for unusable data or configurations, and
-    where the folder holds the run of another network.
+    where the folder holds the run of another network; Stopped where a signal ended it early.
     """
     directory = Path(config.output.directory)
     last = directory / LAST
@@ -351,6 +358,9 @@ def main(config: str, overrides: Sequence[str]) -> None:
     quiet_lightning()
     try:
         weights = train(load_config(config, overrides))
+    except Stopped as stopped:
+        click.echo(str(stopped), err=True)
+        sys.exit(stopped.status)
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
