@@ -30,7 +30,7 @@ def observe(
     seed: int = 0,
     conditions: Conditions = PLAIN,
 ) -> Observation | None:
-    """The observation of a test shape that a model reads; None for one that reads nothing.
+    """The observation of a test shape that a model reads; None for one that sees nothing of it.
 
     The same for every model of a kind with the same number of points and noise. Its frame leads
     back to that of the labels. Pictures are the first view, as in the original. Raises InputError,
@@ -47,7 +47,7 @@ def observe(
     if kind == "image":
         size = int(description.inputs.get("image_size", 224))
         return Observation("image", read_view(shape.folder, size), NETWORK_FRAME, name)
-    if kind == "none":
+    if kind in ("none", "index"):
         return None
     raise InputError(f"Models that read {kind!r} can't be evaluated on a dataset.")
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from onet_core.errors import InputError, NoSurfaceError
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import evaluate_mesh, mesh_contains
+from onet_core.models.occupancy_network import OccupancyNetwork
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.settings import Settings
 
+from ..data.datasets.shapenet import ShapeDataset
 from ..data.labelled import LabelledShape
 from ..sheet import draw_mesh, draw_points
 from .baselines.copies import ShapeCopy
+from .generation import in_network_frame
 
 Contains = Callable[[Mesh, NDArray[np.floating]], NDArray[np.bool_]]
 EMPTY = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32))
@@ -77,3 +85,36 @@ def is_closed(mesh: Mesh) -> bool:
     forth = np.sort((starts * count + ends).ravel())
     back = np.sort((ends * count + starts).ravel())
     return bool((forth == back).all())
+
+
+def remembering(
+    reconstructor: Reconstructor, network: nn.Module, root: Path, split: str, settings: Settings
+) -> Method:
+    """The answer of a network that learned a code for each shape of a split: that code's mesh.
+
+    For the experiment on representation power (paper, section 4.1). A code's place is the shape's
+    place in the dataset that it learned from. Raises InputError where that has another number of
+    shapes.
+    """
+    categories = reconstructor.description.categories or None
+    known = ShapeDataset(root, split, "index", categories=categories).shapes
+    assert isinstance(network, OccupancyNetwork)
+    assert isinstance(network.encoder, nn.Embedding)
+    codes = network.encoder.weight.detach().float().cpu().numpy()
+    if len(codes) != len(known):
+        raise InputError(
+            f"The network learned the codes of {len(codes)} shapes, but the split {split!r} of "
+            f"{root} has {len(known)} in its categories: name the data that it learned from."
+        )
+    code_of = dict(zip(known, codes, strict=True))
+
+    def answer(target: LabelledShape, observation: Observation | None) -> Answer:
+        if (target.category, target.name) not in code_of:
+            return Answer(EMPTY, note="the network never learned it")
+        try:
+            made = reconstructor.decode(code_of[target.category, target.name], settings)
+        except NoSurfaceError as error:
+            return Answer(EMPTY, note=str(error))
+        return Answer(in_network_frame(made), made.seconds)
+
+    return answer

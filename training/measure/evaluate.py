@@ -5,7 +5,8 @@
 The original's protocol on meshes (`eval_meshes.py`, paper section 4): the network's mesh against
 100,000 labelled points and 100,000 points of the true surface. Baselines see the same inputs and
 are measured in the same way. Networks without an input are asked to rebuild the test shapes from
-their latents instead, and their samples are compared with the test shapes as sets.
+their latents instead, and their samples are compared with the test shapes as sets. Networks that
+learned a code for each training shape are measured on these.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from ..data.labelled import LabelledShape, list_shapes, read_shape, thinned
 from ..data.observations import observe
 from ..learn.config import Config, available_configs, load_config
 from ..sheet import SheetRow, draw_mesh, draw_points, voxel_surface
-from .answers import EMPTY, Answer, Method
+from .answers import EMPTY, Answer, Method, remembering
 from .baselines.methods import ALL, BASELINES, make_baselines
 from .evaluation import NETWORK, Evaluation
 from .generation import (
@@ -107,7 +108,7 @@ def evaluate_network(
 ) -> Evaluation:
     """`evaluate` for a network that is in memory, in evaluation mode."""
     start = time.perf_counter()
-    protocol = protocol or Protocol()
+    protocol = (protocol or Protocol()).fitting(description)
     description = protocol.conditions.inputs_of(description)
     shapes = protocol.shapes(root)
     reconstructor = Reconstructor.of_network(network, description, device)
@@ -118,7 +119,9 @@ def evaluate_network(
         random_seed=protocol.seed,
         symmetry=protocol.symmetry,
     )
-    if description.input_kind == "none":
+    if description.input_kind == "index":
+        methods = {NETWORK: remembering(reconstructor, network, root, protocol.split, settings)}
+    elif description.input_kind == "none":
         methods = {NETWORK: _rebuilding(reconstructor, network, settings)}
     else:
         methods = {NETWORK: _reconstructing(reconstructor, settings)}

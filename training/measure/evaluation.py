@@ -144,6 +144,11 @@ class Evaluation:
                 "- The network has no input: each test shape was encoded from its own labels, and "
                 "decoded from the mean of the latent's distribution."
             ]
+        if description.input_kind == "index":
+            lines += [
+                "- The network saw nothing of a shape: it was made from the code that training "
+                "learned for it."
+            ]
         lines += [f"- {note}" for note in self.notes]
         lines += self._closed_text()
         failures = [r for r in self.results if r.method == NETWORK and r.note]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from onet_core.errors import InputError
 from onet_core.mesh.metrics import SURFACE_SAMPLES
+from onet_core.models.description import ModelDescription
 
 from ..data.conditions import PLAIN, Conditions
 from ..data.labelled import list_shapes
@@ -39,6 +40,13 @@ class Protocol:
     def is_complete(self) -> bool:
         """True where nothing was left out, so that the numbers may stand in a table."""
         return self.limit is None and self.samples >= SURFACE_SAMPLES
+
+    def fitting(self, description: ModelDescription) -> Protocol:
+        """The protocol for a model: one that knows shapes by number knows training shapes only."""
+        if description.input_kind != "index":
+            return self
+        categories = self.categories or tuple(description.categories) or None
+        return replace(self, split=self.train_split, categories=categories)
 
     def shapes(self, root: Path) -> list[tuple[str, str]]:
         """(category, name) of the shapes to measure. Raises InputError where there are none."""

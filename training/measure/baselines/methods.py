@@ -43,6 +43,7 @@ BASELINES = {
     ),
     "image": ("mean", "nearest_pixels", "nearest_code", "oracle"),
     "none": ("mean", "oracle"),
+    "index": (),  # its test shapes are the training shapes that those copy
 }
 ALL = "all"
 # Copies that stay in memory with their search trees: some 30 MB each.
@@ -73,8 +74,12 @@ def choose_baselines(names: Sequence[str], input_kind: str) -> tuple[list[str], 
             notes += [f"Left out: {sentence}" for sentence in missing.values() if sentence]
         elif name not in known:
             raise InputError(
-                f"There is no baseline {name!r} for a model that reads {input_kind!r}; there are "
-                f"{', '.join(known)}, and {ALL}."
+                f"There is no baseline {name!r} for a model that reads {input_kind!r}; "
+                + (
+                    f"there are {', '.join(known)}, and {ALL}."
+                    if known
+                    else "there is none at all."
+                )
             )
         elif missing_for(name):
             raise InputError(missing_for(name))
