@@ -85,7 +85,7 @@ def _assert_few_steps(stream: IO[bytes], pickles: int, name: str) -> None:
         return  # whoever loads it says what is wrong
 
 
-def _assert_small(path: Path) -> None:
+def assert_small(path: Path) -> None:
     """Raises ModelError for an archive of more bytes than the file has: torch never packs them.
 
     And for descriptions of its content that take too long to read.
@@ -118,7 +118,7 @@ def read_original(path: Path) -> tuple[State, ModelDescription]:
     """
     if not path.is_file():
         raise ModelError("There is no weights file {path}.", path=path)
-    _assert_small(path)
+    assert_small(path)
     try:
         with torch.serialization.safe_globals(NUMPY_SCALAR):
             content = torch.load(path, map_location="cpu", weights_only=True)

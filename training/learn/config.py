@@ -102,8 +102,9 @@ class TrainingConfig:
     precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
     divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
-    its own. initial_weights: a weights file to start from. devices: how many, None for all that
-    are there; nodes: machines, see `training.learn.train`.
+    its own. initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
+    torchvision's ResNet-18, see `training.learn.initial`. devices: how many, None for all that are
+    there; nodes: machines, see `training.learn.train`.
     """
 
     batch_size: int = 64

@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from onet_core.models.build import build_network
@@ -64,16 +64,6 @@ class OccupancyTraining(lightning.LightningModule):
         self.augmentations = augmentations
         self.latents = latents
         self.divergence_weight = divergence_weight
-
-    def start_from(self, network: nn.Module) -> None:
-        """Copies every tensor that the other network has under the same name and shape."""
-        own = self.network.state_dict()
-        shared = {
-            name: value
-            for name, value in network.state_dict().items()
-            if name in own and own[name].shape == value.shape
-        }
-        self.network.load_state_dict(shared, strict=False)
 
     def learning_rate_factor(self, step: int) -> float:
         """Warm-up from zero, then constant or a cosine down to 2 % at `max_steps`."""

@@ -40,12 +40,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from onet_core.errors import ModelError, OnetError
-from onet_core.models.weights import load_weights
 
 from ..data.datasets.shapenet import ShapeDataset
 from .callbacks import MeshPictures, ProgressLog, Throughput
 from .config import Config, ConfigError, load_config
 from .export import export_checkpoint, read_checkpoint
+from .initial import begin_from
 from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining
 from .quiet import quiet_lightning
@@ -128,7 +128,8 @@ def knows_shapes_by_index(config: Config) -> bool:
 def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
     """The network in its training clothes, from `initial_weights` where they are given.
 
-    shapes: how many training shapes there are, for networks that know them one by one.
+    shapes: how many training shapes there are, for networks that know them one by one. Raises
+    ModelError where the initial weights don't fit.
     """
     settings = config.training
     module = OccupancyTraining(
@@ -147,8 +148,7 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
         assert_compiler()
         module.loss = torch.compile(module.loss)  # type: ignore[method-assign]
     if settings.initial_weights:
-        network, _ = load_weights(Path(settings.initial_weights), torch.device("cpu"))
-        module.start_from(network)
+        logger.info(begin_from(module.network, Path(settings.initial_weights)))
     return module
 
 
