@@ -1,33 +1,21 @@
-"""Trains on the user's own meshes: `onet-train my_meshes/ --input pointcloud --name "my chairs"`.
-
-Builds a dataset of the folder, trains a network that suits the machine, and puts the weights into
-the folder of the user's models, where Blender's panel, the command line and scripts find them. A
-run that was stopped goes on when the same command is given again.
-"""
+"""What `onet-train` does: builds a dataset, plans, trains, and registers the weights."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import logging
-import os
-import re
-import sys
 import time
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import torch
 from torch import Tensor
 
-from onet_core.errors import InputError, OnetError
-from onet_core.kinds import KINDS
+from onet_core.errors import InputError
 from onet_core.mesh.files import replacing
-from onet_core.models.catalogue import PRETRAINED, default_model, find_model, user_models
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights, save_weights
 
@@ -36,11 +24,9 @@ from ..data.build.source import Entry
 from ..data.build.work import Amount, build
 from .config import Config, load_config
 from .lightning_module import OccupancyTraining, batch_iou
-from .quiet import quiet_lightning
+from .onet_train import Wish, checked, initial_model
 from .train import make_loaders, make_module, train
 
-# Of those that a user can train; their names as people type them.
-INPUT_KINDS = {kind.dataset_name or kind.name: kind.name for kind in KINDS if kind.default_model}
 CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture"}
 GENERATIVE = "free/chair"
 VALIDATION_SHARE = 0.15
@@ -50,40 +36,12 @@ GOING_ON_PACE = 0.1
 # few meshes, even for turned clouds; these make it better.
 GOING_ON_AUGMENTATIONS = {"points": ["mirror", "stretch"]}
 PLAN_FILE = "plan.json"
-MINUTES = 60.0
 # Of the time for training, what validation and checkpoints take.
 OVERHEAD = 0.15
 TIMED_STEPS = 5
 # Among these probabilities that at the surface is chosen.
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the user asked for.
-
-    input_kind: as a model description names it; minutes, steps: how long to train, one of them;
-    initial: a model's name or file to begin from, "none" for a fresh network, "" for the shipped
-    model of that kind where there is one; workers: processes that build and load; views: pictures
-    per mesh, for networks that read pictures.
-    """
-
-    source: Path
-    input_kind: str
-    name: str
-    minutes: float = MINUTES
-    steps: int | None = None
-    initial: str = ""
-    up_axis: str = "auto"
-    workers: int = 1
-    views: int = 24
-    points: int = 100_000
-
-    @property
-    def key(self) -> str:
-        """The name as file names and menus have it."""
-        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
 
 
 def assigned(entries: Sequence[Entry]) -> list[Entry]:
@@ -125,20 +83,6 @@ def build_dataset(wish: Wish, root: Path, progress: bool = False) -> int:
             "learn from some and check on others."
         )
     return len(usable)
-
-
-def initial_model(wish: Wish) -> tuple[Path, ModelDescription] | None:
-    """The model to begin from, or None. Raises ModelError where it can't be used."""
-    if wish.initial == "none":
-        return None
-    if wish.initial:
-        entry = find_model(wish.initial, wish.input_kind)
-    else:
-        try:
-            entry = default_model(wish.input_kind)
-        except OnetError:
-            return None
-    return (entry.path, entry.description) if entry.description is not None else None
 
 
 def make_config(wish: Wish, work: Path, shapes: int, steps: int) -> Config:
@@ -247,16 +191,7 @@ def train_own(wish: Wish, work: Path, progress: bool = False) -> Path:
 
     work: where dataset and run are kept. Raises OnetError.
     """
-    if not wish.key:
-        raise InputError(f"The name {wish.name!r} has no letter or digit to make a file name of.")
-    if (PRETRAINED / f"{wish.key}.safetensors").exists():
-        raise InputError(
-            f"The name {wish.name!r} is that of a model that ships: choose another one."
-        )
-    if (wish.steps is not None and wish.steps < 1) or wish.minutes <= 0:
-        raise InputError("Training takes at least 1 step, or more than 0 minutes.")
-    begun = initial_model(wish)  # tells of a wrong name before the meshes take their time
-    work.mkdir(parents=True, exist_ok=True)
+    begun, target = checked(wish, work)
     shapes = build_dataset(wish, work / "data", progress)
     logger.info(
         "%d meshes are ready; the network %s.",
@@ -266,7 +201,6 @@ def train_own(wish: Wish, work: Path, progress: bool = False) -> Path:
     steps = plan_steps(wish, work, shapes)
     config = make_config(wish, work, shapes, steps)
     weights = train(config)
-    target = user_models() / f"{wish.key}.safetensors"
     register(config, weights, target)
     return target
 
@@ -328,71 +262,3 @@ def best_threshold(
     means = torch.cat(ious, dim=1).mean(dim=1)
     best = int(means.argmax())
     return thresholds[best], float(means[best])
-
-
-@click.command()
-@click.argument("meshes", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--input",
-    "kind",
-    required=True,
-    type=click.Choice(list(INPUT_KINDS)),
-    help="What the network is to make meshes of; none: new shapes out of nothing.",
-)
-@click.option("--name", required=True, help="As the model is to be called in Blender's panel.")
-@click.option("--minutes", default=MINUTES, show_default=True, help="How long to train, about.")
-@click.option("--steps", type=int, help="How many steps to train, in the place of --minutes.")
-@click.option(
-    "--initial",
-    default="",
-    help="The model to begin from, a name or a file; none: a fresh network. If not given: the one "
-    "that ships for this input.",
-)
-@click.option(
-    "--up-axis",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
-    help="The meshes' vertical; auto: by the habit of the format.",
-)
-@click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
-@click.option(
-    "--work",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where dataset and run are kept; if not given, beside the user's models.",
-)
-def main(
-    meshes: Path,
-    kind: str,
-    name: str,
-    minutes: float,
-    steps: int | None,
-    initial: str,
-    up_axis: str,
-    workers: int,
-    work: Path | None,
-) -> None:
-    """Trains a network on the meshes in the folder MESHES and offers it to Blender.
-
-    Sub-folders are categories. The same command goes on with what was stopped.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    quiet_lightning()
-    wish = Wish(meshes, INPUT_KINDS[kind], name, minutes, steps, initial, up_axis, max(1, workers))
-    try:
-        folder = work or user_models().parent / "training" / wish.key
-        weights = train_own(wish, folder, progress=sys.stderr.isatty())
-    except OnetError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
-        sys.exit(2)
-    click.echo(f"The dataset and the run are in {folder}.")
-    click.echo(f"In Blender's panel the model {name!r} can be chosen now; its weights:")
-    click.echo(weights)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +21,9 @@ from onet_core.models.description import ModelDescription
 from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights, save_weights
 from onet_core.pipeline.reconstructor import Reconstructor
-from training.learn import onet_train
-from training.learn.onet_train import (
-    THRESHOLDS,
-    Wish,
-    best_threshold,
-    build_dataset,
-    main,
-    train_own,
-)
+from training.learn import own_meshes
+from training.learn.onet_train import Wish, main
+from training.learn.own_meshes import THRESHOLDS, best_threshold, build_dataset, train_own
 
 TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
 
@@ -143,7 +139,7 @@ def test_a_low_threshold_takes_down_what_may_not_lie_above_it(
         steps=Steps(joined_from=0.22, snap_within=0.03, half_turn=True, snap_neighbours=30),
     )  # fmt: skip
     save_weights(tmp_path / "tiny.safetensors", build_network(begun), begun)
-    monkeypatch.setattr(onet_train, "best_threshold", lambda network, about, loader: (0.2, 0.5))
+    monkeypatch.setattr(own_meshes, "best_threshold", lambda network, about, loader: (0.2, 0.5))
     asked = wish(meshes, tmp_path / "tiny.safetensors")
     _, description = load_weights(train_own(asked, work))
     assert (description.threshold, description.steps.joined_from) == (0.2, 0.2)
@@ -163,7 +159,7 @@ def test_training_never_makes_it_worse(
     """What was begun from is taken where it does better on the meshes kept for checking."""
     ious = {"tiny": before, "my_things": 0.5}
     monkeypatch.setattr(
-        onet_train, "best_threshold", lambda network, about, loader: (0.3, ious[about.name])
+        own_meshes, "best_threshold", lambda network, about, loader: (0.3, ious[about.name])
     )
     with caplog.at_level("INFO", "training"):
         weights = train_own(wish(meshes, tiny, steps=8), work)
@@ -230,6 +226,61 @@ def test_mistakes_are_one_sentence(meshes: Path, tiny: Path, tmp_path: Path) -> 
         result = run.invoke(main, ["--input", "pointcloud", "--steps", "1", *places, *arguments])
         assert result.exit_code == 2, (arguments, result.output)
         assert named in result.output
+
+
+def test_mistakes_are_found_before_pytorch_is_loaded(meshes: Path, tmp_path: Path) -> None:
+    """PyTorch and Lightning take seconds; here a process would say what it has loaded."""
+    source = (
+        "import sys\nfrom training.learn.onet_train import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n"
+        "    heavy = {'torch', 'lightning', 'trimesh', 'scipy'} & set(sys.modules)\n"
+        "    print('ended with', end.code, sorted(heavy))\n"
+    )
+    options = [str(meshes), "--input", "pointcloud", "--name", "a", "--work", str(tmp_path / "w")]
+    for arguments, status in (
+        (["--help"], 0),
+        ([*options, "--initial", "nosuch"], 2),
+        ([*options, "--minutes", "0"], 2),
+        ([str(tmp_path / "nowhere"), *options[1:]], 2),
+    ):
+        result = subprocess.run(
+            [sys.executable, "-c", source, *arguments], capture_output=True, text=True, check=True
+        )
+        assert result.stdout.endswith(f"ended with {status} []\n"), result
+
+
+@pytest.mark.parametrize("place", ["models", "work"])
+def test_a_place_that_cannot_be_written_is_found_at_once(
+    meshes: Path, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Before meshes are built and the network is trained."""
+    occupied = tmp_path / "file"
+    occupied.write_text("in the way")
+    if place == "models":
+        monkeypatch.setenv("ONET_MODELS", str(occupied / "models"))
+    work = tmp_path / "work" if place == "models" else occupied / "work"
+    monkeypatch.setattr(own_meshes, "build", lambda *rest, **more: pytest.fail("it went on"))
+    result = CliRunner().invoke(
+        main, [str(meshes), "--input", "pointcloud", "--name", "a", "--work", str(work)]
+    )
+    assert result.exit_code == 2
+    assert f"Nothing can be written to the folder {occupied}" in result.output
+    assert occupied.read_text() == "in the way"
+    assert not models.exists() or not list(models.iterdir())
+
+
+def test_ctrl_c_says_that_the_command_goes_on(
+    meshes: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*rest: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own_meshes, "build", stopped)
+    work = tmp_path / "work"
+    options = ["--input", "pointcloud", "--name", "a", "--initial", str(tiny), "--work", str(work)]
+    result = CliRunner().invoke(main, [str(meshes), *options])
+    assert result.exit_code == 130
+    assert f"Stopped. The same command goes on with what is in {work}." in result.output
 
 
 def test_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
