@@ -99,7 +99,7 @@ class Settings:
     )  # fmt: skip
     symmetry: bool = _setting(
         True, "Mirror Symmetry",
-        "For sparse scans (up to 1,000 points) that look left-right symmetric, add the mirrored "
+        "For sparse scans (up to 2,250 points) that look left-right symmetric, add the mirrored "
         "points",
         "points", kinds=(POINTS,),
     )  # fmt: skip

@@ -187,7 +187,7 @@ GERMAN = {
     "Ignore points far away from the rest, a common scanner artefact": "Punkte weit abseits der "
     "übrigen nicht beachten, wie Scanner sie oft hinterlassen",
     "Mirror Symmetry": "Spiegelsymmetrie",
-    "For sparse scans (up to 1,000 points) that look left-right symmetric, add the mirrored "
+    "For sparse scans (up to 2,250 points) that look left-right symmetric, add the mirrored "
     "points": "Bei dünnen Scans (bis zu 1000 Punkten), die links und rechts gleich aussehen, die "
     "gespiegelten Punkte hinzunehmen",
     "Denoise": "Entrauschen",

@@ -3,7 +3,8 @@
     python -m training.measure.record MODEL ...
 
 copies `chosen_by` of the configuration `free/MODEL` into the weights of that name, where both have
-the same threshold and steps; run it again for new weights. The tensors stay as they are.
+the same threshold and steps, or with --values these too; run it again for new weights. The tensors
+stay as they are.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ def record_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     _rewrite(path, replace(_described(path), metrics=dict(metrics)))
 
 
-def record_reasons(path: Path, wanted: ModelDescription) -> bool:
+def record_reasons(path: Path, wanted: ModelDescription, *, with_values: bool = False) -> bool:
     """Gives weights the `chosen_by` of a configuration's description. Returns whether it is new.
+
+    with_values: whether its threshold and steps are theirs from now on.
 
     Raises ModelError where the weights have another threshold or other steps: then the reasons are
     not theirs.
@@ -43,15 +46,15 @@ def record_reasons(path: Path, wanted: ModelDescription) -> bool:
     found = _described(path)
     ours, theirs = (_values(described) for described in (found, wanted))
     differing = sorted(name for name in ours if ours[name] != theirs[name])
-    if differing:
+    if differing and not with_values:
         name = differing[0]
         raise ModelError(
             f"{path.name} has {name} {ours[name]}, its configuration {theirs[name]}: "
             "the configuration's reasons are not those of the weights."
         )
-    if found.steps.chosen_by == wanted.steps.chosen_by:
+    if not differing and found.steps.chosen_by == wanted.steps.chosen_by:
         return False
-    _rewrite(path, replace(found, steps=wanted.steps))
+    _rewrite(path, replace(found, threshold=wanted.threshold, steps=wanted.steps))
     return True
 
 
@@ -85,11 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 2 where something can't be used."""
     parser = argparse.ArgumentParser(prog="python -m training.measure.record", description=__doc__)
     parser.add_argument("models", nargs="+", help="names of shipped models")
+    parser.add_argument("--values", action="store_true", help="take threshold and steps as well")
     chosen = parser.parse_args(arguments)
     try:
         for name in chosen.models:
             path = find_model(name).path
-            is_new = record_reasons(path, load_config(f"free/{name}").description())
+            wanted = load_config(f"free/{name}").description()
+            is_new = record_reasons(path, wanted, with_values=chosen.values)
             print(f"{path.name}: {'recorded' if is_new else 'has them already'}")
     except OnetError as error:
         print(f"Error: {error}", file=sys.stderr)
