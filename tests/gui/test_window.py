@@ -211,6 +211,19 @@ def test_panels_can_be_looked_at(sitting: Callable[[str], dict[str, Any]]) -> No
         assert notes["narrow"] < 200
 
 
+def test_what_people_do_meanwhile(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("meanwhile")
+    assert notes["local view"]
+    # Each of the four looks at it, 60 units away.
+    assert all(place[0] > 50 for place in notes["quad view"] if place[0])
+    assert max(place[0] for place in notes["quad view"]) > 50
+    assert notes["rendering"]
+    assert not notes["came under the render"]
+    assert sum(notes["other scene"]) == 1
+    assert not notes["at work after File > New"]
+    assert not notes["told after File > New"]
+
+
 def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:
     assert sitting("closed_at_work")["at work"]
 

@@ -1,0 +1,139 @@
+"""Views of all kinds after a result, and what people do while ONet is at work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from hands import (
+    Steps,
+    add_points,
+    busy,
+    extension,
+    message,
+    notes,
+    open_tab,
+    picture,
+    press_button,
+    sidebar,
+    use_runtime,
+)
+
+
+def scenario() -> Steps:
+    use_runtime()
+    add_points()
+    ready()
+    yield from open_tab()
+    yield from in_a_local_view()
+    yield from in_a_quad_view()
+    yield from while_blender_renders()
+    yield from in_a_second_window()
+    yield from another_file()
+    notes["worker"] = extension("runtime.engine_session").process_id()
+
+
+def ready() -> None:
+    choices = bpy.context.scene.onet
+    choices.model, choices.quality = "cube_points", "DRAFT"
+
+
+def in_view(operator: Any, *call: object, **arguments: object) -> None:
+    area, _ = sidebar()
+    region = next(part for part in area.regions if part.type == "WINDOW")
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        operator(*call, **arguments)
+
+
+def made() -> bpy.types.Object:
+    return bpy.context.window_manager.windows[0].view_layer.objects.active
+
+
+def pressed() -> Steps:
+    known = set(bpy.data.objects.keys())
+    yield from press_button("onet.reconstruct")
+    yield lambda: not busy() and set(bpy.data.objects.keys()) - known
+    yield 0.5
+
+
+def in_a_local_view() -> Steps:
+    in_view(bpy.ops.view3d.localview)
+    yield 0.5
+    yield from pressed()
+    notes["local view"] = made().visible_in_viewport_get(sidebar()[0].spaces.active)
+    yield from picture("1-local-view")
+    in_view(bpy.ops.view3d.localview)
+    yield 0.5
+
+
+def in_a_quad_view() -> Steps:
+    in_view(bpy.ops.screen.region_quadview)
+    bpy.data.objects["Scan"].location.x = 60
+    yield 0.5
+    yield from pressed()
+    views = sidebar()[0].spaces.active.region_quadviews
+    notes["quad view"] = [list(view.view_location) for view in views]
+    yield from picture("2-quad-view")
+    in_view(bpy.ops.screen.region_quadview)
+    yield 0.5
+
+
+def while_blender_renders() -> Steps:
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.render.resolution_percentage = 16, 20
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(scene.camera)
+    known = set(bpy.data.objects.keys())
+    in_view(bpy.ops.render.render, "INVOKE_DEFAULT")
+    yield 0.2
+    in_view(bpy.ops.onet.reconstruct, "INVOKE_DEFAULT", True)
+    came_under_it = False
+
+    def come() -> bool:
+        nonlocal came_under_it
+        new = bool(set(bpy.data.objects.keys()) - known)
+        came_under_it |= new and bpy.app.is_job_running("RENDER")
+        return new and not busy() and not bpy.app.is_job_running("RENDER")
+
+    notes["rendering"] = bpy.app.is_job_running("RENDER")
+    yield come
+    notes["came under the render"] = came_under_it
+    yield from picture("3-rendered")
+
+
+def in_a_second_window() -> Steps:
+    manager = bpy.context.window_manager
+    in_view(bpy.ops.wm.window_new_main)
+    yield 0.5
+    second = manager.windows[-1]
+    other = bpy.data.scenes.new("Other")
+    second.scene = other
+    other.onet.model = "cube_points"
+    mesh = bpy.data.meshes.new("Elsewhere")
+    mesh.from_pydata([tuple(vertex.co) for vertex in bpy.data.meshes["Scan"].vertices], [], [])
+    item = bpy.data.objects.new("Elsewhere", mesh)
+    other.collection.objects.link(item)
+    second.view_layer.objects.active = item
+    item.select_set(True, view_layer=second.view_layer)
+    yield 0.5
+    with bpy.context.temp_override(window=second):
+        bpy.ops.onet.reconstruct("INVOKE_DEFAULT", True)
+    yield lambda: not busy() and "Elsewhere (ONet)" in bpy.data.objects
+    notes["other scene"] = ["Elsewhere (ONet)" in scene.objects for scene in bpy.data.scenes]
+    with bpy.context.temp_override(window=second):
+        bpy.ops.wm.window_close()
+    yield 0.5
+
+
+def another_file() -> Steps:
+    bpy.context.window_manager.windows[0].scene.onet.resolution = 512
+    in_view(bpy.ops.onet.reconstruct, "INVOKE_DEFAULT", True)
+    yield busy
+    yield 0.3
+    in_view(bpy.ops.wm.read_homefile, app_template="")
+    yield 1.0
+    notes["at work after File > New"] = busy()
+    notes["told after File > New"] = message("onet.reconstruct")
+    yield from picture("4-new-file")
