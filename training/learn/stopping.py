@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import lightning
+from lightning.fabric.utilities.seed import pl_worker_init_function
 from lightning.pytorch.callbacks import Callback
 
 from onet_core.errors import OnetError
@@ -36,6 +37,21 @@ class Stopped(OnetError):
         return 128 + self.signal
 
 
+def outlast_signals(worker: int) -> None:
+    """What a loader's process begins with, so that it lasts as long as the step that needs it.
+
+    Clusters and terminals signal every process of a job. The main process ends the loader's
+    otherwise, or as a last resort by a second SIGTERM.
+    """
+    pl_worker_init_function(worker)  # Lightning seeds only where no such function is given
+
+    def end_next_time(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in SIGNALS:
+        signal.signal(number, end_next_time if number == signal.SIGTERM else signal.SIG_IGN)
+
+
 class SavedWhenStopped(Callback):
     """Finishes the step at the first SIGTERM, SIGINT or SIGUSR1, saves and raises `Stopped`.
 
@@ -51,7 +67,6 @@ class SavedWhenStopped(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Signals that came while data and network were loading count too."""
-        self._process = os.getpid()
         if trainer.received_sigterm:
             self.heard = signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
@@ -60,13 +75,6 @@ class SavedWhenStopped(Callback):
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         again = self.heard is not None
-        if os.getpid() != self._process:
-            # A process of the loader: whoever signals a whole group wants this one to last as
-            # long as the step does. The main process ends it by a second signal.
-            if again and number == signal.SIGTERM:
-                os._exit(128 + number)
-            self.heard = number
-            return
         if again and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not again:

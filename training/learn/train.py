@@ -49,7 +49,7 @@ from .initial import begin_from
 from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining
 from .quiet import quiet_lightning
-from .stopping import SavedWhenStopped, Stopped
+from .stopping import SavedWhenStopped, Stopped, outlast_signals
 
 Tensors = Sequence[Tensor]
 
@@ -113,9 +113,13 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=outlast_signals,
     )
     validation = DataLoader(
-        validation_set, batch_size=test.batch_size, num_workers=min(data.workers, 1)
+        validation_set,
+        batch_size=test.batch_size,
+        num_workers=min(data.workers, 1),
+        worker_init_fn=outlast_signals,
     )
     return training, validation
 

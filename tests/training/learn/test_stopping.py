@@ -11,11 +11,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from tiny_shapes import Box, Sphere, write_shape
+from torch.utils.data import DataLoader, Dataset
 
 from onet_core.models.weights import load_weights
 from training.learn import train as training
 from training.learn.config import Config, load_config
-from training.learn.stopping import SIGNALS
+from training.learn.stopping import SIGNALS, outlast_signals
 from training.learn.train import main, make_loaders, make_module, make_trainer, train
 
 NETWORK = (
@@ -80,6 +81,26 @@ def test_on_slurm_a_new_run_takes_nothing_from_the_working_folder(
     ]
     assert same
     assert not any(same)
+
+
+class Signalled(Dataset[int]):
+    """Signals the process that reads it, at its second item."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        if index == 1:
+            for number in SIGNALS:
+                os.kill(os.getpid(), number)
+        return index
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process that is sent a signal")
+def test_processes_of_the_loader_outlast_a_signal_to_the_whole_job() -> None:
+    """As srun sends one when a job is preempted: a loader that died would lose the step."""
+    loader = DataLoader(Signalled(), num_workers=1, worker_init_fn=outlast_signals)
+    assert [int(value) for value in loader] == [0, 1, 2, 3]
 
 
 class Sends(lightning.Callback):
