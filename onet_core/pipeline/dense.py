@@ -69,13 +69,17 @@ NOT_STATED = Sentence("The file's normals contradict its points or each other an
 
 def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
     """Whether a cloud (N, 3) is followed point by point: unless the settings ask for the
-    model's own surface, or the model knows one code of a shape instead of its places."""
+    model's own surface, or the model knows one code of a shape instead of its places.
+
+    Points at one place count once.
+    """
     return (
         len(points) >= DENSE_FROM
         and settings.snap
         and settings.threshold is None
         and model.architecture != "occupancy_network"
         and WEIGHTS.is_file()
+        and len(distinct(points)) >= DENSE_FROM
     )
 
 

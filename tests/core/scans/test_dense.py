@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.parts import count_parts
+from onet_core.models.catalogue import default_model, read_description
 from onet_core.pipeline import dense
+from onet_core.pipeline.dense import is_dense
 from onet_core.pipeline.job import Job, run
 from onet_core.scans.following import follow
 from onet_core.scans.normals import fitted, plane_normals
@@ -95,6 +97,13 @@ def test_what_closes_a_gap_is_said() -> None:
     result = run(Job(points=points, settings=Settings(resolution=64), device="cpu"))
     (gap,) = [note for note in result.findings.sentences() if "closes gaps" in note.template]
     assert 6 < gap.values["percent"] < 15
+
+
+def test_points_given_many_times_make_no_dense_scan() -> None:
+    description = read_description(default_model("points").path)
+    points = on_sphere(26_000).astype(np.float32) * np.float32(RADIUS)
+    assert is_dense(points, description, Settings())
+    assert not is_dense(np.repeat(points[::13], 13, axis=0), description, Settings())
 
 
 def test_points_given_many_times_count_once() -> None:
