@@ -311,7 +311,7 @@ def test_a_named_model_decides_what_an_input_is(folder, pretrained):
         (("--model", "nothing"), "no model"),
         (("--device", "gpu"), "Unknown device"),
         (("--threshold", "2"), "Threshold"),
-        (("--refine", "-1"), "Refinement"),
+        (("--refine", "-1"), "Refine can"),
     ],
 )
 def test_what_concerns_the_whole_run_ends_it(folder, arguments, message):

@@ -56,7 +56,7 @@ def test_meshes_are_smoothed_as_the_model_or_the_user_says():
         other = with_network(Bumpy(), "points").reconstruct(ball_observation(), asked)
         assert roughness(refined) < 0.8 * roughness(other)
     for steps in (-1, 31):
-        with pytest.raises(InputError, match="Smoothing"):
+        with pytest.raises(InputError, match="Smooth can"):
             Settings(smoothing=steps)
 
 
