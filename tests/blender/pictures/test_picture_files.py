@@ -62,8 +62,8 @@ def turned(path: Path) -> Path:
     content = path.read_bytes()
     place, tag = 2, b"\xff\xe1" + struct.pack(">H", len(TURNED) + 2) + TURNED
     if path.suffix == ".png":
-        # Blender's own gives only the resolution.
-        if (own := content.find(b"eXIf") - 4) > 0:
+        # Blender's own gives only the resolution; 4.2 writes it twice.
+        while (own := content.find(b"eXIf") - 4) > 0:
             content = content[:own] + content[own + 12 + int.from_bytes(content[own : own + 4]) :]
         place, chunk = 33, b"eXIf" + TURNED[6:]
         tag = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
