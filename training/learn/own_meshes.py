@@ -24,7 +24,7 @@ from ..data.build.source import Entry
 from ..data.build.work import Amount, build
 from .config import Config, load_config
 from .lightning_module import OccupancyTraining, batch_iou
-from .onet_train import Wish, checked, initial_model
+from .own_wish import Wish, checked, initial_model
 from .train import make_loaders, make_module, train
 
 CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture"}

@@ -247,13 +247,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         facts,
         table(described.name, list(compared), np.array(rows)),
     )
-    print(found, end="")
-    if len(names) < ENOUGH:
-        print(f"Fewer than {ENOUGH} shapes: not enough to choose by.")
-    if chosen.page is not None:
-        with chosen.page.open("a", encoding="utf-8") as file:
-            file.write(f"\n{found.rstrip()}\n")
+    publish(found, len(names), chosen.page)
     return 0
+
+
+def publish(found: str, count: int, page: Path | None) -> None:
+    """Prints a section that rests on a number of shapes, and adds it to a page where one is given."""
+    print(found, end="")
+    if count < ENOUGH:
+        print(f"Fewer than {ENOUGH} shapes: not enough to choose by.")
+    if page is not None:
+        with page.open("a", encoding="utf-8") as file:
+            file.write(f"\n{found.rstrip()}\n")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
-from .choose import ENOUGH, UNIMPORTANT, command_of, section, table, variants_of
+from .choose import UNIMPORTANT, command_of, publish, section, table, variants_of
 from .generation import halfway_meshes, sample_meshes
 from .provenance import commit_text
 
@@ -91,12 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     rows = table(described.name, list(compared), np.stack(scores, axis=1), COLUMNS)
     found = section(described.name, facts, rows)
-    print(found, end="")
-    if chosen.count < ENOUGH:
-        print(f"Fewer than {ENOUGH} shapes: not enough to choose by.")
-    if chosen.page is not None:
-        with chosen.page.open("a", encoding="utf-8") as file:
-            file.write(f"\n{found.rstrip()}\n")
+    publish(found, chosen.count, chosen.page)
     return 0
 
 

@@ -22,8 +22,9 @@ from onet_core.models.steps import Steps
 from onet_core.models.weights import load_weights, save_weights
 from onet_core.pipeline.reconstructor import Reconstructor
 from training.learn import own_meshes
-from training.learn.onet_train import Wish, main
+from training.learn.onet_train import main
 from training.learn.own_meshes import THRESHOLDS, best_threshold, build_dataset, train_own
+from training.learn.own_wish import Wish
 
 TINY = {"channels": 8, "hidden": 8, "unet_width": 8, "plane_resolution": 16, "unet_depth": 2}
 
