@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def publish(found: str, count: int, page: Path | None) -> None:
-    """Prints a section that rests on a number of shapes, and adds it to a page where one is given."""
+    """Prints a section that rests on a number of shapes; adds it to a page where one is given."""
     print(found, end="")
     if count < ENOUGH:
         print(f"Fewer than {ENOUGH} shapes: not enough to choose by.")
