@@ -23,6 +23,9 @@ from .operators import (
     generate as generate_operators,
 )
 from .operators import (
+    masks as mask_operators,
+)
+from .operators import (
     pictures as picture_operators,
 )
 from .operators import (
@@ -34,11 +37,11 @@ from .operators import (
 from .operators import (
     shared as operators,
 )
-from .panels import about, dice, menus, presets
+from .panels import about, dice, image_editor, menus, presets
 from .panels import generate as generate_panel
 from .panels import reconstruct as reconstruct_panel
 from .panels import set_up as set_up_panel
-from .pictures import thumbnails
+from .pictures import looking, thumbnails
 from .properties import former, preferences
 from .properties import stored as properties
 from .runtime import engine_session
@@ -49,6 +52,7 @@ MODULES = (
     activity,
     preferences,
     thumbnails,
+    looking,
     morph_properties,
     properties,
     former,
@@ -60,6 +64,7 @@ MODULES = (
     generate_operators,
     morph_operators,
     picture_operators,
+    mask_operators,
     file_operators,
     next_step_operators,
     menus,
@@ -68,6 +73,7 @@ MODULES = (
     dice,
     set_up_panel,
     reconstruct_panel,
+    image_editor,
     generate_panel,
     morph_panel,
     next_step_panel,

@@ -153,6 +153,12 @@ class Settings:
         "Store a normal for each vertex; Blender makes its own",
         "finishing", offered=(PYTHON, SHELL),
     )  # fmt: skip
+    cut_out: bool = _setting(
+        True, "Cut Out",
+        "Where neither a mask nor a plain background shows the object, have a network find it, if "
+        "that was fetched; else the whole picture is taken",
+        "input", kinds=(IMAGE,),
+    )  # fmt: skip
     random_seed: int = _setting(
         0, "Random Seed",
         "Seed of the random choices: which points of a large cloud the model reads, and where the "
@@ -213,6 +219,11 @@ OTHERS = (
         "masks", Path, None, "Masks", "Folder with a mask for each picture, by the same name; "
         "white where the object is", "input", (IMAGE,), WITHOUT_A_WINDOW, automatic="none",
         subtype="DIR_PATH",
+    ),
+    Setting(
+        "save_masks", Path, None, "Save Masks", "Folder to which is written, for each picture, "
+        "where it was taken to show the object: to look at, to correct, and to give as masks",
+        "input", (IMAGE,), (SHELL, *WITHOUT_A_WINDOW), automatic="none", subtype="DIR_PATH",
     ),
     Setting(
         "model", str, None, "Model", "Name of a model or a weights file", "run",

@@ -37,6 +37,7 @@ from ..scene.viewpoint import camera_turn
 from .export import EXPORTERS, export, most_bytes, reason_of
 from .far import far_writer, lines_on_place, upright
 from .options import parse
+from .picture_inputs import masks_of, with_mask
 
 __all__ = ["EXPORTERS", "export", "main", "most_bytes", "reason_of", "run"]
 
@@ -46,6 +47,8 @@ LONGEST_NAME = 40
 AT_SOURCE, ON_FLOOR, MIDDLE_OF_FLOOR = "AT_SOURCE", "ON_FLOOR", "MIDDLE_OF_FLOOR"
 NO_TURN = Matrix()
 LEFT_OUT = "left out"
+# Parameters that don't change what is made.
+WHERE = ("device", "folders", "cut_out_file")
 
 
 @dataclass(frozen=True)
@@ -137,21 +140,14 @@ def reconstruct_tasks(
     if inputs is None:
         inputs = expand(options.input, ENDINGS)
     results = ResultFolder(options.output)
-    masks = {}
-    if options.masks is not None:
-        if not options.masks.is_dir():
-            raise OnetError("There is no folder {folder} with masks.", folder=options.masks)
-        masks = {path.stem: path.resolve() for path in sorted(options.masks.iterdir())}
+    masks = masks_of(options)
     tasks = []
     for path in inputs:
         asked = {**params, "kind": options.kind, "up_axis": options.up_axis}
         asked["fit"] = reconstruction.SHARE_OF_SIZE
         used = settings_used(asked, options)
-        mask = masks.get(path.stem)
-        if mask is not None:
-            asked["mask"] = str(mask)
-            found = mask.stat()
-            used["mask"] = [results.key_of(mask), found.st_size, found.st_mtime_ns]
+        more, depends = with_mask(path, masks, options, params, results)
+        asked, used = {**asked, **more}, {**used, **depends}
         asked["path"] = str(path.resolve())
         origin = Origin(results.key_of(path), path.stem, used, path)
         tasks.append(Task(path.name, origin, "reconstruct", asked))
@@ -160,7 +156,7 @@ def reconstruct_tasks(
 
 def settings_used(params: Mapping[str, Any], options: Any) -> dict[str, Any]:
     """What a result depends on beside its source; where it is computed does not count."""
-    used = {name: value for name, value in params.items() if name not in ("device", "folders")}
+    used = {name: value for name, value in params.items() if name not in WHERE}
     for name in ("format", "shade_smooth", "floor"):
         used[name] = getattr(options, name, None)
     if (turn := getattr(options, "turn", NO_TURN)) != NO_TURN:
@@ -344,6 +340,7 @@ def what_came_out(answer: Answer) -> list[str]:
         outliers=values.get("left_out"),
         is_mirrored=values.get("mirrored", False),
         background=values.get("background"),
+        doubts=tuple(Sentence.from_json(one) for one in values.get("doubts", ())),
     )
     notes = [Sentence.from_json(note) for note in values.get("notes", ())]
     return [str(sentence) for sentence in (*notes, *found.sentences())]

@@ -3,6 +3,39 @@
 from __future__ import annotations
 
 OF_BUTTONS = {
+    # Masks
+    "Cut Out": "Freistellen",
+    "Where neither a mask nor a plain background shows the object, have a network find it, if that "
+    "was fetched; else the whole picture is taken": "Wo weder eine Maske noch ein einfarbiger "
+    "Hintergrund das Objekt zeigt, sucht ein Netz es, falls das geholt wurde; sonst wird das ganze "
+    "Bild genommen",
+    "Fetch Cut-Out (5 MB)": "Freistellen holen (5 MB)",
+    "Fetch the network that cuts objects out of photographs, once": "Holt das Netz, das Objekte "
+    "auf Fotos freistellt, einmal",
+    "Cut Out Photographs (5 MB)": "Fotos freistellen (5 MB)",
+    "Set Up also fetches the network that finds objects in front of a busy background: U²-Net's "
+    "small variant, as the project rembg publishes it": "Einrichten holt auch das Netz, das "
+    "Objekte vor unruhigem Hintergrund findet: die kleine Variante von U²-Net, wie das Projekt "
+    "rembg sie veröffentlicht",
+    "Box around the Object": "Rahmen um das Objekt",
+    "Draw a box around the object: what is around it is left out, and a plain background in it": (
+        "Einen Rahmen um das Objekt ziehen: was darum herum ist, bleibt weg, und ein einfarbiger "
+        "Hintergrund darin auch"
+    ),
+    "Left, top, right and bottom, as shares of the picture": "Links, oben, rechts und unten, als "
+    "Anteile des Bildes",
+    "Paint the Background Away": "Hintergrund wegmalen",
+    "Copy the picture and erase its background with a brush; it begins with what is found": (
+        "Kopiert das Bild, damit ein Pinsel den Hintergrund wegradiert; es beginnt mit dem, was "
+        "gefunden wird"
+    ),
+    "Brush for Masks": "Pinsel für Masken",
+    "Paint with transparency: erase the background, or bring the object back": "Mit Transparenz "
+    "malen: den Hintergrund wegradieren oder das Objekt zurückholen",
+    "Paint the background away": "Malt den Hintergrund weg",
+    "Paint the object back": "Malt das Objekt wieder hin",
+    "Erase": "Radieren",
+    "Bring Back": "Zurückholen",
     "About the Category": "Über die Kategorie",
     "About the Model": "Über das Modell",
     "Add a Preset": "Voreinstellung hinzufügen",

@@ -15,6 +15,33 @@ OF_THE_INPUTS = {
     "The mask of {name} has {mask_width} x {mask_height} pixels, the picture {width} x {height}: "
     "they must show the same.": "Die Maske von {name} hat {mask_width} x {mask_height} Pixel, das "
     "Bild {width} x {height}: beide müssen dasselbe zeigen.",
+    "No object was found in {name}: give a mask, or turn Cut Out off to take all of it.": "In "
+    "{name} wurde kein Objekt gefunden: eine Maske geben, oder Freistellen ausschalten, um alles "
+    "zu nehmen.",
+    "The box in {name} is too small: draw it around the whole object.": "Der Rahmen in {name} ist "
+    "zu klein: um das ganze Objekt ziehen.",
+    "The mask covers the whole picture: make it white only where the object is": "Die Maske "
+    "bedeckt das ganze Bild: sie sollte nur weiß sein, wo das Objekt ist",
+    "The mask leaves out the middle and shows what is around it: invert it if it is the wrong way "
+    "round": "Die Maske lässt die Mitte aus und zeigt, was darum herum ist: umkehren, falls sie "
+    "verkehrt herum ist",
+    "The object has only {width} x {height} pixels: take a larger picture, a hundred are good": (
+        "Das Objekt hat nur {width} x {height} Pixel: ein größeres Bild nehmen, hundert sind gut"
+    ),
+    "The object is cut off at the border: what is beyond it is guessed, so take a picture of all "
+    "of it": "Das Objekt ist am Rand abgeschnitten: was dahinter liegt, ist geraten, also besser "
+    "ein Bild vom Ganzen nehmen",
+    "The picture shows {count} separate things, which become one mesh: mask all but one": "Das "
+    "Bild zeigt {count} getrennte Dinge, die ein Mesh werden: alle bis auf eines maskieren",
+    "The network that cuts objects out is not here: fetch it ({size} MB) in Blender's panel or "
+    "with `onet fetch-cut-out`, or give a mask.": "Das Netz zum Freistellen ist nicht da: in "
+    "Blenders Bereich oder mit `onet fetch-cut-out` holen ({size} MB), oder eine Maske geben.",
+    "What came from {source} is not the file that this version knows: nothing was kept.": "Was von "
+    "{source} kam, ist nicht die Datei, die diese Version kennt: nichts wurde behalten.",
+    "{file} is damaged or another file than {name}: fetch it again.": "{file} ist beschädigt oder "
+    "eine andere Datei als {name}: neu holen.",
+    "{source} can't be reached: {reason}. Fetch it with a browser and give its path.": "{source} "
+    "ist nicht zu erreichen: {reason}. Mit einem Browser holen und den Pfad angeben.",
     "{name} has no points.": "{name} hat keine Punkte.",
     "{name} has all its points on one line: there is no surface to find.": "Bei {name} liegen alle "
     "Punkte auf einer Geraden: es gibt keine Oberfläche zu finden.",

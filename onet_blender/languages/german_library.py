@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 OF_THE_LIBRARY = {
+    "Could not write {path}: {reason}.": "{path} ließ sich nicht schreiben: {reason}.",
+    "The object was cut out of its background: see whether it is the right one": "Das Objekt wurde "
+    "freigestellt: nachsehen, ob es das richtige ist",
+    "This shape is mostly guessed (about {percent} % of it is likely to be right): try a picture "
+    "of the whole object, seen a little from above, or mask it": "Diese Form ist meist geraten "
+    "(etwa {percent} % davon dürften stimmen): ein Bild vom ganzen Objekt versuchen, etwas von "
+    "oben gesehen, oder es maskieren",
     "There is nothing in the picture to take colours from.": "Im Bild ist nichts, dessen Farben "
     "genommen werden könnten.",
     # Files that can't be read

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 OWN = {
+    # Masks
+    "Choose a brush first": "Zuerst einen Pinsel wählen",
+    "Erase what is not the object: {name} is the mask.": "Wegradieren, was nicht zum Objekt "
+    "gehört: {name} ist die Maske.",
+    "What is in the box is the object: {name} is its mask.": "Was im Rahmen ist, ist das Objekt: "
+    "{name} ist seine Maske.",
+    "Photographs are cut out of their background from now on.": "Fotos werden von jetzt an "
+    "freigestellt.",
+    "The cut-out network comes from the internet, which Blender's preferences don't allow (System "
+    "> Network): allow online access, or put the file {name} in {folder}.": "Das Netz zum "
+    "Freistellen kommt aus dem Internet, was Blenders Einstellungen nicht erlauben (System > "
+    "Netzwerk): Online-Zugriff erlauben oder die Datei {name} in {folder} legen.",
     # What comes next
     "Select a mesh first": "Erst ein Mesh auswählen",
     "{name}: {count:,} quads": "{name}: {count:,} Vierecke",

@@ -7,11 +7,10 @@ import bpy
 from onet_core.engine.client import Answer, Job, Task
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
-from onet_core.pipeline.findings import BACKGROUNDS
 from onet_core.sentences import Sentence
 
 from ..pictures import images as pictures
-from ..pictures import painting
+from ..pictures import looking, painting
 from ..pictures.render_copy import render_in_pieces
 from ..properties.stored import choose_kind
 from ..registration import register_classes, unregister_classes
@@ -38,19 +37,13 @@ class ONET_OT_look(WorkerOperator, bpy.types.Operator):
 
     def start(self, context: bpy.types.Context) -> Preparation[Arrays]:
         choices = context.scene.onet
-        image = choices.picture
-        if image is None:
+        if choices.picture is None:
             raise InputError("No picture is chosen: open one in the panel first.")
-        name = image.name
-
-        def start(arrays: Arrays) -> Job:
-            return engine_session.client(runtime()).start("look", {"name": name}, arrays)
-
-        return Preparation(pictures.arrays_in_pieces(image, choices.mask), start)
+        looking.stop()
+        return looking.looked_at(choices.picture, choices)
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
-        pictures.show_seen(answer.arrays["seen"])
-        return BACKGROUNDS[answer.values["background"]]
+        return looking.shown(answer)
 
 
 class ONET_OT_paint(WorkerOperator, bpy.types.Operator):

@@ -18,7 +18,7 @@ from .. import activity
 from ..languages.translate import translated
 from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
-from ..runtime import engine_session
+from ..runtime import cut_out, engine_session
 from ..runtime.chosen import preferences, runtime
 from ..runtime.folder import home
 from ..runtime.setup import LOG_NAME, SetupJob, start_removal, start_setup
@@ -58,6 +58,10 @@ class ONET_OT_set_up_runtime(WorkerOperator, bpy.types.Operator):
             return Sentence(
                 "The runtime is ready, but {other} is used, as you have chosen.", other=other
             )
+        chosen, may = preferences(), bpy.app.online_access and not bpy.app.background
+        if may and chosen is not None and chosen.with_cut_out and not cut_out.is_there():
+            # A job of its own: without it the rest is ready.
+            start_soon("onet.fetch_cut_out", {})
         return Sentence("ONet is ready.")
 
 
@@ -101,6 +105,7 @@ class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
         return start_removal(home(chosen.runtime_folder if chosen is not None else ""))
 
     def finish(self, context: bpy.types.Context, answer: Answer) -> Sentence:
+        cut_out.remove()
         return Sentence("The runtime is removed.")
 
 

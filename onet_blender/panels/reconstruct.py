@@ -16,8 +16,9 @@ from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session, estimate
 from ..runtime.chosen import runtime
 from ..scene import handwork
-from ..scene.reconstruction import findings
+from ..scene.reconstruction import doubts_of, findings
 from ..scene.sources import SOURCE_TYPES, chosen_objects
+from .masks import draw_cut_out
 from .presets import ONET_PT_presets
 from .shared import (
     OnetPanel,
@@ -142,6 +143,8 @@ class ONET_PT_result(OnetPanel, bpy.types.Panel):
             model=kept.model,
         )
         draw_text(layout, origin, width)
+        for sentence in doubts_of(item):
+            draw_text(layout, sentence, width, icon="ERROR")
         for sentence in findings(item):
             draw_text(layout, sentence, width, icon="INFO")
         if handwork.is_changed(item):
@@ -169,6 +172,7 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     if choices.picture is not None:
         column = split_column(layout, context)
         column.prop(choices, "mask")
+        draw_cut_out(layout, context)
         row = layout.row()
         row.enabled = activity.current() is None
         row.operator("onet.look", icon="HIDE_OFF")

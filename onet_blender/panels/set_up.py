@@ -34,6 +34,8 @@ class ONET_PT_set_up(OnetPanel, bpy.types.Panel):
         draw_button(layout, context, SET_UP, "IMPORT", enabled=not blocked)
         if activity.current() is None:
             draw_text(layout, setup.cost_of(build, needs_network), room(context))
+            if chosen is not None and bpy.app.online_access:
+                layout.prop(chosen, "with_cut_out")
         if blocked:
             draw_text(layout, "Blender may not use the internet yet:", room(context), icon="INFO")
             layout.operator(

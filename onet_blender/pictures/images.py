@@ -19,6 +19,7 @@ from onet_core.errors import InputError
 from ..scene.pieces import Pieces, in_background
 from ..scene.scene_io import srgb
 from .files import content_in_pieces, is_pipe, needs_no_decoding
+from .masks import BY_ALPHA, is_own
 
 SEEN = "seen"
 
@@ -108,13 +109,14 @@ def mask_in_pieces(image: bpy.types.Image) -> Pieces[NDArray[np.uint8]]:
     Raises what `pixels_in_pieces` raises.
     """
     pixels = yield from pixels_in_pieces(image)
-    mask = in_background(lambda: _as_mask(pixels))
+    is_by_alpha = BY_ALPHA in image
+    mask = in_background(lambda: _as_mask(pixels, is_by_alpha))
     yield mask
     return mask.result()
 
 
-def _as_mask(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if pixels[..., 3].min() < 250:
+def _as_mask(pixels: NDArray[np.uint8], is_by_alpha: bool) -> NDArray[np.uint8]:
+    if is_by_alpha or pixels[..., 3].min() < 250:
         return pixels[..., 3]
     # As the worker does it, see `onet_core.inputs.pictures.mask_of_pixels`: the luma of BT.601.
     weights = np.array([19595, 38470, 7471], dtype=np.uint32)
@@ -127,7 +129,10 @@ def arrays_in_pieces(image: bpy.types.Image, mask: bpy.types.Image | None) -> Pi
     Their files, where it makes the same of them as Blender, see `picture_files`; else pixels.
     """
     arrays = yield from _file_or("pixels", image, pixels_in_pieces)
-    if mask is not None:
+    if mask is not None and is_own(mask):
+        # It lies over the picture as Blender shows it, and is turned with it.
+        arrays["mask"] = yield from mask_in_pieces(mask)
+    elif mask is not None:
         arrays |= yield from _file_or("mask", mask, mask_in_pieces)
     return arrays
 

@@ -61,6 +61,12 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         items=BUILDS,
         default="MPS" if sys.platform == "darwin" else "CPU",
     )
+    with_cut_out: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Cut Out Photographs (5 MB)",
+        description="Set Up also fetches the network that finds objects in front of a busy "
+        "background: U²-Net's small variant, as the project rembg publishes it",
+        default=True,
+    )
     torch_index: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="PyTorch's Index",
         description="Where PyTorch is fetched from, as an address. Empty for the usual places, "
@@ -169,6 +175,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         column.enabled = busy is None
         column.prop(self, "build")
         column.prop(self, "torch_index")
+        column.prop(self, "with_cut_out")
         column.prop(self, "setup_python")
         column.prop(self, "runtime_folder")
         column.prop(self, "runtime_python")

@@ -12,6 +12,7 @@ from onet_core.settings import QUALITIES, TABLE
 from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
+from ..pictures.looking import look_ahead
 from ..registration import register_classes, unregister_classes
 from ..scene import presenting
 from ..scene.sources import SOURCE_TYPES, source_of
@@ -48,6 +49,7 @@ def _picture_changed(self: SceneProperties, context: bpy.types.Context) -> None:
     _source_changed(self, context)
     activity.forget("onet.look")
     forget_seen()
+    look_ahead()
 
 
 def _live_changed(self: ObjectProperties, context: bpy.types.Context) -> None:
@@ -138,6 +140,7 @@ class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
         description="A picture of the same view that is white where the object is; empty to find "
         "the object by transparency or by a plain background",
         type=bpy.types.Image,
+        update=_picture_changed,
     )
 
 
@@ -228,6 +231,9 @@ class ObjectProperties(bpy.types.PropertyGroup):
     )
     background: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Background", description="What was removed from the picture"
+    )
+    doubts: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Doubts", description="Why the mesh may not be what was wanted"
     )
 
 

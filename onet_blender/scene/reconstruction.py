@@ -7,7 +7,8 @@ scene changes before the worker's answer has arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from ..pictures.images import arrays_in_pieces, show_seen
 from ..properties import stored_models
 from ..properties.mesh_settings import SETTINGS, for_the_worker
 from ..properties.model_list import AUTOMATIC, NETWORK_KINDS
-from ..runtime import engine_session
+from ..runtime import cut_out, engine_session
 from ..runtime.chosen import runtime
 from . import handwork, presenting, scene_io
 from .free_place import beside
@@ -95,6 +96,7 @@ def options(
         "settings": for_the_worker(choices or {}),
         "device": device or chosen.device,
         "folders": [str(folder) for folder in chosen.folders],
+        "cut_out_file": str(cut_out.network_file()),
     }
 
 
@@ -374,6 +376,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.left_out = answer.values.get("left_out", 0)
     kept.is_mirrored = answer.values.get("mirrored", False)
     kept.background = answer.values.get("background") or ""
+    kept.doubts = json.dumps(answer.values.get("doubts", []))
     handwork.note(made)
     if "seen" in answer.arrays:
         show_seen(answer.arrays["seen"])
@@ -396,6 +399,7 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     )
     size, place = presenting.size_and_place(made)
     message = Sentence("{message}. {size}, at {place}", message=message, size=size, place=place)
+    message = in_one([message, *doubts_of(made)])
     if not made.onet.kept_as:
         return message
     return Sentence(
@@ -403,6 +407,22 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
         message=message,
         name=made.onet.kept_as,
     )
+
+
+def in_one(sentences: Sequence[Sentence]) -> Sentence:
+    """Sentences one after the other, without the last full stop."""
+    message, *others = sentences
+    for other in others:
+        message = Sentence("{message}. {more}", message=message, more=other)
+    return message
+
+
+def doubts_of(made: bpy.types.Object) -> list[Sentence]:
+    """Why the mesh of a picture may not be what was wanted, each with what to do."""
+    try:
+        return [Sentence.from_json(one) for one in json.loads(made.onet.doubts or "[]")]
+    except ValueError:  # a .blend file may hold anything
+        return []
 
 
 def findings(made: bpy.types.Object) -> list[Sentence]:

@@ -1,5 +1,5 @@
 """The command line: `onet reconstruct`, `onet generate`, `onet models`, `onet convert`,
-`onet flamenco`.
+`onet flamenco`, `onet fetch-cut-out`.
 
 Everything that imports NumPy or torch is imported where it is used, so that `--help` and `models`
 answer at once.
@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..threads import spin_little
+from .fetching import fetch_cut_out
 from .making import generate, reconstruct
 from .models import convert, flamenco, models
 
@@ -24,5 +25,5 @@ def main() -> None:
     spin_little(os.environ)
 
 
-for _command in (reconstruct, generate, models, convert, flamenco):
+for _command in (reconstruct, generate, models, convert, flamenco, fetch_cut_out):
     main.add_command(_command)

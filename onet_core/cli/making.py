@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Picture that is white (or opaque) where the one input picture shows the object.",
 )
+@setting("save_masks")
 @setting("model")
 @setting("device")
 @setting("jobs")
@@ -46,6 +47,7 @@ def reconstruct(
     kind: str,
     up_axis: str,
     mask: Path | None,
+    save_masks: Path | None,
     model: str | None,
     device: str | None,
     jobs: int,
@@ -79,6 +81,8 @@ def reconstruct(
         if model is not None:
             _assert_reads(model, device)
         make_folder(output if file is None else file.parent)
+        if save_masks is not None:
+            make_folder(save_masks)
         asked = {
             **asdict(settings),
             "model": model,
@@ -102,6 +106,7 @@ def reconstruct(
                 kind=kind,
                 up_axis=up_axis,
                 mask=mask,
+                save_mask=save_masks and save_masks / f"{targets[number].stem}.png",
                 fit_within=FIT_WITHIN,
                 model=model or "",
                 device=device or "auto",

@@ -43,8 +43,8 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     and `mask_file` (N,), see `decode_picture`), up_axis, mask (a file), model ("" for the default),
     folders, device, settings (fields of `Settings`), name; for voxels also origin (3,), the lower
     corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
-    cube; fit: a share of the size. The array `colours`, (N, 3) of the points or (F, 3, 3) of the
-    triangles' corners, gives the mesh colours;
+    cube; fit: a share of the size; cut_out_file, save_mask: see `Job`. The array `colours`,
+    (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh colours;
     `normals` (N, 3) are those of points, where they are known exactly; others are not sent.
     """
     from ..inputs.observation import Normals
@@ -58,6 +58,8 @@ def job_of(params: Params, arrays: Arrays) -> Job:
         name=name,
         colours=arrays.get("colours"),
         normals=Normals(arrays["normals"], is_exact=True) if "normals" in arrays else None,
+        save_mask=Path(params["save_mask"]) if params.get("save_mask") else None,
+        cut_out_file=Path(params["cut_out_file"]) if params.get("cut_out_file") else None,
         fit_within=float(params["fit"]) if "fit" in params else None,
         model=params.get("model", ""),
         folders=folders_of(params),

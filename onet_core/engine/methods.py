@@ -119,9 +119,9 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     """A mesh of an observation, see `pipeline.job.run`.
 
     params and arrays: see `messages.job_of`. Answers with the mesh, see `messages.answer_of`, and
-    what `Findings` holds: left_out, fit and background, each only where it is known, and notes, a
-    list of sentences as JSON; the array `seen` (S, S, 3), what the network saw of a picture; the
-    array `code`, see `Reconstruction`, where the model has one.
+    what `Findings` holds: left_out, fit and background, each only where it is known, and notes and
+    doubts, lists of sentences as JSON; the array `seen` (S, S, 3), what the network saw of a
+    picture; the array `code`, see `Reconstruction`, where the model has one.
     """
     from ..pipeline.job import run
 
@@ -135,6 +135,7 @@ def reconstruct(params: Params, arrays: Arrays, report: Report) -> Answer:
     }
     info |= {name: value for name, value in measured.items() if value is not None}
     info["notes"] = [note.as_json() for note in findings.notes]
+    info["doubts"] = [doubt.as_json() for doubt in findings.doubts]
     if done.seen is not None:
         result["seen"] = done.seen
     return info, result
@@ -154,14 +155,37 @@ def write(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def look(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """What a network sees of a picture, without asking it: `seen` and background of `reconstruct`.
+    """What a network sees of a picture, without asking it: `seen`, background and doubts of
+    `reconstruct`, and the array `mask` (H, W), where it shows the object; none for all of it.
 
-    params and arrays: as for `reconstruct`. Raises InputError for anything but pictures.
+    params and arrays: as for `reconstruct`, with pixels where there is a box, [left, top, right,
+    bottom], see `matting.boxed`. Raises InputError for anything but pictures.
     """
     from ..pipeline import job
 
-    observation, seen = job.look(job_of(params, arrays))
-    return {"background": observation.background}, {"seen": seen}
+    asked = job_of(params, arrays)
+    if params.get("box") and asked.pixels is not None:
+        from ..matting.boxed import mask_in_box
+
+        mask = mask_in_box(asked.pixels, params["box"], asked.name, job.cutter_of(asked))
+        asked = dataclasses.replace(asked, mask=mask)
+    observation, seen = job.look(asked)
+    doubts = [doubt.as_json() for doubt in observation.doubts]
+    found = {"seen": seen}
+    if observation.mask is not None:
+        found["mask"] = observation.mask
+    return {"background": observation.background, "doubts": doubts}, found
+
+
+def fetch_cut_out(params: Params, arrays: Arrays, report: Report) -> Answer:
+    """Fetches the network that cuts objects out to params file; source: another address or path.
+
+    Only asked where the user has agreed. Raises what `matting.place.fetch` raises.
+    """
+    from ..matting import place
+
+    place.fetch(Path(params["file"]), str(params.get("source") or place.ADDRESS), report)
+    return {"file": str(params["file"])}, {}
 
 
 def paint(params: Params, arrays: Arrays, report: Report) -> Answer:
@@ -367,6 +391,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "reconstruct": reconstruct,
     "write": write,
     "look": look,
+    "fetch_cut_out": fetch_cut_out,
     "paint": paint,
     "open_file": open_file,
     "open_picture": open_picture,

@@ -14,7 +14,7 @@ from ..kinds import KindName as Kind
 from ..sentences import Sentence
 from .frame import Frame
 
-Background = Literal["mask", "transparent", "plain", "none"]
+Background = Literal["mask", "transparent", "plain", "cut_out", "none"]
 VOXEL_RESOLUTION = 32
 
 
@@ -46,8 +46,10 @@ class Observation:
     kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
     voxel i lies at (i + 0.5) / 32 - 0.5.
     frame: back to the source; name: for messages; background: what was taken away from a picture:
-    "mask", "transparent", "plain", or "none"; notes: what was decided while reading; normals: of
-    points, where some are known. Raises InputError for other shapes.
+    "mask", "transparent", "plain", "cut_out", or "none"; notes: what was decided while reading;
+    normals: of points, where some are known; mask: (H, W) uint8, where a picture shows the object,
+    at the picture's size or reduced; None for all of it; doubts: what may spoil the result, with
+    what to do. Raises InputError for other shapes.
     """
 
     kind: Kind
@@ -57,6 +59,8 @@ class Observation:
     background: Background | None = None
     notes: tuple[Sentence, ...] = ()
     normals: Normals | None = None
+    mask: NDArray[np.uint8] | None = None
+    doubts: tuple[Sentence, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:

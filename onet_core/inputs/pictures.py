@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from ..errors import InputError
+from ..matting.doubts import doubts_about
 from ..sentences import Sentence
 from .background import opaque_rectangle, plain_background, without_specks
 from .frame import Frame
@@ -54,6 +56,8 @@ _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (1, True), 6: (3, False)
 
 # What a picture is called in messages.
 Label = str | Sentence
+# Colours (H, W, 3) -> where they show the object, (H, W), 255 is object.
+Cutter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def read_picture(path: str | Path) -> NDArray[np.uint8]:
@@ -174,6 +178,11 @@ def mask_of_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.array(Image.fromarray(np.ascontiguousarray(pixels[..., :3])).convert("L"))
 
 
+def write_mask(mask: NDArray[np.uint8], path: Path) -> None:
+    """Writes a mask (H, W) as PNG, for `read_mask`; raises OSError."""
+    Image.fromarray(mask).save(path, format="PNG")
+
+
 def thumbnail(pixels: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
     """Pixels (H, W, 3 or 4) with opacity (H, W, 4), made smaller where a side is above `edge`."""
     image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGBA")
@@ -182,17 +191,24 @@ def thumbnail(pixels: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
 
 
 def prepare_picture(
-    pixels: NDArray[Any], mask: NDArray[Any] | None = None, size: int = 224, name: str = ""
+    pixels: NDArray[Any],
+    mask: NDArray[Any] | None = None,
+    size: int = 224,
+    name: str = "",
+    cutter: Cutter | None = None,
 ) -> Observation:
     """Pixels -> an observation (3, size, size): the object on white, centred, filling the frame.
 
     pixels: (H, W), (H, W, 1 to 4), with alpha last if 2 or 4; 8 or 16 bit, or floats from 0 to 1.
     mask: (H, W), object where above half; may be of another size if the aspect is the same.
 
+    cutter: what finds the object where nothing else does, see `matting`; None for nothing.
+
     The background is what the mask leaves out, else what is transparent, else a plain background
-    (see `plain_background`). A picture without any of these is taken whole, with white beside it
-    where it is not square. The frame is the unit cube with z up: a picture has no place in space.
-    Raises InputError for pictures smaller than 8 pixels and where no object is left.
+    (see `plain_background`), else what the cutter leaves out. A picture without any of these is
+    taken whole, with white beside it where it is not square. The frame is the unit cube with z up:
+    a picture has no place in space. Raises InputError for pictures smaller than 8 pixels and where
+    no object is left.
     """
     label = name or Sentence("The picture")
     colours, alpha = _colours_and_alpha(pixels, label)
@@ -221,6 +237,8 @@ def prepare_picture(
     if coverage is None:
         coverage = _coverage_on_plain_background(colours, label)
         background = "none" if coverage is None else "plain"
+        if coverage is None and cutter is not None:
+            coverage, background = _cut_out(cutter, colours, label), "cut_out"
     notes: tuple[Sentence, ...] = ()
     if coverage is not None and background == "transparent":
         inside = _coverage_in_a_frame(colours, coverage)
@@ -234,7 +252,23 @@ def prepare_picture(
             )
     square = _framed(colours, coverage, size, label)
     data = square.transpose(2, 0, 1) * np.float32(1 / 255)
-    return Observation("image", data, Frame.unit(), name, background, notes)
+    doubts = () if coverage is None else doubts_about(coverage)
+    return Observation(
+        "image", data, Frame.unit(), name, background, notes, mask=coverage, doubts=doubts
+    )
+
+
+def _cut_out(cutter: Cutter, colours: NDArray[np.uint8], label: Label) -> NDArray[np.uint8]:
+    """Where the cutter sees the object; InputError where it sees none."""
+    coverage = cutter(colours)
+    if np.count_nonzero(coverage > 127) < max(4, 1e-4 * coverage.size):
+        raise InputError(
+            "No object was found in {name}: give a mask, or turn Cut Out off to take all of it.",
+            name=label,
+        )
+    return np.where(without_specks(coverage > 127) | (coverage <= 127), coverage, 0).astype(
+        np.uint8
+    )
 
 
 def _framed(

@@ -33,6 +33,9 @@ class Steps(Record):
     smoothing: iterations that take bumps off the mesh, see `mesh.smooth`.
     snap_within: the distance from the surface within which points draw it to them, see `mesh.snap`;
         0 turns it off.
+    foretold_base, foretold_slope: of the IoU that the network's probabilities promise for a
+        picture, see `models.pictures.confidence`, base + slope x it comes true; slope 0: not known.
+    doubt_below: the IoU foretold so below which the user is told that the shape is guessed.
     draws: the most latents that are drawn for a new shape until one is in one part.
 
     local_points: the most points that are read at a time by networks with local features; clouds
@@ -58,6 +61,9 @@ class Steps(Record):
     joined_from: float = limited(0.0, 0, 1, is_below=True, kinds=_READING)
     smoothing: int = limited(0, 0, MOST_SMOOTHING)
     snap_within: float = limited(0.0, 0, 1, is_below=True, kinds=_POINTS)
+    foretold_base: float = limited(0.0, -1, 1, kinds=("image",))
+    foretold_slope: float = limited(0.0, 0, 10, kinds=("image",))
+    doubt_below: float = limited(0.0, 0, 1, kinds=("image",))
     draws: int = limited(1, 1, MOST_DRAWS, kinds=("none",))
 
     local_points: int = limited(4_500, 1, 10_000_000, kinds=_POINTS)

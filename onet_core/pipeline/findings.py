@@ -11,6 +11,9 @@ BACKGROUNDS = {
     "mask": Sentence("The mask shows the object"),
     "transparent": Sentence("The transparent background was removed"),
     "plain": Sentence("The plain background was removed"),
+    "cut_out": Sentence(
+        "The object was cut out of its background: see whether it is the right one"
+    ),
     "none": Sentence("No background was found: the whole picture was taken for the object"),
 }
 
@@ -25,6 +28,7 @@ class Findings:
     is_mirrored: whether the mirror image of a symmetric cloud was used as well.
     background: what was removed from a picture, a key of `BACKGROUNDS`; None for other inputs.
     notes: what was decided while the input was read, where that was open.
+    doubts: why the mesh may not be what was wanted, each with what to do.
     """
 
     fit: float | None = None
@@ -33,10 +37,11 @@ class Findings:
     is_mirrored: bool = False
     background: str | None = None
     notes: tuple[Sentence, ...] = ()
+    doubts: tuple[Sentence, ...] = ()
 
     def sentences(self) -> list[Sentence]:
         """One sentence for each finding, without full stops."""
-        found = list(self.notes)
+        found = [*self.doubts, *self.notes]
         if self.fit is not None:
             # Rounded down: 100 % means every point.
             percent = math.floor(100 * self.fit + 1e-6)

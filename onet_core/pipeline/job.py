@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, OnetError
 from ..inputs.content import unseen_points
 from ..inputs.load import no_mask, read_input
 from ..inputs.observation import Normals, Observation
 from ..kinds import INPUT_NAMES, format_of
+from ..matting import place
 from ..mesh.mesh import Mesh
 from ..models.catalogue import ModelEntry, default_model, find_model
 from ..sentences import Sentence
@@ -27,6 +28,7 @@ from ..settings import Settings
 from .findings import Findings
 
 if TYPE_CHECKING:
+    from ..inputs.pictures import Cutter
     from ..inputs.volumes import VoxelGrid
     from .reconstructor import Reconstruction
 
@@ -58,6 +60,9 @@ class Job:
     colours: of points or occupied voxels (N, 3), or of the corners of a mesh's faces (F, 3, 3),
         uint8 sRGB.
     normals: of points: exact ones of samples of a mesh, or those that a file states.
+    save_mask: the file, a PNG, to which is written where a picture is taken to show the object.
+    cut_out_file: of the network that cuts objects out, see `matting.place`; None for its usual
+        place. Where it is not there, a picture without a plain background is taken whole.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
         None: the fit is not measured, which takes a moment.
     model: a name or a weights file; empty for the default model of the kind.
@@ -78,6 +83,8 @@ class Job:
     name: str = ""
     colours: NDArray[np.uint8] | None = None
     normals: Normals | None = None
+    save_mask: Path | None = None
+    cut_out_file: Path | None = None
     fit_within: float | None = None
     model: str | Path = ""
     folders: Sequence[Path] = field(default=())
@@ -110,6 +117,8 @@ def run(job: Job, progress: Progress | None = None) -> Result:
     job = read(job, _kind_of(entry))
     job, outliers = without_outliers(job)
     observation = observe(job, _image_size(entry))
+    if job.save_mask is not None and observation.mask is not None:
+        _write(observation.mask, job.save_mask)
     if progress is not None:
         progress("load", 0.0)
     from .reconstructor import Reconstructor
@@ -126,8 +135,20 @@ def run(job: Job, progress: Progress | None = None) -> Result:
         is_mirrored=made.is_mirrored,
         background=observation.background,
         notes=(*job.notes, *observation.notes, *made.notes),
+        doubts=(*observation.doubts, *made.doubts),
     )
     return Result(made, findings, seen_of(observation) if observation.kind == "image" else None)
+
+
+def _write(mask: NDArray[np.uint8], path: Path) -> None:
+    from ..inputs.pictures import write_mask
+
+    try:
+        write_mask(mask, path)
+    except OSError as error:
+        raise OnetError(
+            "Could not write {path}: {reason}.", path=path, reason=error.strerror or error
+        ) from error
 
 
 def look(job: Job, edge: int | None = None) -> tuple[Observation, NDArray[np.uint8]]:
@@ -234,8 +255,23 @@ def observe(job: Job, image_size: int = IMAGE_SIZE) -> Observation:
         from ..inputs.pictures import prepare_picture, read_mask
 
         mask = read_mask(job.mask) if isinstance(job.mask, Path) else job.mask
-        return prepare_picture(job.pixels, mask, image_size, job.name)
+        return prepare_picture(job.pixels, mask, image_size, job.name, cutter_of(job))
     raise InputError("Nothing to reconstruct was given: neither a file nor arrays.")
+
+
+def cutter_of(job: Job) -> Cutter | None:
+    """What finds the object of a picture, None where that is not wanted or its network not here."""
+    file = job.cut_out_file or place.network_file()
+    if not job.settings.cut_out or not place.is_there(file):
+        return None
+
+    def cut(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        # Only where there is no other way: it brings torch.
+        from ..matting.cut_out import object_mask
+
+        return object_mask(colours, file)
+
+    return cut
 
 
 def colours_at(mesh: Mesh, job: Job) -> NDArray[np.uint8]:

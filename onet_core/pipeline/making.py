@@ -18,6 +18,7 @@ from ..inputs.frame import Frame
 from ..inputs.observation import Normals
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
+from ..models.pictures.confidence import doubts_of
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField
 from ..sentences import Sentence
@@ -51,6 +52,7 @@ class Reconstruction:
     is_mirrored: whether a cloud was completed by its mirror image.
     view: where a picture was taken from, by the network's estimate; None where it makes none.
     notes: what the user should know of the input or the surface.
+    doubts: why the shape may not be what was wanted, with what to do.
     """
 
     mesh: Mesh
@@ -63,6 +65,7 @@ class Reconstruction:
     is_mirrored: bool = False
     view: PictureView | None = None
     notes: tuple[Sentence, ...] = ()
+    doubts: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def make(
                     shape.is_mirrored,
                     shape.view,
                     (*shape.notes, *surface.notes),
+                    doubts_of(level.promised, model.steps),
                 )
             )
     run.finish()

@@ -102,6 +102,14 @@ def likeliest_view(vertices: NDArray[np.float64], shown: NDArray[np.bool_]) -> P
     return _view_at(*best)
 
 
+def outlines_alike(
+    vertices: NDArray[np.float64], shown: NDArray[np.bool_], view: PictureView
+) -> float:
+    """The IoU of the outline of vertices (V, 3) from a view and the object's (S, S), both fitted
+    into the same square."""
+    return _overlap(vertices, _outline_of(shown), view.azimuth, view.elevation)
+
+
 def _view_at(azimuth: float, elevation: float) -> PictureView:
     return PictureView(azimuth % 360, elevation, _DISTANCE, _DISTANCE, 0.5, 0.5, 0.0)
 

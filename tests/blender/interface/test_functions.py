@@ -48,9 +48,9 @@ def test_they_have_the_operators_names() -> None:
 
 
 def test_pictures_and_files(models: Path, tmp_path: Path) -> None:
-    image = bpy.data.images.new("Square", 40, 30, alpha=False)
-    pixels = np.ones((30, 40, 4), dtype=np.float32)
-    pixels[8:20, 10:25] = (0.8, 0.1, 0.1, 1)
+    image = bpy.data.images.new("Square", 120, 90, alpha=False)
+    pixels = np.ones((90, 120, 4), dtype=np.float32)
+    pixels[24:60, 30:75] = (0.8, 0.1, 0.1, 1)
     image.pixels.foreach_set(pixels.ravel())
     assert functions.look(image) == "The plain background was removed"
     model = str(models / "cube_picture.safetensors")

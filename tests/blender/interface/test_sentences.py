@@ -29,7 +29,9 @@ from onet_core.sentences import Sentence
 
 EXTENSION, LIBRARY = Path(onet_blender.__file__).parent, Path(onet_core.__file__).parent
 # Work without a window speaks English, like the command line.
-CONSOLE = {"batch.py", "batch_job.py", "options.py", "command_line.py", "export.py"}
+CONSOLE = {
+    "batch.py", "batch_job.py", "options.py", "command_line.py", "export.py", "picture_inputs.py",
+}  # fmt: skip
 ERRORS = {
     name
     for name, cls in vars(errors).items()

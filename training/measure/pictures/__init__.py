@@ -1,0 +1,1 @@
+"""Measurements of picture networks beside those of `training.measure.evaluate`."""
