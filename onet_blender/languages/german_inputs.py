@@ -209,6 +209,9 @@ OF_THE_INPUTS = {
         "{name} lässt sich nicht als Bild lesen: {reason}."
     ),
     "{name} can't be read: {reason}.": ("{name} lässt sich nicht lesen: {reason}."),
+    "{name} is not a list of points: a line of it has {count:,} characters.": (
+        "{name} ist keine Liste von Punkten: eine Zeile davon hat {count:,} Zeichen."
+    ),
     "{name} claims {count} {what}; at most {limit:,} are read.": (
         "{name} behauptet {count} {what}; gelesen werden höchstens {limit:,}."
     ),

@@ -39,7 +39,8 @@ _OPAQUE = 250
 # Larger pictures are reduced while they are read.
 _READ_WHOLE = 24 * 2**20
 # Larger pictures must have at least a byte for this number of pixels, or are all of one colour:
-# a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 340 and more.
+# a smooth object on plain white has one for 140 as PNG, a plain PNG has one for 257 and more. Of
+# 16 bits it is half of that.
 _CHECKED_FROM, _MOST_PIXELS_A_BYTE = 24 * 2**20, 250
 # What Pillow may take a file for, whatever its name. It has readers that start other programs, such
 # as Ghostscript. The first ones are loaded in any case.
@@ -111,11 +112,12 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
             # With opacity they take a third more.
             bounded(name, "numbers", pixels * len(image.getbands()), 3 * MOST_PIXELS)
             size = len(file.getvalue()) if isinstance(file, io.BytesIO) else file.stat().st_size
-            if pixels > _CHECKED_FROM and pixels > _MOST_PIXELS_A_BYTE * size:
+            most = _MOST_PIXELS_A_BYTE // _bytes_a_number(image)
+            if pixels > _CHECKED_FROM and pixels > most * size:
                 raise InputError(
                     "{name} claims {pixels:,} pixels in {size:,} bytes; of that many at most "
                     "{most} a byte are read.",
-                    name=name, pixels=pixels, size=size, most=_MOST_PIXELS_A_BYTE,
+                    name=name, pixels=pixels, size=size, most=most,
                 )  # fmt: skip
             return np.array(_as_rgb(ImageOps.exif_transpose(_reduced(image))))
     except InputError:
@@ -129,6 +131,11 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
         raise InputError(
             "{name} can't be read as a picture: {reason}.", name=name, reason=detail.rstrip(".")
         ) from error
+
+
+def _bytes_a_number(image: Image.Image) -> int:
+    """1, or 2 where a picture that is not decoded yet has 16 bits, whatever it is read as."""
+    return 2 if ";16" in image.mode or any(";16" in str(tile) for tile in image.tile) else 1
 
 
 def _prepare_for(file: Path | io.BytesIO, name: str) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from ..errors import ModelError
+from ..files import MOST_OF_DIRECTORY, size_of_directory
 from .description import ModelDescription
 
 State = dict[str, torch.Tensor]
@@ -66,7 +67,7 @@ RELEASED = {
 
 
 # A checkpoint of the original has some ten thousand, with the optimiser's state.
-MOST_STEPS = 200_000
+MOST_STEPS = 100_000
 
 
 def _assert_few_steps(stream: IO[bytes], pickles: int, name: str) -> None:
@@ -90,6 +91,12 @@ def assert_small(path: Path) -> None:
 
     And for descriptions of its content that take too long to read.
     """
+    listed = size_of_directory(path)
+    if listed > MOST_OF_DIRECTORY:
+        raise ModelError(
+            "{name} claims {count} {what}; at most {limit:,} are read.",
+            name=path.name, count=f"{listed:,}", what="bytes of names", limit=MOST_OF_DIRECTORY,
+        )  # fmt: skip
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())

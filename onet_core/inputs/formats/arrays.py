@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...files import MOST_OF_DIRECTORY, size_of_directory
 from ..content import Content, cells_of_rows
-from ..limits import MOST_UNPACKED, assert_file, too_large
+from ..limits import MOST_UNPACKED, assert_file, bounded, too_large
 from ..volumes import VoxelGrid, grid_of_queries
 from .polygons import triangles_of
 from .tables.clouds import as_rows
@@ -58,6 +59,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """
     assert_file(path)
     try:
+        bounded(path.name, "bytes of names", size_of_directory(path), MOST_OF_DIRECTORY)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 size = sum(entry.file_size for entry in archive.infolist())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,21 @@ from .tables.columns import as_colours
 _FEW = 1_000_000
 
 
+def _opened(library: ModuleType, path: Path) -> Any:
+    """The file, whose points are not finite where it announces more than it holds.
+
+    The library leaves what was in memory before.
+    """
+
+    class _File(library.E57):  # type: ignore[misc, name-defined]
+        def make_buffer(self, *given: Any, **options: Any) -> Any:
+            array, buffer = super().make_buffer(*given, **options)
+            array.fill(np.nan if array.dtype.kind == "f" else 0)
+            return array, buffer
+
+    return _File(str(path))
+
+
 def read(path: Path, kind: str) -> Content:
     """The points of all scans, each moved to where its pose says; colours where all have some."""
     assert_file(path)
@@ -24,7 +41,7 @@ def read(path: Path, kind: str) -> Content:
     pye57 = optional_package("pye57", "pye57", path.name)
     points, colours = [], []
     try:
-        file = pye57.E57(str(path))
+        file = _opened(pye57, path)
         total = sum(file.get_header(number).point_count for number in range(file.scan_count))
         most = min(MOST_POINTS, max(_FEW, path.stat().st_size))
         bounded(path.name, "points", int(total), most)

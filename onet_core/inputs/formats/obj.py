@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import Damage, InputError
 from ..content import Content, checked
 from ..limits import read_bytes, reason_of
-from .polygons import triangles_of
+from .polygons import MOST_CORNERS, assert_few_corners, triangles_of
 from .tables.columns import as_colours, look_like_colours
 from .tables.encodings import decode_text
 
@@ -22,21 +22,8 @@ _CURVED = re.compile(r"^[ \t]*(?:surf|cstype)\s", re.MULTILINE)
 def read(path: Path, kind: str) -> Content:
     """All vertices, whether faces use them or not, and all faces, whatever group they are in."""
     text = decode_text(read_bytes(path), path.name).replace("\\\n", " ").replace("\\\r\n", " ")
-    rows, faces = [], []
-    # Negative numbers count back from the vertices so far.
-    sofar = []
-    for line in text.splitlines():
-        line = line.lstrip()
-        if line.startswith(("v ", "v\t", "V ", "V\t")):
-            rows.append(line[2:])
-        elif line.startswith(("f ", "f\t", "fo ", "F ", "F\t")):
-            faces.append(line.partition(" ")[2] if line[1] != "\t" else line[2:])
-            sofar.append(len(rows))
-    if any("#" in row for row in rows):
-        rows = [row.partition("#")[0] for row in rows]
-    if rows and "," in rows[0] and "." not in rows[0]:
-        rows = [row.replace(",", ".") for row in rows]
     try:
+        rows, faces, sofar = _sorted(text)
         points, colours = _vertices(rows)
         triangles = _faces(faces, sofar, points) if faces else None
     except (ValueError, OverflowError) as error:
@@ -51,6 +38,36 @@ def read(path: Path, kind: str) -> Content:
             name=path.name,
         )
     return checked(Content(points, triangles, colours), path.name)
+
+
+def _sorted(text: str) -> tuple[list[str], list[str], list[int]]:
+    """What stands behind v and behind f, and for each face how many vertices are before it.
+
+    Raises Damage for a face of very many corners.
+    """
+    rows, faces = [], []
+    # Negative numbers count back from the vertices so far.
+    sofar = []
+    for line in text.splitlines():
+        line = line.lstrip()
+        if line.startswith(("v ", "v\t", "V ", "V\t")):
+            rows.append(line[2:])
+        elif line.startswith(("f ", "f\t", "fo ", "F ", "F\t")):
+            faces.append(line.partition(" ")[2] if line[1] != "\t" else line[2:])
+            sofar.append(len(rows))
+            if len(line) > 2 * MOST_CORNERS:
+                assert_few_corners(_words(line) - 1)
+    if any("#" in row for row in rows):
+        rows = [row.partition("#")[0] for row in rows]
+    if rows and "," in rows[0] and "." not in rows[0]:
+        rows = [row.replace(",", ".") for row in rows]
+    return rows, faces, sofar
+
+
+def _words(line: str) -> int:
+    """How many words a very long line has, without taking memory for each."""
+    blank = np.frombuffer(line.encode("utf-8", "replace"), np.uint8) <= ord(" ")
+    return int(np.count_nonzero(blank[:-1] & ~blank[1:])) + int(not blank[0])
 
 
 def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:

@@ -15,9 +15,12 @@ from ..pictures import opened, read_picture
 
 LINEAR = (".exr", ".hdr")
 _MOST_CHANNELS = 1024
-# Larger pictures are reduced, and have to have a byte for so many numbers: else they are of one
-# colour, which takes seconds to find out.
-_EDGE_READ, _MOST_NUMBERS_A_BYTE = 2048, 128
+# Larger pictures are reduced.
+_EDGE_READ = 2048
+# Those of more numbers than this have to have a byte for so many: else they are of one colour,
+# which takes seconds to find out. An object that fills a hundredth of a black picture has one for
+# 30.
+_CHECKED_FROM, _MOST_NUMBERS_A_BYTE = 16 * 2**20, 32
 # A JPEG with a preview beside it is not among them.
 _SEVERAL = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")
 _CHANNELS = {"RED": "R", "GREEN": "G", "BLUE": "B", "ALPHA": "A"}
@@ -57,7 +60,7 @@ def _read_linear(path: Path) -> Content:
     bounded(path.name, "pixels", spec.width * spec.height, MOST_PIXELS // 4)
     bounded(path.name, "channels", spec.nchannels, _MOST_CHANNELS)
     size = path.stat().st_size
-    most = max(4 * _EDGE_READ**2, size * _MOST_NUMBERS_A_BYTE)
+    most = max(_CHECKED_FROM, size * _MOST_NUMBERS_A_BYTE)
     bounded(path.name, "numbers", spec.width * spec.height * spec.nchannels, most)
     wanted = channels_of([str(name) for name in spec.channelnames])
     first, last = min(wanted), max(wanted) + 1

@@ -13,7 +13,7 @@ _STRAIGHT = 1e-9
 # notches: beyond this many they become fans, which takes a second.
 _MOST_STEPS = 500_000
 # The outline of a country has fewer; a face of millions is none.
-_MOST_CORNERS = 100_000
+MOST_CORNERS = 100_000
 
 
 def triangles_of(
@@ -31,11 +31,7 @@ def triangles_of(
     all_corners: NDArray[np.int64] = np.asarray(corners, dtype=np.int64)
     if len(sizes) and (sizes == 3).all():
         return all_corners.reshape(-1, 3)
-    if len(sizes) and sizes.max() > _MOST_CORNERS:
-        raise Damage(
-            "a face has {count:,} corners, of {limit:,} at most",
-            count=int(sizes.max()), limit=_MOST_CORNERS,
-        )  # fmt: skip
+    assert_few_corners(int(sizes.max(initial=0)))
     starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
     cut: list[tuple[int, NDArray[np.int64]]] = []
     if len(all_corners) and 0 <= all_corners.min() <= all_corners.max() < len(points):
@@ -51,6 +47,14 @@ def triangles_of(
     for polygon, pieces in cut:
         triangles[begins[polygon] : begins[polygon] + len(pieces)] = pieces
     return triangles
+
+
+def assert_few_corners(count: int) -> None:
+    """Raises Damage where a face has more corners than any real one."""
+    if count > MOST_CORNERS:
+        raise Damage(
+            "a face has {count:,} corners, of {limit:,} at most", count=count, limit=MOST_CORNERS
+        )
 
 
 def _without_notches(

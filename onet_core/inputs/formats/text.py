@@ -6,8 +6,6 @@ what was taken for colours is noted.
 
 from __future__ import annotations
 
-import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +33,10 @@ from .tables.columns import (
 )
 from .tables.encodings import decode_text
 from .tables.esri import is_esri, read_esri
-from .tables.lines import LOOKED_AT, Lines, is_number, lines_of
+from .tables.lines import Lines, is_number, lines_of
+from .tables.numbers import numbers_of
 from .tables.ptx import read_ptx
 
-_NOT_A_NUMBER = re.compile(
-    r"[+-]?(nan\(.*\)|1\.#\w+|<?null>?|none|n/?a|#n/a|undefined|-+|\*+)?", re.IGNORECASE
-)
-# What may be left out of a file with a few broken lines, as a share of all.
-_BROKEN_SHARE = 0.1
 # Whole numbers in front of coordinates that begin at this or below may count points or pixels.
 _FIRST_NUMBER = 1
 # A first column that counts this many rows without a gap is no coordinate.
@@ -69,8 +63,7 @@ def read(path: Path, kind: str) -> Content:
 
 def _by_names(lines: Lines, name: str) -> Content | None:
     """The points of a file whose heading names x, y and z or degrees; None for other files."""
-    rows = _rows(lines)
-    cut = [lines.cut(row) for row in rows[:LOOKED_AT]]
+    cut = [lines.cut(row) for row in _rows(lines, lines.sample)]
     widths = [len(cells) for cells in cut]
     for listed in lines.names():
         names = _as_wide(listed, cut)
@@ -89,7 +82,7 @@ def _by_names(lines: Lines, name: str) -> Content | None:
         return None
     if max(wanted) >= max(widths, default=0):
         painted, packed, looking, wanted = None, None, None, axes
-    table, notes = _numbers(lines, rows, wanted, name)
+    table, notes = numbers_of(lines, _rows(lines, lines.rows), wanted, name)
     colours = None
     if painted is not None:
         colours = as_colours(table[:, 3:6])
@@ -159,13 +152,15 @@ def _metres_around(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], Se
 
 def _unnamed(lines: Lines, path: Path, kind: str) -> Content:
     """The points of a file without names of columns, or without any that are known."""
-    name, rows = path.name, _rows(lines)
-    cut = [lines.cut(row) for row in rows[:LOOKED_AT]]
+    name = path.name
+    sample = _rows(lines, lines.sample)
+    cut = [lines.cut(row) for row in sample]
     widths = [len(cells) for cells in cut]
     width = int(np.median(widths)) if widths else 0
     is_ragged = len(set(widths)) > 1
     if is_ragged and _is_colmap(cut):
-        table, notes = _numbers(lines, rows, [1, 2, 3, 4, 5, 6], name)
+        rows = _rows(lines, lines.rows)
+        table, notes = numbers_of(lines, rows, [1, 2, 3, 4, 5, 6], name)
         note = Sentence("Columns 2 to 7 were taken for x, y, z and colours, as COLMAP writes them")
         colours = as_colours(table[:, 3:6])
         return Content(table[:, :3], colours=colours, notes=(note, *notes))
@@ -196,9 +191,9 @@ def _unnamed(lines: Lines, path: Path, kind: str) -> Content:
     if len(columns) < 3:
         raise InputError(
             "{name} is not a list of points: line {line!r} has no three numbers.",
-            name=name, line=rows[0][:60],
+            name=name, line=sample[0][:60],
         )  # fmt: skip
-    table, notes = _numbers(lines, rows, columns, name)
+    table, notes = numbers_of(lines, _rows(lines, lines.rows), columns, name)
     if columns[0] > 0:
         notes.append(Sentence("The first column, of words, was left out"))
     if are_poses(table):
@@ -206,9 +201,9 @@ def _unnamed(lines: Lines, path: Path, kind: str) -> Content:
     return _by_habit(table, notes, path, [headed[column] for column in columns if headed])
 
 
-def _rows(lines: Lines) -> list[str]:
-    """The lines of points; those with one short cell are counts between scans."""
-    return [row for row in lines.rows if len(row) > 8 or len(lines.cut(row)) > 1]
+def _rows(lines: Lines, among: list[str]) -> list[str]:
+    """The lines of points among some; those with one short cell are counts between scans."""
+    return [row for row in among if len(row) > 8 or len(row.split(lines.separator, 1)) > 1]
 
 
 def _is_colmap(cut: list[list[str]]) -> bool:
@@ -217,46 +212,6 @@ def _is_colmap(cut: list[list[str]]) -> bool:
         return False
     whole = (cell.isdigit() for cells in cut for cell in (cells[0], *cells[4:7], *cells[8:]))
     return all(whole) and all(int(cell) < 256 for cells in cut for cell in cells[4:7])
-
-
-def _numbers(
-    lines: Lines, rows: list[str], columns: list[int], name: str
-) -> tuple[NDArray[np.float64], list[Sentence]]:
-    """The wanted columns of all rows (N, C); lines that can't be read are left out and counted."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = np.loadtxt(
-                rows, delimiter=lines.separator, usecols=columns, ndmin=2, comments=None,
-                quotechar='"',
-            )  # fmt: skip
-        return table, []
-    except (ValueError, IndexError, OverflowError):
-        pass  # some line is broken: one at a time
-    found, broken, example = [], 0, ""
-    for row in rows:
-        cells = lines.cut(row)
-        try:
-            found.append([_number(cells[column]) for column in columns])
-        except (ValueError, IndexError):
-            broken, example = broken + 1, example or row
-    if not found or broken > max(3, _BROKEN_SHARE * len(rows)):
-        raise InputError(
-            "{name} is not a list of points: {count:,} of {total:,} lines have no numbers where "
-            "they should, such as {line!r}.",
-            name=name, count=broken, total=len(rows), line=example[:60],
-        )  # fmt: skip
-    notes = []
-    if broken:
-        notes.append(
-            Sentence("{count:,} broken lines were left out, such as {line!r}", count=broken,
-                     line=example[:60])
-        )  # fmt: skip
-    return np.array(found, dtype=np.float64), notes
-
-
-def _number(cell: str) -> float:
-    return float("nan") if _NOT_A_NUMBER.fullmatch(cell) else float(cell)
 
 
 def _by_habit(

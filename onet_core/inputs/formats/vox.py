@@ -20,7 +20,7 @@ from ..volumes import VoxelGrid
 
 # Where a file has no palette the colours do not matter: grey.
 _GREY = 192
-_MOST_PLACED = 20_000_000
+_MOST_PLACED, _MOST_CHUNKS = 20_000_000, 300_000
 
 
 def read(path: Path, kind: str) -> Content:
@@ -39,9 +39,10 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
         raise Damage("it does not begin with VOX")
     sizes, models, nodes, hidden = [], [], {}, set()
     palette: NDArray[np.uint8] | None = None
-    for chunk, body in _chunks(content, 8):
+    for number, (chunk, body) in enumerate(_chunks(content, 8)):
+        bounded(name, "chunks", number + 1, _MOST_CHUNKS)
         if chunk == b"SIZE":
-            sizes.append(np.array(struct.unpack_from("<3i", body)))
+            sizes.append(struct.unpack_from("<3i", body))
         elif chunk == b"XYZI":
             count = struct.unpack_from("<I", body)[0]
             if 4 * count > len(body) - 4:
@@ -50,35 +51,36 @@ def _grid(content: bytes, name: str) -> VoxelGrid:
         elif chunk == b"RGBA":
             palette = np.frombuffer(body, np.uint8, 1024).reshape(256, 4)[:, :3]
         elif chunk in (b"nTRN", b"nGRP", b"nSHP"):
-            number, node = _node(chunk, body)
-            nodes[number] = node
+            place, node = _node(chunk, body)
+            nodes[place] = node
         elif chunk == b"LAYR":
             layer = struct.unpack_from("<i", body)[0]
             if _dictionary(body, 4)[0].get("_hidden") == "1":
                 hidden.add(layer)
     if not models:
         raise Damage("it has no voxels")
+    placed = list(_placed(nodes, hidden, len(models)))
+    total = bounded(name, "voxels", sum(len(models[model]) for model, _, _ in placed), _MOST_PLACED)
+    if not total:
+        raise Damage("it has no voxels")
     places, shades = [], []
-    total = 0
-    for model, turn, shift in _placed(nodes, hidden, len(models)):
+    for model, turn, shift in placed:
         cells = models[model]
-        total = bounded(name, "voxels", total + len(cells), _MOST_PLACED)
         # The middle of a model is what is placed and turned.
-        middle = sizes[model] // 2 if model < len(sizes) else np.zeros(3, dtype=np.int64)
+        middle = np.array(sizes[model] if model < len(sizes) else (0, 0, 0)) // 2
         offset = 0.5 if nodes else 0.0
         moved = (cells[:, :3].astype(np.float64) + offset - (middle if nodes else 0)) @ turn.T
         places.append(np.floor(moved + shift).astype(np.int64))
         shades.append(cells[:, 3])
-    if not total:
-        raise Damage("it has no voxels")
     joined, shade = np.concatenate(places), np.concatenate(shades)
     low = joined.min(0)
     extent = np.ptp(joined, axis=0) + 1
     bounded(name, "cells", int(np.prod(extent, dtype=object)), MOST_CELLS)
-    joined, first = np.unique(joined, axis=0, return_index=True)
+    numbers = np.ravel_multi_index(tuple((joined - low).T), tuple(extent))
+    numbers, first = np.unique(numbers, return_index=True)
     occupied = np.zeros(extent, dtype=bool)
-    occupied[tuple((joined - low).T)] = True
-    colours = np.full((len(joined), 3), _GREY, dtype=np.uint8)
+    occupied.reshape(-1)[numbers] = True
+    colours = np.full((len(numbers), 3), _GREY, dtype=np.uint8)
     if palette is not None:
         colours = palette[shade[first].astype(np.int64) - 1]
     return VoxelGrid(occupied, low.astype(np.float64), 1.0, colours)

@@ -214,3 +214,42 @@ def test_coordinates_that_were_rounded_before_are_said(tmp_path: Path) -> None:
     found = read(tmp_path, written(str, ",", rounded))
     assert "steps of 0.5" in str(found.notes[-1])
     assert not read(tmp_path, written(str, ",")).notes
+
+
+def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
+    """The lines behind it are read; before, each was read by itself, which took minutes."""
+    quoted = written('"{:.6f}"'.format, ",", POINTS)
+    plain = written("{:.6f}".format, ",", POINTS)
+    found = read(tmp_path, "x,y,z\n" + quoted + '"' + plain + 100 * plain)
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, np.tile(POINTS, (102, 1)), atol=1e-6)
+
+
+def test_broken_lines_among_many(tmp_path: Path) -> None:
+    """Wherever they are, all others are read and they are counted."""
+    lines = written("{:.6f}".format, ",", np.tile(POINTS, (80, 1))).splitlines()
+    for place in (4000, 2500, 30):
+        lines.insert(place, "lost, lost, 3")
+    lines[100] = "1,NaN,-"
+    found = read(tmp_path, "x,y,z\n" + "\n".join(lines))
+    assert found.points is not None
+    assert len(found.points) == 80 * len(POINTS) - 1
+    assert [str(note) for note in found.notes] == [
+        "3 broken lines were left out, such as 'lost, lost, 3'",
+        "1 point that is not finite was left out",
+    ]
+
+
+@pytest.mark.parametrize("mark", [" ", ","])
+def test_components_of_arrays_name_columns(tmp_path: Path, mark: str) -> None:
+    """As Houdini writes them: such a heading was taken for a broken line of numbers."""
+    heading = mark.join(["id", *(f"P[{i}]" for i in range(3)), *(f"Cd[{i}]" for i in range(3))])
+    rows_of_points = [
+        mark.join(["7", *(f"{x:.6f}" for x in point), *(f"{c / 255:.6f}" for c in colour)])
+        for point, colour in zip(POINTS, COLOURS, strict=True)
+    ]
+    found = read(tmp_path, "\n".join([heading, *rows_of_points]))
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+    np.testing.assert_array_equal(found.colours, COLOURS)
+    assert not found.notes

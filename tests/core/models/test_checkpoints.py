@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,16 @@ def test_numpy_1_spelling_of_a_scalar_is_read(tmp_path: Path) -> None:
     source.write_bytes(content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
     network, _ = load_weights(source)
     assert network.z_dim == 128
+
+
+def test_checkpoints_of_very_many_entries_are_not_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.pt", "w") as archive:
+        archive.writestr("a" * 60_000, b"")
+    content = bytearray((tmp_path / "many.pt").read_bytes())
+    struct.pack_into("<I", content, content.index(b"PK\5\6") + 12, 3_000_000)
+    (tmp_path / "many.pt").write_bytes(content)
+    with pytest.raises(ModelError, match="claims 3,000,000 bytes of names; at most 2,097,152"):
+        load_weights(tmp_path / "many.pt")
 
 
 class Hostile:

@@ -15,6 +15,8 @@ from ....errors import InputError
 from ....sentences import Sentence
 
 LOOKED_AT = 200
+# With the numbers of all pictures that see it, a point takes some thousand characters.
+_LONGEST = 1_000_000
 _COMMENTS = ("#", "//", "%", "!")
 _COLMAPS_OTHERS = ("image list with", "camera list with")
 # Joins the cells of lines that had quotes; in no text file.
@@ -27,6 +29,8 @@ _DECIMAL_COMMA = re.compile(
 )
 _THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}([,{_APOSTROPHES}{_BLANKS}]\d{{3}})+(\.\d*)?")
 _FORTRAN = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
+# A name of a part of an array, such as Houdini's "P[0]".
+_INDEXED = re.compile(r"[A-Za-z_][\[(]\d[\])]")
 _QUOTED = re.compile(r'"[^"]*"')
 _BRACKETS = str.maketrans("()[]{}", " " * 6)
 _NO_MARKS = _BRACKETS | str.maketrans("", "", _APOSTROPHES)
@@ -72,7 +76,14 @@ def lines_of(text: str, name: str) -> Lines:
         )
     if start.startswith(("[[", "((", "[(")):
         text = re.sub(r"[\])]\s*,?\s*", "\n", text)
-    comments, rows = _sorted(text.splitlines())
+    listed = text.splitlines()
+    longest = max(map(len, listed), default=0)
+    if longest > _LONGEST:
+        raise InputError(
+            "{name} is not a list of points: a line of it has {count:,} characters.",
+            name=name, count=longest,
+        )  # fmt: skip
+    comments, rows = _sorted(listed)
     if any(heading.lower().startswith(_COLMAPS_OTHERS) for heading in comments):
         raise InputError(
             "{name} is COLMAP's list of pictures or cameras: the points are in points3D.txt.",
@@ -90,6 +101,8 @@ def lines_of(text: str, name: str) -> Lines:
 
 def is_point(row: str) -> bool:
     """Whether a line has at least three numbers, perhaps behind a name."""
+    if _INDEXED.search(row):
+        return False
     plain = row.translate(_NO_MARKS).replace(", ", ",")
     cells = [cell.strip('"') for cell in _MARKS.split(_FORTRAN.sub("e", plain)) if cell]
     return len(cells) >= 3 and sum(is_number(cell) for cell in cells[:8]) >= min(3, len(cells))

@@ -6,7 +6,11 @@ import numpy as np
 
 from ....errors import InputError
 from ...content import Content
+from ...limits import bounded
 from .columns import as_colours
+
+# A building has hundreds.
+_MOST_SCANS = 10_000
 
 
 def read_ptx(text: str, name: str) -> Content:
@@ -25,6 +29,7 @@ def read_ptx(text: str, name: str) -> Content:
                     "{name} announces {count:,} points and holds {held:,}.",
                     name=name, count=count, held=len(rows),
                 )  # fmt: skip
+            bounded(name, "scans", len(parts) + 1, _MOST_SCANS)
             matrix = np.loadtxt(lines[place + 6 : place + 10], ndmin=2).T
             table = np.loadtxt(rows, ndmin=2)
             seen = np.isfinite(table).all(axis=1) & (table[:, :3] != 0).any(axis=1)
