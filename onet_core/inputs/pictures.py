@@ -135,7 +135,8 @@ def _decode(file: Path | io.BytesIO, name: str) -> NDArray[np.uint8]:
 
 def _bytes_a_number(image: Image.Image) -> int:
     """1, or 2 where a picture that is not decoded yet has 16 bits, whatever it is read as."""
-    return 2 if ";16" in image.mode or any(";16" in str(tile) for tile in image.tile) else 1
+    stored = [image.mode, *map(str, getattr(image, "tile", ()))]
+    return 2 if any(";16" in one for one in stored) else 1
 
 
 def _prepare_for(file: Path | io.BytesIO, name: str) -> None:

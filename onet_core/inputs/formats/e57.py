@@ -23,7 +23,7 @@ def _opened(library: ModuleType, path: Path) -> Any:
     The library leaves what was in memory before.
     """
 
-    class _File(library.E57):  # type: ignore[misc, name-defined]
+    class _File(library.E57):  # type: ignore[name-defined]
         def make_buffer(self, *given: Any, **options: Any) -> Any:
             array, buffer = super().make_buffer(*given, **options)
             array.fill(np.nan if array.dtype.kind == "f" else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....errors import InputError
 from ...content import Content
@@ -19,7 +20,8 @@ def read_ptx(text: str, name: str) -> Content:
     Cells that saw nothing are at the scanner's origin.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    parts, colours, place = [], [], 0
+    parts: list[NDArray[np.float64]] = []
+    colours, place = [], 0
     try:
         while place < len(lines):
             count = int(lines[place]) * int(lines[place + 1])
