@@ -43,8 +43,10 @@ MISSING, DONE, OUTDATED, EDITED, DAMAGED, FOREIGN = (
 class Origin:
     """What a result is made from.
 
-    key: names the source, see `ResultFolder.key_of`; stem: of the result's name; settings: all
-    that the result depends on beside the source; path: the source, where it is a file.
+    key: names the source, see `ResultFolder.key_of`.
+    stem: of the result's name.
+    settings: all that the result depends on beside the source.
+    path: the source, where it is a file.
     """
 
     key: str
@@ -57,8 +59,9 @@ class Origin:
 class Entry:
     """A line of the record: a result and what it was made from.
 
-    settings: the digest of what `settings` of the record holds in full; size, sha256: of the
-    result as it was written; source_time: nanoseconds.
+    settings: the digest of what `settings` of the record holds in full.
+    size, sha256: of the result as it was written.
+    source_time: nanoseconds.
     """
 
     source: str

@@ -25,8 +25,9 @@ ALL_KINDS = (*INPUT_NAMES, NONE)
 class Former:
     """A name that a setting had in 0.1.0.
 
-    name: with underscores; is_opposite: True meant False; is_in_files: it stands in .blend files
-    too, not only in commands and jobs.
+    name: with underscores.
+    is_opposite: True meant False.
+    is_in_files: it stands in .blend files too, not only in commands and jobs.
     """
 
     name: str

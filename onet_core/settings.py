@@ -38,7 +38,8 @@ from .setting_type import (
 class Command:
     """What the batch can be asked for; the group of settings of that name belongs to it alone.
 
-    about: in words; kinds: of input that it is about.
+    about: in words.
+    kinds: of input that it is about.
     """
 
     about: str

@@ -55,7 +55,9 @@ WHERE = ("device", "folders", "cut_out_file")
 class Task:
     """One call of the worker whose mesh becomes one file.
 
-    target: the file; origin: what it is made from; frames: of the shapes of a `morph_sequence`.
+    target: the file.
+    origin: what it is made from.
+    frames: of the shapes of a `morph_sequence`.
     """
 
     name: str

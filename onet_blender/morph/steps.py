@@ -37,8 +37,9 @@ cache = MeshCache()
 class Step:
     """A shape that is wanted; two equal steps have equal meshes.
 
-    model: as `Object.onet.chosen_model`; codes: texts of `codes.code_text`; is_preview: made in a
-    hurry, without parts that the model is unsure of.
+    model: as `Object.onet.chosen_model`.
+    codes: texts of `codes.code_text`.
+    is_preview: made in a hurry, without parts that the model is unsure of.
     """
 
     model: str

@@ -19,7 +19,8 @@ Item = tuple[str, str, str, int | str, int]
 class _Shown:
     """What there is to choose from: seeds of one generator.
 
-    previews: Blender's, None before the first; items: for the menu, which Blender needs kept.
+    previews: Blender's, None before the first.
+    items: for the menu, which Blender needs kept.
     """
 
     generator: str = ""

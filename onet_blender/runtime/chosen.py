@@ -24,7 +24,10 @@ GIBIBYTE = 2**30
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the preferences come to. python: None where no runtime is set."""
+    """What the preferences come to.
+
+    python: None where no runtime is set.
+    """
 
     python: Path | None
     device: str = "auto"

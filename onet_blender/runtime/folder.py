@@ -24,7 +24,10 @@ EXTENSION_PREFIX = "bl_ext."
 
 @dataclass(frozen=True)
 class Installed:
-    """A whole runtime. current: whether it has the versions that this extension was tested with."""
+    """A whole runtime.
+
+    current: whether it has the versions that this extension was tested with.
+    """
 
     folder: Path
     current: bool

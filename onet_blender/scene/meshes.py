@@ -26,9 +26,12 @@ MOST_FACES_AT_ONCE = 50_000
 class MeshArrays:
     """A mesh of triangles as Blender keeps it.
 
-    vertices: (V, 3) float32; faces: (F, 3) int32; colours: (V, 4) sRGB, 0 to 1, or None. edges:
-    (E, 2) int32, and corner_edges: (3 F,) int32, the edge from each corner to the next one of its
-    face; both None for small meshes.
+    vertices: (V, 3) float32.
+    faces: (F, 3) int32.
+    colours: (V, 4) sRGB, 0 to 1, or None.
+    edges: (E, 2) int32, None for small meshes.
+    corner_edges: (3 F,) int32, the edge from each corner to the next one of its face, None for
+        small meshes.
     """
 
     vertices: NDArray[np.float32]

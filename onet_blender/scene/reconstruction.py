@@ -55,14 +55,18 @@ WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 class Request:
     """One call of the worker and where its mesh will go.
 
-    scene: name of the scene that the mesh is for; kind: IMAGE, POINTS, VOXELS or NONE; source: what
-    it is made from, for the user; matrix: world transform of the new object; overlays: name of an
-    object that the mesh lies over, whose world coordinates are `turn` times those it arrives in
-    (else it is lifted so that it stands on the object's origin plane); replaces: name of a
-    object that was made from the same kind of input and gets the mesh instead of a new one;
-    choices: the settings (see `mesh_settings`) and the rest that the object keeps; digest: of the
-    object that it is made from, see `sources.digest`; known: which datablocks the names stood for,
-    see `known_by`, so that they are found under other names too.
+    scene: name of the scene that the mesh is for.
+    kind: IMAGE, POINTS, VOXELS or NONE.
+    source: what it is made from, for the user.
+    matrix: world transform of the new object.
+    overlays: name of an object that the mesh lies over, whose world coordinates are `turn` times
+        those it arrives in (else it is lifted so that it stands on the object's origin plane).
+    replaces: name of a object that was made from the same kind of input and gets the mesh instead
+        of a new one.
+    choices: the settings (see `mesh_settings`) and the rest that the object keeps.
+    digest: of the object that it is made from, see `sources.digest`.
+    known: which datablocks the names stood for, see `known_by`, so that they are found under other
+        names too.
     """
 
     method: str

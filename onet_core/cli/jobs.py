@@ -30,7 +30,9 @@ _AHEAD = 2
 class Task:
     """An input and where its mesh is written.
 
-    number: which of the inputs it is. job: what is made, of a path. written: the mesh file.
+    number: which of the inputs it is.
+    job: what is made, of a path.
+    written: the mesh file.
     """
 
     number: int
@@ -42,8 +44,11 @@ class Task:
 class Outcome:
     """What came of a task.
 
-    error: what was wrong, in one line; empty where the mesh was written. is_input: whether the
-    input was. faces: of the mesh. seconds: that it took. sentences: what is worth telling.
+    error: what was wrong, in one line; empty where the mesh was written.
+    is_input: whether the input was.
+    faces: of the mesh.
+    seconds: that it took.
+    sentences: what is worth telling.
     """
 
     error: str = ""

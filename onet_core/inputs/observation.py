@@ -41,15 +41,22 @@ class Normals:
 class Observation:
     """One input of a network, in the network's frame.
 
-    kind "image": data (3, S, S) float32 in [0, 1], the object on white;
-    kind "points": data (N, 3) float32, bounding box centred with longest edge 1;
-    kind "voxels": data (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of
-    voxel i lies at (i + 0.5) / 32 - 0.5.
-    frame: back to the source; name: for messages; background: what was taken away from a picture:
-    "mask", "transparent", "plain", "cut_out", or "none"; notes: what was decided while reading;
-    normals: of points, where some are known; mask: (H, W) uint8, where a picture shows the object,
-    at the picture's size or reduced; None for all of it; doubts: what may spoil the result, with
-    what to do. Raises InputError for other shapes.
+    kind: says what `data` is:
+        "image": (3, S, S) float32 in [0, 1], the object on white;
+        "points": (N, 3) float32, bounding box centred with longest edge 1;
+        "voxels": (32, 32, 32) float32, 0 or 1, index (i, j, k) along x, y, z; the centre of voxel i
+        lies at (i + 0.5) / 32 - 0.5.
+    frame: back to the source.
+    name: for messages.
+    background: how the object was separated from the background: "mask", "transparent", "plain",
+        "cut_out", or "none".
+    notes: what was decided while reading.
+    normals: of points, where some are known.
+    mask: (H, W) uint8, where a picture shows the object, at the picture's size or reduced; None for
+        all of it.
+    doubts: what may spoil the result, and what to do about it.
+
+    Raises InputError for arrays of other shapes.
     """
 
     kind: Kind

@@ -21,9 +21,9 @@ _STRAY = 4.0
 class MirrorPlane(NamedTuple):
     """The upright plane of the points p with normal . p = offset.
 
-    normal: unit (3,), with y = 0; ratio: the mean distance of the mirrored points to the cloud by
-    the mean distance of the cloud's points to their nearest neighbours: about 1 for a symmetric
-    cloud.
+    normal: unit (3,), with y = 0.
+    ratio: the mean distance of the mirrored points to the cloud by the mean distance of the cloud's
+        points to their nearest neighbours: about 1 for a symmetric cloud.
     """
 
     normal: NDArray[np.float64]

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 class Mesh:
     """A triangle mesh.
 
-    vertices: (V, 3) float; faces: (F, 3) int, counter-clockwise seen from outside;
-    normals: (V, 3) unit float or None; colours: (V, 3) uint8 sRGB or None.
+    vertices: (V, 3) float.
+    faces: (F, 3) int, counter-clockwise seen from outside.
+    normals: (V, 3) unit float or None.
+    colours: (V, 3) uint8 sRGB or None.
     """
 
     vertices: NDArray[np.floating]

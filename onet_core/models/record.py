@@ -21,8 +21,9 @@ Made = TypeVar("Made", bound="Record")
 class Limits:
     """What a field may hold beyond its type.
 
-    low, high: the least and the largest number. is_above, is_below: whether the bound itself is
-    excluded. kinds: of input for which anything but the default makes sense; empty for all.
+    low, high: the least and the largest number.
+    is_above, is_below: whether the bound itself is excluded.
+    kinds: of input for which anything but the default makes sense; empty for all.
     choices: the values of a text; empty for any.
     """
 

@@ -81,7 +81,9 @@ class Context:
 class Step(NamedTuple):
     """One finishing step.
 
-    name: for progress and timing. make: the step. is_wanted: whether the context asks for it.
+    name: for progress and timing.
+    make: the step.
+    is_wanted: whether the context asks for it.
     share: how long it takes where finding the surface takes 20; only the progress depends on it.
     """
 

@@ -46,6 +46,7 @@ class Job:
     """What to make a mesh of, with which model, and how.
 
     One of `path`, `points`, `mesh`, `voxels` and `pixels` is given:
+
     path: a file, see `inputs.load`.
     points: (N, 3) in any coordinates.
     mesh: is voxelised.

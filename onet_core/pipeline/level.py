@@ -26,9 +26,10 @@ JOINING_STEP = 0.1
 class Level(NamedTuple):
     """Where to draw a surface.
 
-    field: the network's, lifted around faint parts. threshold: the probability at the surface.
+    field: the network's, lifted around faint parts.
+    threshold: the probability at the surface.
     promised: the IoU that the network's probabilities promise, see `models.pictures.confidence`;
-    None where they were not looked at.
+        None where they were not looked at.
     """
 
     field: PreparedField

@@ -30,9 +30,15 @@ _MOST_READ = 1_000_000
 
 @dataclass(frozen=True)
 class Reading:
-    """Of each point: a normal (N, 3), its length from 0 to about 1 how sure its sign is; the
-    distance (N,) from the surface, along it, with its expected error (N,); the deviation (N,) of
-    the noise; the probability (N,) that it belongs to no surface. voxel: edge of the voxels."""
+    """What the scan network says of each point.
+
+    normals: (N, 3), outward; the length, 0 to about 1, says how sure the side is.
+    distances: (N,) from the surface, along the normal.
+    errors: (N,) expected errors of the distances.
+    noise: (N,) its standard deviation.
+    outlier: (N,) the probability that the point belongs to no surface.
+    voxel: edge of the voxels.
+    """
 
     normals: FloatArray
     distances: FloatArray

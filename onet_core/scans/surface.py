@@ -64,7 +64,8 @@ class Oriented:
 class Knobs:
     """What the steps go by; chosen on nine meshes, see training/recipes/scans.md.
 
-    fit: neighbours of a quadric; fit_noise: its least radius in deviations of the noise.
+    fit: neighbours of a quadric.
+    fit_noise: its least radius in deviations of the noise.
     reach_noise: the least radius of the field's spheres, in deviations of the noise.
     """
 

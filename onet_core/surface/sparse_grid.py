@@ -31,9 +31,11 @@ _FEW = 0.05
 class SparseGrid:
     """Some points of a grid of `resolution` cells along each axis of the box, for each object.
 
-    keys: (n,) int64, sorted, see `keys_of`; values: (n,) logits; is_known: (n,), whether a value is
-    the field's own, as precise as it is wanted, or else only an estimate; level: what lies above is
-    inside.
+    keys: (n,) int64, sorted, see `keys_of`.
+    values: (n,) logits.
+    is_known: (n,), whether a value is the field's own, as precise as it is wanted, or else only an
+        estimate.
+    level: what lies above is inside.
     """
 
     resolution: int

@@ -23,7 +23,8 @@ _CELLS_AT_ONCE = 1 << 18
 class CrossedEdges(NamedTuple):
     """The grid edges that the surface crosses, ordered by their lower end, then by axis.
 
-    start, stop: places (V,) of their ends in the grid, the lower first; axis: (V,) 0 to 2.
+    start, stop: places (V,) of their ends in the grid, the lower first.
+    axis: (V,) 0 to 2.
     """
 
     start: Tensor

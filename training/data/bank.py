@@ -40,12 +40,15 @@ _LISTS = ("names", "categories", "splits", "sources", "groups", "methods")
 class Bank:
     """Shapes, their surfaces and labelled queries, as tensors of one device.
 
-    corners: (F, 3, 3) of all faces; paint: (F, 3) uint8; level: (F,) how finely each is cut.
-    patch_face, patch_number, patch_side (+1, -1), patch_thin: (P,) of each patch of the solids'
-    surfaces, shape after shape from patch_starts (S + 1,); sums: (P,) float64, the shape's number
-    plus the share of its area up to and with the patch. grids: (G, bytes) of flooded cells, of
-    the shape that has the row in grid_row (S,), else -1. pool: (S, 2 N, 3) int16 queries, those
-    near the surface last; inside: (S, 2 N) bool.
+    corners: (F, 3, 3) of all faces.
+    paint: (F, 3) uint8.
+    level: (F,) how finely each is cut. patch_face, patch_number, patch_side (+1, -1).
+    patch_thin: (P,) of each patch of the solids' surfaces, shape after shape from patch_starts (S +
+        1,).
+    sums: (P,) float64, the shape's number plus the share of its area up to and with the patch.
+    grids: (G, bytes) of flooded cells, of the shape that has the row in grid_row (S,), else -1.
+    pool: (S, 2 N, 3) int16 queries, those near the surface last.
+    inside: (S, 2 N) bool.
     """
 
     corners: Tensor

@@ -23,11 +23,12 @@ class Conditions:
     """How a scan of a shape comes about; the defaults are the paper's plain setting.
 
     count, noise: number of points and standard deviation per coordinate, None for those that the
-    model was trained with; missing: share of the surface that no point lies on, in round holes of
-    a tenth of the surface at most; outliers: share of the points that lie anywhere in the box
-    instead of near the surface; turn: "any" turns the shape about the vertical by a random angle
-    and scales it to the unit cube anew.
-    Raises InputError for impossible values.
+        model was trained with.
+    missing: share of the surface that no point lies on, in round holes of a tenth of the surface at
+        most.
+    outliers: share of the points that lie anywhere in the box instead of near the surface.
+    turn: "any" turns the shape about the vertical by a random angle and scales it to the unit cube
+        anew. Raises InputError for impossible values.
     """
 
     count: int | None = None

@@ -23,8 +23,11 @@ JITTER = 1e-4
 class LabelledShape:
     """One shape of a dataset, in the network's frame.
 
-    points: (N, 3) float32 in the box of edge 1.1, occupancies: (N,) bool; surface_points: (M, 3)
-    float32, surface_normals: (M, 3) float32; folder: where its files are.
+    points: (N, 3) float32 in the box of edge 1.1.
+    occupancies: (N,) bool.
+    surface_points: (M, 3) float32.
+    surface_normals: (M, 3) float32.
+    folder: where its files are.
     """
 
     category: str

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from onet_core.errors import InputError
 from onet_core.mesh.files import replacing
+from onet_core.mesh.mesh import Mesh
+from onet_core.mesh.metrics import sample_surface
 
 from .packfile import FIELDS, PackedShape, encode
 
@@ -65,23 +67,12 @@ def _same_surface(
         for v, f in ((vertices, faces), (points, corners))
     ]
     for (v, f), other in zip(surfaces, surfaces[::-1], strict=True):
-        squared, _, _ = igl.point_mesh_squared_distance(_samples(v, f, 4000, rng), *other)
+        squared, _, _ = igl.point_mesh_squared_distance(
+            sample_surface(Mesh(v, f), 4000, rng)[0], *other
+        )
         if np.quantile(squared, 0.995) > _MOVED**2:
             return False
     return _open_length(*surfaces[1]) <= 1.1 * _open_length(*surfaces[0]) + _TORN
-
-
-def _samples(
-    vertices: NDArray[np.float64], faces: NDArray[np.int64], count: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    corners = vertices[faces]
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    areas = np.linalg.norm(np.cross(first, second), axis=1)
-    chosen = rng.choice(len(faces), count, p=areas / areas.sum())
-    across, along = rng.random((2, count, 1))
-    turned = across + along > 1
-    across, along = np.where(turned, 1 - across, across), np.where(turned, 1 - along, along)
-    return corners[chosen, 0] + across * first[chosen] + along * second[chosen]
 
 
 def _open_length(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> float:

@@ -18,8 +18,13 @@ FIELDS = ("id", "category", "split", "source", "group", "method")
 
 @dataclass(frozen=True, eq=False)
 class PackedShape:
-    """vertices: (V, 3) uint16, 0 to 65535 along the longest edge; faces: (F, 3) int64, outwards as
-    the source has them; colours: (F, 3) uint8 sRGB; row: a text for each of FIELDS."""
+    """A shape of a packed file.
+
+    vertices: (V, 3) uint16, 0 to 65535 along the longest edge.
+    faces: (F, 3) int64, outwards as the source has them.
+    colours: (F, 3) uint8 sRGB.
+    row: a text for each of FIELDS.
+    """
 
     vertices: NDArray[np.uint16]
     faces: NDArray[np.int64]

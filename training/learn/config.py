@@ -37,15 +37,20 @@ class ConfigError(OnetError):
 class DataConfig:
     """What is read from a dataset in the original's layout, and how it is changed on the way.
 
-    root: folder with one folder per category; categories: their names, None for all.
-    points: query points per shape and step; points_file: the file they are drawn from while
-    training; sampling: how they are drawn, one of `training.data.datasets.sampling.SAMPLINGS`;
+    root: folder with one folder per category.
+    categories: their names, None for all.
+    points: query points per shape and step.
+    points_file: the file they are drawn from while training.
+    sampling: how they are drawn, one of `training.data.datasets.sampling.SAMPLINGS`.
     softness: of their occupancies, see `training.data.datasets.sampling.softened`, 0 for none.
-    input_points: size of the input cloud; input_noise: standard deviation per coordinate, in every
-    split; input_noise_range: lowest and highest, between which it is drawn for each shape while
-    training, None for input_noise. image_folder, image_size: views and the edge they are resized
-    to; image_augment: random crops. augmentations: names from `training.data.augmentation`, or
-    names with settings such as {missing: {most: 0.3}}, applied in order, training only.
+    input_points: size of the input cloud.
+    input_noise: standard deviation per coordinate, in every split.
+    input_noise_range: lowest and highest, between which it is drawn for each shape while training,
+        None for input_noise.
+    image_folder, image_size: views and the edge they are resized to.
+    image_augment: random crops.
+    augmentations: names from `training.data.augmentation`, or names with settings such as {missing:
+        {most: 0.3}}, applied in order, training only.
     """
 
     root: str = "data/ShapeNet"
@@ -73,7 +78,8 @@ class DataConfig:
 class ModelConfig:
     """The network, and what its weights' file says about it.
 
-    network: keyword arguments of the network's constructor; limits: what it fails at.
+    network: keyword arguments of the network's constructor.
+    limits: what it fails at.
     """
 
     name: str = ""
@@ -93,18 +99,21 @@ class TrainingConfig:
     max_steps: None to go on until stopped; all intervals are in steps.
     batch_size: shapes per optimiser step, over `accumulate` passes.
     schedule: `constant` (the original) or `cosine` to zero at max_steps, after a linear rise over
-    warmup_steps. gradient_clip: largest norm of the gradients of the loss per point, None for no
-    limit.
-    early_stopping: end after this many validations without a better figure, None to go on; compile:
-    let torch.compile fuse the loss, meant for GPUs: on a processor a step of pointcloud/onet took
-    0.98 of the time, after minutes of compiling; pictures: how many validation shapes are drawn for
-    TensorBoard.
-    precision: one of Lightning's; ema: decay of the averaged weights, 0 to keep none.
+        warmup_steps.
+    gradient_clip: largest norm of the gradients of the loss per point, None for no limit.
+    early_stopping: end after this many validations without a better figure, None to go on.
+    compile: let torch.compile fuse the loss, meant for GPUs: on a processor a step of
+        pointcloud/onet took 0.98 of the time, after minutes of compiling.
+    pictures: how many validation shapes are drawn for TensorBoard.
+    precision: one of Lightning's.
+    ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
     divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
-    its own. initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
-    torchvision's ResNet-18, see `training.learn.initial`. devices: how many, None for all that are
-    there; nodes: machines, see `training.learn.train`.
+        its own.
+    initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
+        torchvision's ResNet-18, see `training.learn.initial`.
+    devices: how many, None for all that are there.
+    nodes: machines, see `training.learn.train`.
     """
 
     batch_size: int = 64

@@ -21,10 +21,12 @@ MINUTES = 60.0
 class Wish:
     """What the user asked for.
 
-    input_kind: as a model description names it; minutes, steps: how long to train, one of them;
+    input_kind: as a model description names it.
+    minutes, steps: how long to train, one of them.
     initial: a model's name or file to begin from, "none" for a fresh network, "" for the shipped
-    model of that kind where there is one; workers: processes that build and load; views: pictures
-    per mesh, for networks that read pictures.
+        model of that kind where there is one.
+    workers: processes that build and load.
+    views: pictures per mesh, for networks that read pictures.
     """
 
     source: Path

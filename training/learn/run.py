@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Clock:
@@ -66,7 +67,7 @@ class Averaged:
                 sources.append(value)
             else:
                 self.values[name].copy_(value)
-        torch._foreach_lerp_(means, sources, weight)
+        get_ema_multi_avg_fn(1 - weight)(means, sources, None)
 
     @torch.no_grad()
     def swap(self) -> None:

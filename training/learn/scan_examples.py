@@ -31,10 +31,15 @@ class Surfaces(Protocol):
 class Scans:
     """A batch of scans, with what a network should say of some places.
 
-    points: (N, 3), clouds: (N,) their numbers; size: (B,) edge of finest voxels; spacing: (B,).
-    places: (B, S, 3), the first `cloud_places` of them points of the cloud. normals: (B, S, 3),
-    distance, noise: (B, S) in voxels; is_outlier: (B, S); is_sided: (B, S), whether
-    the normal's sign is known.
+    points: (N, 3).
+    clouds: (N,) their numbers.
+    size: (B,) edge of finest voxels.
+    spacing: (B,).
+    places: (B, S, 3), the first `cloud_places` of them points of the cloud.
+    normals: (B, S, 3).
+    distance, noise: (B, S) in voxels.
+    is_outlier: (B, S).
+    is_sided: (B, S), whether the normal's sign is known.
     """
 
     points: Tensor

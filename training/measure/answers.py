@@ -32,8 +32,9 @@ EMPTY = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32))
 class Answer:
     """What a method says about a shape: a mesh in the frame of the labels, or a copy.
 
-    seconds: by stage; note: what went wrong or, for a copy, which shape was copied; contains: tells
-    inside from outside, the original's test unless another is given.
+    seconds: by stage.
+    note: what went wrong or, for a copy, which shape was copied.
+    contains: tells inside from outside, the original's test unless another is given.
     """
 
     answer: Mesh | ShapeCopy

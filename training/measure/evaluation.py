@@ -29,12 +29,15 @@ NETWORK = "network"
 class Evaluation:
     """All that was measured.
 
-    rows, headings: of the sheet of test shapes; sample_rows: of that of samples beside the nearest
-    training shapes. sets: the samples and training shapes as sets; torn, torn_halfway: the share of
-    samples, and of shapes halfway between two, that are in several parts. provenance: title ->
-    value of the report's first lines (command, commit, data); notes: further sentences about the
-    methods; skipped: one sentence for each shape that could not be read. labelled, surface: how
-    many labelled points and surface samples each shape was measured with.
+    rows, headings: of the sheet of test shapes.
+    sample_rows: of that of samples beside the nearest training shapes.
+    sets: the samples and training shapes as sets.
+    torn, torn_halfway: the share of samples, and of shapes halfway between two, that are in several
+        parts.
+    provenance: title -> value of the report's first lines (command, commit, data).
+    notes: further sentences about the methods.
+    skipped: one sentence for each shape that could not be read.
+    labelled, surface: how many labelled points and surface samples each shape was measured with.
     """
 
     description: ModelDescription

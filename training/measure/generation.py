@@ -33,10 +33,11 @@ COMPARED_POINTS = 2048
 class SampleSet:
     """A set of shapes against the test set (Achlioptas et al., ICML 2018).
 
-    coverage: share of the test shapes that are the nearest one to some shape of the set;
-    mmd: mean over the test shapes of the Chamfer-L1 distance to the set's nearest shape;
-    size: shapes in the set; empty: how many of them had no surface. Of several sets these are means
-    and sums, see `mean_of_sets`, and deviation is the standard deviation of their coverage.
+    coverage: share of the test shapes that are the nearest one to some shape of the set.
+    mmd: mean over the test shapes of the Chamfer-L1 distance to the set's nearest shape.
+    size: shapes in the set.
+    empty: how many of them had no surface. Of several sets these are means and sums, see
+        `mean_of_sets`, and deviation is the standard deviation of their coverage.
     """
 
     coverage: float

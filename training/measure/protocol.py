@@ -19,10 +19,12 @@ from ..data.labelled import list_shapes
 class Protocol:
     """What is measured, and how.
 
-    limit: how many shapes, spread evenly over the split; samples: labelled points and surface
-    points per shape (100,000 in the paper); resolution, threshold: of the meshes, the threshold
-    None for the model's own; seed: draws inputs, noise and surface samples; conditions: of the
-    point clouds; symmetry: whether our network may complete symmetric clouds by their mirror image.
+    limit: how many shapes, spread evenly over the split.
+    samples: labelled points and surface points per shape (100,000 in the paper).
+    resolution, threshold: of the meshes, the threshold None for the model's own.
+    seed: draws inputs, noise and surface samples.
+    conditions: of the point clouds.
+    symmetry: whether our network may complete symmetric clouds by their mirror image.
     """
 
     split: str = "test"

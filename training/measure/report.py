@@ -23,9 +23,10 @@ MEASURES = {
 class Result:
     """What one method scored on one shape.
 
-    scores: as `onet_core.mesh.metrics.evaluate_mesh` names them; seconds: to make the shape, by
-    stage; note: what went wrong or, for a copy, which shape was copied; closed: whether the mesh
-    is, None for copies.
+    scores: as `onet_core.mesh.metrics.evaluate_mesh` names them.
+    seconds: to make the shape, by stage.
+    note: what went wrong or, for a copy, which shape was copied.
+    closed: whether the mesh is, None for copies.
     """
 
     category: str

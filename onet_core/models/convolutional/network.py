@@ -238,10 +238,13 @@ class LatentPlanesNetwork(PlanesNetwork):
     """A generative network: a latent z (B, z_dim) is grown into feature planes.
 
     `encode_inputs` reads latents. There is no encoder of shapes: while it learns, each training
-    shape has a posterior of its own, see `training.learn.latents`. z_dim: width of the latent;
+    shape has a posterior of its own, see `training.learn.latents`.
+
+    z_dim: width of the latent.
     centres: the prior is the mean of this many normal distributions of deviation 1, whose means are
-    the buffer `centres` (centres, z_dim), 0: it is the standard normal distribution; the rest as in
-    `ImagePlanesNetwork`.
+        the buffer `centres` (centres, z_dim); 0 for the standard normal distribution.
+
+    The rest is as in `ImagePlanesNetwork`.
     """
 
     centres: Tensor | None

@@ -45,15 +45,15 @@ _TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
 class Fitted(NamedTuple):
     """Shapes fitted around N points, in S sizes; all float32.
 
-    described: of each point's surroundings, (N, 17 S). For each size the way to the mean
-    of the points, the way to their plane (3 numbers each), the plane's normal as n n' (6: xx, xy,
-    xz, yy, yz, zz), the points' deviations along the principal axes (3, the least first), the least
-    once more in smaller units, and their deviation from the curved sheet in those units.
+    described: of each point's surroundings, (N, 17 S). For each size the way to the mean of the
+        points, the way to their plane (3 numbers each), the plane's normal as n n' (6: xx, xy, xz,
+        yy, yz, zz), the points' deviations along the principal axes (3, the least first), the least
+        once more in smaller units, and their deviation from the curved sheet in those units.
 
     forms: polynomials, (N, 3 S, 10), of the offset from the point (see `neighbours.MONOMIALS`): for
-    each size the height over the plane, for each the height over the curved sheet along the same
-    normal, and for each the squared distance from the line. normals: the planes', (N, S, 3), of
-    either sign; the heights have the same sign.
+        each size the height over the plane, for each the height over the curved sheet along the
+        same normal, and for each the squared distance from the line.
+    normals: the planes', (N, S, 3), of either sign; the heights have the same sign.
     """
 
     described: NDArray[np.float32]

@@ -15,7 +15,12 @@ STRIDES = (2, 4, 8, 16, 32)
 
 
 class PictureFeatures(NamedTuple):
-    """code: (B, code); fine: (B, C, S/2, S/2); coarse: (B, C, S/8, S/8)."""
+    """What the encoder makes of pictures.
+
+    code: (B, code).
+    fine: (B, C, S/2, S/2).
+    coarse: (B, C, S/8, S/8).
+    """
 
     code: Tensor
     fine: Tensor

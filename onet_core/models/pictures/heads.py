@@ -21,9 +21,13 @@ _MIDDLE = 0.15
 
 
 class CameraGuess(NamedTuple):
-    """turns: (B, TURNS), logits of the directions; within: (B, TURNS), how far the azimuth is from
-    the middle of each, in widths of one, -0.5 to 0.5; numbers: (B, 5), elevation, x, y, log_scale,
-    nearness."""
+    """Where the camera may stand.
+
+    turns: (B, TURNS), logits of the directions.
+    within: (B, TURNS), how far the azimuth is from the middle of each, in widths of one, -0.5 to
+        0.5.
+    numbers: (B, 5), elevation, x, y, log_scale, nearness.
+    """
 
     turns: Tensor
     within: Tensor

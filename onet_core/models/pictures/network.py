@@ -28,7 +28,9 @@ OCTAVES = 4
 class Estimates(NamedTuple):
     """What the network says of pictures besides shapes, for training.
 
-    camera: see `CameraGuess`; kinds: (B, kinds) logits; mask, depth, normals: see `MapHead`;
+    camera: see `CameraGuess`.
+    kinds: (B, kinds) logits.
+    mask, depth, normals: see `MapHead`.
     confidence: (B,), logit of the expected IoU.
     """
 

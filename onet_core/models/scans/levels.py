@@ -33,8 +33,10 @@ _SPREAD = (
 class Level:
     """The occupied voxels of one size.
 
-    codes: (M,) int64, sorted, each once. neighbours: (M, 27) int64, the voxels around each, M where
-    there is none; entry 13 is the voxel itself. parents: (M,) int64, places in the next level;
+    codes: (M,) int64, sorted, each once.
+    neighbours: (M, 27) int64, the voxels around each, M where there is none; entry 13 is the voxel
+        itself.
+    parents: (M,) int64, places in the next level.
     slots: (M,) int64, which of its parent's eight children each voxel is. Both empty in the last.
     """
 

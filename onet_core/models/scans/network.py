@@ -30,8 +30,12 @@ _LARGEST_SPREAD = 1.5
 
 @dataclass(frozen=True)
 class ScanConfig:
-    """widths: channels of each level, the finest first. functions: quadratic functions a voxel;
-    hidden: width of the MLP behind them."""
+    """The sizes of a scan network.
+
+    widths: channels of each level, the finest first.
+    functions: quadratic functions a voxel.
+    hidden: width of the MLP behind them.
+    """
 
     widths: tuple[int, ...] = (32, 48, 64, 80, 96, 128)
     functions: int = 20
@@ -46,8 +50,10 @@ class ScanConfig:
 class Voxels:
     """Clouds cut into voxels.
 
-    size: (clouds,) edge of the finest voxels; levels: the finest first; statistics: (M, 21) of the
-    points in each of the finest; clouds: how many.
+    size: (clouds,) edge of the finest voxels.
+    levels: the finest first.
+    statistics: (M, 21) of the points in each of the finest.
+    clouds: how many.
     """
 
     size: Tensor
@@ -59,10 +65,11 @@ class Voxels:
 class Answers:
     """What the network says of places; lengths in units of the finest voxel.
 
-    normals: (N, 3) outward, not of unit length. distance: (N,) from the surface, positive outside.
-    spread: (N,) natural logarithm of the expected error of the distance. noise: (N,) natural
-    logarithm of the noise's deviation around there. outlier: (N,) logit that a point of the cloud
-    there belongs to no surface.
+    normals: (N, 3) outward, not of unit length.
+    distance: (N,) from the surface, positive outside.
+    spread: (N,) natural logarithm of the expected error of the distance.
+    noise: (N,) natural logarithm of the noise's deviation around there.
+    outlier: (N,) logit that a point of the cloud there belongs to no surface.
     """
 
     normals: Tensor

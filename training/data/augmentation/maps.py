@@ -38,7 +38,10 @@ class ShapeMap(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """x -> matrix x; matrix: (B, 3, 3)."""
+    """x -> matrix x.
+
+    matrix: (B, 3, 3).
+    """
 
     matrix: Tensor
 
@@ -59,8 +62,9 @@ class Linear:
 class Waves:
     """x -> x + sum of amplitude sin(2 pi frequency x + phase): smooth and, if gentle, invertible.
 
-    amplitudes, frequencies: (B, K, 3), phases: (B, K). It can be undone where the sum over K of
-    2 pi |amplitude| |frequency| is below 1 (a contraction; the inverse is a fixed point).
+    amplitudes, frequencies: (B, K, 3).
+    phases: (B, K). It can be undone where the sum over K of 2 pi |amplitude| |frequency| is below 1
+        (a contraction; the inverse is a fixed point).
     """
 
     amplitudes: Tensor
@@ -132,7 +136,11 @@ class Curves:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Another map, then x -> scale x + shift; scale: (B, 1, 1), shift: (B, 1, 3)."""
+    """Another map, then x -> scale x + shift.
+
+    scale: (B, 1, 1).
+    shift: (B, 1, 3).
+    """
 
     inner: ShapeMap
     scale: Tensor

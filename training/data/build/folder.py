@@ -30,7 +30,10 @@ DEFAULT_SHARES = (0.7, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class MeshFile(Entry):
-    """A mesh file; up_axis: `auto` for the habit of its format."""
+    """A mesh file.
+
+    up_axis: `auto` for the habit of its format.
+    """
 
     path: Path = field(kw_only=True)
     up_axis: str = field(default="auto", kw_only=True)

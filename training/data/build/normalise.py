@@ -19,8 +19,9 @@ _LEAST_AREA = 1e-14
 class Triangles:
     """A surface that need not be closed.
 
-    vertices: (V, 3) float64 in the network's frame; faces: (F, 3) int64, counter-clockwise seen
-    from outside; colours: (F, 3) uint8 sRGB.
+    vertices: (V, 3) float64 in the network's frame.
+    faces: (F, 3) int64, counter-clockwise seen from outside.
+    colours: (F, 3) uint8 sRGB.
     """
 
     vertices: NDArray[np.float64]

@@ -119,8 +119,11 @@ class FloodFill:
 class Solid:
     """A shape with an inside, for labels.
 
-    method: of METHODS; orientation: what was done to the faces; samples: of the faces; front, back:
-    whether there is solid on either side of each. thickness: of THICKENINGS.
+    method: of METHODS.
+    orientation: what was done to the faces.
+    samples: of the faces.
+    front, back: whether there is solid on either side of each.
+    thickness: of THICKENINGS.
     """
 
     triangles: Triangles

@@ -15,7 +15,11 @@ BOX_EDGE = 1.1
 
 @dataclass(frozen=True, eq=False)
 class SurfaceSamples:
-    """points: (N, 3) and normals: (N, 3), of the faces they lie on."""
+    """Points on a surface.
+
+    points: (N, 3).
+    normals: (N, 3), of the faces that the points lie on.
+    """
 
     points: NDArray[np.float64]
     normals: NDArray[np.float64]

@@ -33,7 +33,8 @@ _SECONDS_BETWEEN_LISTS = 60.0
 class Amount:
     """How many labelled points, surface points and views a shape gets; 0 views for none.
 
-    thickness: what is added to its inside, see `occupancy.THICKENINGS`; style: how views are made.
+    thickness: what is added to its inside, see `occupancy.THICKENINGS`.
+    style: how views are made.
     """
 
     points: int = 100_000

@@ -26,7 +26,10 @@ _SENSOR_DISTANCE, _NEAREST = 1 / 0.8, 1.1
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """world: (3, 4), network frame -> camera (x right, y down, z forward); intrinsic: (3, 3).
+    """A camera of a rendered view.
+
+    world: (3, 4), network frame -> camera (x right, y down, z forward).
+    intrinsic: (3, 3).
 
     intrinsic @ world @ (x, y, z, 1), divided by its last entry, is in pixels, from (0, 0) at the
     picture's upper left corner to (SIZE, SIZE).

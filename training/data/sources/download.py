@@ -13,7 +13,10 @@ from onet_core.errors import OnetError
 
 @dataclass(frozen=True)
 class Package:
-    """A package as apt knows it; size: bytes to download."""
+    """A package as apt knows it.
+
+    size: bytes to download.
+    """
 
     name: str
     version: str

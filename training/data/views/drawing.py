@@ -24,9 +24,12 @@ COARSER = 2
 class Views(NamedTuple):
     """A batch of pictures.
 
-    pictures: (B, 3, S, S) in [0, 1]; camera: see `PictureCamera`; mask: (B, S/2, S/2), the share of
-    the object in each; depth: (B, S/2, S/2), how far behind the origin; normals: (B, 3, S/2, S/2)
-    along the camera's axes, towards it; known: (B, S/2, S/2), where depth and normals are known.
+    pictures: (B, 3, S, S) in [0, 1].
+    camera: see `PictureCamera`.
+    mask: (B, S/2, S/2), the share of the object in each.
+    depth: (B, S/2, S/2), how far behind the origin.
+    normals: (B, 3, S/2, S/2) along the camera's axes, towards it.
+    known: (B, S/2, S/2), where depth and normals are known.
     """
 
     pictures: Tensor

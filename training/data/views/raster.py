@@ -16,7 +16,11 @@ _LEAST_HEIGHT = 1e-6
 
 
 class Seen(NamedTuple):
-    """face: (B, S, S) int64, which triangle a pixel shows, -1 for none; depth: (B, S, S)."""
+    """What each pixel of drawn views shows.
+
+    face: (B, S, S) int64, which triangle a pixel shows, -1 for none.
+    depth: (B, S, S).
+    """
 
     face: Tensor
     depth: Tensor

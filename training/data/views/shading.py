@@ -21,9 +21,11 @@ _PALETTE = 16
 class Surface(NamedTuple):
     """What the pixels show.
 
-    face: (B, S, S), the triangle, -1 for none; place: (B, 3, S, S), x, y and depth as
-    `PictureCamera.project` gives them; points: (B, 3, S, S) in the network's frame; normals, ray:
-    (B, 3, S, S) along the camera's axes, the normals towards the camera, the rays away from it.
+    face: (B, S, S), the triangle, -1 for none.
+    place: (B, 3, S, S), x, y and depth as `PictureCamera.project` gives them.
+    points: (B, 3, S, S) in the network's frame.
+    normals, ray: (B, 3, S, S) along the camera's axes, the normals towards the camera, the rays
+        away from it.
     """
 
     face: Tensor

@@ -24,9 +24,10 @@ _HALF, _STEPS = 0.6, 241
 class Variation(NamedTuple):
     """Where the points of each shape of a batch go.
 
-    curves: (B, 3, _STEPS), where places along each axis go; centre: (B, 3) and edge: (B,) of the
-    stretched shape's box, which is moved to the origin and scaled to 1; sign: (B,), -1 for what is
-    mirrored left to right.
+    curves: (B, 3, _STEPS), where places along each axis go.
+    centre: (B, 3) of the stretched shape's box, which is moved to the origin.
+    edge: (B,) the longest edge of that box, which is scaled to 1.
+    sign: (B,), -1 for what is mirrored left to right.
     """
 
     curves: Tensor

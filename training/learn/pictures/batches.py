@@ -22,8 +22,13 @@ _POWER = 0.6
 
 
 class Batch(NamedTuple):
-    """views: see `Views`; points: (B, N, 3), the first half evenly in the box, the others near the
-    surface; occupancy: (B, N); kinds: (B,), the number of each shape's category."""
+    """Pictures of shapes with labelled points.
+
+    views: see `Views`.
+    points: (B, N, 3), the first half evenly in the box, the others near the surface.
+    occupancy: (B, N).
+    kinds: (B,), the number of each shape's category.
+    """
 
     views: Views
     points: Tensor

@@ -22,8 +22,11 @@ _REFERENCE = 512
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """clouds: (B, N, 3); queries: (B, T, 3) with occupancy (B, T), 0 or 1, and weight (B, T), 0
-    where nothing is known; all in the network's frame."""
+    """Point clouds with labelled queries, all in the network's frame.
+
+    clouds: (B, N, 3).
+    queries: (B, T, 3) with occupancy (B, T), 0 or 1, and weight (B, T), 0 where nothing is known.
+    """
 
     clouds: Tensor
     queries: Tensor

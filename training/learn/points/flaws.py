@@ -21,12 +21,15 @@ class Scans:
     """How clouds differ from the shapes they are of.
 
     holes, planes, halves, views: shares of the clouds that lack round holes, all beyond a plane,
-    one half (left, right, front or back), or all that some viewers don't see. noise: highest
-    deviation per coordinate; usual_noise: that of the share `usual` of the clouds. outliers:
-    highest share, in half of the clouds. mirrored: share of the symmetric shapes whose second half
-    of points is the mirror image of the first. fitted: share of the damaged clouds that are scaled
-    to fill the cube themselves. turned: share turned by any angle, the rest by quarters; stretched:
-    share that is stretched, by up to `stretch` along each axis.
+        one half (left, right, front or back), or all that some viewers don't see.
+    noise: highest deviation per coordinate.
+    usual_noise: that of the share `usual` of the clouds.
+    outliers: highest share, in half of the clouds.
+    mirrored: share of the symmetric shapes whose second half of points is the mirror image of the
+        first.
+    fitted: share of the damaged clouds that are scaled to fill the cube themselves.
+    turned: share turned by any angle, the rest by quarters.
+    stretched: share that is stretched, by up to `stretch` along each axis.
     """
 
     holes: float = 0.25

@@ -48,12 +48,17 @@ NETWORK: dict[str, Any] = {
 class Plan:
     """How long and from what is learned.
 
-    seconds: of the whole job; batch: clouds of 3,000 points a step, half as many more of few;
-    queries: a cloud, the share `near` of them near the surface, where each counts `near_weight`;
-    rate: the highest; fresh: times the rate of what is new; decay: of the averaged weights; few,
-    many, dense: see `FEW`; measured: even points a validation shape; checks: how often it is
-    measured, evenly over the time, beside the start; frozen: see `Learner`; scans: what the clouds
-    lack.
+    seconds: of the whole job.
+    batch: clouds of 3,000 points a step, half as many more of few.
+    queries: a cloud, the share `near` of them near the surface, where each counts `near_weight`.
+    rate: the highest.
+    fresh: times the rate of what is new.
+    decay: of the averaged weights.
+    few, many, dense: see `FEW`.
+    measured: even points a validation shape.
+    checks: how often it is measured, evenly over the time, beside the start.
+    frozen: see `Learner`.
+    scans: what the clouds lack.
     """
 
     seconds: float

@@ -28,9 +28,9 @@ RESOLUTIONS = (24, 32, 48, 64)
 class MeanShape:
     """Average occupancy of some shapes and where it is cut.
 
-    grid: (R + 1,)^3 averages at nodes that span the box, faces included; level: occupancy from
-    which a point counts as inside; training_iou: mean over the shapes, on points that the choice
-    of grid and level was judged by.
+    grid: (R + 1,)^3 averages at nodes that span the box, faces included.
+    level: occupancy from which a point counts as inside.
+    training_iou: mean over the shapes, on points that the choice of grid and level was judged by.
     """
 
     grid: NDArray[np.float64]

@@ -52,7 +52,10 @@ KEPT_COPIES = 16
 
 @dataclass
 class Baselines:
-    """Methods by name; notes, skipped: sentences for the report."""
+    """Methods by name.
+
+    notes, skipped: sentences for the report.
+    """
 
     methods: dict[str, Method] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -144,8 +144,10 @@ def blender(points: Points, parameters: Parameters) -> Mesh:
 class Surfacing:
     """A classical method and the parameters among which the validation split chooses.
 
-    kind: of the input; make: input and parameters -> mesh in the network's frame; choices: name ->
-    values. For points, `clean` stands in every choice: whether stray points are left out before.
+    kind: of the input.
+    make: input and parameters -> mesh in the network's frame.
+    choices: name -> values. For points, `clean` stands in every choice: whether stray points are
+        left out before.
     """
 
     kind: str

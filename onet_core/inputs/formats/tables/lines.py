@@ -41,7 +41,8 @@ _MARKS = re.compile(rf"[;\t|,{_CUT} ]+")
 class Lines:
     """A file's lines: those of points, those in front that may hold names, and how they are cut.
 
-    separator: None for blanks and tabs. notes: what was decided about the numbers.
+    separator: None for blanks and tabs.
+    notes: what was decided about the numbers.
     """
 
     rows: list[str]
