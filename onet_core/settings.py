@@ -50,8 +50,8 @@ COMMANDS = {
     "reconstruct": Command(
         "Makes meshes from pictures, point clouds and voxel models.", INPUT_NAMES
     ),
-    "generate": Command("Invents shapes.", (NONE,)),
-    "morph": Command("Makes the shapes on the way between invented ones.", (NONE,)),
+    "generate": Command("Generates new shapes.", (NONE,)),
+    "morph": Command("Generates the shapes between two or more others.", (NONE,)),
 }
 
 # Settings of 0.1.0 that are gone. A step of root finding along each edge brought the mesh
@@ -100,8 +100,7 @@ class Settings:
     )  # fmt: skip
     symmetry: bool = _setting(
         True, "Mirror Symmetry",
-        "For sparse scans (up to 2,250 points) that look left-right symmetric, add the mirrored "
-        "points",
+        "For sparse scans that look left-right symmetric, add the mirrored points",
         "points", kinds=(POINTS,),
     )  # fmt: skip
     denoise: bool = _setting(
@@ -112,8 +111,8 @@ class Settings:
     )  # fmt: skip
     snap: bool = _setting(
         True, "Snap to Points",
-        "Pull the surface to the points, up to 200,000 of them: keeps more of a dense scan's "
-        "details, but also of its flaws. Has no effect where a threshold is given",
+        "Pull the surface to the points: keeps more of a dense scan's details, but also of its "
+        "flaws. Has no effect where a threshold is given",
         "points", kinds=(POINTS,),
     )  # fmt: skip
     open_gaps: float | None = _setting(
@@ -291,7 +290,7 @@ OTHERS = (
         WITHOUT_A_WINDOW, low=0, high=LAST_SEED, is_many=True, is_required=True,
     ),
     Setting(
-        "steps", int, 10, "Steps", "Number of shapes on the way, both ends included", "morph",
+        "steps", int, 10, "Steps", "Number of shapes in the morph, both ends included", "morph",
         (NONE,), WITHOUT_A_WINDOW, low=2, high=100_000,
     ),
     Setting(
@@ -309,7 +308,7 @@ OTHERS = (
         choices=tuple(Choice(name, name) for name in ("blend", "glb", "obj", "ply", "stl")),
     ),
     Setting(
-        "overwrite", bool, False, "Overwrite", "Make results anew that exist already", "run",
+        "overwrite", bool, False, "Overwrite", "Make results again that already exist", "run",
         offered=WITHOUT_A_WINDOW,
     ),
     Setting(
@@ -327,8 +326,9 @@ OTHERS = (
         automatic="auto; from within Blender what the preferences say",
     ),
     Setting(
-        "runtime", Path, None, "Runtime", "The runtime's Python", "run", offered=WITHOUT_A_WINDOW,
-        automatic="what has been set up",
+        "runtime", Path, None, "Runtime", "The Python that has PyTorch", "run",
+        offered=WITHOUT_A_WINDOW,
+        automatic="the one made by Set Up",
     ),
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ OF_BUTTONS = {
     "eines Protokolls, zum Lesen oder für jemanden, der helfen kann",
     "End of the Log": "Ende des Protokolls",
     "Remove the Runtime?": "Laufzeit entfernen?",
-    "Setting it up again fetches it anew.": "Beim nächsten Einrichten wird sie neu geholt.",
+    "Setting it up again downloads it again.": "Beim nächsten Einrichten wird sie neu geholt.",
     "Allow Online Access": "Onlinezugriff erlauben",
     "Preferences of ONet": "Einstellungen von ONet",
     "Object Mode": "Objektmodus",
@@ -70,7 +70,7 @@ OF_BUTTONS = {
     "Keep": "Behalten",
     "Keep All": "Alle",
     "Draft First": "Erst ein Entwurf",
-    "Where the mesh takes long, show a draft that is replaced when it is ready": "Zeigt, wo das "
+    "If the mesh takes long, show a draft until it is ready": "Zeigt, wo das "
     "Mesh lange dauert, einen Entwurf, den das fertige ersetzt",
     # Thumbnails
     "Draw small pictures of the shapes that the next seeds give, to choose one of them": (
@@ -81,7 +81,7 @@ OF_BUTTONS = {
     "Show Choices": "Auswahl zeigen",
     "More Choices": "Weitere zeigen",
     "Shape": "Form",
-    "A seed, by what comes of it": "Ein Startwert nach dem, was aus ihm wird",
+    "A seed, chosen by its shape": "Ein Startwert, nach seiner Form gewählt",
     # Results that follow their source
     "Live Update": "Fortlaufend erneuern",
     "Make this mesh again, beside the interface, whenever its source has changed. The source is "
@@ -89,15 +89,15 @@ OF_BUTTONS = {
         "Macht dieses Mesh neben der Arbeit neu, sobald sich seine Vorlage ändert. Die Vorlage "
         "wird als Draht gezeigt"
     ),
-    "Make the mesh of an object again from what it was made from, as it was made": (
+    "Make the mesh of an object again from its source, with its own settings": (
         "Macht das Mesh eines Objekts aus seiner Vorlage neu, so wie es gemacht wurde"
     ),
     "Name of the object that gets the mesh": "Name des Objekts, das das Mesh bekommt",
-    "Made From It As": "Vorlage war",
-    "A mark of the source as it was, to tell whether it was changed since": (
-        "Ein Kennzeichen der Vorlage, an dem sich zeigt, ob sie seither geändert wurde"
+    "Checksum of the Source": "Prüfsumme der Vorlage",
+    "A checksum of the source, to see whether it has changed since": (
+        "Eine Prüfsumme der Vorlage, an der sich zeigt, ob sie seither geändert wurde"
     ),
-    "Update a mesh that was reconstructed to what was adjusted": "Bringt ein rekonstruiertes Mesh "
+    "Update a reconstructed mesh to the adjusted settings": "Bringt ein rekonstruiertes Mesh "
     "auf den Stand dessen, was geändert wurde",
     "Give the mesh the colours of the picture that it was made from": "Gibt dem Mesh die Farben "
     "des Bildes, aus dem es gemacht wurde",
@@ -111,7 +111,9 @@ OF_BUTTONS = {
     "seinen Farben",
     "Quads": "Vierecke",
     "About how many quads": "Etwa wie viele Vierecke",
-    "About how many quads Remesh to Quads makes": "Etwa wie viele Vierecke beim Umformen entstehen",
+    "Approximate number of quads that Remesh to Quads makes": (
+        "Etwa wie viele Vierecke beim Umformen entstehen"
+    ),
     "Make Ready for Use": "Fertig machen",
     "Remove small parts, put the origin at the base, apply the scale and mark sharp edges": (
         "Entfernt kleine Teile, setzt den Ursprung an den Fuß, wendet die Skalierung an und "
@@ -128,7 +130,7 @@ OF_BUTTONS = {
     "Smooth by Angle": "Nach Winkel glätten",
     "Smooth faces, sharp at edges": "Glatte Flächen, scharf an Kanten",
     "Angle": "Winkel",
-    "From which angle on an edge is sharp": "Ab welchem Winkel eine Kante scharf ist",
+    "Edges with a larger angle than this are sharp": "Ab welchem Winkel eine Kante scharf ist",
     "Own Collection": "Eigene Sammlung",
     "Move it into a new collection of its name": "Legt es in eine neue Sammlung seines Namens",
     "Colours to Texture": "Farben in Textur",
@@ -140,6 +142,7 @@ OF_BUTTONS = {
     "Make three levels of detail: all faces, a quarter, and one in sixteen": "Macht drei "
     "Detailstufen: alle Flächen, ein Viertel und ein Sechzehntel",
     "Side by Side": "Nebeneinander",
-    "Else all in one place, of which the finest is shown": "Sonst alle an einem Ort, gezeigt wird "
-    "die feinste",
+    "Otherwise all levels lie in one place and only the finest is shown": (
+        "Sonst alle an einem Ort, gezeigt wird die feinste"
+    ),
 }

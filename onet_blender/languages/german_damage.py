@@ -26,7 +26,7 @@ OF_DAMAGE = {
     ),
     "a node names a model that is not there": "ein Knoten nennt ein Modell, das fehlt",
     "a text has a negative length": "ein Text hat eine negative Länge",
-    "a turn is none": "eine Drehung ist keine",
+    "a rotation is not valid": "eine Drehung ist ungültig",
     "a view has a negative number": "ein BufferView hat eine negative Nummer",
     "a view reaches beyond its buffer": "ein BufferView reicht über seinen Puffer hinaus",
     "an accessor has a negative number": "ein Accessor hat eine negative Nummer",

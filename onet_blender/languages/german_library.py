@@ -46,7 +46,7 @@ OF_THE_LIBRARY = {
         "Der Auftrag {method!r} lässt sich nicht senden: {error}"
     ),
     "{python} can't be started: {error}.": "{python} lässt sich nicht starten: {error}.",
-    "what it said can't be understood: {error}": "was er sagte, ist nicht zu verstehen: {error}",
+    "its answer can't be understood: {error}": "seine Antwort ist nicht zu verstehen: {error}",
     "it said nothing for {seconds:g} seconds": "er sagte {seconds:g} Sekunden lang nichts",
     "exit status {status}": "Status {status}",
     "it hung, silent for {seconds:g} seconds, and was ended: try again, with another input if it "
@@ -58,7 +58,7 @@ OF_THE_LIBRARY = {
     "An unexpected error stopped this step ({kind}: {error}).": (
         "Ein unerwarteter Fehler brach diesen Schritt ab ({kind}: {error})."
     ),
-    "The memory does not suffice: choose a lower resolution.": (
+    "There is not enough memory: choose a lower resolution.": (
         "Der Speicher reicht nicht: eine niedrigere Auflösung wählen."
     ),
     "The worker process stopped unexpectedly: {reason}.": "Der Arbeitsprozess hielt unerwartet an: "
@@ -171,8 +171,8 @@ OF_THE_LIBRARY = {
         "Das Mesh hat kein Dreieck mit einer Fläche, also keine Farben zu vergeben."
     ),
     "{path} is a relative path: give all of it.": ("{path} ist ein relativer Pfad: ganz angeben."),
-    "{name} is no picture.": ("{name} ist kein Bild."),
-    "{name} has faces of other vertices than it has.": (
+    "{name} is not a picture.": ("{name} ist kein Bild."),
+    "{name} has faces that point at vertices that it does not have.": (
         "{name} hat Flächen mit Punkten, die es nicht hat."
     ),
     "The input": ("Die Vorlage"),

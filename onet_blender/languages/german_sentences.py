@@ -50,8 +50,9 @@ OWN = {
     "Will take about {minutes:.0f} minutes": "Dauert etwa {minutes:.0f} Minuten",
     "{count} objects are selected": "{count} Objekte sind ausgewählt",
     "Changed by hand since it was made": "Seit es entstand, von Hand geändert",
-    "The report is in the clipboard: paste it where you tell of the problem.": "Der Bericht liegt "
-    "in der Zwischenablage: dort einfügen, wo das Problem gemeldet wird.",
+    "The report is in the clipboard: paste it into your message about the problem.": (
+        "Der Bericht liegt in der Zwischenablage: dort einfügen, wo das Problem gemeldet wird."
+    ),
     "{count} meshes: {faces:,} faces in {seconds:.1f} s": (
         "{count} Meshes: {faces:,} Flächen in {seconds:.1f} s"
     ),
@@ -112,7 +113,7 @@ OWN = {
     "The runtime is in {folder}": "Die Laufzeit liegt in {folder}",
     "It was made for another version of ONet: press Set Up to renew it": "Sie wurde für eine "
     "andere Version von ONet angelegt: Einrichten erneuert sie",
-    "Given from outside: {python}": "Von außen vorgegeben: {python}",
+    "Set outside Blender: {python}": "Außerhalb von Blender gesetzt: {python}",
     "Not usable: {reason}": "Nicht benutzbar: {reason}",
     "Give the Shape to {name}": "Die Form {name} geben",
     # What is in the way

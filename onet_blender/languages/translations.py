@@ -39,14 +39,15 @@ GERMAN = {
     "Objekt ein Mesh",
     "Reconstruct Again": "Noch einmal rekonstruieren",
     "Again": "Noch einmal",
-    "Make the mesh of the active object again from what it was made from, as the panel is set": (
+    "Make the mesh of the active object again from its source, with the panel's settings": (
         "Macht das Mesh des aktiven Objekts noch einmal aus seiner Vorlage, mit den Einstellungen "
         "des Bedienfelds"
     ),
     "Take Its Settings": "Seine Einstellungen übernehmen",
     "Its Settings": "Seine Werte",
-    "Set the panel as it was when the active object was made": "Stellt das Bedienfeld so ein, wie "
-    "es war, als das aktive Objekt entstand",
+    "Set the panel to the settings that the active object was made with": (
+        "Stellt das Bedienfeld so ein, wie es war, als das aktive Objekt entstand"
+    ),
     "Show What the Network Sees": "Zeigen, was das Netz sieht",
     "Show what the network will see of the picture, and how its background was found": (
         "Zeigt, was das Netz vom Bild sehen wird und wie der Hintergrund gefunden wurde"
@@ -63,7 +64,7 @@ GERMAN = {
     "Open a picture, a scan or a mesh and make a mesh from it with ONet": "Öffnet ein Bild, einen "
     "Scan oder ein Mesh und macht mit ONet ein Mesh daraus",
     "Kind": "Art",
-    "What the file holds": "Was die Datei enthält",
+    "Kind of data in the file": "Was die Datei enthält",
     "Points without faces, voxels for boxes of one size on a grid": "Punkte, wenn sie keine "
     "Flächen hat, Voxel bei gleich großen Klötzen in einem Raster",
     "A scan, or a mesh whose surface is sampled": "Ein Scan oder ein Mesh, dessen Oberfläche "
@@ -73,14 +74,15 @@ GERMAN = {
     "Units": "Einheiten",
     "The unit that the file's numbers were measured in": "Die Einheit, in der die Zahlen der Datei "
     "gemessen sind",
-    "What is longer than 20 is taken for centimetres": "Was länger als 20 ist, gilt als Zentimeter",
+    "Files longer than 20 units are read as centimetres": (
+        "Dateien von mehr als 20 Einheiten Länge gelten als Zentimeter"
+    ),
     "Metres": "Meter",
     "Centimetres": "Zentimeter",
     "Millimetres": "Millimeter",
     "Up": "Oben",
     "The file's vertical axis": "Die senkrechte Achse der Datei",
-    "As the format has it by habit: Y for OBJ, else Z": "Wie beim Format üblich: Y bei "
-    "OBJ, sonst Z",
+    "The usual axis of the format: Y for OBJ, else Z": "Wie beim Format üblich: Y bei OBJ, sonst Z",
     "Reconstruct at Once": "Sofort rekonstruieren",
     "Start with the panel's settings; else the file is only put into the scene": "Beginnt mit den "
     "Einstellungen des Bedienfelds; sonst kommt die Datei nur in die Szene",
@@ -102,7 +104,7 @@ GERMAN = {
     "dieser Erweiterung, wo die Laufzeit eingestellt wird",
     # Choices
     "From": "Aus",
-    "What the mesh is made from": "Woraus das Mesh gemacht wird",
+    "Kind of input that the mesh is made from": "Woraus das Mesh gemacht wird",
     "Picture": "Bild",
     "Points": "Punkte",
     "Voxels": "Voxel",
@@ -187,17 +189,18 @@ GERMAN = {
     "Ignore points far away from the rest, a common scanner artefact": "Punkte weit abseits der "
     "übrigen nicht beachten, wie Scanner sie oft hinterlassen",
     "Mirror Symmetry": "Spiegelsymmetrie",
-    "For sparse scans (up to 2,250 points) that look left-right symmetric, add the mirrored "
-    "points": "Bei dünnen Scans (bis zu 1000 Punkten), die links und rechts gleich aussehen, die "
-    "gespiegelten Punkte hinzunehmen",
+    "For sparse scans that look left-right symmetric, add the mirrored points": (
+        "Bei dünnen Scans, die links und rechts gleich aussehen, die "
+        "gespiegelten Punkte hinzunehmen"
+    ),
     "Denoise": "Entrauschen",
     "Average out measurement noise in dense scans before the network reads them, if the model is "
     "made for that": "Mittelt das Messrauschen dichter Scans heraus, bevor das Netz sie liest, "
     "wenn das Modell dafür gemacht ist",
     "Snap to Points": "An Punkte ziehen",
-    "Pull the surface to the points, up to 200,000 of them: keeps more of a dense scan's details, "
-    "but also of its flaws. Has no effect where a threshold is given": "Zieht die Oberfläche zu "
-    "den Punkten, bis zu 200.000: behält mehr von den Einzelheiten eines dichten Scans, aber auch "
+    "Pull the surface to the points: keeps more of a dense scan's details, but also of its flaws. "
+    "Has no effect where a threshold is given": "Zieht die Oberfläche zu "
+    "den Punkten: behält mehr von den Einzelheiten eines dichten Scans, aber auch "
     "von seinen Mängeln. Wirkt nicht, wo eine Schwelle gegeben ist",
     "Place": "Aufstellen",
     "How the mesh made from a picture is put into the scene": "Wie das Mesh aus einem Bild in die "
@@ -250,8 +253,8 @@ GERMAN = {
     # Generate and morph
     "Morph": "Übergang",
     "Category": "Kategorie",
-    "The trained network that invents shapes": "Das trainierte Netz, das Formen erfindet",
-    "Invent one shape or a grid of shapes, each an object of its own": "Erfindet eine Form oder "
+    "The trained network that generates shapes": "Das trainierte Netz, das Formen erzeugt",
+    "Generate one shape or a grid of shapes, each an object of its own": "Erzeugt eine Form oder "
     "ein Raster von Formen, jede ein eigenes Objekt",
     "Roll the Dice": "Würfeln",
     "Choose another seed by chance": "Wählt zufällig einen anderen Startwert",
@@ -269,13 +272,13 @@ GERMAN = {
         "Macht ein Objekt mit einem Regler, der durch die Formen der ausgewählten Objekte führt"
     ),
     "Update Morph": "Übergang aktualisieren",
-    "Make the mesh of the morph anew, as its slider and settings say": "Macht das Mesh des "
+    "Make the morph's mesh again with its slider and settings": "Macht das Mesh des "
     "Übergangs neu, wie Regler und Einstellungen es sagen",
     "Bake": "Backen",
     "Turn the morph into ordinary meshes that play without this extension": "Macht aus dem "
     "Übergang gewöhnliche Meshes, die ohne diese Erweiterung abgespielt werden",
     "As": "Als",
-    "What the morph becomes": "Was aus dem Übergang wird",
+    "Result of the baking": "Ergebnis des Backens",
     "Shape Keys": "Shape-Keys",
     "One object whose vertices move; all steps have the faces of the first": "Ein Objekt, dessen "
     "Punkte sich bewegen; alle Schritte haben die Flächen des ersten",
@@ -284,12 +287,12 @@ GERMAN = {
         "Ein Objekt für jeden Schritt, nacheinander zu sehen; genau, auch wo sich Löcher öffnen"
     ),
     "Steps": "Schritte",
-    "How many shapes are made, evenly over the frames of the scene": "Wie viele Formen entstehen, "
+    "Number of shapes, spread evenly over the frames of the scene": "Wie viele Formen entstehen, "
     "gleichmäßig über die Bilder der Szene verteilt",
     "From the first shape (0) to the last (1); can be keyframed": "Von der ersten Form (0) bis zur "
     "letzten (1); lässt sich mit Keyframes versehen",
     "Preview": "Vorschau",
-    "How many cells the grid has along an axis while the slider moves": "Wie viele Zellen das "
+    "Cells of the grid along each axis while the slider moves": "Wie viele Zellen das "
     "Gitter entlang einer Achse hat, während der Regler sich bewegt",
     "Select two generated shapes or more": "Zwei oder mehr erzeugte Formen auswählen",
     "Make a morph between generated objects, and select it, first": "Erst einen Übergang zwischen "
@@ -319,13 +322,13 @@ GERMAN = {
     "Make the runtime: fetch PyTorch and the other libraries that the networks need": (
         "Legt die Laufzeit an: holt PyTorch und die anderen Bibliotheken, die die Netze brauchen"
     ),
-    "Delete what Set Up has made, which frees some gigabytes": (
+    "Delete the runtime that Set Up made; frees some gigabytes": (
         "Löscht, was beim Einrichten angelegt wurde; das macht einige Gigabyte frei"
     ),
-    "What the process that runs the networks has said": (
+    "Messages of the process that runs the networks": (
         "Was der Prozess gesagt hat, der die Netze rechnet"
     ),
-    "What setting the runtime up has said": "Was beim Einrichten der Laufzeit gesagt wurde",
+    "Messages from setting the runtime up": "Meldungen vom Einrichten der Laufzeit",
     "A folder with further models (.safetensors); they appear beside those that come with"
     " the extension": (
         "Ein Ordner mit weiteren Modellen (.safetensors); sie erscheinen neben denen, die"

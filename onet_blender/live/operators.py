@@ -19,7 +19,7 @@ from . import watch
 
 
 class ONET_OT_live_update(MeshOperator, bpy.types.Operator):
-    """Make the mesh of an object again from what it was made from, as it was made"""
+    """Make the mesh of an object again from its source, with its own settings"""
 
     # No step to undo: what was changed is the source, and taking that back changes this back too.
     bl_idname = watch.OPERATOR

@@ -85,7 +85,7 @@ class MorphOperator(WorkerOperator):
 
 
 class ONET_OT_update_morph(MorphOperator, bpy.types.Operator):
-    """Make the mesh of the morph anew, as its slider and settings say"""
+    """Make the morph's mesh again with its slider and settings"""
 
     bl_idname = "onet.update_morph"
     bl_label = "Update Morph"

@@ -15,7 +15,7 @@ class BakeChoices:
 
     form: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="As",
-        description="What the morph becomes",
+        description="Result of the baking",
         items=(
             (
                 SHAPE_KEYS,
@@ -32,7 +32,7 @@ class BakeChoices:
     )
     steps: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Steps",
-        description="How many shapes are made, evenly over the frames of the scene",
+        description="Number of shapes, spread evenly over the frames of the scene",
         min=2,
         soft_max=50,
         max=MOST_STEPS,
@@ -72,7 +72,7 @@ class MorphProperties(BakeChoices, bpy.types.PropertyGroup):
     )
     preview: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Preview",
-        description="How many cells the grid has along an axis while the slider moves",
+        description="Cells of the grid along each axis while the slider moves",
         min=8,
         soft_min=32,
         soft_max=128,

@@ -104,8 +104,8 @@ class ONET_OT_ready(NextStep, bpy.types.Operator):
         name="Smooth by Angle", description="Smooth faces, sharp at edges", default=True
     )
     angle: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Angle", description="From which angle on an edge is sharp", default=SHARP, min=0,
-        max=math.pi, subtype="ANGLE",
+        name="Angle", description="Edges with a larger angle than this are sharp", default=SHARP,
+        min=0, max=math.pi, subtype="ANGLE",
     )  # fmt: skip
     collection: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Own Collection", description="Move it into a new collection of its name"
@@ -150,7 +150,9 @@ class ONET_OT_levels(NextStep, bpy.types.Operator):
     bl_label = "Levels of Detail"
 
     side_by_side: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Side by Side", description="Else all in one place, of which the finest is shown",
+        name="Side by Side", description=(
+            "Otherwise all levels lie in one place and only the finest is shown"
+        ),
         default=True,
     )  # fmt: skip
 

@@ -51,7 +51,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
     )
     kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Kind",
-        description="What the file holds",
+        description="Kind of data in the file",
         items=(
             (AUTO, "Automatic", "Points without faces, voxels for boxes of one size on a grid"),
             ("POINTS", "Points", "A scan, or a mesh whose surface is sampled"),
@@ -63,7 +63,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         name="Units",
         description="The unit that the file's numbers were measured in",
         items=(
-            (AUTO, "Automatic", "What is longer than 20 is taken for centimetres"),
+            (AUTO, "Automatic", "Files longer than 20 units are read as centimetres"),
             *((name, name.capitalize(), "") for name, _, _ in guesses.UNITS),
         ),
         options={"SKIP_SAVE"},
@@ -72,7 +72,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         name="Up",
         description="The file's vertical axis",
         items=(
-            (AUTO, "Automatic", "As the format has it by habit: Y for OBJ, else Z"),
+            (AUTO, "Automatic", "The usual axis of the format: Y for OBJ, else Z"),
             ("Y", "Y", ""),
             ("Z", "Z", ""),
         ),

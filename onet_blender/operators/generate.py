@@ -23,7 +23,7 @@ CELLS_OF_THUMBNAILS = 48
 
 @with_settings((*SAMPLING, *OF_SAMPLES), switches=True)
 class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
-    """Invent one shape or a grid of shapes, each an object of its own"""
+    """Generate one shape or a grid of shapes, each an object of its own"""
 
     bl_idname = "onet.generate"
     bl_label = "Generate"

@@ -353,7 +353,7 @@ class ONET_OT_reconstruct(Reconstruct, bpy.types.Operator):
 
 
 class ONET_OT_reconstruct_again(ReconstructAgain, bpy.types.Operator):
-    """Make the mesh of the active object again from what it was made from, as the panel is set"""
+    """Make the mesh of the active object again from its source, with the panel's settings"""
 
     bl_idname = "onet.reconstruct_again"
     bl_label = "Reconstruct Again"
@@ -365,7 +365,7 @@ class ONET_OT_reconstruct_again(ReconstructAgain, bpy.types.Operator):
 
 
 class ONET_OT_reconstruct_update(Reconstruct, bpy.types.Operator):
-    """Update a mesh that was reconstructed to what was adjusted"""
+    """Update a reconstructed mesh to the adjusted settings"""
 
     bl_idname = Reconstruct.follow_up
     bl_label = "Reconstruct"
@@ -373,7 +373,7 @@ class ONET_OT_reconstruct_update(Reconstruct, bpy.types.Operator):
 
 
 class ONET_OT_reconstruct_again_update(ReconstructAgain, bpy.types.Operator):
-    """Update a mesh that was reconstructed to what was adjusted"""
+    """Update a reconstructed mesh to the adjusted settings"""
 
     bl_idname = ReconstructAgain.follow_up
     bl_label = "Reconstruct Again"
@@ -381,7 +381,7 @@ class ONET_OT_reconstruct_again_update(ReconstructAgain, bpy.types.Operator):
 
 
 class ONET_OT_take_settings(bpy.types.Operator):
-    """Set the panel as it was when the active object was made"""
+    """Set the panel to the settings that the active object was made with"""
 
     bl_idname = "onet.take_settings"
     bl_label = "Take Its Settings"

@@ -66,7 +66,7 @@ class ONET_OT_set_up_runtime(WorkerOperator, bpy.types.Operator):
 
 
 class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
-    """Delete what Set Up has made, which frees some gigabytes"""
+    """Delete the runtime that Set Up made; frees some gigabytes"""
 
     bl_idname = "onet.remove_runtime"
     bl_label = "Remove"
@@ -86,7 +86,7 @@ class ONET_OT_remove_runtime(WorkerOperator, bpy.types.Operator):
                 self,
                 event,
                 title=translated("Remove the Runtime?"),
-                message=translated("Setting it up again fetches it anew."),
+                message=translated("Setting it up again downloads it again."),
                 confirm_text=translated("Remove"),
                 icon="WARNING",
             )
@@ -115,8 +115,8 @@ class LogOperator:
     which: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Log",
         items=(
-            ("WORKER", "Worker", "What the process that runs the networks has said"),
-            ("SETUP", "Set-up", "What setting the runtime up has said"),
+            ("WORKER", "Worker", "Messages of the process that runs the networks"),
+            ("SETUP", "Set-up", "Messages from setting the runtime up"),
         ),
         options={"SKIP_SAVE"},
     )
@@ -188,7 +188,7 @@ class ONET_OT_copy_report(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window_manager.clipboard = problem_report()
         message = Sentence(
-            "The report is in the clipboard: paste it where you tell of the problem."
+            "The report is in the clipboard: paste it into your message about the problem."
         )
         self.report({"INFO"}, translated(message))
         return {"FINISHED"}

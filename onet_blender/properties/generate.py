@@ -40,12 +40,12 @@ class GenerateChoices:
 
     generator: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Category",
-        description="The trained network that invents shapes",
+        description="The trained network that generates shapes",
         items=_generative_models,
     )
     choice: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Shape",
-        description="A seed, by what comes of it",
+        description="A seed, chosen by its shape",
         items=_choices,
         get=_choice,
         set=_set_choice,

@@ -148,7 +148,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         elif not chosen.problem and not self.runtime_python:
             draw_text(
                 box,
-                Sentence("Given from outside: {python}", python=chosen.python),
+                Sentence("Set outside Blender: {python}", python=chosen.python),
                 width,
                 icon="INFO",
             )

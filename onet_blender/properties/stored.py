@@ -95,7 +95,7 @@ class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
 
     input_kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="From",
-        description="What the mesh is made from",
+        description="Kind of input that the mesh is made from",
         items=INPUT_KINDS,
         default="POINTS",
         update=_kind_changed,
@@ -125,12 +125,12 @@ class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
     )
     draft_first: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Draft First",
-        description="Where the mesh takes long, show a draft that is replaced when it is ready",
+        description="If the mesh takes long, show a draft until it is ready",
         default=True,
     )
     quads: bpy.props.IntProperty(  # type: ignore[valid-type]
         name="Quads",
-        description="About how many quads Remesh to Quads makes",
+        description="Approximate number of quads that Remesh to Quads makes",
         default=5000,
         min=50,
         soft_max=50_000,
@@ -206,8 +206,8 @@ class ObjectProperties(bpy.types.PropertyGroup):
         description="A mark of the mesh as it was made, to tell whether it was changed since",
     )
     made_from: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Made From It As",
-        description="A mark of the source as it was, to tell whether it was changed since",
+        name="Checksum of the Source",
+        description="A checksum of the source, to see whether it has changed since",
     )
     live: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Live Update",

@@ -118,7 +118,8 @@ def mesh_of(arrays: Arrays, name: str) -> Mesh:
     )
     if not fits or (faces.size and not 0 <= faces.min() <= faces.max() < len(vertices)):
         raise InputError(
-            "{name} has faces of other vertices than it has.", name=name or Sentence("The mesh")
+            "{name} has faces that point at vertices that it does not have.",
+            name=name or Sentence("The mesh"),
         )
     return Mesh(vertices, faces)
 

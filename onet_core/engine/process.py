@@ -233,7 +233,7 @@ class WorkerProcess:
             return EngineError("The worker was closed before it had answered.")
         status = self._child.poll()
         if self._babble:
-            reason = Sentence("what it said can't be understood: {error}", error=self._babble)
+            reason = Sentence("its answer can't be understood: {error}", error=self._babble)
         elif self._hung:
             reason = Sentence(
                 "it hung, silent for {seconds:g} seconds, and was ended: try again, with another "

@@ -159,7 +159,7 @@ def _as_header(error: BaseException) -> Header:
     if isinstance(error, OnetError):
         reported = error
     elif isinstance(error, MemoryError):
-        reported = DeviceError("The memory does not suffice: choose a lower resolution.")
+        reported = DeviceError("There is not enough memory: choose a lower resolution.")
     elif isinstance(error, ModuleNotFoundError):
         reported = EngineError(
             "The runtime ({python}) lacks the package {name!r}: set it up again.",

@@ -161,7 +161,7 @@ def look(job: Job, edge: int | None = None) -> tuple[Observation, NDArray[np.uin
     entry = _named_model(job)
     observation = observe(read(job, _kind_of(entry)), edge or _image_size(entry))
     if observation.kind != "image":
-        raise InputError("{name} is no picture.", name=observation.name or Sentence("The input"))
+        raise InputError("{name} is not a picture.", name=observation.name or Sentence("The input"))
     return observation, seen_of(observation)
 
 

@@ -139,7 +139,7 @@ def _turn(bits: int) -> NDArray[np.float64]:
     """A turn packed into a byte: the columns of the entries of two rows, and three signs."""
     first, second = bits & 3, bits >> 2 & 3
     if first > 2 or second > 2 or first == second:
-        raise Damage("a turn is none")
+        raise Damage("a rotation is not valid")
     matrix = np.zeros((3, 3))
     for row, column in enumerate((first, second, 3 - first - second)):
         matrix[row, column] = -1 if bits >> (4 + row) & 1 else 1
