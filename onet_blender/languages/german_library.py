@@ -279,9 +279,9 @@ OF_THE_LIBRARY = {
     "The mask shows the object": ("Die Maske zeigt das Objekt"),
     "The transparent background was removed": ("Der durchsichtige Hintergrund wurde entfernt"),
     "The plain background was removed": ("Der einfarbige Hintergrund wurde entfernt"),
-    "No background was found: the whole picture was taken for the object": (
-        "Kein Hintergrund gefunden: das ganze Bild gilt als Objekt"
-    ),
+    "No background was found: the whole picture was taken for the object. Mask the object, or "
+    "fetch Cut-Out": "Kein Hintergrund gefunden: das ganze Bild gilt als Objekt. Das Objekt "
+    "maskieren oder Freistellen holen",
     "1 outlier was removed": ("1 Ausreißer wurde entfernt"),
     "{count:,} outliers were removed": ("{count:,} Ausreißer wurden entfernt"),
     "The scan is symmetric, so its mirror image was used as well": (

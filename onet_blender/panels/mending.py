@@ -17,6 +17,7 @@ MENDING: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "extensions.userpref_allow_online", {}, "Allow Online Access", "URL",
     ),
     "{name} can only be read by the runtime": ("onet.set_up_runtime", {}, "Set Up", "IMPORT"),
+    "No background was found": ("onet.fetch_cut_out", {}, "Fetch Cut-Out (5 MB)", "IMPORT"),
     "The runtime is not set up": ("onet.set_up_runtime", {}, "Set Up", "IMPORT"),
     "The runtime ({python}) lacks": ("onet.set_up_runtime", {}, "Set Up", "IMPORT"),
     "There is no Python at {python}": (

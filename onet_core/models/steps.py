@@ -33,8 +33,8 @@ class Steps(Record):
     smoothing: iterations that take bumps off the mesh, see `mesh.smooth`.
     snap_within: the distance from the surface within which points draw it to them, see `mesh.snap`;
         0 turns it off.
-    foretold_base, foretold_slope: of the IoU that the network's probabilities promise for a
-        picture, see `models.pictures.confidence`, base + slope x it comes true; slope 0: not known.
+    foretold_base, foretold_slope: base + slope x the highest probability that the network gives
+        anywhere is the IoU to be expected of a picture's shape; slope 0: not known.
     doubt_below: the IoU foretold so below which the user is told that the shape is guessed.
     draws: the most latents that are drawn for a new shape until one is in one part.
 

@@ -14,7 +14,10 @@ BACKGROUNDS = {
     "cut_out": Sentence(
         "The object was cut out of its background: see whether it is the right one"
     ),
-    "none": Sentence("No background was found: the whole picture was taken for the object"),
+    "none": Sentence(
+        "No background was found: the whole picture was taken for the object. Mask the object, or "
+        "fetch Cut-Out"
+    ),
 }
 
 

@@ -11,12 +11,13 @@ import torch
 from ..field import evaluate
 from ..mesh.parts import count_parts
 from ..models.description import ModelDescription
-from ..models.pictures.confidence import GRID, expected_iou, grid_points
 from ..models.prepared import PreparedField
 from ..models.prepared.lifted import Lifted
 from ..surface.extract import Extraction
 from .faint import faint_lift, joining_lift
 
+# Points along each axis of the grid on which faint parts are looked for.
+PROBED = 33
 # Below this the highest probability of all means that the network sees no object.
 LEAST_THRESHOLD = 0.02
 # By how much the threshold is lowered at a time where that may join parts.
@@ -28,13 +29,13 @@ class Level(NamedTuple):
 
     field: the network's, lifted around faint parts.
     threshold: the probability at the surface.
-    promised: the IoU that the network's probabilities promise, see `models.pictures.confidence`;
-        None where they were not looked at.
+    highest: the highest probability of a network that reads something; None where that was not
+        looked at.
     """
 
     field: PreparedField
     threshold: float
-    promised: float | None = None
+    highest: float | None = None
 
 
 def level_of(
@@ -56,18 +57,18 @@ def level_of(
     if not share and not least:
         return Level(field, threshold)
     half = (1 + model.padding) / 2
-    logits = evaluate(field, grid_points(model.padding, device))
+    axis = torch.linspace(-half, half, PROBED, device=device)
+    logits = evaluate(field, torch.cartesian_prod(axis, axis, axis))
+    highest = float(logits.max().sigmoid())
     if share:
-        highest = float(logits.max().sigmoid())
         threshold = min(threshold, max(share * highest, LEAST_THRESHOLD))
-    promised = expected_iou(logits, threshold)
     if not least:
-        return Level(field, threshold, promised)
-    cube = logits.cpu().view(GRID, GRID, GRID)
-    steps, spacing = model.steps, 2 * half / (GRID - 1)
+        return Level(field, threshold, highest)
+    cube = logits.cpu().view(PROBED, PROBED, PROBED)
+    steps, spacing = model.steps, 2 * half / (PROBED - 1)
     lift = faint_lift(cube, threshold, least, spacing, steps.faint_share, steps.faint_reach)
     lift = joining_lift(cube, lift, threshold, keep_apart=keep_apart)
-    return Level(Lifted(field, lift.to(device), half), threshold, promised)
+    return Level(Lifted(field, lift.to(device), half), threshold, highest)
 
 
 def joined(

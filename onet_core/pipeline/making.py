@@ -131,7 +131,7 @@ def make(
                     shape.is_mirrored,
                     shape.view,
                     (*shape.notes, *surface.notes),
-                    doubts_of(level.promised, model.steps),
+                    doubts_of(level.highest, model.steps),
                 )
             )
     run.finish()

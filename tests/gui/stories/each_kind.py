@@ -168,9 +168,9 @@ def killed() -> Steps:
 
 def save_picture(path: Path) -> None:
     """A red square on white."""
-    image = bpy.data.images.new("Square", 64, 48)
-    pixels = np.ones((48, 64, 4), dtype=np.float32)
-    pixels[12:36, 20:44] = (0.8, 0.1, 0.1, 1)
+    image = bpy.data.images.new("Square", 128, 96)
+    pixels = np.ones((96, 128, 4), dtype=np.float32)
+    pixels[24:72, 40:88] = (0.8, 0.1, 0.1, 1)
     image.pixels.foreach_set(pixels.ravel())
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()

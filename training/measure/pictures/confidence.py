@@ -15,7 +15,7 @@ labels:
 - silhouette: IoU of the picture's outline and the shape's, from where they are most alike; of
   every fourth picture only.
 
-The page gives their rank correlations and, for `expected`, a line IoU = a + b expected fitted by
+The page gives their rank correlations and, for `highest`, a line IoU = a + b highest fitted by
 least squares on half of the shapes and tried on the other half. Both are of validation shapes only.
 """
 
@@ -41,11 +41,10 @@ from onet_core.field import evaluate
 from onet_core.inputs.observation import Observation
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
-from onet_core.models.pictures.confidence import GRID, expected_iou, grid_points
 from onet_core.models.pictures.painting import likeliest_view, outlines_alike
 from onet_core.models.weights import load_weights
 from onet_core.pipeline.encoding import encoded
-from onet_core.pipeline.level import level_of
+from onet_core.pipeline.level import PROBED, level_of
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
@@ -70,7 +69,9 @@ class Signs:
         self._network, self._model = network, model
         self._device = torch.device("cpu")
         self._whole = Reconstructor.of_network(network, model, "cpu")
-        self._grid = grid_points(model.padding, self._device)
+        half = (1 + model.padding) / 2
+        axis = torch.linspace(-half, half, PROBED)
+        self._grid = torch.cartesian_prod(axis, axis, axis)
 
     def of(
         self, picture: NDArray[np.float32], shape: LabelledShape, with_outline: bool
@@ -147,6 +148,18 @@ def _jittered(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
+def expected_iou(logits: Tensor, threshold: float) -> float:
+    """The IoU that a shape drawn at a threshold has if all probabilities are right, 0 to 1.
+
+    logits: (N,), at points that are spread evenly. What is drawn and true over what is drawn or
+    true, each as its expectation.
+    """
+    likely = logits.double().sigmoid()
+    drawn = likely > threshold
+    either = float(drawn.sum() + likely[~drawn].sum())
+    return float(likely[drawn].sum()) / either if drawn.any() else 0.0
+
+
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float((one & other).sum() / max(1, (one | other).sum()))
 
@@ -189,8 +202,8 @@ def with_code_distances(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def line_of(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """a and b of IoU = a + b expected, by least squares."""
-    b, a = np.polyfit([row["expected"] for row in rows], [row["iou"] for row in rows], 1)
+    """a and b of IoU = a + b highest, by least squares."""
+    b, a = np.polyfit([row["highest"] for row in rows], [row["iou"] for row in rows], 1)
     return float(a), float(b)
 
 
@@ -208,7 +221,7 @@ def text_of(rows: list[dict[str, Any]], facts: dict[str, str], limit: float) -> 
     even = _halves(rows)
     first, second = line_of(even[0]), line_of(even[1])
     errors = [
-        np.abs([line[0] + line[1] * row["expected"] - row["iou"] for row in part]).mean()
+        np.abs([line[0] + line[1] * row["highest"] - row["iou"] for row in part]).mean()
         for line, part in ((first, even[1]), (second, even[0]))
     ]
     a, b = line_of(rows)
@@ -218,7 +231,7 @@ def text_of(rows: list[dict[str, Any]], facts: dict[str, str], limit: float) -> 
         "",
         "## Calibration",
         "",
-        f"IoU = {a:.3f} + {b:.3f} expected on all; {first[0]:.3f} + {first[1]:.3f} and "
+        f"IoU = {a:.3f} + {b:.3f} highest on all; {first[0]:.3f} + {first[1]:.3f} and "
         f"{second[0]:.3f} + {second[1]:.3f} on either half of the shapes. Mean error on the other "
         f"half: {errors[0]:.3f} and {errors[1]:.3f}; that of saying the mean always: "
         f"{constant:.3f}.",
@@ -226,7 +239,7 @@ def text_of(rows: list[dict[str, Any]], facts: dict[str, str], limit: float) -> 
         "| foretold IoU | pictures | mean IoU | IoU below 0.25 |",
         "|---|---|---|---|",
     ]
-    foretold = np.array([a + b * row["expected"] for row in rows])
+    foretold = np.array([a + b * row["highest"] for row in rows])
     edges = np.quantile(foretold, np.linspace(0, 1, _BINS + 1))
     for low, high in itertools.pairwise(edges):
         inside = (foretold >= low) & ((foretold < high) | (high == edges[-1]))
@@ -273,7 +286,7 @@ def draw_plot(rows: Sequence[dict[str, Any]], limit: float, path: Path) -> None:
         return room + edge * x, room + edge * (1 - y)
 
     a, b = line_of(rows)
-    foretold = np.array([a + b * row["expected"] for row in rows])
+    foretold = np.array([a + b * row["highest"] for row in rows])
     true = np.array([row["iou"] for row in rows])
     pen.rectangle((*at(0, 1), *at(1, 0)), outline="black")
     pen.line((*at(0, 0), *at(1, 1)), fill="grey")
@@ -323,7 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Command": command_of("training.measure.pictures.confidence", arguments, UNIMPORTANT),
         "Commit": commit_text(),
         "Data": f"versions {versions}",
-        "Pictures": f"{len(rows)} of the split `{chosen.split}`, grid {GRID}",
+        "Pictures": f"{len(rows)} of the split `{chosen.split}`, grid {PROBED}",
     }
     text = text_of(rows, facts, chosen.limit)
     print(text)
