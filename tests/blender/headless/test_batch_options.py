@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from onet_blender.headless import batch_job, command_line
 from onet_blender.headless import options as batch_options
+from onet_blender.headless.picture_inputs import masks_of, with_mask
 from onet_blender.scene import reconstruction, scene_io
 from onet_core.inputs.frame import UP_AXES
+from onet_core.results import ResultFolder
 from onet_core.settings import TABLE, Settings
 
 pytestmark = pytest.mark.usefixtures("shared_worker")
@@ -316,3 +318,23 @@ def test_what_concerns_clouds_reaches_the_worker(tmp_path: Path) -> None:
         params = reconstruction.options(choices=vars(chosen))
         (task,) = batch_job.reconstruct_tasks(chosen, params)
         assert wanted.items() <= task.params["settings"].items()
+
+
+def test_masks_are_taken_and_kept(tmp_path: Path) -> None:
+    masks, kept = tmp_path / "masks", tmp_path / "kept"
+    masks.mkdir()
+    for name in ("cup.png", "scan.ply"):
+        (tmp_path / name).write_bytes(b"")
+        (masks / name).with_suffix(".png").write_bytes(b"")
+    given = ["--input", str(tmp_path), "--output", str(tmp_path / "out"), "--masks", str(masks)]
+    options = batch_options.parse("reconstruct", [*given, "--save-masks", str(kept)], "batch.py")
+    results = ResultFolder(options.output)
+    found = masks_of(options)
+    assert kept.is_dir()
+    asked, used = with_mask(tmp_path / "cup.png", found, options, {"cut_out_file": "/no"}, results)
+    assert asked == {"save_mask": str(kept / "cup.png"), "mask": str(masks / "cup.png")}
+    assert used["can_cut_out"] is False
+    # Whether photographs can be cut out changes nothing about scans.
+    asked, used = with_mask(tmp_path / "scan.ply", {}, options, {}, results)
+    assert not asked
+    assert not used

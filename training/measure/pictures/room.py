@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-PIXELS, SAMPLES = 384, 24
+PIXELS, SAMPLES = 320, 12
 # Degrees above the horizon, millimetres of the lens, and how much of the picture the object fills.
 HEIGHTS, LENSES, FILLED = (3, 28), (28, 70), (0.45, 0.7)
 FLOORS = ("ShaderNodeTexBrick", "ShaderNodeTexChecker", "ShaderNodeTexNoise", "ShaderNodeTexWave")
