@@ -222,7 +222,8 @@ OTHERS = (
     ),
     Setting(
         "save_masks", Path, None, "Save Masks", "Folder to which is written, for each picture, "
-        "where it was taken to show the object: to look at, to correct, and to give as masks",
+        "where it was taken to show the object: to look at, to correct, and to give as masks. "
+        "Files that are there stay",
         "input", (IMAGE,), (SHELL, *WITHOUT_A_WINDOW), automatic="none", subtype="DIR_PATH",
     ),
     Setting(

@@ -39,6 +39,11 @@ def with_mask(
         # Whether there is a network that finds the object changes what is made.
         used["can_cut_out"] = place.is_there(Path(str(params.get("cut_out_file", ""))))
         if options.save_masks is not None:
+            if options.save_masks.resolve() == path.resolve().parent:
+                raise OnetError(
+                    "The folder {folder} for masks has the pictures themselves: choose another.",
+                    folder=options.save_masks,
+                )
             asked["save_mask"] = str(options.save_masks.resolve() / f"{path.stem}.png")
     mask = masks.get(path.stem)
     if mask is not None:

@@ -17,7 +17,7 @@ from ..results import Origin, ResultFolder, make_folder
 from ..setting_type import NONE
 from ..settings import Settings
 from .options import TodaysCommand, output_options, setting, settings_for
-from .outputs import FORMATS, inputs_of, output_file, put
+from .outputs import FORMATS, assert_no_source, inputs_of, output_file, put
 from .terminal import FAILED, Progress, errors, report
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def reconstruct(
         make_folder(output if file is None else file.parent)
         if save_masks is not None:
             make_folder(save_masks)
+            assert_no_source(save_masks, paths)
         asked = {
             **asdict(settings),
             "model": model,

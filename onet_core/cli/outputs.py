@@ -13,6 +13,15 @@ from ..results import Origin, ResultFolder
 FORMATS = ("ply", "obj", "glb", "off", "stl")
 
 
+def assert_no_source(folder: Path, inputs: Sequence[Path]) -> None:
+    """Raises InputError where a folder for masks has inputs: the masks would be inputs, too."""
+    if folder.resolve() in {path.resolve().parent for path in inputs}:
+        raise InputError(
+            "The folder {folder} for masks has the pictures themselves: choose another.",
+            folder=folder,
+        )
+
+
 def inputs_of(inputs: Sequence[Path], results: ResultFolder) -> list[Path]:
     """The inputs, each once, folders replaced by the files in them that look like inputs.
 

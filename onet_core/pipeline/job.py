@@ -61,7 +61,8 @@ class Job:
     colours: of points or occupied voxels (N, 3), or of the corners of a mesh's faces (F, 3, 3),
         uint8 sRGB.
     normals: of points: exact ones of samples of a mesh, or those that a file states.
-    save_mask: the file, a PNG, to which is written where a picture is taken to show the object.
+    save_mask: the file, a PNG, to which is written where a picture is taken to show the object; one
+        that is there stays.
     cut_out_file: of the network that cuts objects out, see `matting.place`; None for its usual
         place. Where it is not there, a picture without a plain background is taken whole.
     fit_within: the distance, as a share of the input's size, within which points count as fitted;
@@ -145,7 +146,8 @@ def _write(mask: NDArray[np.uint8], path: Path) -> None:
     from ..inputs.pictures import write_mask
 
     try:
-        write_mask(mask, path)
+        if not path.exists():
+            write_mask(mask, path)
     except OSError as error:
         raise OnetError(
             "Could not write {path}: {reason}.", path=path, reason=error.strerror or error

@@ -231,9 +231,7 @@ def test_a_switch_and_a_missing_file_leave_the_picture_whole(known: Path) -> Non
     assert observation.background == "none"
 
 
-def test_what_was_taken_for_the_object_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_taken_for_the_object_is_written(tmp_path: Path) -> None:
     from onet_core.pipeline import job
 
     pixels = np.full((60, 80, 3), 255, dtype=np.uint8)
@@ -251,6 +249,20 @@ def test_what_was_taken_for_the_object_is_written(
     with pytest.raises(Stopped):
         job.run(Job(path=tmp_path / "block.png", save_mask=target), stop)
     assert np.array_equal(read_mask(target), square())
+    # One that is there, perhaps corrected by hand, stays.
+    target.write_bytes(b"mine")
+    with pytest.raises(Stopped):
+        job.run(Job(path=tmp_path / "block.png", save_mask=target), stop)
+    assert target.read_bytes() == b"mine"
+
+
+def test_masks_never_lie_among_the_pictures(tmp_path: Path) -> None:
+    Image.fromarray(noise()).save(tmp_path / "a.jpg")
+    given = ["reconstruct", str(tmp_path / "a.jpg"), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, [*given, "--save-masks", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "choose another" in done.output
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_a_box_leaves_out_what_is_around_it() -> None:
