@@ -212,6 +212,31 @@ OF_THE_INPUTS = {
     "{name} is not a list of points: a line of it has {count:,} characters.": (
         "{name} ist keine Liste von Punkten: eine Zeile davon hat {count:,} Zeichen."
     ),
+    "The first three columns were taken for colours, the next three for x, y and z; a first line "
+    "such as 'x y z nx ny nz' says otherwise": (
+        "Die ersten drei Spalten wurden für Farben gehalten, die nächsten drei für x, y und z; "
+        "eine erste Zeile wie 'x y z nx ny nz' sagt es anders"
+    ),
+    "The first column was taken for northings, so y, and the second for eastings; a first line "
+    "such as 'x y z' says otherwise": (
+        "Die erste Spalte wurde für Hochwerte gehalten, also y, die zweite für Rechtswerte; "
+        "eine erste Zeile wie 'x y z' sagt es anders"
+    ),
+    "Its rows hold several points each, of which {names} were taken": (
+        "Jede Zeile enthält mehrere Punkte; davon wurden {names} genommen"
+    ),
+    "{name} holds angles and distances ({names}), not x, y and z.": (
+        "{name} enthält Winkel und Entfernungen ({names}), nicht x, y und z."
+    ),
+    "{name} holds {label}, whatever its name says: let it end with {ending}.": (
+        "{name} enthält {label}, was auch der Name sagt: auf {ending} enden lassen."
+    ),
+    "Its header counts {count:,} triangles; the {rest:,} bytes behind them were not read": (
+        "Der Kopf zählt {count:,} Dreiecke; die {rest:,} Bytes dahinter wurden nicht gelesen"
+    ),
+    "It has no end, so it may be cut off": (
+        "Die Datei hat kein Ende, ist also vielleicht abgeschnitten"
+    ),
     "{name} claims {count} {what}; at most {limit:,} are read.": (
         "{name} behauptet {count} {what}; gelesen werden höchstens {limit:,}."
     ),

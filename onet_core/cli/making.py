@@ -26,14 +26,18 @@ if TYPE_CHECKING:
 
 @click.command(cls=TodaysCommand)
 @click.argument(
-    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    "inputs",
+    metavar="INPUT...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
 )
 @output_options
 @setting("kind")
 @setting("up_axis")
 @click.option(
     "--mask",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Picture that is white (or opaque) where the one input picture shows the object.",
 )
 @setting("save_masks")

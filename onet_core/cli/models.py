@@ -58,8 +58,8 @@ def models(name: str | None) -> None:
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path, readable=False))
+@click.argument("target", type=click.Path(path_type=Path, readable=False))
 @click.option("--half", is_flag=True, help="Store 16 bits a number: half the size.")
 def convert(source: Path, target: Path, half: bool) -> None:
     """Converts SOURCE, a checkpoint (.pt) of the original code, to TARGET (.safetensors)."""
@@ -73,7 +73,7 @@ def convert(source: Path, target: Path, half: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path, readable=False))
 def flamenco(folder: Path) -> None:
     """Writes the job types for Flamenco, Blender's render farm, into FOLDER.
 

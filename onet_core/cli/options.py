@@ -60,7 +60,7 @@ def output_options(command: Command) -> Command:
         "-o",
         "--output",
         required=True,
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         help="Folder for the meshes, which is made where it is missing, or for one mesh a file "
         "such as chair.glb.",
     )

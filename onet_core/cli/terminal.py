@@ -23,6 +23,10 @@ def errors() -> Iterator[None]:
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"Error: {error.filename} can't be used: {reason}.", err=True)
+        sys.exit(FAILED)
 
 
 class Progress:

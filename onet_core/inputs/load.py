@@ -23,6 +23,12 @@ MESH_SUFFIXES = tuple(
     for ending in form.endings
 )  # fmt: skip
 _HEAD = 64
+# How files of some formats begin.
+_BEGINNINGS = {
+    b"ply\n": ".ply", b"ply\r": ".ply", b"glTF": ".glb", b"# .PCD": ".pcd", b"LASF": ".las",
+    b"ASTM-E57": ".e57", b"\x93NUMPY": ".npy", b"VOX ": ".vox", b"#binvox": ".binvox",
+    b"\x89PNG\r\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif",
+}  # fmt: skip
 # Of the points of a file, how many its faces have to join for it to be a mesh.
 _FEW_USED = 0.05
 # And for its faces to be where the points are that were asked for.
@@ -55,7 +61,9 @@ def read_input(path: str | Path, kind: str = "auto") -> Content:
     try:
         # Damaged numbers make NumPy warn; what comes of them is checked.
         with path.open("rb") as file:
-            assert_no_stand_in(file.read(_HEAD), path.name, path.suffix.lower())
+            head = file.read(_HEAD)
+        assert_no_stand_in(head, path.name, path.suffix.lower())
+        _assert_ending(head, path.name, form.reader)
         with np.errstate(all="ignore"):
             content: Content = reader.read(path, kind)
     except OnetError:
@@ -144,6 +152,17 @@ def default_up_axis(path: str | Path, kind: str) -> UpAxis:
     """The vertical that files of this format have by habit, see `kinds.FORMATS`."""
     form = format_of(path)
     return "z" if form is None else cast(UpAxis, form.vertical(kind))
+
+
+def _assert_ending(head: bytes, name: str, reader: str) -> None:
+    """Raises InputError where a file begins like one of another format than its name says."""
+    for start, ending in _BEGINNINGS.items():
+        form = format_of(f"a{ending}")
+        if head.startswith(start) and form is not None and form.reader != reader:
+            raise InputError(
+                "{name} holds {label}, whatever its name says: let it end with {ending}.",
+                name=name, label=form.label, ending=ending,
+            )  # fmt: skip
 
 
 def _unknown(path: Path) -> InputError:

@@ -33,7 +33,7 @@ from .tables.columns import (
 
 POINT_NAMES = ("points", "vertices", "xyz", "pos", "positions", "coords", "coordinates", "coord",
                "pc", "pointcloud", "point_cloud", "cloud", "verts", "pts", "pts3d", "points3d",
-               "means", "vertex", "v", "scan", "arr_0", "data")  # fmt: skip
+               "means", "vertex", "v", "v_template", "scan", "arr_0", "data")  # fmt: skip
 FACE_NAMES = ("faces", "triangles", "tris", "face", "f", "indices")
 GRID_NAMES = ("voxels", "occupancies", "occupancy", "voxel", "grid", "sdf", "tsdf", "volume")
 NORMAL_NAMES = ("normals", "normal", "point_normals")
@@ -125,8 +125,9 @@ def _of_archive(arrays: dict[str, NDArray[Any]], kind: str, name: str) -> Conten
                 found=", ".join(list(arrays)[:8]),
             )  # fmt: skip
         return _of_array(next(iter(arrays.values())), kind, name)
-    content = _of_array(arrays[cloud], kind, name)
     faces = choose(arrays, FACE_NAMES)
+    # Vertices on whole numbers are no cells.
+    content = _of_array(arrays[cloud], kind if faces is None else "points", name)
     if faces is not None and content.points is not None and kind != "points":
         content = replace(content, faces=_triangles(np.asarray(arrays[faces]), content.points))
     if {"points", "loc", "scale"} <= set(arrays):

@@ -37,6 +37,8 @@ def read(path: Path, kind: str) -> Content:
             "{name} holds curved surfaces (NURBS), which are not read: save it as polygons.",
             name=path.name,
         )
+    if not len(points):
+        raise InputError("{name} has no points.", name=path.name)
     return checked(Content(points, triangles, colours), path.name)
 
 

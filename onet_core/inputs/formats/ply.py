@@ -6,6 +6,7 @@ row, rows are found one after the other; everything else is read in one step.
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ _TYPES = {
 }  # fmt: skip
 _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _LONGEST_HEADER = 1 << 20
+# Some programs write blanks behind words.
+_END = re.compile(rb"end_header[ \t]*(\r\n|\n|\r|$)")
 _MOST_PROPERTIES = 4096
 _HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
 
@@ -151,11 +154,10 @@ def _splats(content: Content, values: _Values) -> Content:
 def _header(content: bytes, name: str) -> tuple[str, list[_Element], bytes]:
     """The byte order ("" for text), the elements, and what follows the header."""
     content = content.removeprefix(b"\xef\xbb\xbf")
-    end = content.find(b"end_header", 0, _LONGEST_HEADER)
-    if not content.startswith(b"ply") or end < 0:
+    last = _END.search(content, 0, _LONGEST_HEADER)
+    if content[:3].lower() != b"ply" or last is None:
         raise Damage("it has no header of that format")
-    body = content[end + len(b"end_header") :]
-    body = body[2:] if body.startswith(b"\r\n") else body[1:]
+    end, body = last.start(), content[last.end() :]
     order, elements = None, []
     # Comments may be in any encoding: Latin-1 has a character for every byte.
     for line in content[:end].decode("latin-1").splitlines():

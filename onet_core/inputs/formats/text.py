@@ -16,7 +16,10 @@ from ...sentences import Sentence
 from ..content import Content, cells_of_rows
 from ..limits import read_bytes
 from .tables.columns import (
+    DARKEST,
     MOST_COLUMNS,
+    alike_columns,
+    are_polar,
     are_poses,
     as_colours,
     as_normals,
@@ -73,6 +76,8 @@ def _by_names(lines: Lines, name: str) -> Content | None:
     else:
         return None
     painted, packed = colour_columns(names), packed_column(names)
+    if packed is not None and not any(is_number(cells[packed]) for cells in cut if cells[packed:]):
+        packed = None  # colours as words
     looking = normal_columns(names)
     paint = painted or ([packed] if packed is not None else [])
     wanted = [*axes, *paint, *(looking or [])]
@@ -94,6 +99,13 @@ def _by_names(lines: Lines, name: str) -> Content | None:
         points, note = _metres_around(points)
         normals = None
         notes.append(note)
+    if alike_columns(names) > 1:
+        notes.append(
+            Sentence(
+                "Its rows hold several points each, of which {names} were taken",
+                names=", ".join(names[axis] for axis in axes),
+            )
+        )
     if name_turns(names):
         notes.append(
             Sentence(
@@ -176,6 +188,11 @@ def _unnamed(lines: Lines, path: Path, kind: str) -> Content:
             name=name, width=width,
         )  # fmt: skip
     headed = _heading(lines, width)
+    if are_polar(headed):
+        raise InputError(
+            "{name} holds angles and distances ({names}), not x, y and z.",
+            name=name, names=", ".join(headed[:8]),
+        )  # fmt: skip
     if lacks_height(headed):
         raise InputError(
             "{name} has columns named {names}, but none for z.",
@@ -236,7 +253,13 @@ def _by_habit(
                 "x, y and z; a first line such as 'x y z nx ny nz' says otherwise"
             )
         )
-    if names:
+    order, note = _swapped(finite)
+    if note is not None:
+        order += range(len(order), table.shape[1])
+        table, finite = table[:, order], finite[:, order]
+        names = [names[counting + column] for column in order] if names else []
+        notes.append(note)
+    elif names:
         notes.append(
             Sentence(
                 "The columns {names} were taken for x, y and z; name the right ones x, y and z if "
@@ -259,6 +282,29 @@ def _by_habit(
     colours = as_colours(table[:, start : start + 3])
     normals = _unnamed_normals(table, (start - 3, start + 3))
     return Content(table[:, :3], colours=colours, normals=normals, notes=tuple(notes))
+
+
+def _swapped(table: NDArray[np.float64]) -> tuple[list[int], Sentence | None]:
+    """The order of the first columns (N, C), with what is to be said where it is not x, y, z."""
+    if not len(table):
+        return [], None
+    if table.shape[1] > 5:
+        first, second = table[:, :3], table[:, 3:6]
+        is_whole = np.array_equal(first, np.round(first))
+        are_places = not look_like_normals(second) and not look_like_colours(second)
+        if is_whole and look_like_colours(first) and are_places and (second % 1 != 0).any():
+            return [3, 4, 5, 0, 1, 2], Sentence(
+                "The first three columns were taken for colours, the next three for x, y and z; a "
+                "first line such as 'x y z nx ny nz' says otherwise"
+            )
+    middle = np.median(np.abs(table[:, :3]), axis=0)
+    # Eastings of the zones of UTM have six digits, northings have seven.
+    if 1e6 <= middle[0] < 1e7 and 1e5 <= middle[1] < 1e6 and middle[2] < 1e4:
+        return [1, 0, 2], Sentence(
+            "The first column was taken for northings, so y, and the second for eastings; a first "
+            "line such as 'x y z' says otherwise"
+        )
+    return [], None
 
 
 def _unnamed_normals(
@@ -303,5 +349,7 @@ def _colour_start(table: NDArray[np.float64], path: Path) -> int | None:
         return None
     if starts[:2] == [3, 4] and table.shape[1] == 7:
         # x y z r g b a, or an intensity on either side: an opaque alpha is the same everywhere.
-        return 3 if table[:, 6].min() == table[:, 6].max() else 4
+        last = table[:, 6]
+        is_label = np.array_equal(last, np.round(last)) and last.max() < DARKEST
+        return 3 if is_label or last.min() == last.max() else 4
     return starts[0]

@@ -248,3 +248,22 @@ def test_lists_of_cameras_are_noted(tmp_path: Path) -> None:
     found = read(tmp_path, "a.csv", "#x,y,alt,heading,pitch,roll\n" + listed)
     assert any("places of cameras" in str(note) for note in found.notes)
     assert not read(tmp_path, "b.csv", "x,y,z,nx,ny,nz\n" + listed).notes
+
+
+PLAIN_PLY = ply(
+    "little",
+    [("vertex", [f"double {axis}" for axis in "xyz"], [p.astype("<f8").tobytes() for p in POINTS])],
+)
+
+
+def test_headers_of_ply_with_blanks_and_capitals(tmp_path: Path) -> None:
+    """A blank behind the last word would move all numbers by a byte."""
+    head, _, body = PLAIN_PLY.partition(b"end_header\n")
+    for mark in (b"end_header \n", b"end_header\t\r\n"):
+        assert_cloud(read(tmp_path, "a.ply", b"PLY" + head[3:] + mark + body))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.npy", "a.png", "a.bin"])
+def test_files_with_the_ending_of_another_format_are_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} holds PLY, whatever its name says: let it end"):
+        read(tmp_path, name, PLAIN_PLY)

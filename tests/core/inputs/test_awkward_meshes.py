@@ -246,3 +246,34 @@ def test_what_magicavoxel_shows(tmp_path: Path) -> None:
     grid = read_input(tmp_path / "a.vox").grid
     assert grid is not None
     assert grid.occupied.sum() == 1
+
+
+def test_stl_that_is_not_whole_or_in_utf_16(tmp_path: Path) -> None:
+    binary, text = BOX.export(file_type="stl"), BOX.export(file_type="stl_ascii")
+    half = struct.pack("<I", 6)
+    for name, content, faces, note in (
+        ("a.stl", ("\ufeff" + text).encode("utf-16-le"), 12, ""),
+        ("b.stl", binary[:80] + half + binary[84:], 6, "the 300 bytes behind them were not read"),
+        ("c.stl", text[: text.rindex("facet normal")].encode(), 11, "may be cut off"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        found = read_input(tmp_path / name, "voxels")
+        assert found.faces is not None
+        assert len(found.faces) == faces
+        assert note in " ".join(map(str, found.notes))
+        assert bool(note) == bool(found.notes)
+
+
+def test_meshes_at_whole_numbers_in_archives(tmp_path: Path) -> None:
+    """Their vertices were taken for a list of cells, and the faces were forgotten."""
+    vertices, faces = np.round(np.asarray(BOX.vertices) * 2), np.asarray(BOX.faces)
+    np.savez(tmp_path / "a.npz", vertices=vertices, faces=faces)
+    found = read_input(tmp_path / "a.npz")
+    assert found.faces is not None
+    np.testing.assert_array_equal(found.points, vertices)
+
+
+def test_what_is_no_obj_has_no_points(tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_bytes(b"Kaydara FBX Binary  \0" + bytes(300))
+    with pytest.raises(InputError, match=r"a\.obj"):
+        read_input(tmp_path / "a.obj")

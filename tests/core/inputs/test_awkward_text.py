@@ -253,3 +253,89 @@ def test_components_of_arrays_name_columns(tmp_path: Path, mark: str) -> None:
     np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
     np.testing.assert_array_equal(found.colours, COLOURS)
     assert not found.notes
+
+
+HEADINGS = {
+    "Nome;Est;Nord;Quota": "p",
+    "Id;Este;Norte;Cota": "",
+    "nr;rd_x;rd_y;nap_z": "",
+    "Matricule;X_L93;Y_L93;Z_NGF": "m",
+    "\u2116;\u0425;\u0423;\u041d": "",
+    "号;东坐标;北坐标;高程": "",
+    "Frame;p_RS_x [m];p_RS_y [m];p_RS_z [m]": "",
+}
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_names_of_axes_in_other_languages_and_registers(tmp_path: Path, heading: str) -> None:
+    numbers = (COUNT * 37) % len(POINTS) * 3 + 5
+    lines = [
+        f"{HEADINGS[heading]}{number};{x:.4f};{y:.4f};{z:.4f}"
+        for number, (x, y, z) in zip(numbers, FAR, strict=True)
+    ]
+    found = read(tmp_path, "\n".join([heading, *lines]))
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, FAR, atol=1e-4)
+
+
+def test_several_points_a_row_are_said(tmp_path: Path) -> None:
+    heading = ",".join(f"{mark}:{axis}" for mark in ("Hip", "Knee") for axis in "XYZ")
+    lines = written("{:.6f}".format, ",", np.hstack([POINTS, POINTS[::-1]]))
+    found = read(tmp_path, heading + "\n" + lines)
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+    assert "several points each, of which Hip:X, Hip:Y, Hip:Z" in str(found.notes[0])
+
+
+@pytest.mark.parametrize("heading", ["angle,distance,quality", "Azimuth [deg],elevation,Range [m]"])
+def test_polar_coordinates_are_no_places(tmp_path: Path, heading: str) -> None:
+    with pytest.raises(InputError, match="holds angles and distances"):
+        read(tmp_path, heading + "\n" + written("{:.6f}".format, ",", POINTS))
+
+
+def test_trajectories_are_no_clouds(tmp_path: Path) -> None:
+    """As SLAM programs write them: a time, a place and a quaternion."""
+    turns = np.random.default_rng(0).normal(size=(len(POINTS), 4))
+    turns /= np.linalg.norm(turns, axis=1, keepdims=True)
+    lines = np.hstack([1.6e9 + COUNT[:, None] * 0.1, POINTS, turns])
+    with pytest.raises(InputError, match="positions and turns of a camera"):
+        read(tmp_path, written("{:.7f}".format, " ", lines), "a.txt")
+
+
+def test_columns_in_another_order(tmp_path: Path) -> None:
+    """Colours first, or northings before eastings, as surveyors write them; both are said."""
+    painted = [
+        " ".join([*map(str, colour), *(f"{x:.6f}" for x in point)])
+        for colour, point in zip(COLOURS, POINTS, strict=True)
+    ]
+    found = read(tmp_path, "\n".join(painted), "a.txt")
+    assert found.points is not None
+    np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+    np.testing.assert_array_equal(found.colours, COLOURS)
+    assert "taken for colours, the next three" in str(found.notes[0])
+    found = read(tmp_path, written("{:.4f}".format, ",", FAR[:, [1, 0, 2]]), "b.txt")
+    np.testing.assert_allclose(found.points, FAR, atol=1e-4)
+    assert "northings" in str(found.notes[0])
+
+
+def test_labels_behind_colours_and_returns_behind_intensities(tmp_path: Path) -> None:
+    def table(*columns: np.ndarray) -> str:
+        cells = [POINTS, *(column[:, None] if column.ndim == 1 else column for column in columns)]
+        return written("{:g}".format, " ", np.hstack(cells))
+
+    found = read(tmp_path, table(COLOURS, COUNT % 20), "a.txt")
+    np.testing.assert_array_equal(found.colours, COLOURS)
+    assert read(tmp_path, table(COUNT * 4 % 256, COUNT % 3, COUNT % 4), "b.txt").colours is None
+
+
+@pytest.mark.parametrize(
+    ("form", "first", "last"),
+    [("tensor({}", "[[", "]])"), ("{}", "{{", "}}"), ("pts = [\n{}", "", "\n];\n")],
+)
+def test_points_as_programs_print_them(tmp_path: Path, form: str, first: str, last: str) -> None:
+    mark = "; \n" if not first else f"{first[0].translate({91: 93, 123: 125})},\n {first[0]}"
+    cells = " " if not first else ", "
+    lines = mark.join(cells.join(f"{x:.6f}" for x in point) for point in POINTS)
+    found = read(tmp_path, form.format(first + lines) + last + "\0" * 64, "a.txt")
+    assert found.points is not None
+    np.testing.assert_allclose(found.points[: len(POINTS)], POINTS, atol=1e-6)

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from onet_core.mesh.mesh import Mesh
 from onet_core.pipeline.job import Job, run
+from onet_core.pipeline.making import Reconstruction
+from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -25,7 +28,10 @@ def threads() -> Iterator[None]:
 def made(path: Path, count: int, settings: Settings) -> tuple[str, int]:
     """The digest of a mesh computed with that number of threads, and its number of faces."""
     torch.set_num_threads(count)
-    mesh = run(Job(path=path, settings=settings)).made.mesh
+    return digest(run(Job(path=path, settings=settings)).made.mesh)
+
+
+def digest(mesh: Mesh) -> tuple[str, int]:
     content = mesh.vertices.tobytes() + mesh.faces.tobytes()
     return hashlib.sha256(content).hexdigest(), len(mesh.faces)
 
@@ -46,3 +52,19 @@ def test_one_and_two_threads_make_the_same_bytes(name: str, faces: int | None) -
     one, two = (made(EXAMPLES / name, count, settings) for count in (1, 2))
     assert one == two
     assert one[1] > 100
+
+
+@pytest.mark.parametrize("model", ["airplane", "chair"])
+def test_one_and_two_threads_generate_the_same_bytes(model: str) -> None:
+    """From a seed, from a point between two shapes, and several at once."""
+    settings = Settings(resolution=32, faces=800, refinement_steps=5)
+    made = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        maker = Reconstructor(model, device="cpu")
+        between = (maker.latent(3) + maker.latent(4)) / 2
+        shapes = [maker.generate(3, settings), *maker.generate_all([between, 5], settings)]
+        assert all(isinstance(shape, Reconstruction) for shape in shapes)
+        made.append([digest(shape.mesh) for shape in shapes if isinstance(shape, Reconstruction)])
+    assert made[0] == made[1]
+    assert min(faces for _, faces in made[0]) > 100

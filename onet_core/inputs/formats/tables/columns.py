@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 _COORDINATES = {
     "x": ("x", "posx", "positionx", "px", "coordx", "xcoord", "xcoordinate", "pointx", "pointsx",
           "locationx", "locx", "cartesianx", "centerx", "easting", "east", "e", "rechtswert", "rw",
-          "xm", "xmm", "xcm", "tx", "eastings", "utmeasting", "utme", "ostwert"),
+          "xm", "xmm", "xcm", "tx", "eastings", "utmeasting", "utme", "ostwert", "ost", "este",
+          "est", "x坐标", "东坐标", "\u0445"),
     "y": ("y", "posy", "positiony", "py", "coordy", "ycoord", "ycoordinate", "pointy", "pointsy",
           "locationy", "locy", "cartesiany", "centery", "northing", "north", "n", "hochwert", "hw",
-          "ym", "ymm", "ycm", "ty", "northings", "utmnorthing", "utmn", "nordwert"),
+          "ym", "ymm", "ycm", "ty", "northings", "utmnorthing", "utmn", "nordwert", "nord",
+          "norte", "y坐标", "北坐标", "\u0443"),
     "z": ("z", "posz", "positionz", "pz", "coordz", "zcoord", "zcoordinate", "pointz", "pointsz",
           "locationz", "locz", "cartesianz", "centerz", "elevation", "elev", "height", "altitude",
-          "alt", "h", "hoehe", "höhe", "zm", "zmm", "zcm", "tz"),
+          "alt", "h", "hoehe", "höhe", "zm", "zmm", "zcm", "tz", "quota", "cota", "altura",
+          "altitud", "z坐标", "高程", "\u043d"),
 }  # fmt: skip
 _COLOURS = {
     "red": ("red", "r", "rf", "diffusered", "colorred", "colourred", "colorr", "rgbr", "rot",
@@ -46,9 +49,11 @@ _PLACES = {
 _PACKED = ("rgb", "rgba", "packedrgb", "packedcolor", "packedcolour")
 # In front of the letter of an axis: what is no place.
 _NO_PLACES = re.compile(
-    r"(n|no?r?m|nrm|normal|normals|q|quat|rot|rotation|scale|v|vel|velocity|d|dir|direction|delta|"
+    r"(n|no?r?m|nrm|normal|normals|q|quat|r|rot|rotation|scale|v|vel|velocity|d|dir|direction|delta|"
     r"std|sigma|var|cov|acc|gyro|mag|min|max|pixel|px|img|image|tex|uv)[\W_]*"
 )
+_ANGLES = {"angle", "azimuth", "theta", "phi", "bearing", "azimuthdeg", "winkel"}
+_DISTANCES = {"distance", "range", "radius", "r", "dist", "distancem", "distancemm"}
 # Of these two or more are never columns of a surface's points.
 _TURNS = (
     ("heading", "yaw", "pitch", "roll"), ("omega", "phi", "kappa"), ("qw", "qx", "qy", "qz"),
@@ -62,12 +67,14 @@ _COMPONENT_OF_COLOURS = re.compile(r"(?:cd|colou?rs?|rgba?)[:_.\[]([012])\]?")
 # Rows of more numbers than this are pictures, depths or features rather than points.
 MOST_COLUMNS = 32
 # Below this, whole numbers without a name are more likely labels than a dark cloud's colours.
-_DARKEST = 32
+DARKEST = 32
+# Scanners count up to so many returns of a pulse.
+_MOST_RETURNS = 15
 
 
 def coordinate_columns(names: Sequence[str]) -> list[int] | None:
     """The columns of x, y and z among names; None where one of them is not named."""
-    found = _named(names, _COORDINATES) or _alike(names)
+    found = _named(names, _COORDINATES) or _alike(names) or _with_letters(names)
     if found is not None:
         return found
     return _components(names, _COMPONENT)
@@ -85,7 +92,7 @@ def _components(names: Sequence[str], pattern: re.Pattern[str]) -> list[int] | N
 
 def _alike(names: Sequence[str]) -> list[int] | None:
     """Columns whose names differ only in the letter of the axis, such as world_x, world_y ..."""
-    plain = [name.strip().strip("\"'").lower() for name in names]
+    plain = [_UNITS.sub("", name).strip().strip("\"'").lower() for name in names]
     for column, name in enumerate(plain):
         for place in (len(name) - 1, 0):
             if name[place : place + 1] != "x" or _NO_PLACES.fullmatch(name[:place]):
@@ -94,6 +101,34 @@ def _alike(names: Sequence[str]) -> list[int] | None:
             if len(name) > 1 and all(other in plain for other in others):
                 return [column, *(plain.index(other) for other in others)]
     return None
+
+
+def _with_letters(names: Sequence[str]) -> list[int] | None:
+    """Columns that alone have the letter of an axis as a word, such as rd_x, rd_y and nap_z."""
+    words = [re.split(r"[\W_]+", _UNITS.sub("", name).lower()) for name in names]
+    columns = []
+    for axis in "xyz":
+        having = [column for column, found in enumerate(words) if axis in found and len(found) > 1]
+        if len(having) != 1 or _NO_PLACES.fullmatch("_".join(words[having[0]]).strip(axis)):
+            return None
+        columns.append(having[0])
+    return columns
+
+
+def alike_columns(names: Sequence[str]) -> int:
+    """How many points names speak of in one row, such as those of several markers."""
+    plain = {_UNITS.sub("", name).strip().strip("\"'").lower() for name in names}
+    return sum(
+        {name[:-1] + "y", name[:-1] + "z"} <= plain and not _NO_PLACES.fullmatch(name[:-1])
+        for name in plain
+        if name.endswith("x") and len(name) > 1
+    )
+
+
+def are_polar(names: Sequence[str]) -> bool:
+    """Whether names are those of angles and a distance."""
+    plain = {_plain(name) for name in names}
+    return bool(plain & _ANGLES and plain & _DISTANCES)
 
 
 def place_columns(names: Sequence[str]) -> list[int] | None:
@@ -122,14 +157,19 @@ def lacks_height(names: Sequence[str]) -> bool:
 def name_turns(names: Sequence[str]) -> bool:
     """Whether names are those of the places and turns of cameras, vehicles or tools."""
     plain = {_plain(name) for name in names}
-    return any(len(plain & set(turns)) >= 2 for turns in _TURNS)
+    ends = {match[1] for name in plain if (match := re.fullmatch(r"q.*([wxyz])", name))}
+    return len(ends) == 4 or any(len(plain & set(turns)) >= 2 for turns in _TURNS)
 
 
 def are_poses(table: NDArray[Any]) -> bool:
     """Whether rows of numbers are positions and turns of a camera rather than points.
 
-    These are one 4 x 4 matrix, or a line of 12 or 16 numbers for each (3 or 4 rows of 4).
+    These are one 4 x 4 matrix, or lines of 12 or 16 numbers (3 or 4 rows of 4), or of 8: a time, a
+    place and a quaternion, as trajectories are written.
     """
+    if table.ndim == 2 and table.shape[1] == 8 and len(table) > 1:
+        lengths = np.linalg.norm(np.asarray(table[:, 4:], dtype=np.float64), axis=1)
+        return bool((np.abs(lengths - 1) < 1e-3).all() and (np.diff(table[:, 0]) > 0).all())
     if table.shape == (4, 4):
         return bool(np.array_equal(table[3], [0, 0, 0, 1]) and _are_turns(table[None, :3, :3]))
     if table.ndim != 2 or table.shape[1] not in (12, 16) or not len(table):
@@ -221,7 +261,9 @@ def look_like_colours(columns: NDArray[np.float64]) -> bool:
         lengths = np.abs(np.linalg.norm(columns, axis=1) - 1)
         return not (is_label and columns.min() == columns.max() == 1) and np.median(lengths) > 1e-2
     whole = np.array_equal(columns, np.round(columns))
-    return bool(whole and _DARKEST <= columns.max() <= 255)
+    # An intensity and the numbers of returns are none: two of three colours are seen.
+    second = np.sort(columns.max(axis=0))[1]
+    return bool(whole and DARKEST <= columns.max() <= 255 and second > _MOST_RETURNS)
 
 
 def as_normals(columns: NDArray[Any]) -> NDArray[np.float64] | None:

@@ -25,6 +25,9 @@ def decode_text(content: bytes, name: str) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content.decode(encoding, errors="replace")
+    # Some programs fill the last block of a file.
+    filled = content.rstrip(b"\0")
+    content = filled if len(filled) + 4 <= len(content) else content
     head = content[:_LOOKED_AT]
     if b"\0" in head:
         # Every second byte of plain text in UTF-16 is zero.

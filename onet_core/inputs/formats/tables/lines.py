@@ -31,6 +31,9 @@ _THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}([,{_APOSTROPHES}{_BLANKS}]\d{{3}})+(\.
 _FORTRAN = re.compile(r"(?<=[\d.])[dD](?=[+-]?\d)")
 # A name of a part of an array, such as Houdini's "P[0]".
 _INDEXED = re.compile(r"[A-Za-z_][\[(]\d[\])]")
+# A list of lists, and what programs print in front of one: "array(", "tensor(", "points = ".
+_NESTED = ("[[", "((", "[(", "{{")
+_CALL = re.compile(r"^\s*[A-Za-z_][\w.]*\s*[(=]\s*(?=\[\s*\[)")
 _QUOTED = re.compile(r'"[^"]*"')
 _BRACKETS = str.maketrans("()[]{}", " " * 6)
 _NO_MARKS = _BRACKETS | str.maketrans("", "", _APOSTROPHES)
@@ -69,14 +72,15 @@ class Lines:
 
 def lines_of(text: str, name: str) -> Lines:
     """Sorts the lines of a text; raises InputError where it is known to hold no points."""
-    text = text.replace("\u2212", "-")
+    text = text.replace("\u2212", "-").rstrip("\0\x1a\r\n ")
+    text = _CALL.sub("", text, count=1)
     start = text[:64].lstrip()
-    if start.startswith(("{", "[{")):
+    if start.startswith(("{", "[{")) and not start.startswith(_NESTED):
         raise InputError(
             "{name} is JSON, not rows of numbers: save the points as .csv or .ply.", name=name
         )
-    if start.startswith(("[[", "((", "[(")):
-        text = re.sub(r"[\])]\s*,?\s*", "\n", text)
+    if start.startswith(_NESTED):
+        text = re.sub(r"[\])}]\s*,?\s*", "\n", text)
     listed = text.splitlines()
     longest = max(map(len, listed), default=0)
     if longest > _LONGEST:
@@ -94,6 +98,8 @@ def lines_of(text: str, name: str) -> Lines:
         rows = _unquoted(rows)
     elif _is_most(row[0] in "([{" for row in _points_among(rows)):
         rows = [row.translate(_BRACKETS).strip(", ") for row in rows]
+    if _is_most(row.endswith(";") and row.count(";") == 1 for row in _points_among(rows)):
+        rows = [row.rstrip("; ") for row in rows]
     first = next((i for i, row in enumerate(rows[:LOOKED_AT]) if is_point(row)), 0)
     found = Lines(rows[first:], [*comments, *rows[:first]], None)
     found = replace(found, separator=_separator(found.sample))

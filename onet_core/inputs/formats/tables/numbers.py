@@ -34,9 +34,11 @@ def numbers_of(
         pass  # some line is broken
     most = max(3, _BROKEN_SHARE * len(rows))
     found: list[NDArray[np.float64]] = []
+    seen = 0
     broken: list[str] = []
     for start in range(0, len(rows), _TOGETHER):
         part = rows[start : start + _TOGETHER]
+        seen += len(part)
         try:
             found.append(_together(part, lines.separator, columns))
         except (ValueError, IndexError, OverflowError):
@@ -51,7 +53,7 @@ def numbers_of(
         raise InputError(
             "{name} is not a list of points: {count:,} of {total:,} lines have no numbers where "
             "they should, such as {line!r}.",
-            name=name, count=len(broken), total=len(rows), line=example[:60],
+            name=name, count=len(broken), total=seen, line=example[:60],
         )  # fmt: skip
     if not broken:
         return table, []
