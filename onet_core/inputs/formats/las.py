@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,6 +18,8 @@ _SHORTEST_HEADER, _LONGEST_HEADER = 227, 375
 _RECORD, _EXTENDED_RECORD = 54, 60
 # Packed points that differ take two bytes and more; many more of them are copies of one.
 _FEW, _MOST_OF_A_BYTE = 1_000_000, 16
+# The byte of the header with the kind of points, and the bit in it that says that they are packed.
+_FORMAT, _PACKED = 104, 0x80
 # By the standard: low points and high noise.
 _NOISE = (7, 18)
 
@@ -27,7 +30,9 @@ def read(path: Path, kind: str) -> Content:
     _assert_described(path)
     laspy = optional_package("laspy", "laspy[lazrs]", path.name)
     try:
-        with laspy.open(path) as reader:
+        # The parallel reader takes memory for what a table of chunks claims, and ends the process
+        # where there is none.
+        with laspy.open(path, laz_backend=laspy.LazBackend.Lazrs) as reader:
             size = path.stat().st_size
             most = min(MOST_POINTS, max(_FEW, _MOST_OF_A_BYTE * size))
             count = bounded(path.name, "points", int(reader.header.point_count), most)
@@ -66,15 +71,32 @@ def read(path: Path, kind: str) -> Content:
 def _assert_described(path: Path) -> None:
     """Raises InputError where a header claims more records about the points than there is room.
 
-    The library would read them all, billions of empty ones beyond the file's end.
+    The library would read them all, billions of empty ones beyond the file's end, or take memory
+    for all of the chunks that packed points are said to have.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_LONGEST_HEADER)
-    if len(head) < _SHORTEST_HEADER:
-        return
-    header, _, count = struct.unpack_from("<HII", head, 94)
+        if len(head) < _SHORTEST_HEADER:
+            return
+        header, points, count = struct.unpack_from("<HII", head, 94)
+        if head[_FORMAT] & _PACKED:
+            bounded(path.name, "chunks", _chunks(file, points, size), size)
     bounded(path.name, "records", count, max(0, size - header) // _RECORD)
     if len(head) >= _LONGEST_HEADER and head[25] >= 4:
         start, extended = struct.unpack_from("<QI", head, 235)
         bounded(path.name, "records", extended, max(0, size - start) // _EXTENDED_RECORD)
+
+
+def _chunks(file: BinaryIO, points: int, size: int) -> int:
+    """How many chunks the packed points of a file of `size` bytes are said to have; 0 if unsaid.
+
+    points: where these begin, with the place of the table of chunks, which may be at the end.
+    """
+    for place in (points, size - 8):
+        file.seek(max(0, place))
+        where = int.from_bytes(file.read(8), "little", signed=True)
+        if where >= 0:
+            file.seek(min(where + 4, size))
+            return int.from_bytes(file.read(4), "little")
+    return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sample_files import POINTS
+from sample_files import POINTS, SAMPLES
 
 from onet_core.errors import InputError
 from onet_core.files import MOST_OF_DIRECTORY, size_of_directory
@@ -151,3 +151,13 @@ def test_points_that_a_scan_only_announces(tmp_path: Path, monkeypatch: pytest.M
     found = read(tmp_path, "a.e57", b"ASTM-E57")
     np.testing.assert_array_equal(found.points, POINTS[:2])
     assert [str(note) for note in found.notes] == ["1 point that is not finite was left out"]
+
+
+def test_chunks_of_packed_scans(tmp_path: Path) -> None:
+    """The library takes memory for them and ends the process where there is none."""
+    content = bytearray(SAMPLES["a.laz"])
+    points = struct.unpack_from("<I", content, 96)[0]
+    table = struct.unpack_from("<q", content, points)[0]
+    struct.pack_into("<I", content, table + 4, 2**32 - 1)
+    with pytest.raises(InputError, match=r"a\.laz claims 4,294,967,295 chunks; at most "):
+        read(tmp_path, "a.laz", bytes(content))
