@@ -45,7 +45,7 @@ CHECKED = [
 ]
 
 
-# Of the models at hand, those that invent shapes.
+# Of the models at hand, those that generate shapes.
 LIST_GENERATORS = """
 from onet_core.models.catalogue import list_models
 for entry in list_models():

@@ -1,4 +1,4 @@
-"""Renders invented shapes: `python shapes_sheet.py -- SHAPES SHEET.png`.
+"""Renders generated shapes: `python shapes_sheet.py -- SHAPES SHEET.png`.
 
 Runs in Blender (`blender --background --python ...`) or with the `bpy` module. Each folder in
 SHAPES becomes a row of its .glb files, in the order of their names; all rows have the same scale.

@@ -90,7 +90,7 @@ KINDS = (
         "NONE",
         "Generator",
         "nothing (it generates shapes)",
-        "nothing: it invents shapes",
+        "nothing: it generates shapes",
         default_model="car",
         is_input=False,
     ),
@@ -136,6 +136,7 @@ class FileFormat:
     up_axis: the vertical that such files have by specification or habit.
     up_axis_of_grids: the same for voxels, where that differs.
     package: what `pip install` needs beyond the runtime, else empty.
+    is_blenders: whether Blender opens such pictures itself; the others the worker reads for it.
     """
 
     label: str
@@ -145,6 +146,7 @@ class FileFormat:
     up_axis: str = "z"
     up_axis_of_grids: str = ""
     package: str = ""
+    is_blenders: bool = False
 
     @property
     def is_mesh(self) -> bool:
@@ -163,18 +165,20 @@ _MESH: tuple[KindName, ...] = ("voxels", "points")
 _ARRAY: tuple[KindName, ...] = ("points", "voxels")
 
 FORMATS = (
-    FileFormat("PNG", (".png",), "picture", _IMAGE),
-    FileFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "picture", _IMAGE),
-    FileFormat("WebP", (".webp",), "picture", _IMAGE),
+    FileFormat("PNG", (".png",), "picture", _IMAGE, is_blenders=True),
+    FileFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "picture", _IMAGE, is_blenders=True),
+    FileFormat("WebP", (".webp",), "picture", _IMAGE, is_blenders=True),
     FileFormat("AVIF", (".avif",), "picture", _IMAGE),
     FileFormat("HEIC", (".heic", ".heif"), "picture", _IMAGE),
-    FileFormat("BMP", (".bmp",), "picture", _IMAGE),
-    FileFormat("TIFF", (".tif", ".tiff"), "picture", _IMAGE),
+    FileFormat("BMP", (".bmp",), "picture", _IMAGE, is_blenders=True),
+    FileFormat("TIFF", (".tif", ".tiff"), "picture", _IMAGE, is_blenders=True),
     FileFormat("GIF", (".gif",), "picture", _IMAGE),
-    FileFormat("Targa", (".tga",), "picture", _IMAGE),
+    FileFormat("Targa", (".tga",), "picture", _IMAGE, is_blenders=True),
     FileFormat("Netpbm", (".ppm", ".pgm"), "picture", _IMAGE),
-    FileFormat("EXR", (".exr",), "picture", _IMAGE, package="openimageio"),
-    FileFormat("Radiance HDR", (".hdr",), "picture", _IMAGE, package="openimageio"),
+    FileFormat("EXR", (".exr",), "picture", _IMAGE, package="openimageio", is_blenders=True),
+    FileFormat(
+        "Radiance HDR", (".hdr",), "picture", _IMAGE, package="openimageio", is_blenders=True
+    ),
     FileFormat("PLY", (".ply",), "ply", _MESH),
     FileFormat("OBJ", (".obj",), "obj", _MESH, "y"),
     FileFormat("STL", (".stl",), "stl", _MESH),

@@ -20,7 +20,7 @@ GROUPS = {
     "placing": "In the scene",
     "input": "Input files",
     "reconstruct": "Only for reconstructing",
-    "generate": "Only for inventing shapes",
+    "generate": "Only for generating shapes",
     "morph": "Only for morphs",
     "run": "The run",
 }
@@ -65,7 +65,7 @@ def _described(item: Setting) -> str:
     lines.append(f"- Values: {values}" + (", several" if item.is_many else ""))
     lines.append(f"- Default: {_default(item)}")
     if set(item.kinds) != set(ALL_KINDS):
-        kinds = [kind if kind != "none" else "invented shapes" for kind in item.kinds]
+        kinds = [kind if kind != "none" else "generated shapes" for kind in item.kinds]
         lines.append(f"- Concerns: {', '.join(kinds)}")
     lines.append(f"- In: {', '.join(FRONTS[front] for front in item.offered)}")
     if item.formerly:

@@ -124,7 +124,7 @@ def build_animation(name: str, answer: Answer, frames: Sequence[int], smooth: bo
 
 def build(task: Task, answer: Answer, options: Any) -> None:
     """Makes the scene of a task's answer. What has no source with a place, a picture's result or an
-    invented shape, stands on the floor, as when the panel makes it."""
+    generated shape, stands on the floor, as when the panel makes it."""
     name, smooth = task.target.stem, options.shade_smooth
     if task.frames:
         build_animation(name, answer, task.frames, smooth)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job, Task
 from onet_core.errors import InputError, OnetError
-from onet_core.kinds import endings_of, file_filter, format_of
+from onet_core.kinds import ENDINGS, FORMATS, endings_of, file_filter, format_of
 from onet_core.sentences import NOTHING, Sentence
 
 from .. import activity
@@ -27,12 +27,8 @@ from ..scene.pieces import Pieces
 from .reconstruct import start_soon
 from .shared import WorkerOperator, is_object_mode
 
-# What Blender itself can show; the worker reads the rest.
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".tga", ".exr", ".hdr")
-ENDINGS = endings_of("points", "voxels")
-# Pictures that Blender can't decode, or turns on their side: the worker hands over their pixels.
-READ_PICTURES = tuple(ending for ending in endings_of("image") if ending not in PICTURES)
-SUFFIXES = (*PICTURES, *READ_PICTURES, *ENDINGS)
+# Of the others the worker hands over the pixels.
+BLENDERS_PICTURES = tuple(ending for form in FORMATS if form.is_blenders for ending in form.endings)
 AUTO = importing.AUTO
 
 
@@ -47,7 +43,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
-        default=file_filter(SUFFIXES), options={"HIDDEN"}
+        default=file_filter(ENDINGS), options={"HIDDEN"}
     )
     kind: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Kind",
@@ -113,13 +109,13 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         try:
             if not path.is_file():
                 raise InputError("There is no file {path}.", path=path)
-            if path.suffix.lower() in PICTURES and self._is_opened(context, path):
+            if path.suffix.lower() in BLENDERS_PICTURES and self._is_opened(context, path):
                 return self._conclude(NOTHING)
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in ENDINGS:
                 raise InputError(
                     "{name} can't be opened: choose one of {kinds}.",
                     name=path.name,
-                    kinds=", ".join(SUFFIXES),
+                    kinds=", ".join(ENDINGS),
                 )
             if runtime().problem:
                 self._choose(context, *importing.by_blender(path, self.units, self.up_axis))
@@ -143,7 +139,7 @@ class ONET_OT_open_file(WorkerOperator, bpy.types.Operator):
         return True
 
     def start(self, context: bpy.types.Context) -> Task:
-        if self._path().suffix.lower() in (*PICTURES, *READ_PICTURES):
+        if self._path().suffix.lower() in endings_of("image"):
             path = str(self._path().resolve())
             return engine_session.client(runtime()).start("open_picture", {"path": path})
         up_axis = None if self.up_axis == AUTO else self.up_axis.lower()
@@ -219,7 +215,7 @@ class ONET_FH_files(bpy.types.FileHandler):
     bl_idname = "ONET_FH_files"
     bl_label = "ONet: make a mesh from it"
     bl_import_operator = "onet.open_file"
-    bl_file_extensions = ";".join(SUFFIXES)
+    bl_file_extensions = ";".join(ENDINGS)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:

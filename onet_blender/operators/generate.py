@@ -1,4 +1,4 @@
-"""The buttons that invent shapes."""
+"""The buttons that generate shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sidebar's panel that invents shapes."""
+"""The sidebar's panel that generates shapes."""
 
 from __future__ import annotations
 

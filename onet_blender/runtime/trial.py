@@ -1,4 +1,4 @@
-"""The button Check: asks the runtime for its versions, then has it invent a coarse shape."""
+"""The button Check: asks the runtime for its versions, then has it generate a coarse shape."""
 
 from __future__ import annotations
 
