@@ -70,7 +70,8 @@ def shapes(data: Path, folder: Path, count: int, split: str, categories: str | N
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--model", default="picture", show_default=True)
-def sheets(folder: Path, model: str) -> None:
+@click.option("--resolution", default=64, show_default=True)
+def sheets(folder: Path, model: str, resolution: int) -> None:
     """Makes and draws the meshes."""
     paths = sorted(folder.glob("*.jpg"))
     order = np.random.default_rng(1).permutation(len(paths))
@@ -85,7 +86,7 @@ def sheets(folder: Path, model: str) -> None:
             pictures.paste(small, place)
         try:
             mask = folder / f"{path.stem}.mask.png"
-            made = run(Job(path=path, model=model, save_mask=mask, settings=Settings()))
+            made = run(Job(path=path, model=model, save_mask=mask, settings=Settings(resolution)))
         except OnetError as error:
             lines.append(f"| {number} | {path.stem} | - | {error} |")
             continue
