@@ -170,7 +170,8 @@ class ONET_OT_mask_box(MaskOperator, bpy.types.Operator):
                 view.region_to_view(*corner) for corner in (self._begun, self._now)
             )
             self.box = (left, 1 - top, right, 1 - bottom)
-            return super().invoke(context, event)
+            # Blender calls `modal` already: one handler is enough.
+            return self.begin(context)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:

@@ -77,6 +77,13 @@ class WorkerOperator:
         """Starts the work and returns to the interface."""
         if bpy.app.background or context.window is None:
             return self.execute(context)
+        found = self.begin(context)
+        if "RUNNING_MODAL" in found:
+            context.window_manager.modal_handler_add(self)
+        return found
+
+    def begin(self, context: bpy.types.Context) -> set[str]:
+        """Starts the work of an operator that is modal by then, or says why it can't."""
         if activity.current() is not None:
             message = Sentence("ONet is still at work: wait, or cancel it first.")
             self.report({"WARNING"}, translated(message))
@@ -88,7 +95,6 @@ class WorkerOperator:
         manager = context.window_manager
         timer = manager.event_timer_add(SECONDS_BETWEEN_POLLS, window=context.window)
         self._activity, self._concluding = activity.begin(self.owner(), job, timer), None
-        manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

@@ -125,3 +125,11 @@ def test_results_follow_and_shapes_are_chosen(sitting: Callable[[str], dict[str,
         for call, (_, processor) in calls.items()
     }
     assert all(seconds < SECONDS_OF_STALL for seconds in longest.values()), longest
+
+
+def test_a_box_in_the_image_editor(sitting: Callable[[str], dict[str, Any]]) -> None:
+    notes = sitting("a_box")
+    assert notes["picture"] == "Street"
+    assert notes["message"].startswith("What is in the box is the object")
+    # The red square on the white card, to a pixel.
+    np.testing.assert_allclose(notes["mask"], [120, 90, 199, 169], atol=1)
