@@ -237,6 +237,15 @@ OF_THE_INPUTS = {
     "It has no end, so it may be cut off": (
         "Die Datei hat kein Ende, ist also vielleicht abgeschnitten"
     ),
+    "The first column only grows, as times do, so the next three were taken for x, y and z; a "
+    "first line such as 'x y z label' says otherwise": (
+        "Die erste Spalte wächst nur, wie Zeiten, also wurden die nächsten drei für x, y und z "
+        "gehalten; eine erste Zeile wie 'x y z label' sagt es anders"
+    ),
+    "It announces {count:,} points and holds {held:,}, so it may be cut off": (
+        "Die Datei kündigt {count:,} Punkte an und enthält {held:,}, ist also vielleicht "
+        "abgeschnitten"
+    ),
     "{name} claims {count} {what}; at most {limit:,} are read.": (
         "{name} behauptet {count} {what}; gelesen werden höchstens {limit:,}."
     ),

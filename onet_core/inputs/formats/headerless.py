@@ -61,9 +61,13 @@ def _sweep(content: bytes, name: str) -> Content:
     """x, y, z and reflectance in single precision; some datasets add the laser's number."""
     if len(content) % 4 == 0 and content:
         numbers = np.frombuffer(content, "<f4")
-        for width in (4, 5, 3, 6):
-            if len(numbers) % width == 0 and _is_sweep(numbers.reshape(-1, width)):
-                rows = numbers.reshape(-1, width)
+        for width in (4, 5, 6, 3):
+            if len(numbers) % width:
+                continue
+            rows = numbers.reshape(-1, width)
+            # Any six numbers are two points, unless only the first three go below zero.
+            is_two = width == 6 and not rows[:, 3:].min() >= 0 > rows[:, :3].min()
+            if not is_two and _is_sweep(rows):
                 found = Content(rows[:, :3].astype(np.float64))
                 if width == 4:
                     return found

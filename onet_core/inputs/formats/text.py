@@ -44,6 +44,8 @@ from .tables.ptx import read_ptx
 _FIRST_NUMBER = 1
 # A first column that counts this many rows without a gap is no coordinate.
 _COUNTED = 16
+# Seconds from 1970 to 1973; no place on earth has as many metres.
+_EARLIEST = 1e8
 # The radius of the earth at the equator in metres, and its first eccentricity squared (WGS 84).
 _RADIUS, _ECCENTRICITY = 6378137.0, 0.00669437999014
 
@@ -59,9 +61,23 @@ def read(path: Path, kind: str) -> Content:
     if not lines.rows:
         raise InputError("{name} has no points.", name=path.name)
     content = _by_names(lines, path.name) or _unnamed(lines, path, kind)
+    content = _with_count(content, lines, path)
     for note in lines.notes:
         content = content.noting(note.template, **note.values)
     return cells_of_rows(content, kind)
+
+
+def _with_count(content: Content, lines: Lines, path: Path) -> Content:
+    """The content, with a note where a .pts file announces more points than it holds."""
+    if path.suffix.lower() != ".pts" or content.points is None:
+        return content
+    announced = sum(int(row) for row in (*lines.headings, *lines.rows) if row.isdigit())
+    if announced <= len(content.points):
+        return content
+    return content.noting(
+        "It announces {count:,} points and holds {held:,}, so it may be cut off",
+        count=announced, held=len(content.points),
+    )  # fmt: skip
 
 
 def _by_names(lines: Lines, name: str) -> Content | None:
@@ -240,6 +256,14 @@ def _by_habit(
     """
     finite = table[np.isfinite(table).all(axis=1)]
     counting = _counting_columns(finite)
+    if not counting and _is_time(finite):
+        table, finite, names = table[:, 1:], finite[:, 1:], names[1:]
+        notes.append(
+            Sentence(
+                "The first column only grows, as times do, so the next three were taken for x, y "
+                "and z; a first line such as 'x y z label' says otherwise"
+            )
+        )
     if counting:
         table, finite = table[:, counting:], finite[:, counting:]
         notes.append(
@@ -282,6 +306,13 @@ def _by_habit(
     colours = as_colours(table[:, start : start + 3])
     normals = _unnamed_normals(table, (start - 3, start + 3))
     return Content(table[:, :3], colours=colours, normals=normals, notes=tuple(notes))
+
+
+def _is_time(table: NDArray[np.float64]) -> bool:
+    """Whether the first of four columns or more are seconds since 1970, or parts of them."""
+    if len(table) < 2 or table.shape[1] < 4:
+        return False
+    return bool(table[0, 0] > _EARLIEST and (np.diff(table[:, 0]) >= 0).all())
 
 
 def _swapped(table: NDArray[np.float64]) -> tuple[list[int], Sentence | None]:
@@ -333,7 +364,8 @@ def _counting_columns(table: NDArray[np.float64]) -> int:
         # Of whole coordinates x could go on like this by chance in a few rows only.
         return int(len(table) >= _COUNTED and abs(table[[0, -1], 0].min()) <= _FIRST_NUMBER)
     low = table.min(axis=0)
-    if is_whole[0] and not is_whole[1:4].any() and 0 <= low[0] <= _FIRST_NUMBER:
+    is_small = 0 <= low[0] <= _FIRST_NUMBER or len(table) >= _COUNTED
+    if is_whole[0] and not is_whole[1:4].any() and is_small:
         return int(len(np.unique(table[:, 0])) == len(table))
     if table.shape[1] < 5 or is_whole[2:5].any() or not is_whole[:2].all():
         return 0

@@ -267,3 +267,12 @@ def test_headers_of_ply_with_blanks_and_capitals(tmp_path: Path) -> None:
 def test_files_with_the_ending_of_another_format_are_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=f"{name} holds PLY, whatever its name says: let it end"):
         read(tmp_path, name, PLAIN_PLY)
+
+
+def test_sweeps_of_six_numbers(tmp_path: Path) -> None:
+    """Reflectance, elongation and the ring behind the coordinates are no second point."""
+    rows_of_six = np.column_stack([POINTS, np.abs(POINTS)]).astype("<f4")
+    found = read(tmp_path, "a.bin", rows_of_six.tobytes())
+    assert_cloud(found, places=rows_of_six[:, :3])
+    assert "6 numbers each" in str(found.notes[0])
+    assert_cloud(read(tmp_path, "b.bin", POINTS.astype("<f4").tobytes()), places=POINTS)

@@ -339,3 +339,20 @@ def test_points_as_programs_print_them(tmp_path: Path, form: str, first: str, la
     found = read(tmp_path, form.format(first + lines) + last + "\0" * 64, "a.txt")
     assert found.points is not None
     np.testing.assert_allclose(found.points[: len(POINTS)], POINTS, atol=1e-6)
+
+
+def test_times_and_unordered_numbers_in_front(tmp_path: Path) -> None:
+    times, numbers = 1.7e9 + COUNT * 0.01, (COUNT * 7919) % 100_003 + 1000
+    for column, note in ((times, "only grows, as times do"), (numbers, "counts the points")):
+        table = np.column_stack([column, POINTS])
+        found = read(tmp_path, written("{:.12g}".format, " ", table), "a.txt")
+        assert found.points is not None
+        np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+        assert note in str(found.notes[0])
+
+
+def test_scans_that_are_shorter_than_they_say(tmp_path: Path) -> None:
+    lines = written("{:.6f}".format, " ", np.column_stack([POINTS, COUNT, COLOURS]))
+    found = read(tmp_path, f"{len(POINTS) + 5}\n{lines}", "a.pts")
+    assert "announces 65 points and holds 60" in str(found.notes[0])
+    assert not read(tmp_path, f"{len(POINTS)}\n{lines}", "b.pts").notes
