@@ -73,8 +73,13 @@ def test_processor_time_is_known(client: EngineClient) -> None:
     assert process is not None
     before = alive.processor_seconds(process._child)
     assert before is not None
-    client.call("compute", {"seconds": 0.5})
-    after = alive.processor_seconds(process._child)
+    after: float | None = before
+    # A busy machine gives a part of that time.
+    for _ in range(60):
+        client.call("compute", {"seconds": 0.5})
+        after = alive.processor_seconds(process._child)
+        if after is None or after - before > 0.1:
+            break
     assert after is not None
     assert 0.1 < after - before < 2
 
