@@ -41,7 +41,7 @@ from .panels import about, dice, image_editor, menus, presets
 from .panels import generate as generate_panel
 from .panels import reconstruct as reconstruct_panel
 from .panels import set_up as set_up_panel
-from .pictures import looking, thumbnails
+from .pictures import looking, thumbnails, upright
 from .properties import former, preferences
 from .properties import stored as properties
 from .runtime import engine_session
@@ -53,6 +53,7 @@ MODULES = (
     preferences,
     thumbnails,
     looking,
+    upright,
     morph_properties,
     properties,
     former,

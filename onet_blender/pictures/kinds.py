@@ -79,7 +79,7 @@ def _is_turned_png(file: BinaryIO) -> bool:
                 return False
             inner = io.BytesIO(content)
             inner.seek(struct.unpack_from(order + "I", content, 4)[0])
-            return _is_turned(_tags(inner, order))
+            return _is_turned(tags_of_tiff(inner, order))
         place += 12 + size
     return False
 
@@ -107,7 +107,7 @@ def _is_plain_tiff(file: BinaryIO, head: bytes) -> bool:
     """8 bits of grey or RGB, perhaps with straight alpha, without loss, in one plane; or turned."""
     order = ORDERS_OF_TIFF[head[:4]]
     file.seek(struct.unpack_from(order + "I", head, 4)[0])
-    tags = _tags(file, order)
+    tags = tags_of_tiff(file, order)
     if _is_turned(tags):
         return max(tags.get(BITS, [1])) <= MOST_BITS_OF_PILLOW
     photometric, samples = tags.get(PHOTOMETRIC), tags.get(SAMPLES, [1])
@@ -124,7 +124,7 @@ def _is_plain_tiff(file: BinaryIO, head: bytes) -> bool:
     )
 
 
-def _tags(file: BinaryIO, order: str) -> dict[int, list[int]]:
+def tags_of_tiff(file: BinaryIO, order: str) -> dict[int, list[int]]:
     """The tags of whole numbers of a TIFF's first picture, which the file stands at."""
     count = file.read(2)
     if len(count) < 2:

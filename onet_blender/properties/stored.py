@@ -13,6 +13,7 @@ from .. import activity
 from ..morph.properties import MorphProperties
 from ..pictures.images import forget_seen
 from ..pictures.looking import look_ahead
+from ..pictures.upright import keep_upright
 from ..registration import register_classes, unregister_classes
 from ..scene import presenting
 from ..scene.sources import SOURCE_TYPES, source_of
@@ -50,6 +51,7 @@ def _picture_changed(self: SceneProperties, context: bpy.types.Context) -> None:
     activity.forget("onet.look")
     forget_seen()
     look_ahead()
+    keep_upright(self.picture)
 
 
 def _live_changed(self: ObjectProperties, context: bpy.types.Context) -> None:

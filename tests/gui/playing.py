@@ -42,6 +42,9 @@ def play_story(
     hook.chmod(0o755)
     environment = Path(sys.prefix)
     shown = {environment, Path(sys.base_prefix), models, HERE, EXAMPLES}
+    # Languages, which the chroots' packages are installed without.
+    languages = os.environ.get("ONET_BLENDER_LANGUAGES", "")
+    translations = ["-r", f"{languages}/{blender.suite}:/usr/share/locale"] if languages else []
     command = [
         scripts / "gui-shot.sh", "-s", "1280x800", "-t", "120", "-q", "30", "-a", hook,
         "-c", blender.root.parent / "shaders" / blender.suite, "-u", blender.home,
@@ -52,6 +55,7 @@ def play_story(
         # Two threads would wait for one another where others use the machine too.
         "-e", "OMP_NUM_THREADS=1",
         *(word for path in shown for word in ("-r", path)),
+        *translations,
         blender.root, HERE / "inside.py", pictures / "0-start.png",
     ]  # fmt: skip
     done = subprocess.run(

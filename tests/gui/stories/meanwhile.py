@@ -61,7 +61,9 @@ def in_a_local_view() -> Steps:
     in_view(bpy.ops.view3d.localview)
     yield 0.5
     yield from pressed()
-    notes["local view"] = made().visible_in_viewport_get(sidebar()[0].spaces.active)
+    # Blender says so only once it has drawn.
+    yield lambda: made().visible_in_viewport_get(sidebar()[0].spaces.active)
+    notes["local view"] = True
     yield from picture("1-local-view")
     in_view(bpy.ops.view3d.localview)
     yield 0.5
@@ -82,12 +84,12 @@ def in_a_quad_view() -> Steps:
 def while_blender_renders() -> Steps:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.render.resolution_percentage = 16, 20
+    scene.cycles.samples, scene.render.resolution_percentage = 64, 30
     scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(scene.camera)
     known = set(bpy.data.objects.keys())
     in_view(bpy.ops.render.render, "INVOKE_DEFAULT")
-    yield 0.2
+    yield lambda: bpy.app.is_job_running("RENDER")
     in_view(bpy.ops.onet.reconstruct, "INVOKE_DEFAULT", True)
     came_under_it = False
 
