@@ -14,9 +14,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
-from typing import Any, Generic, TypeVar
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from onet_core.errors import Cancelled
 
@@ -51,6 +55,43 @@ def all_at_once(pieces: Pieces[T]) -> T:
             return result
         if waited is not None:
             wait([waited])
+
+
+class Room:
+    """Memory for arrays that Blender fills, got and written to by a thread before.
+
+    What nobody has written to yet takes longer to be had than to be filled. sizes: in bytes.
+    """
+
+    _used: ClassVar[Room | None] = None
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self._free = [np.full(size, 0, np.uint8) for size in sizes]
+
+    @property
+    def left(self) -> list[int]:
+        """The sizes that nobody has taken, in bytes."""
+        return [len(memory) for memory in self._free]
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Has `empty` take from here, in the main thread."""
+        Room._used = self
+        try:
+            yield
+        finally:
+            Room._used = None
+
+    @classmethod
+    def empty(cls, shape: int | tuple[int, ...], kind: Any) -> NDArray[Any]:
+        """As `np.empty`, in memory that is there already if some has the size."""
+        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        if cls._used is not None:
+            for number, memory in enumerate(cls._used._free):
+                if len(memory) == size:
+                    del cls._used._free[number]
+                    return memory.view(kind).reshape(shape)
+        return np.empty(shape, dtype=kind)
 
 
 class Gradual(Generic[T]):

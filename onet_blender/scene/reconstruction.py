@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from onet_core.engine.client import Answer, Job, Progress
 from onet_core.engine.protocol import Arrays
-from onet_core.errors import InputError
+from onet_core.errors import Cancelled, InputError
 from onet_core.kinds import INPUT_IDENTIFIERS
 from onet_core.pipeline.findings import Findings
 from onet_core.sentences import Sentence
@@ -37,7 +37,7 @@ from . import handwork, presenting, scene_io
 from .free_place import beside
 from .known import OBJECT, Known, known_by, object_now
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
-from .pieces import Pieces, all_at_once, in_background
+from .pieces import Pieces, Room, all_at_once, in_background
 from .sampling import sampled
 from .scene_io import Cloud, Surface
 from .sources import OVERLAID, remember_source, source_of
@@ -48,6 +48,8 @@ from .viewpoint import camera_turn, straight_turn, without_extremes
 SHARE_OF_SIZE = 0.01
 # At the end of a result's name.
 MADE = " (ONet)"
+# Less is had at once; more, by a thread first.
+BYTES_AT_ONCE = 1_000_000
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
@@ -124,8 +126,9 @@ def prepare_object(
 
     The network sees the object upright and scaled as it stands in the world, see `viewpoint`.
     choices: the settings, see `mesh_settings`; replaces: name of the object to give the mesh to.
-    The first piece reads all that is Blender's. Raises InputError for objects that have no points
-    or faces, are switched off, or flattened by their scale.
+    The first pieces read all that is Blender's. Raises InputError for objects
+    that have no points or faces, are switched off, or flattened by their scale, and Cancelled where
+    the scene is gone by then.
     """
     choices = dict(choices or {})
     evaluated = item.evaluated_get(depsgraph)
@@ -133,20 +136,35 @@ def prepare_object(
         raise InputError(
             "{name} is switched off or not in this scene: switch it on first.", name=item.name
         )
+    sizes = scene_io.room_for(evaluated)
+    room = Room(())
+    is_large = sum(sizes) > BYTES_AT_ONCE
+    home, layer = depsgraph.scene.original, depsgraph.view_layer.name
+    if is_large:
+        being_made = in_background(lambda: Room(sizes))
+        yield being_made
+        room, depsgraph = being_made.result(), _graph_of(home, layer)
+        evaluated = item.evaluated_get(depsgraph)
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
     params = {**params, "kind": NETWORK_KINDS[kind], "name": item.name, "up_axis": "z"}
     read: Callable[[], Cloud | Surface]
-    if kind == "POINTS":
-        read = _read_points(item, depsgraph, choices.get("sample_surface", True))
-        params |= {"fit": SHARE_OF_SIZE}
-    elif kind == "VOXELS":
-        take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
-        read = take(item, depsgraph)
-    else:
-        raise InputError("A picture was asked for, but an object was given.")
-    name, scene, digest = item.name, depsgraph.scene.name, source_digest(item, depsgraph)
-    known = known_by(depsgraph.scene.original, item, bpy.data.objects.get(replaces))
+    with room.used():
+        if kind == "POINTS":
+            read = _read_points(item, depsgraph, choices.get("sample_surface", True))
+            params |= {"fit": SHARE_OF_SIZE}
+        elif kind == "VOXELS":
+            take = scene_io.read_volume if item.type == "VOLUME" else scene_io.read_surface
+            read = take(item, depsgraph)
+        else:
+            raise InputError("A picture was asked for, but an object was given.")
+    name, scene = item.name, home.name
+    known = known_by(home, item, bpy.data.objects.get(replaces))
+    if is_large:
+        yield None
+        depsgraph = _graph_of(home, layer)
+    with room.used():
+        digest = source_digest(item, depsgraph)
 
     def upright() -> tuple[Arrays, NDArray[np.float64], str]:
         return *_upright(name, read(), matrix, choices), digest()
@@ -170,6 +188,15 @@ def prepare_object(
         digest=mark,
         known=known,
     )
+
+
+def _graph_of(scene: bpy.types.Scene, layer: str) -> bpy.types.Depsgraph:
+    """What a view layer's objects come to by now; raises Cancelled where that is gone."""
+    kept = scene.view_layers.get(layer)
+    if kept is None:
+        raise Cancelled()
+    kept.update()
+    return kept.depsgraph
 
 
 def _read_points(

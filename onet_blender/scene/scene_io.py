@@ -16,6 +16,7 @@ from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
 from .known import Known, scene_now
+from .pieces import Room
 
 # More than rounding leaves, less than can be seen.
 SHEAR = 1e-5
@@ -78,6 +79,20 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
         return Cloud(np.concatenate(points), _joined(colours, [len(part) for part in points]))
 
     return cloud
+
+
+def room_for(part: bpy.types.Object) -> list[int]:
+    """The bytes of the large arrays that are read of an evaluated mesh or point cloud."""
+    data = part.data
+    if isinstance(data, bpy.types.PointCloud):
+        return [12 * len(data.points)] * 2
+    if not isinstance(data, bpy.types.Mesh):
+        return []
+    places, colours = 12 * len(data.vertices), _active_colours(data)
+    # The places are read twice, for `sources.digest` too.
+    faces = len(data.polygons)
+    sizes = [places, places, 4 * len(data.loops), 4 * faces, 4 * max(faces - 1, 0)]
+    return sizes if colours is None else [*sizes, 16 * len(colours.data)]
 
 
 def read_surface(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callable[[], Surface]:
@@ -180,7 +195,7 @@ def geometry_of(part: bpy.types.Object) -> Iterator[Any]:
 
 def places_of(attributes: Any, count: int) -> NDArray[np.float32]:
     """The places (count, 3) of vertices or points, copied whole."""
-    places = np.empty((count, 3), dtype=np.float32)
+    places = Room.empty((count, 3), np.float32)
     if count:
         attributes["position"].data.foreach_get("vector", places.ravel())
     return places
@@ -191,13 +206,15 @@ def _triangles(mesh: bpy.types.Mesh) -> Triangulate:
 
     It gives vertices (F, 3) and loops (F, 3) of the triangles; None for the loops in their order.
     """
-    corners = np.empty(len(mesh.loops), dtype=np.int32)
+    corners = Room.empty(len(mesh.loops), np.int32)
     mesh.attributes[".corner_vert"].data.foreach_get("value", corners)
     count = len(mesh.polygons)
     if 3 * count == len(corners):
         return lambda places: (corners.reshape(-1, 3), None)  # nothing but triangles
     starts = column(mesh.polygons, "loop_start", 1, np.int32)[:, 0]
-    if np.diff(starts, append=len(corners)).max() <= CORNERS_OF_A_QUAD:
+    between = Room.empty(count - 1, np.int32)
+    np.subtract(starts[1:], starts[:-1], out=between)
+    if max(between.max(initial=0), len(corners) - starts[-1]) <= CORNERS_OF_A_QUAD:
 
         def halved(places: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
             loops = triangles_of_quads(places, corners, starts)
@@ -271,7 +288,7 @@ def _vertex_colours(mesh: bpy.types.Mesh) -> Callable[[], NDArray[np.uint8] | No
     if active.domain == "POINT":
         return lambda: _bytes(read())
     count = len(mesh.vertices)
-    corner = np.empty(len(mesh.loops), dtype=np.int32)
+    corner = Room.empty(len(mesh.loops), np.int32)
     mesh.attributes[".corner_vert"].data.foreach_get("value", corner)
 
     def mean() -> NDArray[np.uint8]:
@@ -422,6 +439,6 @@ def transformed(points: NDArray[Any], matrix: Matrix | NDArray[Any]) -> NDArray[
 
 def column(collection: Any, name: str, width: int, kind: Any) -> NDArray[Any]:
     """One property of all items of a collection, (N, width)."""
-    values = np.empty(len(collection) * width, dtype=kind)
+    values = Room.empty(len(collection) * width, kind)
     collection.foreach_get(name, values)
     return values.reshape(-1, width)
