@@ -73,14 +73,9 @@ def _words(line: str) -> int:
 
 
 def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
-    cut = [row.split() for row in rows]
-    width = min(map(len, cut), default=3)
-    if width < 3:
-        raise Damage("it has fewer than three coordinates")
-    if width != max(map(len, cut), default=3):
-        width = 3
+    table = _table(rows)
+    width = table.shape[1]
     # A fourth number is a weight; colours are behind the third, or behind the weight.
-    table = np.array([row[:width] for row in cut], dtype=np.float64).reshape(-1, width)
     start = {6: 3, 7: 4 if width == 7 and (table[:, 3:4] == 1).all() else 3}.get(width)
     colours = None
     if start is not None and len(table):
@@ -90,6 +85,23 @@ def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] |
         elif look_like_colours(columns):
             colours = as_colours(columns)
     return table[:, :3], colours
+
+
+def _table(rows: list[str]) -> NDArray[np.float64]:
+    """The numbers of the vertices (N, 3 and more): three of each where they have unequally many."""
+    try:
+        table = np.loadtxt(rows, ndmin=2, comments=None) if rows else np.zeros((0, 3))
+        if len(table) == len(rows) and table.shape[1] >= 3:
+            return table
+    except ValueError:
+        pass
+    cut = [row.split() for row in rows]
+    width = min(map(len, cut), default=3)
+    if width < 3:
+        raise Damage("it has fewer than three coordinates")
+    if width != max(map(len, cut), default=3):
+        width = 3
+    return np.array([row[:width] for row in cut], dtype=np.float64).reshape(-1, width)
 
 
 def _faces(lines: list[str], sofar: list[int], points: NDArray[np.float64]) -> NDArray[np.int64]:
