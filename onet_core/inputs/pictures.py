@@ -213,7 +213,8 @@ def prepare_picture(
     cutter: what finds the object where nothing else does, see `matting`; None for nothing.
 
     The background is what the mask leaves out, else what is transparent, else a plain background
-    (see `plain_background`), else what the cutter leaves out. A picture without any of these is
+    (see `plain_background`), else what the cutter leaves out; where the plain background leaves an
+    odd mask, the cutter's if that is less odd. A picture without any of these is
     taken whole, with white beside it where it is not square. The frame is the unit cube with z up:
     a picture has no place in space. Raises InputError for pictures smaller than 8 pixels and where
     no object is left.
@@ -247,6 +248,11 @@ def prepare_picture(
         background = "none" if coverage is None else "plain"
         if coverage is None and cutter is not None:
             coverage, background = _cut_out(cutter, colours, label), "cut_out"
+        elif coverage is not None and cutter is not None and doubts_about(coverage):
+            # A room or a wall can be plain in most places: what is left is odd then.
+            other = cutter(colours)
+            if (other > 127).any() and len(doubts_about(other)) < len(doubts_about(coverage)):
+                coverage, background = other, "cut_out"
     notes: tuple[Sentence, ...] = ()
     if coverage is not None and background == "transparent":
         inside = _coverage_in_a_frame(colours, coverage)

@@ -221,6 +221,19 @@ def test_the_cutter_is_not_asked_where_the_background_is_known() -> None:
     assert prepare_picture(noise(), square(), cutter=never).background == "mask"
 
 
+def test_a_wall_that_is_plain_in_most_places_is_cut_away_too() -> None:
+    room = np.full((60, 80, 3), 200, dtype=np.uint8)
+    room[52:] = (120, 60, 60)  # the floor, which goes to the border
+    room[10:50, 20:60] = (30, 90, 20)
+    assert prepare_picture(room).background == "plain"
+    cut = prepare_picture(room, cutter=lambda colours: square())
+    assert cut.background == "cut_out"
+    assert np.array_equal(cut.mask > 127, square() > 127)
+    assert cut.doubts == ()
+    # One that finds nothing, or something as odd, changes nothing.
+    assert prepare_picture(room, cutter=lambda colours: 0 * square()).background == "plain"
+
+
 def test_that_nothing_was_found_is_said() -> None:
     with pytest.raises(InputError, match="No object was found in noise"):
         prepare_picture(noise(), name="noise.png", cutter=lambda colours: 0 * colours[..., 0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from hands import Steps, ask, busy, message, notes, picture, point, use_runtime
+from hands import Steps, ask, busy, extension, message, notes, picture, point, use_runtime
 
 # Left, top, right and bottom of the box, as shares of the picture.
 BOX = (0.3, 0.25, 0.7, 0.75)
@@ -45,6 +45,7 @@ def scenario() -> Steps:
     yield from ask(xdotool=["mouseup", 1])
     yield lambda: not busy() and message("onet.mask_box")
     choices = bpy.context.scene.onet
+    notes["worker"] = extension("runtime.engine_session").process_id()
     notes["message"] = message("onet.mask_box")
     notes["picture"] = choices.picture.name
     shown = np.empty(len(choices.mask.pixels), dtype=np.float32)
