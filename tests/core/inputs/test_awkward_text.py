@@ -325,7 +325,12 @@ def test_labels_behind_colours_and_returns_behind_intensities(tmp_path: Path) ->
 
     found = read(tmp_path, table(COLOURS, COUNT % 20), "a.txt")
     np.testing.assert_array_equal(found.colours, COLOURS)
-    assert read(tmp_path, table(COUNT * 4 % 256, COUNT % 3, COUNT % 4), "b.txt").colours is None
+    assert (
+        read(tmp_path, table(COUNT * 4 % 256, COUNT % 3 + 1, COUNT % 4 + 1), "b.txt").colours
+        is None
+    )
+    red = np.tile([255, 0, 0], (len(POINTS), 1))
+    np.testing.assert_array_equal(read(tmp_path, table(red), "c.txt").colours, red)
 
 
 @pytest.mark.parametrize(

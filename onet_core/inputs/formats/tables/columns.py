@@ -261,9 +261,10 @@ def look_like_colours(columns: NDArray[np.float64]) -> bool:
         lengths = np.abs(np.linalg.norm(columns, axis=1) - 1)
         return not (is_label and columns.min() == columns.max() == 1) and np.median(lengths) > 1e-2
     whole = np.array_equal(columns, np.round(columns))
-    # An intensity and the numbers of returns are none: two of three colours are seen.
-    second = np.sort(columns.max(axis=0))[1]
-    return bool(whole and DARKEST <= columns.max() <= 255 and second > _MOST_RETURNS)
+    # An intensity and the numbers of returns, which count from 1, are none.
+    others = np.delete(columns, int(columns.max(axis=0).argmax()), axis=1)
+    are_returns = others.min() >= 1 and others.max() <= _MOST_RETURNS
+    return bool(whole and DARKEST <= columns.max() <= 255 and not are_returns)
 
 
 def as_normals(columns: NDArray[Any]) -> NDArray[np.float64] | None:
