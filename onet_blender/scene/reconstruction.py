@@ -42,7 +42,7 @@ from .sampling import sampled
 from .scene_io import Cloud, Surface
 from .sources import OVERLAID, remember_source, source_of
 from .sources import digest as source_digest
-from .viewpoint import camera_turn, straight_turn, without_extremes
+from .viewpoint import camera_turn, turned_upright
 
 # How near to the mesh a point counts as met, as a share of the cloud's longest side.
 SHARE_OF_SIZE = 0.01
@@ -167,7 +167,7 @@ def prepare_object(
         digest = source_digest(item, depsgraph)
 
     def upright() -> tuple[Arrays, NDArray[np.float64], str]:
-        return *_upright(name, read(), matrix, choices), digest()
+        return *turned_upright(name, read(), matrix, choices), digest()
 
     prepared = in_background(upright)
     yield prepared
@@ -208,32 +208,6 @@ def _read_points(
             surface = scene_io.read_surface(item, depsgraph)
             return lambda: sampled(surface())
     return scene_io.read_cloud(item, depsgraph)
-
-
-def _upright(
-    name: str, found: Cloud | Surface, matrix: Matrix, choices: Mapping[str, Any]
-) -> tuple[Arrays, NDArray[np.float64]]:
-    """What the worker gets of an object in the world, and the turn that takes it back there.
-
-    matrix: the object's world transform; needs no Blender. Raises InputError for coordinates that
-    are no numbers.
-    """
-    points = found.points if isinstance(found, Cloud) else found.vertices
-    if not np.isfinite(points).all():
-        raise InputError("{name} has coordinates that are not finite (NaN or infinite).", name=name)
-    seen = without_extremes(points) if choices.get("remove_outliers") else points
-    turn = straight_turn(matrix, seen)
-    turned_back = scene_io.transformed(points, turn.T)  # its inverse
-    if isinstance(found, Cloud):
-        arrays: Arrays = {"points": turned_back}
-        if found.normals is not None:
-            ways = found.normals if matrix.determinant() > 0 else -found.normals
-            arrays["normals"] = ways @ turn[:3, :3]  # by its inverse
-    else:
-        arrays = {"vertices": turned_back, "faces": found.triangles}
-    if found.colours is not None and choices.get("colours"):
-        arrays["colours"] = found.colours
-    return arrays, turn
 
 
 def prepare_picture(

@@ -8,13 +8,18 @@ not what it looks like.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from onet_core.engine.protocol import Arrays
 from onet_core.errors import InputError
+
+from .scene_io import Cloud, Surface, transformed
 
 # Where the own axes and the world's fit about as well, the own ones count.
 TIGHTER = 0.98
@@ -78,3 +83,29 @@ def about_z(angle: float) -> NDArray[np.float64]:
     turn = np.eye(4)
     turn[:2, :2] = [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
     return turn
+
+
+def turned_upright(
+    name: str, found: Cloud | Surface, matrix: Matrix, choices: Mapping[str, Any]
+) -> tuple[Arrays, NDArray[np.float64]]:
+    """What the worker gets of an object in the world, and the turn that takes it back there.
+
+    matrix: the object's world transform; needs no Blender. Raises InputError for coordinates that
+    are no numbers.
+    """
+    points = found.points if isinstance(found, Cloud) else found.vertices
+    if not np.isfinite(points).all():
+        raise InputError("{name} has coordinates that are not finite (NaN or infinite).", name=name)
+    seen = without_extremes(points) if choices.get("remove_outliers") else points
+    turn = straight_turn(matrix, seen)
+    turned_back = transformed(points, turn.T)  # its inverse
+    if isinstance(found, Cloud):
+        arrays: Arrays = {"points": turned_back}
+        if found.normals is not None:
+            ways = found.normals if matrix.determinant() > 0 else -found.normals
+            arrays["normals"] = ways @ turn[:3, :3]  # by its inverse
+    else:
+        arrays = {"vertices": turned_back, "faces": found.triangles}
+    if found.colours is not None and choices.get("colours"):
+        arrays["colours"] = found.colours
+    return arrays, turn
