@@ -72,6 +72,9 @@ NOT_IN_MENUS = {
         "cancel", "free_memory", "check_runtime", "open_preferences", "set_up_runtime",
         "remove_runtime", "show_log", "copy_log", "copy_report", "open_manual", "import_model",
         "add_preset", "roll_dice", "thumbnails",
+        "fetch_cut_out",
+        # In the image editor's sidebar, and of use nowhere else.
+        "mask_box", "mask_paint", "mask_brush",
     )
 }  # fmt: skip
 MOST_ENTRIES = 18
