@@ -17,6 +17,8 @@ OF_BUTTONS = {
     "small variant, as the project rembg publishes it": "Einrichten holt auch das Netz, das "
     "Objekte vor unruhigem Hintergrund findet: die kleine Variante von U²-Net, wie das Projekt "
     "rembg sie veröffentlicht",
+    "Box": "Rahmen",
+    "Paint": "Malen",
     "Box around the Object": "Rahmen um das Objekt",
     "Draw a box around the object: what is around it is left out, and a plain background in it": (
         "Einen Rahmen um das Objekt ziehen: was darum herum ist, bleibt weg, und ein einfarbiger "
