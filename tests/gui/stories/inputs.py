@@ -37,6 +37,8 @@ LEVELS_OF_A_SCULPT = 5  # of Suzanne: half a million vertices
 def scenario() -> Steps:
     use_runtime()
     bpy.context.preferences.addons[hands.MODULE].preferences.model_folder = ""
+    # On a busy machine a draft would come first, and the full mesh in the way of what follows.
+    bpy.context.scene.onet.draft_first = False
     yield from open_tab()
     watch_everything()
     note_view()
