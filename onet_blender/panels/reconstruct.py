@@ -11,12 +11,13 @@ from onet_core.settings import TABLE
 from .. import activity
 from ..live import watch
 from ..pictures import images as pictures
+from ..pictures.doubts import doubts_of
 from ..properties.mesh_settings import draw_setting, settings_of
 from ..registration import register_classes, unregister_classes
 from ..runtime import engine_session, estimate
 from ..runtime.chosen import runtime
 from ..scene import handwork
-from ..scene.reconstruction import doubts_of, findings
+from ..scene.reconstruction import findings
 from ..scene.sources import SOURCE_TYPES, chosen_objects
 from .masks import draw_cut_out
 from .presets import ONET_PT_presets

@@ -22,6 +22,7 @@ from ..runtime.chosen import preferences, runtime
 from ..scene import reconstruction
 from ..scene.preparation import Preparation
 from . import images
+from .doubts import in_one
 
 LOOK = "onet.look"
 _SECONDS_TO_SETTLE, _SECONDS_BETWEEN_POLLS = 0.3, 0.1
@@ -47,7 +48,7 @@ def shown(answer: Answer) -> Sentence:
         background=answer.values["background"],
         doubts=tuple(Sentence.from_json(one) for one in answer.values["doubts"]),
     )
-    return reconstruction.in_one(found.sentences())
+    return in_one(found.sentences())
 
 
 def look_ahead() -> None:

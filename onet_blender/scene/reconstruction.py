@@ -7,8 +7,7 @@ scene changes before the worker's answer has arrived.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from onet_core.pipeline.findings import Findings
 from onet_core.sentences import Sentence
 
 from ..morph.codes import code_text
+from ..pictures import doubts
 from ..pictures.images import arrays_in_pieces, show_seen
 from ..properties import stored_models
 from ..properties.mesh_settings import SETTINGS, for_the_worker
@@ -381,7 +381,7 @@ def _remember(made: bpy.types.Object, request: Request, answer: Answer) -> None:
     kept.left_out = answer.values.get("left_out", 0)
     kept.is_mirrored = answer.values.get("mirrored", False)
     kept.background = answer.values.get("background") or ""
-    kept.doubts = json.dumps(answer.values.get("doubts", []))
+    doubts.keep(made, answer)
     handwork.note(made)
     if "seen" in answer.arrays:
         show_seen(answer.arrays["seen"])
@@ -394,17 +394,16 @@ def seconds_of(answer: Answer) -> float:
 
 def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     """What was made, for the user: how large it is and where, too."""
-    seconds = seconds_of(answer)
     message = Sentence(
         "{name}: {faces:,} faces in {seconds:.1f} s with the model {model!r}",
         name=made.name,
         faces=len(made.data.polygons),
-        seconds=seconds,
+        seconds=seconds_of(answer),
         model=answer.values["model"],
     )
     size, place = presenting.size_and_place(made)
     message = Sentence("{message}. {size}, at {place}", message=message, size=size, place=place)
-    message = in_one([message, *doubts_of(made)])
+    message = doubts.in_one([message, *doubts.doubts_of(made)])
     if not made.onet.kept_as:
         return message
     return Sentence(
@@ -414,31 +413,14 @@ def summary(made: bpy.types.Object, answer: Answer) -> Sentence:
     )
 
 
-def in_one(sentences: Sequence[Sentence]) -> Sentence:
-    """Sentences one after the other, without the last full stop."""
-    message, *others = sentences
-    for other in others:
-        message = Sentence("{message}. {more}", message=message, more=other)
-    return message
-
-
-def doubts_of(made: bpy.types.Object) -> list[Sentence]:
-    """Why the mesh of a picture may not be what was wanted, each with what to do."""
-    try:
-        return [Sentence.from_json(one) for one in json.loads(made.onet.doubts or "[]")]
-    except ValueError:  # a .blend file may hold anything
-        return []
-
-
 def findings(made: bpy.types.Object) -> list[Sentence]:
     """What came out about an object and its input, one sentence each, without full stops."""
     kept = made.onet
     is_known = kept.kind == "POINTS" and kept.fit >= 0 and not handwork.is_changed(made)
-    found = Findings(
+    return Findings(
         fit=kept.fit if is_known else None,
         within=SHARE_OF_SIZE,
         outliers=kept.left_out,
         is_mirrored=kept.is_mirrored,
         background=kept.background or None,
-    )
-    return found.sentences()
+    ).sentences()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from onet_blender.pictures import images as pictures
 from onet_blender.pictures import looking, masks
+from onet_blender.pictures.doubts import doubts_of
 from onet_blender.runtime import cut_out
-from onet_blender.scene import reconstruction
 from onet_blender.scene.pieces import all_at_once
 
 
@@ -117,10 +117,10 @@ def test_doubts_are_told_and_kept(models: Path) -> None:
         "FINISHED"
     }
     made = bpy.context.active_object
-    (doubt,) = reconstruction.doubts_of(made)
+    (doubt,) = doubts_of(made)
     assert str(doubt).startswith("The picture shows 2 separate things")
     made.onet.doubts = "from elsewhere"
-    assert reconstruction.doubts_of(made) == []
+    assert doubts_of(made) == []
     bpy.context.scene.onet.input_kind = "IMAGE"
     bpy.context.scene.onet.picture = image
     answer = looking.looked_at(image, bpy.context.scene.onet).result()
