@@ -30,6 +30,8 @@ OF_THE_LIBRARY = {
     "The folder {folder} can't be made: {reason}.": "Der Ordner {folder} kann nicht angelegt "
     "werden: {reason}.",
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
+    "{name} holds no weights of a denoiser: {reason}": "{name} enthält keine Gewichte eines "
+    "Netzes, das Rauschen entfernt: {reason}",
     "{name} holds no weights of a scan network: {reason}": "{name} enthält keine Gewichte eines "
     "Netzes für Scans: {reason}",
     "{message} The details are in {path}.": "{message} Die Einzelheiten stehen in {path}.",
@@ -287,6 +289,9 @@ OF_THE_LIBRARY = {
     "The scan is symmetric, so its mirror image was used as well": (
         "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
     ),
+    "The surface follows all cells of the grid, {cells} along its longest edge: the network "
+    "would read {most} of them": "Die Oberfläche folgt allen Zellen des Gitters, {cells} entlang "
+    "seiner längsten Kante: Das Netz würde {most} davon lesen",
     # What dense scans are like
     "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
     "apart, with noise of {noise:.1g} %": (

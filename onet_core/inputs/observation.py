@@ -55,6 +55,8 @@ class Observation:
     mask: (H, W) uint8, where a picture shows the object, at the picture's size or reduced; None for
         all of it.
     doubts: what may spoil the result, and what to do about it.
+    cells: (A, B, C) of a voxel grid of more than 32 cells, along x, y, z: centred, the longest edge
+        is 1.
 
     Raises InputError for arrays of other shapes.
     """
@@ -68,6 +70,7 @@ class Observation:
     normals: Normals | None = None
     mask: NDArray[np.uint8] | None = None
     doubts: tuple[Sentence, ...] = ()
+    cells: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in INPUT_NAMES:

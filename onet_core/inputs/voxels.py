@@ -30,7 +30,7 @@ def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Obser
       within one cell stays as it is.
     * L < 28 otherwise: enlarged, a new cell takes the value at its centre.
     * L > 32: reduced, a new cell is occupied where any occupied cell overlaps it, so that thin
-      parts survive, as they do when a mesh is voxelised.
+      parts survive, as they do when a mesh is voxelised. The observation keeps the cells as well.
 
     The frame maps the cells back exactly in all cases. Raises InputError for an empty grid.
     """
@@ -66,7 +66,8 @@ def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Obser
     inside = np.empty(3)
     inside[source] = middle
     matrix[:3, 3] = np.asarray(grid.origin) + grid.pitch * (lower + inside)
-    return Observation("voxels", data.astype(np.float32), Frame(matrix), name)
+    cells = np.ascontiguousarray(crop) if max(crop.shape) > VOXEL_RESOLUTION else None
+    return Observation("voxels", data.astype(np.float32), Frame(matrix), name, cells=cells)
 
 
 def _factor(longest: int) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..cells.surface import is_fine
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
 from ..models.description import ModelDescription
@@ -50,6 +51,7 @@ class Encoded(NamedTuple):
     scanned: all points (N, 3) of a cloud, however it is read.
     view: where a picture was taken from; None where the network does not say.
     notes: what the user should know of the input.
+    cells: (A, B, C) of a voxel grid that is followed cell by cell, see `cells.surface`.
     """
 
     field: PreparedField
@@ -61,6 +63,12 @@ class Encoded(NamedTuple):
     scanned: NDArray[np.float32] | None = None
     view: PictureView | None = None
     notes: tuple[Sentence, ...] = ()
+    cells: NDArray[np.bool_] | None = None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the surface follows the input instead of the field."""
+        return self.dense is not None or self.cells is not None
 
 
 def code_width(network: nn.Module, model: ModelDescription) -> int:
@@ -93,7 +101,8 @@ def encoded(
     if observation.kind == "image":
         inputs = _resized(inputs, int(model.inputs.get("image_size", 224)))
     field, code = reader.field(inputs, inputs)
-    return Encoded(field, reader.vector(code), view=_view(code))
+    cells = observation.cells if is_fine(model, settings) else None
+    return Encoded(field, reader.vector(code), view=_view(code), cells=cells)
 
 
 def decoded(

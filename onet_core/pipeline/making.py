@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..cells.surface import mesh_of_cells
 from ..devices import fast_products, memory_errors
 from ..errors import NoSurfaceError
 from ..field import Field
 from ..inputs.frame import Frame
-from ..inputs.observation import Normals
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.pictures.confidence import doubts_of
@@ -148,8 +148,8 @@ class Making:
         self, shapes: Sequence[Encoded]
     ) -> list[tuple[Level, Extraction | NoSurfaceError]]:
         """Where each shape's surface is drawn, and that surface."""
-        if len(shapes) == 1 and shapes[0].dense is not None:
-            followed = self._dense(shapes[0].field, shapes[0].dense, shapes[0].normals)
+        if len(shapes) == 1 and shapes[0].is_followed:
+            followed = self._followed(shapes[0])
             if followed is not None:
                 return [(Level(shapes[0].field, self._model.threshold), followed)]
         start = time.perf_counter()
@@ -169,38 +169,36 @@ class Making:
             found.append((level, surface))
         return found
 
-    def _dense(
-        self,
-        field: PreparedField,
-        points: NDArray[np.float32],
-        normals: Normals | None,
-    ) -> Extraction | None:
-        """The surface that follows all points; None where there is none."""
+    def _followed(self, shape: Encoded) -> Extraction | None:
+        """The surface that follows all points or cells of an input; None where there is none."""
         start = time.perf_counter()
-        resolution = self._wish.settings.resolution
-        report = partial(self._run.report, "surface")
-        padding, device = self._model.padding, self._device
-        mesh, notes = dense_mesh(
-            field,
-            points,
-            padding,
-            resolution,
-            device,
-            report,
-            normals,
-            is_closed=self._wish.settings.open_gaps is None,
-        )
+        settings = self._wish.settings
+        if shape.cells is not None:
+            stage, (mesh, notes) = "cells", mesh_of_cells(shape.cells, settings.resolution)
+        else:
+            assert shape.dense is not None
+            stage = "dense"
+            mesh, notes = dense_mesh(
+                shape.field,
+                shape.dense,
+                self._model.padding,
+                settings.resolution,
+                self._device,
+                partial(self._run.report, "surface"),
+                shape.normals,
+                is_closed=settings.open_gaps is None,
+            )
         if mesh.is_empty:
             return None
-        seconds = {"dense": time.perf_counter() - start}
-        return Extraction(mesh, resolution, (), seconds, notes=notes)
+        seconds = {stage: time.perf_counter() - start}
+        return Extraction(mesh, settings.resolution, (), seconds, notes=notes)
 
     def context(self, shape: Encoded, level: Level) -> Context:
         """What the finishing steps of a shape may need."""
         settings = self._wish.settings
         steps, smoothing = self._model.steps, settings.smoothing
         if smoothing is None:
-            smoothing = 0 if shape.dense is not None else steps.smoothing
+            smoothing = 0 if shape.is_followed else steps.smoothing
         is_drawn = self._wish.is_free and settings.snap and steps.snap_within > 0
         return Context(
             field=level.field,
@@ -212,7 +210,7 @@ class Making:
             device=self._device,
             report=self._run.report,
             scanned=shape.scanned,
-            is_of_field=shape.dense is None,
+            is_of_field=not shape.is_followed,
         )
 
     def _level(self, field: PreparedField) -> Level:

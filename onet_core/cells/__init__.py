@@ -1,0 +1,1 @@
+"""Voxel grids of more cells than the network reads: their smooth surface."""
