@@ -21,7 +21,9 @@ from ..inputs.readings import subsample
 from ..mesh.gaps import faces_in_gaps
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
+from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
+from ..scans.denoised import load_denoiser
 from ..scans.reading import load_scan_network
 from ..scans.surface import (
     Oriented,
@@ -46,7 +48,8 @@ see the recipe."""
 _SEEN = 0.67
 _MOST_ASKED = 100_000
 
-WEIGHTS = Path(__file__).parents[1] / "models" / "scans" / "weights.safetensors"
+_FOLDER = Path(__file__).parents[1] / "models" / "scans"
+WEIGHTS, DENOISER = _FOLDER / "weights.safetensors", _FOLDER / "denoiser.safetensors"
 
 # How far to either side of a point the points' network is asked, and the logits that make it sure.
 _STEPS = (0.015,)
@@ -127,7 +130,10 @@ def dense_mesh(
     stated = None
     if normals is not None:
         stated = normals.directions[cKDTree(points).query(used)[1]]
-    cloud = oriented(used, network, lambda *asked: _sides(field, device, *asked), stated=stated)
+    denoiser = _denoiser(str(device))
+    cloud = oriented(
+        used, network, denoiser, lambda *asked: _sides(field, device, *asked), stated=stated
+    )
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
@@ -194,6 +200,11 @@ def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, .
 @lru_cache(maxsize=1)
 def _network(device: str) -> ScanNetwork:
     return load_scan_network(WEIGHTS, device)
+
+
+@lru_cache(maxsize=1)
+def _denoiser(device: str) -> Denoiser:
+    return load_denoiser(DENOISER, device)
 
 
 def _sides(

@@ -26,18 +26,28 @@ _ENOUGH = 0.5
 
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 24, 48
 
+_HEARD = 0.02
+"""Weight of points that take part in a sphere."""
+
 
 class SheetField:
     """The signed distance from the surface of oriented points, about, wherever it is asked.
 
     points, normals (N, 3), in a box of edge 1; radius (N,): how far each counts; spacing (N,): edge
-    of the square that each stands for.
+    of the square that each stands for. errors (N,): how far off each may be, so that those that are
+    off by less than others around count more.
     """
 
     def __init__(
-        self, points: FloatArray, normals: FloatArray, radius: FloatArray, spacing: FloatArray
+        self,
+        points: FloatArray,
+        normals: FloatArray,
+        radius: FloatArray,
+        spacing: FloatArray,
+        errors: FloatArray | None = None,
     ) -> None:
         self._points, self._normals, self._radius = points, normals, radius
+        self._errors = errors
         self._whole = WholeField(points, normals, spacing)
         self._tree = cKDTree(points)
         reach = float(np.median(radius / spacing))
@@ -64,9 +74,18 @@ class SheetField:
         normals = self._normals[chosen[here]]
         same = np.maximum(np.einsum("mki,mi->mk", normals, outward), 0)
         weights = weights[here] * same * same
+        if self._errors is not None:
+            weights = weights * _precision(self._errors[chosen[here]], weights)
         share = np.clip(weights.sum(axis=1) / _ENOUGH, 0, 1)
         share = share * share * (3 - 2 * share)
         away = self._points[chosen[here]] - places[here, None]
         found = sphere_distances(away, normals, weights, radius[here, 0])
         values[here] += share * (found - values[here])
         return values
+
+
+def _precision(errors: FloatArray, weights: FloatArray) -> FloatArray:
+    """What errors (M, K) take from weights (M, K): the square of the least one's share of each."""
+    least = np.where(weights > _HEARD, errors, np.inf).min(axis=1, keepdims=True)
+    shares: FloatArray = np.minimum(np.where(np.isfinite(least), least, errors) / errors, 1)
+    return shares * shares

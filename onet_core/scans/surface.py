@@ -12,10 +12,13 @@ from scipy.spatial import cKDTree
 from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
 from ..mesh.parts import without_specks
+from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
 from .batches import merged_with_members
+from .denoised import denoised
 from .following import follow
 from .normals import fitted, plane_normals
+from .opinions import Neighbourhoods
 from .reading import read
 from .sheets import REACH, SheetField
 from .signs import Sides, signed
@@ -34,6 +37,19 @@ _SPECK_NOISE = 10.0
 _ROUGH = 0.35
 """In spacings: stronger noise is removed before the signs are looked at."""
 
+_SMOOTH, _ROUGHER = 0.04, 0.12
+"""In spacings: points that lie less off smooth surfaces have no noise; by so much more, all of what
+the network sees is."""
+
+_FIT, _FIT_NOISE = 2.2, 6.0
+"""A quadric's radius in spacings, and what it grows by with the root of the noise."""
+
+_FEWEST_FITTED, _MOST_FITTED = 12, 128
+
+_UNSURE, _LEAST_NOISE = 1.5, 0.3
+"""Points are left out if the denoiser expects them to be off by so many deviations of the noise, or
+of so many spacings where that is more."""
+
 _OF_A_SOLID, _MOST_OPEN = 0.2, 0.05
 """The winding number at a solid's surface is one half; how many places may have less than this."""
 
@@ -47,6 +63,7 @@ class Oriented:
     doubtful: share of places that would be inside out, by `solid.WindingNumbers`.
     is_open: whether they describe no solid but an open surface.
     is_stated: whether the normals that a file states say which side is outside.
+    errors: (N,) how far off each point is expected to be, where noise was taken off.
     """
 
     points: FloatArray
@@ -58,35 +75,36 @@ class Oriented:
     doubtful: float = 0.0
     is_open: bool = False
     is_stated: bool = False
+    errors: FloatArray | None = None
 
 
 @dataclass(frozen=True)
-class Knobs:
-    """What the steps go by; chosen on nine meshes, see training/recipes/scans.md.
+class Prepared:
+    """A cloud whose normals have their signs, before noise is taken off its points.
 
-    fit: neighbours of a quadric.
-    fit_noise: its least radius in deviations of the noise.
-    reach_noise: the least radius of the field's spheres, in deviations of the noise.
+    points: (N, 3).
+    normals: (N, 3), signs consistent.
+    noise: (N,) its deviation, 0 for all where there is none.
+    distances: (N,) how far the network takes each point for from the surface.
+    is_kept: (M,) which of all points these are.
+    doubtful, is_open, is_stated: as in `Oriented`.
     """
 
-    fit: int = 12
-    fit_reach: float = 2.2
-    fit_noise: float = 6.0
-    reach_noise: float = 3.0
-    most_fit: int = 128
-    shift: float = 1.0
-    heights: float = 1.0
-    rounds: int = 2
-
-
-KNOBS = Knobs()
+    points: FloatArray
+    normals: FloatArray
+    noise: FloatArray
+    distances: FloatArray
+    is_kept: NDArray[np.bool_]
+    doubtful: float
+    is_open: bool
+    is_stated: bool
 
 
 def oriented(
     points: FloatArray,
     network: ScanNetwork,
+    denoiser: Denoiser,
     sides: Sides | None = None,
-    knobs: Knobs = KNOBS,
     stated: FloatArray | None = None,
 ) -> Oriented:
     """Points (N, 3) within a box of edge 1 around 0, less outliers and noise, with normals.
@@ -94,6 +112,29 @@ def oriented(
     sides: another opinion on the normals' signs, see `signs.signed`. stated: (N, 3), the normals
     that a file states; where they are plausible, they say which side is outside.
     """
+    ready = prepared(points, network, sides, stated)
+    if ready.noise.any():
+        around = Neighbourhoods(ready.points, ready.normals, ready.noise, ready.distances)
+        cloud, share = _evened(around, ready.noise, denoiser)
+    else:
+        cloud, share = finished(ready.points, ready.normals, ready.noise), 1.0
+    return replace(
+        cloud,
+        noise=float(np.median(ready.noise)),
+        left_out=float(1 - ready.is_kept.mean() * share),
+        doubtful=ready.doubtful,
+        is_open=ready.is_open,
+        is_stated=ready.is_stated,
+    )
+
+
+def prepared(
+    points: FloatArray,
+    network: ScanNetwork,
+    sides: Sides | None = None,
+    stated: FloatArray | None = None,
+) -> Prepared:
+    """Points (N, 3) less outliers, with signs, noise and distances; see `oriented`."""
     reading = read(network, points)
     keep = reading.outlier < 0.5
     if keep.mean() < 0.5:
@@ -104,50 +145,42 @@ def oriented(
     directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
     tree = cKDTree(points)
     spacing = spacing_of(points, tree)
-    typical = float(np.median(spacing))
-    roughness = _roughness(points, directions, tree, spacing)
-    share = float(np.clip((roughness - 0.04) / 0.12, 0, 1))
-    noise = np.zeros(len(points))
-    if share > 0:
-        noise = share * _local_deviation(points, distances, 2 * reading.voxel)
-        # Where there is little noise, the network's shifts are less precise than what is fitted.
-        trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
-        points = points - (knobs.shift * trust * distances)[:, None] * directions
-        tree = cKDTree(points)
-    rough, is_stated = float(np.median(noise)), False
+    noise = _noise(points, distances, 2 * reading.voxel, tree, spacing)
+    typical, rough = float(np.median(spacing)), float(np.median(noise))
+    # Where there is little noise, the network's distances are less precise than what is fitted.
+    trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
+    moved = points - (trust * distances)[:, None] * directions
+    blur = 0.0
     if rough < _ROUGH * typical:
-        axes = plane_normals(points, tree, 10 if share == 0 else 20)
-        if stated is not None and are_plausible(points, axes, stated):
-            votes, sides, is_stated = stated, None, True
-        turned = signed(points, axes, votes, typical, sides)
-        ready = finished(points, turned.normals, noise, knobs)
+        axes = plane_normals(moved, cKDTree(moved), 20 if noise.any() else 10)
     else:
         # Neighbours say nothing about each other before the noise is off.
-        smooth = finished(points, directions, noise, knobs)
-        blur = max(typical, rough)
-        if stated is not None and are_plausible(smooth.points, smooth.normals, stated):
-            votes, sides, is_stated = stated, None, True
-        turned = signed(smooth.points, smooth.normals, votes, typical, sides, blur)
-        ready = replace(smooth, normals=turned.normals)
-    return replace(
-        ready,
-        noise=rough,
-        left_out=float(1 - keep.mean()),
-        doubtful=turned.doubtful,
-        is_open=turned.is_open,
-        is_stated=is_stated,
+        smooth = finished(moved, directions, noise)
+        moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
+    is_stated = stated is not None and are_plausible(moved, axes, stated)
+    if stated is not None and is_stated:
+        votes, sides = stated, None
+    found = signed(moved, axes, votes, typical, sides, blur)
+    return Prepared(
+        points, found.normals, noise, distances, keep, found.doubtful, found.is_open, is_stated
     )
 
 
-def _roughness(
-    points: FloatArray, directions: FloatArray, tree: cKDTree, spacing: FloatArray
-) -> float:
-    """How far points lie off smooth surfaces through their neighbours, in spacings; a median."""
+def _noise(
+    points: FloatArray,
+    distances: FloatArray,
+    edge: float,
+    tree: cKDTree,
+    spacing: FloatArray,
+) -> FloatArray:
+    """(N,) the deviation of the noise; 0 for all where smooth surfaces go through the points."""
     rng = np.random.default_rng(0)
     some = rng.choice(len(points), min(2_000, len(points)), replace=False)
     axes = plane_normals(points, tree, 12, some)
     fits = fitted(points, axes, tree, 3 * spacing, 20, rounds=1, chosen=some)
-    return float(np.median(fits.residuals / spacing[some]))
+    roughness = float(np.median(fits.residuals / spacing[some]))
+    share = float(np.clip((roughness - _SMOOTH) / _ROUGHER, 0, 1))
+    return share * _local_deviation(points, distances, edge)
 
 
 def _local_deviation(points: FloatArray, distances: FloatArray, edge: float) -> FloatArray:
@@ -174,22 +207,33 @@ def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:
     return Oriented(points, normals, spacing, REACH * spacing)
 
 
-def finished(
-    points: FloatArray, normals: FloatArray, noise: FloatArray, knobs: Knobs = KNOBS
-) -> Oriented:
-    """Normals refined by quadrics; noise (N,) is the deviation of the noise before."""
+def finished(points: FloatArray, normals: FloatArray, noise: FloatArray) -> Oriented:
+    """Normals refined by quadrics, and the noise (N,) averaged out by them, as a first step."""
     tree = cKDTree(points)
     spacing = spacing_of(points, tree)
-    # What noise is left makes the spacing look larger than it is.
-    rough = np.sqrt(noise / spacing)
-    radius = spacing * (knobs.fit_reach + knobs.fit_noise * rough)
+    radius = spacing * (_FIT + _FIT_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    neighbours = int(np.clip(np.pi * wide**2 * 0.8, knobs.fit, knobs.most_fit))
-    fits = fitted(points, normals, tree, radius, neighbours, rounds=knobs.rounds)
+    neighbours = int(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
+    fits = fitted(points, normals, tree, radius, neighbours)
     share = np.minimum(noise / (0.1 * spacing), 1)
-    points = points + (knobs.heights * share * fits.heights)[:, None] * fits.normals
-    reach = spacing * (REACH + knobs.reach_noise * np.minimum(rough, 1.5))
-    return Oriented(points, fits.normals, spacing, reach)
+    points = points + (share * fits.heights)[:, None] * fits.normals
+    return Oriented(points, fits.normals, spacing, REACH * spacing)
+
+
+def _evened(
+    around: Neighbourhoods, noise: FloatArray, denoiser: Denoiser
+) -> tuple[Oriented, float]:
+    """A noisy scan's points as the denoiser places them, and the share of all that these are: those
+    of which it can't tell where they belong are left out. noise: (N,)."""
+    found = denoised(around, denoiser)
+    is_kept = found.errors < _UNSURE * np.maximum(noise, _LEAST_NOISE * around.spacing)
+    if is_kept.mean() < 0.5:
+        is_kept[:] = True
+    points, normals = found.points[is_kept], found.normals[is_kept]
+    spacing = spacing_of(points, cKDTree(points))
+    errors = found.errors[is_kept]
+    cloud = Oriented(points, normals, spacing, REACH * spacing, errors=errors)
+    return cloud, float(is_kept.mean())
 
 
 def surface_of(
@@ -204,7 +248,7 @@ def surface_of(
     raise `Cancelled`. Specks that are too small to be more than noise are left out.
     """
     spacing = float(np.median(cloud.spacing))
-    field = SheetField(cloud.points, cloud.normals, cloud.radius, cloud.spacing)
+    field = SheetField(cloud.points, cloud.normals, cloud.radius, cloud.spacing, cloud.errors)
 
     def bounded(places: FloatArray) -> FloatArray:
         if progress is not None:

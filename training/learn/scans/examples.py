@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .scan_solids import random_solids, random_turns
+from .solids import random_solids, random_turns
 
 FARTHEST = 1.5
 """Distances from the surface beyond this many voxels are of no use."""
@@ -80,9 +80,9 @@ def make_scans(
     harm = harm or Harm()
     device = ids.device
     extra = max(12_000 - count, 0)
-    points, normals, valid, is_sided = _surfaces(bank, ids, count + extra, solids, generator)
+    points, normals, valid, is_sided = surfaces_of(bank, ids, count + extra, solids, generator)
     if not harm.clean:
-        points, normals = _bent(points, normals, generator)
+        points, normals = bent(points, normals, generator)
     turns = random_turns((len(ids),), generator, device)
     points, normals = points @ turns.transpose(1, 2), normals @ turns.transpose(1, 2)
     reference, reference_normals, reference_sided = points, normals, is_sided
@@ -90,9 +90,9 @@ def make_scans(
 
     cloud, kept = points[:, :count], valid[:, :count]
     if not harm.clean:
-        kept = kept & ~_missing(cloud, generator)
-    spacing = _spacing(cloud, kept, generator)
-    cloud, deviation, is_outlier = _scanned(cloud, normals[:, :count], spacing, harm, generator)
+        kept = kept & ~missing(cloud, generator)
+    spacing = spacing_of_clouds(cloud, kept, generator)
+    cloud, deviation, is_outlier = scanned(cloud, normals[:, :count], spacing, harm, generator)
     # The voxels: so that each holds a few points, also where noise has made the surface thick.
     wanted = _uniform(generator, (len(ids),), device, math.log(2.2), math.log(12)).exp()
     if harm.clean:
@@ -135,7 +135,7 @@ def _uniform(
     return low + (high - low) * torch.rand(*shape, generator=generator, device=device)
 
 
-def _surfaces(
+def surfaces_of(
     bank: Surfaces, ids: Tensor, count: int, solids: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     points, normals, _, thin = bank.sample_surface(ids[solids:], count, generator)
@@ -148,7 +148,7 @@ def _surfaces(
     return points, normals, valid, sided
 
 
-def _bent(points: Tensor, normals: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def bent(points: Tensor, normals: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Shapes stretched, and bent by a few waves, long ones and short ones."""
     objects, device = len(points), points.device
     stretch = _uniform(generator, (objects, 1, 3), device, -0.35, 0.35).exp()
@@ -181,7 +181,7 @@ def _bent(points: Tensor, normals: Tensor, generator: torch.Generator) -> tuple[
     return points, normals / normals.norm(dim=-1, keepdim=True).clamp(min=1e-9)
 
 
-def _missing(cloud: Tensor, generator: torch.Generator) -> Tensor:
+def missing(cloud: Tensor, generator: torch.Generator) -> Tensor:
     """Which points (B, N) the scanner did not see."""
     objects, device = len(cloud), cloud.device
     kind = torch.rand(objects, 1, generator=generator, device=device)
@@ -197,13 +197,13 @@ def _missing(cloud: Tensor, generator: torch.Generator) -> Tensor:
     middles = cloud[torch.arange(objects, device=device)[:, None], chosen]
     radius = _uniform(generator, (objects, 1, 3), device, 0.02, 0.2)
     holes = (torch.cdist(cloud, middles) < radius).any(dim=-1)
-    missing = torch.zeros_like(cut)
+    is_missing = torch.zeros_like(cut)
     for low_share, what in ((0.9, cut), (0.75, thinner), (0.6, holes)):
-        missing = torch.where((kind >= low_share) & (kind < low_share + 0.15), what, missing)
-    return missing
+        is_missing = torch.where((kind >= low_share) & (kind < low_share + 0.15), what, is_missing)
+    return is_missing
 
 
-def _spacing(cloud: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
+def spacing_of_clouds(cloud: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
     """(B,) twice the median distance to the nearest other point."""
     objects, count = kept.shape
     order = torch.where(kept, _uniform(generator, kept.shape, kept.device, 0, 1), 2.0)
@@ -216,7 +216,7 @@ def _spacing(cloud: Tensor, kept: Tensor, generator: torch.Generator) -> Tensor:
 EXACT = "donot_use_mm_for_euclid_dist"
 
 
-def _scanned(
+def scanned(
     cloud: Tensor, normals: Tensor, spacing: Tensor, harm: Harm, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Clouds with noise, double layers and outliers; the noise's deviation (B, N); the outliers."""

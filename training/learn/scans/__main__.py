@@ -21,8 +21,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from onet_core.models.scans.network import Answers, ScanConfig, ScanNetwork, Voxels, voxels_of
 
-from .run import Averaged, backward, write_json, write_state
-from .scan_examples import Harm, Scans, Surfaces, make_scans
+from ..run import Averaged, backward, write_json, write_state
+from .examples import Harm, Scans, Surfaces, make_scans
 
 LEVELS = len(ScanConfig().widths)
 _FEWEST_POINTS, _MOST_POINTS = 3_000, 60_000

@@ -1,0 +1,68 @@
+"""A noisy scan's points moved onto the surface, with its normals there, by the denoiser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from ..errors import ModelError
+from ..models.scans.denoiser import Denoiser, DenoiserConfig
+from .batches import parts
+from .opinions import Neighbourhoods
+
+FloatArray = NDArray[np.float64]
+
+_AT_ONCE = 1 << 12
+
+
+class Denoised(NamedTuple):
+    """Points moved onto the surface.
+
+    points: (N, 3) on it.
+    normals: (N, 3) its unit normals there.
+    errors: (N,) how far off the points are expected to be.
+    """
+
+    points: FloatArray
+    normals: FloatArray
+    errors: FloatArray
+
+
+def load_denoiser(path: Path, device: torch.device | str = "cpu") -> Denoiser:
+    """The network in a file of weights. Raises ModelError where it isn't one."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+        network = Denoiser(DenoiserConfig(**json.loads(header["config"])))
+        weights = load_file(str(path))
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            "{name} holds no weights of a denoiser: {reason}", name=path.name, reason=error
+        ) from error
+    return network.eval().to(device)
+
+
+@torch.inference_mode()
+def denoised(around: Neighbourhoods, network: Denoiser) -> Denoised:
+    """All points of a scan as the denoiser places them."""
+    device = next(network.parameters()).device
+    points, normals = np.empty_like(around.points), np.empty_like(around.points)
+    errors = np.empty(len(points))
+    for part in parts(len(points), _AT_ONCE):
+        rows = np.arange(part.start, part.stop)
+        opinions = around.around(rows)
+        found = network(opinions.features.to(device), opinions.heights.to(device))
+        height, normal, error = (value.double().cpu().numpy() for value in found)
+        frames = opinions.frames
+        points[part] = around.points[rows] + (height * opinions.unit)[:, None] * frames[:, 2]
+        normals[part] = np.einsum("mi,mij->mj", normal, frames)
+        errors[part] = np.exp(error) * opinions.unit
+    return Denoised(points, normals, errors)

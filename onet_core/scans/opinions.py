@@ -1,0 +1,163 @@
+"""What the neighbours of a scan's points say of the surface there: the denoiser's input.
+
+Quadrics of three sizes are fitted around every point (`normals.fitted`). A neighbour extends its
+own, as planes, to a point: so few neighbours carry what is known of many.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ..mesh.gaps import spacing_of
+from .normals import Fits, fitted, tangents
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_SIZES = (0.7, 1.0, 1.5)
+_REACH, _REACH_NOISE = 2.2, 6.0
+"""The middle quadric's radius in spacings, and what it grows by with the root of the noise."""
+
+_FEWEST, _MOST = 12, 200
+
+_ASKED = ((1, 12, 1), (4, 32, 2), (16, 24, 2))
+"""One of that many points is a neighbour; of the nearest so many of these every first or second is
+asked: some near ones, fewer far ones."""
+
+_QUIET = 0.05
+"""Less noise than this share of the spacing counts as so much."""
+
+_STEEPEST = 0.3
+_FARTHEST = 60.0
+_ACROSS = 4.0
+
+
+class Opinions(NamedTuple):
+    """What K neighbours say of each of M points.
+
+    features: (M, K, 16) where they lie and how sure they are.
+    heights: (M, K, 3) of the surface along the point's normal, in units.
+    unit: (M,) the noise.
+    frames: (M, 3, 3) two tangents and the normal, as rows.
+    """
+
+    features: Tensor
+    heights: Tensor
+    unit: FloatArray
+    frames: FloatArray
+
+
+class Neighbourhoods:
+    """Points of a scan with all that their neighbours say.
+
+    points, normals (N, 3), signs consistent; noise (N,): its deviation; distances (N,): how far
+    the scan network takes each for from the surface.
+    """
+
+    def __init__(
+        self, points: FloatArray, normals: FloatArray, noise: FloatArray, distances: FloatArray
+    ) -> None:
+        tree = cKDTree(points)
+        self.points, self.directions = points, normals
+        self.spacing = spacing_of(points, tree)
+        self.unit = np.maximum(noise, _QUIET * self.spacing)
+        fits = _fits(points, normals, noise, self.spacing, tree)
+        self.normals = fits[1].normals
+        self.heights = fits[1].heights
+        self._known = _known(points, normals, fits, distances, self.unit, self.spacing)
+        self._asked = _asked(points)
+
+    def around(self, rows: IntArray) -> Opinions:
+        """Of the points with these numbers (M,)."""
+        at, axes = self.points[rows], self.normals[rows]
+        frames = np.stack([*tangents(axes), axes], axis=1)
+        near = [
+            some[tree.query(at, min(count, len(some)))[1][:, ::step]]
+            for some, tree, count, step in self._asked
+        ]
+        known = self._known[torch.from_numpy(np.concatenate(near, axis=1))]
+        unit, spacing = self.unit[rows], self.spacing[rows]
+        features, heights = _opinions(
+            known, *(_tensor(array) for array in (at, frames, unit, spacing))
+        )
+        return Opinions(features, heights, unit, frames)
+
+
+def _fits(
+    points: FloatArray, normals: FloatArray, noise: FloatArray, spacing: FloatArray, tree: cKDTree
+) -> list[Fits]:
+    radius = spacing * (_REACH + _REACH_NOISE * np.sqrt(noise / spacing))
+    wide = float(np.median(radius / spacing))
+    return [
+        fitted(
+            points, normals, tree, size * radius,
+            int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)),
+        )
+        for size in _SIZES
+    ]  # fmt: skip
+
+
+def _known(
+    points: FloatArray,
+    normals: FloatArray,
+    fits: list[Fits],
+    distances: FloatArray,
+    unit: FloatArray,
+    spacing: FloatArray,
+) -> Tensor:
+    """(N, 26) of each point as a neighbour: its place, its places on the three fits, their normals,
+    how far the fits' points lie off them, the network's distance, the spacing."""
+    moved = [points + fit.heights[:, None] * normals for fit in fits]
+    columns = [
+        points, *moved, *(fit.normals for fit in fits),
+        *(fit.residuals[:, None] for fit in fits), distances[:, None], spacing[:, None],
+    ]  # fmt: skip
+    return _tensor(np.concatenate(columns, axis=1))
+
+
+def _asked(points: FloatArray) -> list[tuple[IntArray, cKDTree, int, int]]:
+    order = np.random.default_rng(0).permutation(len(points))
+    asked = []
+    for share, count, step in _ASKED:
+        some = np.sort(order[: max(len(points) // share, count)])
+        asked.append((some, cKDTree(points[some]), count, step))
+    return asked
+
+
+def _opinions(
+    known: Tensor, at: Tensor, frames: Tensor, unit: Tensor, spacing: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Features and heights, see `Opinions`; known: (M, K, 26), as `_known` has it."""
+    points, neighbours, _ = known.shape
+    turn = frames.transpose(1, 2)
+    unit, spacing = unit[:, None, None], spacing[:, None, None]
+    away = (known[..., :12].reshape(points, -1, 3) - at[:, None]) @ turn
+    away = away.view(points, neighbours, 4, 3)
+    normals = (known[..., 12:21].reshape(points, -1, 3) @ turn).view(points, neighbours, 3, 3)
+    along = (away[:, :, 1:] * normals).sum(-1) / normals[..., 2].clamp(min=_STEEPEST)
+    heights = along / unit
+    middle = away[:, :, 2]
+    features = torch.cat(
+        [
+            middle[..., :2] / (_ACROSS * spacing),
+            (away[:, :, 0, 2:] / unit).asinh(),
+            heights.asinh(),
+            (middle[..., 2:] / unit).asinh(),
+            normals[:, :, 1],
+            (known[..., 21:25] / unit).asinh(),
+            (unit / spacing).log().expand(-1, neighbours, -1),
+            (known[..., 25:] / spacing).log(),
+        ],
+        dim=2,
+    )
+    return features, heights.clamp(-_FARTHEST, _FARTHEST)
+
+
+def _tensor(array: FloatArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

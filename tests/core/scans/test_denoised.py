@@ -1,0 +1,101 @@
+"""Noise taken off the points of scans, on shapes whose surfaces are known exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from onet_core.errors import ModelError
+from onet_core.pipeline.dense import DENOISER
+from onet_core.scans.denoised import Denoised, denoised, load_denoiser
+from onet_core.scans.opinions import Neighbourhoods
+from onet_core.scans.surface import finished
+
+FloatArray = NDArray[np.float64]
+COUNT, NOISE = 10_000, 0.01
+
+
+def scan_of(shape: str) -> tuple[FloatArray, FloatArray]:
+    """Noisy points (N, 3) of a shape within the unit cube, and its true normals there."""
+    random = np.random.default_rng(0)
+    if shape == "sphere":
+        normals = random.standard_normal((COUNT, 3))
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        points = 0.4 * normals
+    else:
+        box = trimesh.creation.box((0.8, 0.8, 0.8))
+        points, faces = trimesh.sample.sample_surface(box, COUNT, seed=0)
+        normals = np.asarray(box.face_normals[faces])
+    return points + NOISE * random.standard_normal((COUNT, 3)), normals
+
+
+def distances_to(shape: str, points: FloatArray) -> FloatArray:
+    """How far points (N, 3) are from the shape's surface, by its formula."""
+    if shape == "sphere":
+        return np.abs(np.linalg.norm(points, axis=1) - 0.4)
+    beyond = np.abs(points) - 0.4
+    outside = np.linalg.norm(np.maximum(beyond, 0), axis=1)
+    return np.where((beyond > 0).any(axis=1), outside, -beyond.max(axis=1))
+
+
+@pytest.fixture(scope="module", params=["sphere", "box"])
+def case(request: pytest.FixtureRequest) -> tuple[str, FloatArray, FloatArray, Denoised]:
+    points, normals = scan_of(request.param)
+    noise = np.full(COUNT, NOISE)
+    around = Neighbourhoods(points, normals, noise, np.zeros(COUNT))
+    return request.param, points, normals, denoised(around, load_denoiser(DENOISER))
+
+
+def test_it_leaves_less_noise_than_quadrics(
+    case: tuple[str, FloatArray, FloatArray, Denoised],
+) -> None:
+    shape, points, normals, found = case
+    before = distances_to(shape, points).mean()
+    quadrics = finished(points, normals, np.full(COUNT, NOISE)).points
+    left = distances_to(shape, found.points).mean()
+    assert left < 0.4 * before
+    assert left < 0.85 * distances_to(shape, quadrics).mean()
+
+
+def test_normals_come_near_the_true_ones(
+    case: tuple[str, FloatArray, FloatArray, Denoised],
+) -> None:
+    _, _, normals, found = case
+    angles = np.degrees(np.arccos(np.clip(np.einsum("ni,ni->n", normals, found.normals), -1, 1)))
+    assert np.linalg.norm(found.normals, axis=1) == pytest.approx(np.ones(COUNT), abs=1e-5)
+    assert np.median(angles) < 4
+
+
+def test_expected_errors_tell_where_it_is_wrong(
+    case: tuple[str, FloatArray, FloatArray, Denoised],
+) -> None:
+    shape, _, _, found = case
+    left = distances_to(shape, found.points)
+    order = np.argsort(found.errors)
+    if shape == "box":  # its edges are what is hard
+        assert left[order[-COUNT // 10 :]].mean() > 1.5 * left[order[: COUNT // 2]].mean()
+    assert 1 / 3 < np.mean(found.errors) / left.mean() < 3
+
+
+def test_the_answer_turns_with_the_scan() -> None:
+    points, normals = scan_of("box")
+    turn = trimesh.transformations.random_rotation_matrix(np.array([0.2, 0.7, 0.4]))[:3, :3]
+    network, noise = load_denoiser(DENOISER), np.full(COUNT, NOISE)
+    straight = denoised(Neighbourhoods(points, normals, noise, np.zeros(COUNT)), network)
+    turned = Neighbourhoods(points @ turn.T, normals @ turn.T, noise, np.zeros(COUNT))
+    away = np.linalg.norm(denoised(turned, network).points @ turn - straight.points, axis=1)
+    assert np.median(away) < 0.05 * NOISE
+
+
+@pytest.mark.parametrize("header", [{}, {"config": "[]"}, {"config": '{"width": 24}'}])
+def test_other_weights_are_refused(tmp_path: Path, header: dict[str, str]) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"own.weight": torch.zeros(48, 48)}, path, header)
+    with pytest.raises(ModelError, match=r"other\.safetensors holds no weights of a denoiser"):
+        load_denoiser(path)
