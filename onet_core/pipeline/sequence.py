@@ -82,7 +82,7 @@ def with_shared_faces(
     positions: of the shapes in their morph, for messages. Raises NoSurfaceError where a shape has
     no surface.
     """
-    from ..mesh.carry import Carrier
+    from ..mesh.carry import carried
 
     for position, mesh in zip(positions, shapes.meshes, strict=True):
         if mesh.is_empty:
@@ -91,12 +91,11 @@ def with_shared_faces(
                 "another threshold.",
                 position=position,
             )
-    carrier = Carrier(shapes.meshes[0].vertices, shapes.meshes[0].faces)
-    steps = [carrier.places]
+    steps, faces = [shapes.meshes[0].vertices], shapes.meshes[0].faces
     for number, mesh in enumerate(shapes.meshes[1:], start=1):
         if progress is not None:
             progress("project", number / len(shapes.meshes))
-        steps.append(carrier.onto(mesh.vertices, mesh.faces))
+        steps.append(carried(steps[-1], faces, mesh.vertices, mesh.faces))
     return np.stack(steps)
 
 

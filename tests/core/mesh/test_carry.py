@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from onet_core.mesh.carry import Carrier
+from onet_core.mesh.carry import carried
 from onet_core.mesh.nearest import nearest_on_mesh
-from onet_core.mesh.unfold import Unfolding
 
 
 def ball(subdivisions: int = 4) -> trimesh.Trimesh:
@@ -41,7 +40,7 @@ def other(name: str) -> trimesh.Trimesh:
 @pytest.mark.parametrize("name", ["flat", "waist"])
 def test_no_folds_and_on_the_surface(name: str) -> None:
     source, target = ball(), other(name)
-    places = Carrier(source.vertices, source.faces).onto(target.vertices, target.faces)
+    places = carried(source.vertices, source.faces, target.vertices, target.faces)
     assert places.shape == source.vertices.shape
     assert most_turned(places, source.faces) < 120
     distances = nearest_on_mesh(places, target.vertices, target.faces).distances
@@ -57,47 +56,11 @@ def test_nearest_places_alone_would_fold() -> None:
     source, target = ball(), other("stairs")
     places = nearest_on_mesh(source.vertices, target.vertices, target.faces).places
     assert most_turned(places, source.faces) > 120
-    places = Carrier(source.vertices, source.faces).onto(target.vertices, target.faces)
+    places = carried(source.vertices, source.faces, target.vertices, target.faces)
     assert most_turned(places, source.faces) < 120
 
 
 def test_a_mesh_on_the_surface_stays() -> None:
     source = ball(3)
-    places = Carrier(source.vertices, source.faces).onto(source.vertices, source.faces)
+    places = carried(source.vertices, source.faces, source.vertices, source.faces)
     np.testing.assert_allclose(places, source.vertices, atol=1e-9)
-
-
-def pinched() -> tuple[trimesh.Trimesh, trimesh.Trimesh]:
-    """A ball with a long thin horn, and the ball: the horn has nowhere to go."""
-    made = ball()
-    places = made.vertices.copy()
-    near = places[:, 2] > 0.3
-    places[near] *= 1 + 4 * ((places[near, 2] - 0.3) / 0.1)[:, None] ** 2
-    return trimesh.Trimesh(places, made.faces, process=False), made
-
-
-def test_a_part_that_vanishes_leaves_no_folds() -> None:
-    source, target = pinched()
-    places = Carrier(source.vertices, source.faces).onto(target.vertices, target.faces)
-    assert most_turned(np.float32(places), source.faces) < 120
-    distances = nearest_on_mesh(places, target.vertices, target.faces).distances
-    assert distances.mean() < 0.005
-
-
-def test_faces_that_lie_on_their_neighbours_are_turned_back() -> None:
-    """A sheet of which one vertex was moved over the triangles beside it."""
-    count = 9
-    row, column = np.mgrid[0:count, 0:count].astype(np.float64)
-    flat = np.stack([column, row, np.zeros_like(row)], axis=-1).reshape(-1, 3)
-    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).ravel()
-    lower = np.stack([corner, corner + 1, corner + count], axis=1)
-    upper = np.stack([corner + 1, corner + count + 1, corner + count], axis=1)
-    faces = np.concatenate([lower, upper])
-    places = flat.copy()
-    places[4 * count + 4] += [1.7, 0.2, 0.01]
-    assert most_turned(places, faces) > 170
-    made = Unfolding(len(flat), faces).unfolded(places)
-    assert most_turned(np.float32(made), faces) < 120
-    # What is far from it stays.
-    far = np.abs(flat[:, :2] - 4).max(axis=1) >= 4
-    np.testing.assert_array_equal(made[far], places[far])
