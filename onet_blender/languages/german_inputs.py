@@ -242,6 +242,9 @@ OF_THE_INPUTS = {
         "Die erste Spalte wächst nur, wie Zeiten, also wurden die nächsten drei für x, y und z "
         "gehalten; eine erste Zeile wie 'x y z label' sagt es anders"
     ),
+    "Its header announces {count:,} points; more that follow were left out": (
+        "Ihr Kopf kündigt {count:,} Punkte an; was darauf folgt, wurde weggelassen"
+    ),
     "It announces {count:,} points and holds {held:,}, so it may be cut off": (
         "Die Datei kündigt {count:,} Punkte an und enthält {held:,}, ist also vielleicht "
         "abgeschnitten"

@@ -67,7 +67,22 @@ def parse_pcd(content: bytes, name: str) -> Content:
             name=name,
             reason=reason_of(error),
         ) from error
-    return Content(points, colours=colours, normals=normals)
+    read = Content(points, colours=colours, normals=normals)
+    if not _has_more(header, body, len(points)):
+        return read
+    return read.noting(
+        "Its header announces {count:,} points; more that follow were left out", count=len(points)
+    )
+
+
+def _has_more(header: dict[str, list[str]], body: bytes, count: int) -> bool:
+    """Whether points follow those that the header announces."""
+    if header["DATA"] == ["ascii"]:
+        return any(line.strip() for line in body.split(b"\n")[count:])
+    counts = header.get("COUNT", ["1"] * len(header["SIZE"]))
+    record = sum(int(size) * int(n) for size, n in zip(header["SIZE"], counts, strict=True))
+    following = body[count * record : (count + 1) * record]
+    return header["DATA"] == ["binary"] and len(following) == record and any(following)
 
 
 def _split(content: bytes) -> tuple[dict[str, list[str]], bytes]:

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from onet_core.errors import InputError
 from onet_core.inputs.formats.pcd import unpack_lzf
 from onet_core.inputs.frame import UP_AXES
+from onet_core.inputs.load import read_input
 from onet_core.inputs.point_clouds import prepare_points
 
 POINTS = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32).astype(np.float64)
@@ -139,6 +140,21 @@ def test_vertices_without_faces_are_kept_in_ply(tmp_path):
     mesh = trimesh.Trimesh(POINTS, [[0, 1, 2]], process=False)
     mesh.export(tmp_path / "loose.ply")
     np.testing.assert_allclose(read_point_cloud(tmp_path / "loose.ply"), POINTS, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["ascii", "binary"])
+def test_more_points_than_a_pcd_announces_are_said(tmp_path, kind):
+    whole = pcd(kind)
+    path = tmp_path / "more.pcd"
+    announced = b"POINTS " + str(len(POINTS) - 3).encode()
+    path.write_bytes(whole.replace(b"POINTS " + str(len(POINTS)).encode(), announced))
+    content = read_input(path)
+    assert len(content.points) == len(POINTS) - 3
+    assert [str(note) for note in content.notes if "left out" in str(note)] == [
+        f"Its header announces {len(POINTS) - 3:,} points; more that follow were left out"
+    ]
+    path.write_bytes(whole)
+    assert not any("left out" in str(note) for note in read_input(path).notes)
 
 
 def test_pixels_that_saw_nothing_are_left_out_of_pcd(tmp_path):
