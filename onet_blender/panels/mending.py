@@ -28,7 +28,7 @@ MENDING: dict[str, tuple[str, dict[str, Any], str, str]] = {
     ),
     "Choose a model folder": ("onet.open_preferences", {}, "Preferences of ONet", "PREFERENCES"),
     "The memory of {device} is": ("wm.context_set_enum", DRAFT, "Draft Quality", "MOD_DECIM"),
-    "The memory does not suffice": ("wm.context_set_enum", DRAFT, "Draft Quality", "MOD_DECIM"),
+    "There is not enough memory": ("wm.context_set_enum", DRAFT, "Draft Quality", "MOD_DECIM"),
     "No surface at threshold": (
         "wm.context_set_boolean", AUTOMATIC_THRESHOLD, "Automatic Threshold", "LOOP_BACK",
     ),

@@ -65,6 +65,8 @@ OTHERS: dict[str, Others] = {
         "kind": ("points", "points"),
         "up_axis": ("y", "y"),
         "masks": ("-masks", Path("-masks")),
+        "save_masks": ("-cut", Path("-cut")),
+        "cut_out": (False, False),
         "colours": (False, False),
         "remove_outliers": (True, True),
         "open_gaps": (3.0, 3.0),
