@@ -22,9 +22,8 @@ from ..mesh.gaps import faces_in_gaps
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.scans.denoiser import Denoiser
+from ..models.scans.load import load_denoiser, load_scan_network
 from ..models.scans.network import ScanNetwork
-from ..scans.denoised import load_denoiser
-from ..scans.reading import load_scan_network
 from ..scans.surface import (
     Oriented,
     deviation_of,

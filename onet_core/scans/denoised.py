@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import load_file
 
-from ..errors import ModelError
-from ..models.scans.denoiser import Denoiser, DenoiserConfig
+from ..models.scans.denoiser import Denoiser
 from .batches import parts
 from .opinions import Neighbourhoods
 
@@ -33,21 +28,6 @@ class Denoised(NamedTuple):
     points: FloatArray
     normals: FloatArray
     errors: FloatArray
-
-
-def load_denoiser(path: Path, device: torch.device | str = "cpu") -> Denoiser:
-    """The network in a file of weights. Raises ModelError where it isn't one."""
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-        network = Denoiser(DenoiserConfig(**json.loads(header["config"])))
-        weights = load_file(str(path))
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            "{name} holds no weights of a denoiser: {reason}", name=path.name, reason=error
-        ) from error
-    return network.eval().to(device)
 
 
 @torch.inference_mode()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import load_file
 
-from ..errors import ModelError
-from ..models.scans.network import ScanConfig, ScanNetwork, Voxels, voxels_of
+from ..models.scans.network import ScanNetwork, Voxels, voxels_of
 from .batches import parts, unique
 
 FloatArray = NDArray[np.float64]
@@ -46,22 +41,6 @@ class Reading:
     noise: FloatArray
     outlier: FloatArray
     voxel: float
-
-
-def load_scan_network(path: Path, device: torch.device | str = "cpu") -> ScanNetwork:
-    """The network in a file of weights. Raises ModelError where it isn't one."""
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-        config = json.loads(header["config"])
-        network = ScanNetwork(ScanConfig(**{**config, "widths": tuple(config["widths"])}))
-        weights = load_file(str(path))
-        network.load_state_dict({name: value.float() for name, value in weights.items()})
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            "{name} holds no weights of a scan network: {reason}", name=path.name, reason=error
-        ) from error
-    return network.eval().to(device)
 
 
 def voxel_edge(points: FloatArray, wanted: float = POINTS_IN_A_VOXEL) -> float:

@@ -86,7 +86,7 @@ def test_what_is_taken_away_from_a_picture_is_told() -> None:
             assert seen["seen"][112, 112].tolist() == [200, 10, 10]
             assert seen["seen"][112, 15].tolist() == [255, 255, 255]
             assert seen["seen"][112, 30].tolist() == [200, 10, 10]
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="not a picture"):
         ask("look", {"name": "cloud"}, points=np.random.default_rng(0).normal(size=(50, 3)))
 
 

@@ -130,7 +130,7 @@ def test_what_can_not_be_a_job_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             run(job)
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="not a picture"):
         look(Job(path=tmp_path / "scan.xyz"))
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from onet_core.errors import ModelError
+from onet_core.models.scans.load import load_denoiser
 from onet_core.pipeline.dense import DENOISER
-from onet_core.scans.denoised import Denoised, denoised, load_denoiser
+from onet_core.scans.denoised import Denoised, denoised
 from onet_core.scans.opinions import Neighbourhoods
 from onet_core.scans.surface import finished
 
@@ -97,5 +98,5 @@ def test_the_answer_turns_with_the_scan() -> None:
 def test_other_weights_are_refused(tmp_path: Path, header: dict[str, str]) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"own.weight": torch.zeros(48, 48)}, path, header)
-    with pytest.raises(ModelError, match=r"other\.safetensors holds no weights of a denoiser"):
+    with pytest.raises(ModelError, match=r"other\.safetensors holds no weights of this network"):
         load_denoiser(path)

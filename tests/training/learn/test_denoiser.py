@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from onet_core.models.scans.load import load_denoiser, load_scan_network
 from onet_core.pipeline.dense import WEIGHTS
-from onet_core.scans.denoised import load_denoiser
-from onet_core.scans.reading import load_scan_network
 from training.learn.scans import patches as making
 from training.learn.scans.denoiser import learn, loss_of
 from training.learn.scans.patches import Patches, load, patches_of, save

@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from onet_core.models.scans.denoiser import Denoiser, DenoiserConfig
+from onet_core.models.scans.load import load_scan_network
 from onet_core.models.scans.network import ScanNetwork
 from onet_core.pipeline.dense import WEIGHTS
-from onet_core.scans.reading import load_scan_network
 
 from ...data.bank import Bank
 from ..run import Averaged, Clock, backward, rate, write_json, write_state
