@@ -9,6 +9,7 @@ from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 from ..scene import handwork
+from ..scene.meshes import starts_of
 from ..scene.scene_io import column, place_of, transformed
 from .quads import own_mesh
 
@@ -57,7 +58,7 @@ def remove_small_parts(item: bpy.types.Object, least: float) -> int:
     edges = column(mesh.edges, "vertices", 2, np.int32)
     labels = _labels(len(mesh.vertices), edges)
     corners = column(mesh.loops, "vertex_index", 1, np.int32)[:, 0]
-    firsts = corners[column(mesh.polygons, "loop_start", 1, np.int32)[:, 0]]
+    firsts = corners[starts_of(mesh)]
     areas = np.bincount(
         labels[firsts], column(mesh.polygons, "area", 1, np.float32)[:, 0], len(mesh.vertices)
     )

@@ -5,6 +5,7 @@ Whatever needs no Blender is computed before, in any thread: what is left is cop
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .pieces import Pieces, all_at_once, in_background
+from .pieces import Pieces, Room, all_at_once, in_background
 
 # The name of the attribute that holds a mesh's colours.
 COLOURS = "Color"
@@ -151,3 +152,23 @@ def standing(vertices: NDArray[Any], faces: NDArray[Any]) -> MeshArrays:
 def on_floor(vertices: NDArray[Any]) -> NDArray[Any]:
     """Vertices (V, 3) lifted or lowered so that they stand on the plane z = 0."""
     return vertices - np.array([0, 0, vertices[:, 2].min()], dtype=vertices.dtype)
+
+
+def starts_of(mesh: bpy.types.Mesh) -> NDArray[np.int32]:
+    """The first corner of each face, (F,): copied whole where Blender keeps them side by side.
+
+    By the property `loop_start` it hands them over number by number, half a million in 40 ms.
+    """
+    count = len(mesh.polygons)
+    starts = Room.empty(count, np.int32)
+    if not count:
+        return starts
+    ends = [mesh.polygons[0], mesh.polygons[count - 1]]
+    first, last = (face.as_pointer() for face in ends)
+    if last - first == starts.itemsize * (count - 1):
+        kept = np.ctypeslib.as_array((ctypes.c_int32 * count).from_address(first))
+        if [kept[0], kept[-1]] == [face.loop_start for face in ends]:
+            starts[:] = kept
+            return starts
+    mesh.polygons.foreach_get("loop_start", starts)
+    return starts

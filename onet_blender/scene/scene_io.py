@@ -16,6 +16,7 @@ from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
 from .known import Known, scene_now
+from .meshes import starts_of
 from .pieces import Room
 
 # More than rounding leaves, less than can be seen.
@@ -211,7 +212,7 @@ def _triangles(mesh: bpy.types.Mesh) -> Triangulate:
     count = len(mesh.polygons)
     if 3 * count == len(corners):
         return lambda places: (corners.reshape(-1, 3), None)  # nothing but triangles
-    starts = column(mesh.polygons, "loop_start", 1, np.int32)[:, 0]
+    starts = starts_of(mesh)
     between = Room.empty(count - 1, np.int32)
     np.subtract(starts[1:], starts[:-1], out=between)
     if max(between.max(initial=0), len(corners) - starts[-1]) <= CORNERS_OF_A_QUAD:
