@@ -97,6 +97,14 @@ def sidebar() -> tuple[Any, Any]:
     raise RuntimeError("no 3D view in the window")
 
 
+def note_view() -> None:
+    """Where the 3D view is in the pictures, as x, y from above, width and height."""
+    area, region = sidebar()
+    view = next(part for part in area.regions if part.type == "WINDOW")
+    height = bpy.context.window_manager.windows[0].height
+    notes["view"] = [view.x, height - view.y - view.height, region.x - view.x, view.height]
+
+
 def open_tab() -> Steps:
     area, region = sidebar()
     area.spaces.active.show_region_ui = True

@@ -15,6 +15,8 @@ from chroots import ROOT, Blender
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = ROOT / "examples"
+# Of the extension's own work in the thread that draws.
+SECONDS_OF_STALL = 0.05
 
 
 def extension_files(home: Path) -> set[str]:
@@ -79,3 +81,17 @@ def play_story(
 def is_running(process: int) -> bool:
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def check_stalls(notes: dict[str, Any]) -> None:
+    """None of the extension's calls keeps the main thread busy for long.
+
+    By the processor's time: by the clock, a busy machine is slow without being stalled.
+    """
+    longest = {
+        (work, call): processor
+        for work, calls in notes["stalls"].items()
+        for call, (_, processor) in calls.items()
+    }
+    assert longest
+    assert all(seconds < SECONDS_OF_STALL for seconds in longest.values()), notes["stalls"]

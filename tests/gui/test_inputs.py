@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from chroots import ROOT
 from PIL import Image, ImageFilter
+from playing import check_stalls
 
 EXAMPLES = ROOT / "examples"
 WOOD, CLOTH = np.array([150, 96, 52]), np.array([60, 110, 150])
-# Of the extension's own work in the thread that draws.
-SECONDS_OF_STALL = 0.05
 EXIF_ORIENTATION, QUARTER_TURN = 0x0112, 6
 
 
@@ -107,6 +106,7 @@ def test_what_new_users_try(files: Path, sitting: Callable[[str], dict[str, Any]
     assert notes["blocks"]["coloured"]
     for name in ("cube", "suzanne", "text", "sculpt", "scan", "blocks", "photo"):
         assert "faces in" in notes[name]["message"]
+    check_stalls(notes)
 
 
 def test_results_follow_and_shapes_are_chosen(sitting: Callable[[str], dict[str, Any]]) -> None:
@@ -119,12 +119,7 @@ def test_results_follow_and_shapes_are_chosen(sitting: Callable[[str], dict[str,
     assert len(notes["objects"]) == 2
     assert notes["thumbnails"] == "12 shapes to choose from"
     assert notes["chosen"] == "seed 7"
-    longest = {
-        (work, call): processor
-        for work, calls in notes["stalls"].items()
-        for call, (_, processor) in calls.items()
-    }
-    assert all(seconds < SECONDS_OF_STALL for seconds in longest.values()), longest
+    check_stalls(notes)
 
 
 def test_a_box_in_the_image_editor(sitting: Callable[[str], dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from hands import (
     click_tab,
     extension,
     message,
+    note_view,
     notes,
     picture,
     point,
@@ -37,14 +38,6 @@ def scenario() -> Steps:
     yield from the_default_cube()
     yield from a_coloured_scan()
     notes["worker"] = extension("runtime.engine_session").process_id()
-
-
-def note_view() -> None:
-    """Where the 3D view is in the pictures, as x, y from above, width and height."""
-    area, region = sidebar()
-    view = next(part for part in area.regions if part.type == "WINDOW")
-    height = bpy.context.window_manager.windows[0].height
-    notes["view"] = [view.x, height - view.y - view.height, region.x - view.x, view.height]
 
 
 def set_up() -> Steps:

@@ -20,6 +20,7 @@ from hands import (
     busy,
     extension,
     message,
+    note_view,
     notes,
     open_tab,
     picture,
@@ -47,14 +48,6 @@ def scenario() -> Steps:
     for name, file in (("scan", "scan.ply"), ("blocks", "blocks.vox"), ("photo", "photo.jpg")):
         yield from a_file(name, FILES / file)
     notes["worker"] = extension("runtime.engine_session").process_id()
-
-
-def note_view() -> None:
-    """Where the 3D view is in the pictures, as x, y from above, width and height."""
-    area, region = sidebar()
-    view = next(part for part in area.regions if part.type == "WINDOW")
-    height = bpy.context.window_manager.windows[0].height
-    notes["view"] = [view.x, height - view.y - view.height, region.x - view.x, view.height]
 
 
 def add_suzanne() -> None:
