@@ -37,6 +37,7 @@ from .operators import (
 from .operators import (
     shared as operators,
 )
+from .operators import soon
 from .panels import about, dice, image_editor, menus, presets
 from .panels import generate as generate_panel
 from .panels import reconstruct as reconstruct_panel
@@ -61,6 +62,7 @@ MODULES = (
     runtime_operators,
     command_line,
     reconstruct_operators,
+    soon,
     live_operators,
     generate_operators,
     morph_operators,

@@ -34,8 +34,11 @@ class ONET_OT_live_update(MeshOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return is_object_mode(cls, context)
 
+    def replaced(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        return bpy.data.objects.get(self.target)
+
     def request(self, context: bpy.types.Context) -> Pieces[Request]:
-        item = bpy.data.objects.get(self.target)
+        item = self.replaced(context)
         if item is None:
             raise InputError("There is no object {name}.", name=self.target)
         kept = item.onet

@@ -24,8 +24,8 @@ from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from ..scene import guesses, importing
 from ..scene.pieces import Pieces
-from .reconstruct import start_soon
 from .shared import WorkerOperator, is_object_mode
+from .soon import start_soon
 
 # Of the others the worker hands over the pixels.
 BLENDERS_PICTURES = tuple(ending for form in FORMATS if form.is_blenders for ending in form.endings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,6 @@ from onet_core.kinds import INPUT_IDENTIFIERS
 from onet_core.sentences import Sentence
 from onet_core.settings import QUALITIES, TABLE
 
-from .. import activity
 from ..languages.translate import translated
 from ..properties.former import take_over
 from ..properties.mesh_settings import OF_INPUTS, SETTINGS, draw_setting, settings_of, with_settings
@@ -29,43 +28,7 @@ from ..scene.pieces import Pieces
 from ..scene.preparation import Preparation
 from ..scene.reconstruction import Request, assert_replaceable
 from .shared import MeshOperator, is_object_mode, is_own_scene
-
-# At whose button progress and outcome of all that makes meshes are shown.
-OWNER = "onet.reconstruct"
-SECONDS_TO_SETTLE = 0.3
-SECONDS_BETWEEN_TRIES = 0.1
-
-# What the Adjust Last Operation panel asks for, until it can be started, and in which window.
-_wanted: tuple[str, dict[str, Any], int] | None = None
-
-
-def start_soon(operator: str, arguments: Mapping[str, Any]) -> None:
-    """Invokes an operator in the window that asks as soon as nothing else is going on.
-
-    Its earlier job, if that still runs, is cancelled.
-    """
-    global _wanted
-    window = bpy.context.window
-    _wanted = operator, dict(arguments), window.as_pointer() if window is not None else 0
-    if not bpy.app.timers.is_registered(_start_wanted):
-        bpy.app.timers.register(_start_wanted, first_interval=SECONDS_TO_SETTLE)
-
-
-def _start_wanted() -> float | None:
-    global _wanted
-    running = activity.current()
-    if running is not None:
-        if running.owner == OWNER:
-            running.cancel()
-        return SECONDS_BETWEEN_TRIES
-    assert _wanted is not None
-    (operator, arguments, asking), _wanted = _wanted, None
-    windows = list(bpy.context.window_manager.windows)
-    # It may be closed by now.
-    window = next((one for one in windows if one.as_pointer() == asking), windows[0])
-    with bpy.context.temp_override(window=window):
-        getattr(bpy.ops.onet, operator.removeprefix("onet."))("INVOKE_DEFAULT", True, **arguments)
-    return None
+from .soon import OWNER, start_soon
 
 
 @with_settings(OF_INPUTS, switches=True)
@@ -99,6 +62,9 @@ class ReconstructOperator(MeshOperator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return is_object_mode(cls, context)
+
+    def replaced(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        return bpy.data.objects.get(self.target)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         # Adjust Last Operation takes the last step back and waits for this one: rather than that
@@ -295,6 +261,12 @@ class Reconstruct(ReconstructOperator):
             )
         if source or self.source:
             item = bpy.data.objects.get(source or self.source)
+            if item is None and self.target:
+                raise InputError(
+                    "{source}, which {name} was made from, is gone.",
+                    source=self.source,
+                    name=self.target,
+                )
         else:
             item = next(iter(sources.chosen_objects(context, self.kind)), None)
         if item is None:
@@ -329,8 +301,11 @@ class ReconstructAgain(ReconstructOperator):
         item = bpy.data.objects.get(self.target)
         return item.onet.kind if item is not None else ""
 
+    def replaced(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        return bpy.data.objects.get(self.target) if self.target else context.active_object
+
     def request(self, context: bpy.types.Context) -> Pieces[Request]:
-        item = bpy.data.objects.get(self.target) if self.target else context.active_object
+        item = self.replaced(context)
         if item is None:
             raise InputError("There is no object {name}.", name=self.target)
         panel, kept = context.scene.onet, item.onet
@@ -426,6 +401,4 @@ def register() -> None:
 
 
 def unregister() -> None:
-    if bpy.app.timers.is_registered(_start_wanted):
-        bpy.app.timers.unregister(_start_wanted)
     unregister_classes(CLASSES)

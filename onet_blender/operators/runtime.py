@@ -22,8 +22,8 @@ from ..runtime import cut_out, engine_session
 from ..runtime.chosen import preferences, runtime
 from ..runtime.folder import home
 from ..runtime.setup import LOG_NAME, SetupJob, start_removal, start_setup
-from .reconstruct import start_soon
 from .shared import WorkerOperator
+from .soon import start_soon
 
 LONGEST_LOG = 2**20
 # What a log's window shows: its last lines, this wide before Blender's scale.

@@ -26,9 +26,11 @@ from ..runtime import engine_session, trial
 from ..runtime.chosen import PACKAGE, describe, runtime
 from ..runtime.trial import Trial
 from ..scene import reconstruction
+from ..scene.known import Known, known_by, object_now
 from ..scene.pieces import Gradual, Pieces, all_at_once
 from ..scene.preparation import Preparation
 from ..scene.reconstruction import Request
+from ..scene.sources import is_there
 
 SECONDS_BETWEEN_POLLS = 0.05
 
@@ -43,6 +45,9 @@ class WorkerOperator:
     adds_object = True
     # Name of the object that the outcome is about.
     about = ""
+
+    # The object that gets the outcome, by name and Blender's number; empty for none.
+    _replaced: Known = {}  # noqa: RUF012  # replaced, never changed
 
     _activity: Activity
     _concluding: Gradual[Sentence] | None
@@ -59,6 +64,15 @@ class WorkerOperator:
         """`finish`; operators that would hold the interface up for long have pieces instead."""
         yield None
         return self.finish(context, answer)
+
+    def replaced(self, context: bpy.types.Context) -> bpy.types.Object | None:
+        """The object that the outcome is for; without it the work ends early."""
+        return None
+
+    def _is_wanted(self) -> bool:
+        """Whether the object that the outcome is for has not been deleted meanwhile."""
+        items = [object_now(name, self._replaced) for _, name in self._replaced]
+        return all(item is not None and is_there(item) for item in items)
 
     @classmethod
     def owner(cls) -> str:
@@ -88,6 +102,7 @@ class WorkerOperator:
             message = Sentence("ONet is still at work: wait, or cancel it first.")
             self.report({"WARNING"}, translated(message))
             return {"CANCELLED"}
+        self._replaced = known_by(self.replaced(context))
         try:
             job = self.start(context)
         except OnetError as error:
@@ -107,6 +122,8 @@ class WorkerOperator:
             return {"PASS_THROUGH"}
         if self._activity.step():
             activity.redraw()
+        if not self._activity.cancelling and not self._is_wanted():
+            self._activity.cancel()
         if not self._activity.done:
             return {"PASS_THROUGH"}
         if self.adds_object and context.mode != "OBJECT":

@@ -58,19 +58,23 @@ def _frame(
         if len(space.region_quadviews):
             bpy.ops.view3d.view_selected(use_all_regions=True)
             return
-    left, bottom, right, top = free_part(area, region)
+    free = np.array(free_part(area, region)).reshape(2, 2)  # low and high, each across and up
+    center, half = free.mean(axis=0), (free[1] - free[0]) / 2 / ROOM
     turn = view.view_rotation.to_matrix()
     middle = sum(corners, Vector()) / len(corners)
     seen = np.array([turn.transposed() @ (corner - middle) for corner in corners])
+    if view.view_perspective != "PERSP":
+        seen[:, 2] = 0  # how near it is doesn't count
     # Half of what is seen at a distance of one, across and up.
     sides = np.array([region.width, region.height])
     reach = SENSOR / space.lens * sides / sides.max()
-    halves = np.array([right - left, top - bottom]) / 2 * reach
-    depth = float(seen[:, 2].max()) if view.view_perspective == "PERSP" else 0.0
-    wanted = np.abs(seen[:, :2]).max(axis=0) * ROOM / halves
-    view.view_distance = max(float(wanted.max()) + depth, 1e-6)
-    shift = np.array([left + right, bottom + top]) / 2 * reach * view.view_distance
-    view.view_location = middle - turn @ Vector((*shift, 0))
+    low, high = (center - half) * reach, (center + half) * reach
+    # At a distance d the eye may stand from max(x - high (d - z)) to min(x - low (d - z)).
+    least = (seen[:, :2] + high * seen[:, 2:]).max(axis=0)
+    most = (seen[:, :2] + low * seen[:, 2:]).min(axis=0)
+    view.view_distance = distance = max(float(((least - most) / (high - low)).max()), 1e-6)
+    eye = (least - high * distance + most - low * distance) / 2
+    view.view_location = middle + turn @ Vector((*eye, 0))
 
 
 def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Free:

@@ -127,11 +127,13 @@ def test_nothing_changes_under_a_render(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(_: object) -> None:
         raise InputError("too bad")
 
-    acts = {"step": lambda _: True, "done": True, "stage": None, "result": refuse}
+    acts = {
+        "step": lambda _: True, "done": True, "stage": None, "result": refuse, "cancelling": False,
+    }  # fmt: skip
     work = type("Work", (), acts)()
     own = {
         "adds_object": True, "_activity": work, "_concluding": None,
-        "_stop": lambda _: None, "_refuse": lambda *_: {"CANCELLED"},
+        "_is_wanted": lambda _: True, "_stop": lambda _: None, "_refuse": lambda *_: {"CANCELLED"},
     }  # fmt: skip
     operator: Any = type("Operator", (), own)()
     event: Any = type("Event", (), {"type": "TIMER", "value": "NOTHING"})
