@@ -47,6 +47,8 @@ OF_BUTTONS = {
     "Copy": "Kopieren",
     "Copy the log to the clipboard": "Kopiert das Protokoll in die Zwischenablage",
     "Copy a Problem Report": "Problembericht kopieren",
+    "Report a Problem": "Problem melden",
+    "The Paper": "Fachartikel",
     "Copy versions, messages and the worker's log to the clipboard, to report a problem": (
         "Kopiert Versionen, Meldungen und das Protokoll des Arbeiters in die Zwischenablage, um "
         "ein Problem zu melden"
@@ -85,7 +87,7 @@ OF_BUTTONS = {
     "Shape": "Form",
     "A seed, chosen by its shape": "Ein Startwert, nach seiner Form gewählt",
     # Results that follow their source
-    "Live Update": "Fortlaufend erneuern",
+    "Live Update": "Live erneuern",
     "Make this mesh again, beside the interface, whenever its source has changed. The source is "
     "shown as wire": (
         "Macht dieses Mesh neben der Arbeit neu, sobald sich seine Vorlage ändert. Die Vorlage "

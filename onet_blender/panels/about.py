@@ -6,6 +6,7 @@ import bpy
 
 from ..properties.model_list import about_chosen
 from ..registration import register_classes, unregister_classes
+from .help import draw_help
 from .text import draw_text
 
 UNITS_WIDE = 15
@@ -31,8 +32,7 @@ class AboutPanel:
         draw_text(layout, about_chosen(kind, getattr(choices, name)), width)
         layout.separator()
         column = layout.column(align=True)
-        column.operator("onet.open_manual", icon="HELP")
-        column.operator("onet.copy_report", icon="URL")
+        draw_help(column)
         column.operator("onet.open_preferences", text="Preferences of ONet", icon="PREFERENCES")
 
 

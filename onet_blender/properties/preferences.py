@@ -10,6 +10,7 @@ from onet_core.sentences import Sentence
 
 from .. import activity
 from ..languages.translate import translated
+from ..panels.help import draw_help
 from ..panels.mending import draw_mending
 from ..panels.shared import room
 from ..panels.text import draw_text
@@ -113,9 +114,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "idle_minutes")
         layout.prop(self, "start_ahead")
         layout.prop(self, "model_folder")
-        row = layout.row(align=True)
-        row.operator("onet.open_manual", icon="HELP")
-        row.operator("onet.copy_report", icon="URL")
+        draw_help(layout.row(align=True))
         for entry in listed_models():
             if entry.error:
                 draw_text(

@@ -17,6 +17,7 @@ from onet_blender import activity
 from onet_blender.operators import reconstruct as reconstruct_operators
 from onet_blender.operators import runtime as runtime_operators
 from onet_blender.panels import dice
+from onet_blender.panels import help as panel_help
 from onet_blender.panels.mending import MENDING
 from onet_blender.properties.mesh_settings import OF_INPUTS, switch_of
 from onet_blender.runtime import estimate, setup
@@ -186,6 +187,22 @@ def test_a_problem_report_names_versions_and_no_folder(models: Path) -> None:
 
 def test_the_manual_is_there() -> None:
     assert bpy.ops.onet.open_manual() == {"FINISHED"}
+
+
+def test_help_is_at_hand() -> None:
+    """Manual, paper and report; each button's operator is there, and the paper needs no consent."""
+    buttons: dict[str, SimpleNamespace] = {}
+
+    def operator(name: str, **_: Any) -> SimpleNamespace:
+        return buttons.setdefault(name, SimpleNamespace())
+
+    layout: Any = SimpleNamespace(operator=operator)
+    panel_help.draw_help(layout)
+    assert list(buttons) == ["onet.open_manual", "wm.url_open", "onet.copy_report"]
+    assert buttons["wm.url_open"].url.startswith("https://arxiv.org/abs/")
+    for name in buttons:
+        area, _, function = name.partition(".")
+        assert getattr(getattr(bpy.ops, area), function).idname_py() == name
 
 
 def test_the_dice_looks_like_five() -> None:
