@@ -171,8 +171,7 @@ GERMAN = {
     "Simplify to about this many triangles. 0: keep all": "Auf etwa so viele Dreiecke "
     "vereinfachen. 0: alle behalten",
     "Set by Hand": "Selbst einstellen",
-    "Choose the value instead of leaving it to ONet": "Den Wert wählen, statt ihn ONet zu "
-    "überlassen",
+    "Remove the tick to choose the value yourself": "Haken entfernen, um den Wert selbst zu wählen",
     "Sample Surface": "Oberfläche abtasten",
     "Spread points evenly over the faces of a mesh instead of using its vertices": "Verteilt "
     "Punkte gleichmäßig über die Flächen eines Meshs, statt seine Punkte zu nehmen",

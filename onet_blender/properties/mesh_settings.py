@@ -65,7 +65,7 @@ def settings_of(kind: str) -> tuple[str, ...]:
 
 
 def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
-    """A setting; one that can be automatic as a check box, and its value once that is ticked."""
+    """A setting; one that can be automatic as a ticked box, and its value once that is unticked."""
     if not TABLE[name].automatic:
         layout.prop(owner, name)
         return
@@ -74,12 +74,12 @@ def draw_setting(layout: bpy.types.UILayout, owner: Any, name: str) -> None:
     else:
         layout.label(text=TABLE[name].label)
         row = layout.row()
-    row.prop(owner, switch_of(name), text="")
-    if getattr(owner, switch_of(name)):
+    words, is_by_hand = TABLE[name].automatic, getattr(owner, switch_of(name))
+    shown = words.title() if len(words) < MOST_LETTERS else "Automatic"
+    # Ticked is what the words beside the box say.
+    row.prop(owner, switch_of(name), text="" if is_by_hand else shown, invert_checkbox=True)
+    if is_by_hand:
         row.prop(owner, name, text="")
-    else:
-        words = TABLE[name].automatic
-        row.label(text=words.title() if len(words) < MOST_LETTERS else "Automatic")
 
 
 def for_the_worker(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _switch(item: Setting) -> Any:
 
     return bpy.props.BoolProperty(
         name="Set by Hand",
-        description="Choose the value instead of leaving it to ONet",
+        description="Remove the tick to choose the value yourself",
         get=get,
         set=set_,
     )

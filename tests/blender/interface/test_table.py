@@ -17,6 +17,7 @@ from onet_blender.properties.mesh_settings import (
     OF_SAMPLES,
     SAMPLING,
     SETTINGS,
+    draw_setting,
     for_the_worker,
     settings_of,
     switch_of,
@@ -85,6 +86,27 @@ def test_what_is_automatic_has_a_check_box() -> None:
         assert getattr(choices, switch_of(name))
         setattr(choices, switch_of(name), False)
         assert TABLE[name].unpacked(getattr(choices, name)) is None
+
+
+def test_a_ticked_box_means_what_stands_beside_it() -> None:
+    """An empty box beside "Automatic" was read as: it is not."""
+    choices, drawn = bpy.context.scene.onet, []
+
+    class Layout:
+        use_property_split = False
+        label = row = lambda self, **_: self
+
+        def prop(self, owner: Any, name: str, text: str = "", invert_checkbox: bool = False):
+            value = getattr(owner, name)
+            drawn.append((text, value != invert_checkbox if value in (True, False) else value))
+
+    layout: Any = Layout()
+    draw_setting(layout, choices, "faces")
+    assert drawn == [("Keep All", True)]
+    drawn.clear()
+    choices.faces = 700
+    draw_setting(layout, choices, "faces")
+    assert drawn == [("", False), ("", 700)]
 
 
 def test_each_kind_of_input_has_its_settings() -> None:
