@@ -86,7 +86,7 @@ def while_blender_renders() -> Steps:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.use_denoising = False  # some builds can't, and would end at once
-    scene.cycles.samples, scene.render.resolution_percentage = 64, 30
+    scene.cycles.samples, scene.render.resolution_percentage = 24, 20
     scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(scene.camera)
     known = set(bpy.data.objects.keys())
