@@ -49,6 +49,8 @@ OF_BUTTONS = {
     "Copy a Problem Report": "Problembericht kopieren",
     "Report a Problem": "Problem melden",
     "The Paper": "Fachartikel",
+    "In a 3D view press N and open the tab ONet.": "In einer 3D-Ansicht N drücken und den Reiter "
+    "ONet öffnen.",
     "Copy versions, messages and the worker's log to the clipboard, to report a problem": (
         "Kopiert Versionen, Meldungen und das Protokoll des Arbeiters in die Zwischenablage, um "
         "ein Problem zu melden"

@@ -109,6 +109,7 @@ class ONET_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         width = room(context) - PIXELS_OF_BOXES * context.preferences.system.ui_scale
+        draw_text(layout, "In a 3D view press N and open the tab ONet.", width, icon="VIEW3D")
         self._draw_runtime(layout.box(), width)
         layout.prop(self, "device")
         layout.prop(self, "idle_minutes")

@@ -128,3 +128,4 @@ def test_a_box_in_the_image_editor(sitting: Callable[[str], dict[str, Any]]) -> 
     assert notes["message"].startswith("What is in the box is the object")
     # The red square on the white card, to a pixel.
     np.testing.assert_allclose(notes["mask"], [120, 90, 199, 169], atol=1)
+    assert notes["seen"] == "The plain background was removed"

@@ -11,6 +11,32 @@ BOX = (0.3, 0.25, 0.7, 0.75)
 
 
 def scenario() -> Steps:
+    yield from boxed()
+    yield from looked_at()
+
+
+def looked_at() -> Steps:
+    """What the network will see of another picture comes by itself once that is chosen."""
+    image = bpy.data.images.new("Card", 320, 240)
+    pixels = np.ones((240, 320, 4), dtype=np.float32)
+    pixels[60:180, 100:220] = (0.1, 0.5, 0.2, 1)
+    image.pixels.foreach_set(pixels.ravel())
+    choices = bpy.context.scene.onet
+    choices.mask, choices.picture = None, image
+    area = next(
+        one
+        for one in bpy.context.window_manager.windows[0].screen.areas
+        if one.type == "IMAGE_EDITOR"
+    )
+    area.spaces.active.image = image
+    yield lambda: "removed" in message("onet.look")
+    area.tag_redraw()
+    yield 0.5
+    yield from picture("4-by-itself")
+    notes["seen"] = message("onet.look")
+
+
+def boxed() -> Steps:
     use_runtime()
     image = bpy.data.images.new("Street", 320, 240)
     pixels = np.random.default_rng(0).random((240, 320, 4)).astype(np.float32)
