@@ -36,30 +36,33 @@ def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
             continue
         if space.local_view is not None:
             item.local_view_set(space, True)
-        view = space.region_3d
-        region = next(part for part in area.regions if part.type == "WINDOW")
-        free = free_part(area, region)
-        if always or not is_seen(view.perspective_matrix, corners, free):
-            _frame(space, area, window, corners)
+        for view, region in _eyes(space, area):
+            free = free_part(area, region)
+            if always or not is_seen(view.perspective_matrix, corners, free):
+                _frame(space, view, region, free, corners)
+
+
+def _eyes(space: Any, area: bpy.types.Area) -> Iterator[tuple[Any, bpy.types.Region]]:
+    """The view of a 3D view's editor, or its four, each with the region that shows it."""
+    regions = [part for part in area.regions if part.type == "WINDOW"]
+    if len(space.region_quadviews):
+        # Without a window there is none yet.
+        yield from ((region.data, region) for region in regions if region.data is not None)
+    else:
+        yield space.region_3d, regions[0]
 
 
 def _frame(
-    space: Any, area: bpy.types.Area, window: bpy.types.Window, corners: list[Vector]
+    space: Any, view: Any, region: bpy.types.Region, free: Free, corners: list[Vector]
 ) -> None:
     """Has the box of these corners fill what is free of a view."""
     size = max((corner - corners[0]).length for corner in corners)
     space.clip_end = max(space.clip_end, SIZES_OF_DEPTH * size)
     space.clip_start = min(space.clip_start, size / 100)
-    view = space.region_3d
     if view.view_perspective == "CAMERA":
         view.view_perspective = "PERSP"
-    region = next(part for part in area.regions if part.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        if len(space.region_quadviews):
-            bpy.ops.view3d.view_selected(use_all_regions=True)
-            return
-    free = np.array(free_part(area, region)).reshape(2, 2)  # low and high, each across and up
-    center, half = free.mean(axis=0), (free[1] - free[0]) / 2 / ROOM
+    sides_of_free = np.array(free).reshape(2, 2)  # low and high, each across and up
+    center, half = sides_of_free.mean(axis=0), (sides_of_free[1] - sides_of_free[0]) / 2 / ROOM
     turn = view.view_rotation.to_matrix()
     middle = sum(corners, Vector()) / len(corners)
     seen = np.array([turn.transposed() @ (corner - middle) for corner in corners])

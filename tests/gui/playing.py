@@ -32,9 +32,14 @@ def extension_files(home: Path) -> set[str]:
 
 
 def play_story(
-    story: str, blender: Blender, scripts: Path, models: Path, tmp_path: Path
+    story: str,
+    blender: Blender,
+    scripts: Path,
+    models: Path,
+    tmp_path: Path,
+    package: Path | None = None,
 ) -> dict[str, Any]:
-    """Lets `inside.py` use the window; returns its notes."""
+    """Lets `inside.py` use the window; returns its notes. package: a zip that it may read."""
     pictures = ROOT / "out" / "gui" / blender.suite / story
     if pictures.exists():
         shutil.rmtree(pictures)
@@ -44,6 +49,8 @@ def play_story(
     hook.chmod(0o755)
     environment = Path(sys.prefix)
     shown = {environment, Path(sys.base_prefix), models, HERE, EXAMPLES}
+    if package is not None:
+        shown.add(package.parent)
     # Languages, which the chroots' packages are installed without.
     languages = os.environ.get("ONET_BLENDER_LANGUAGES", "")
     translations = ["-r", f"{languages}/{blender.suite}:/usr/share/locale"] if languages else []
@@ -53,7 +60,8 @@ def play_story(
         "-e", f"TEST_PYTHON={sys.executable}", "-e", f"TEST_MODELS={models}",
         "-e", f"BASE_PYTHON={Path(sys.base_prefix) / 'bin' / Path(sys.executable).name}",
         "-e", f"REAL_WHEELS={os.environ.get('ONET_RUNTIME_WHEELS', '')}",
-        "-e", f"STORY={story}", "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
+        "-e", f"STORY={story}", "-e", f"PACKAGE={package or ''}",
+        "-e", f"EXAMPLES={EXAMPLES}", "-e", "PYTHONDONTWRITEBYTECODE=1",
         # Two threads would wait for one another where others use the machine too.
         "-e", "OMP_NUM_THREADS=1",
         *(word for path in shown for word in ("-r", path)),

@@ -1,6 +1,7 @@
-"""From a fresh Blender to meshes as a new user goes: nothing is scaled, hidden or framed by script.
+"""From the zip to meshes as a new user goes: nothing is scaled, hidden or framed by script.
 
-The packages that Set Up installs are stand-ins; an existing runtime takes their place after it.
+The zip is dropped on a Blender that has never had ONet, and every click is counted. The packages
+that Set Up installs are stand-ins; an existing runtime takes their place after it.
 """
 
 from __future__ import annotations
@@ -34,10 +35,28 @@ GREEN = (40, 170, 80)
 
 
 def scenario() -> Steps:
+    yield from installed()
     yield from set_up()
     yield from the_default_cube()
     yield from a_coloured_scan()
     notes["worker"] = extension("runtime.engine_session").process_id()
+
+
+def installed() -> Steps:
+    """The zip is dropped on the view, and Blender's question whether to install it answered."""
+    area, _ = sidebar()
+    place = (area.x + area.width // 3, area.height // 2)
+    yield from ask(xdotool=["mousemove", *place])
+    yield from ask(offer=[os.environ["PACKAGE"], *place])
+    hands.clicks += 1
+    yield 1.5
+    yield from picture("0-dropped")
+    yield from ask(xdotool=["key", "Return"])
+    hands.clicks += 1
+    yield lambda: MODULE in bpy.context.preferences.addons
+    yield 1.0
+    yield from picture("0-installed")
+    notes["clicks to install"] = hands.clicks
 
 
 def set_up() -> Steps:

@@ -75,8 +75,15 @@ def in_a_quad_view() -> Steps:
     bpy.data.objects["Scan"].location.x = 60
     yield 0.5
     yield from pressed()
-    views = sidebar()[0].spaces.active.region_quadviews
-    notes["quad view"] = [list(view.view_location) for view in views]
+    area, side = sidebar()
+    notes["quad view"] = [list(view.view_location) for view in area.spaces.active.region_quadviews]
+    height = bpy.context.window_manager.windows[0].height
+    # What of each the sidebar leaves, as in `note_view`.
+    notes["quads"] = [
+        [part.x, height - part.y - part.height, min(part.width, side.x - part.x), part.height]
+        for part in area.regions
+        if part.type == "WINDOW"
+    ]
     yield from picture("2-quad-view")
     in_view(bpy.ops.screen.region_quadview)
     yield 0.5
