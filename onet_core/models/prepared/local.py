@@ -29,24 +29,37 @@ class FeatureTable:
     sum of 4 rows of each plane and 8 of the grid; each row lies in one piece, where the networks'
     own layout has it spread over as many places as there are channels.
 
-    code: plane name -> (1, C, R, R), perhaps "grid" -> (1, C, D, D, D); padding: the planes cover
-    the box of edge 1 + padding.
+    codes: of each of V positions plane name -> (1, C, R, R), perhaps "grid" -> (1, C, D, D, D);
+    padding: the planes cover the box of edge 1 + padding; turns: see `LocalField`. What was read in
+    other positions is turned back, so that the features of all lie in one row.
     """
 
-    def __init__(self, code: Code, padding: float) -> None:
+    def __init__(
+        self,
+        codes: Sequence[Code],
+        padding: float,
+        turns: Sequence[Sequence[float]] = (AS_IT_IS,),
+    ) -> None:
         self._edge = {GRID: 1.0} | dict.fromkeys(PLANES, 1 + padding)
         self._first: dict[str, int] = {}
         self._cells: dict[str, int] = {}
+        self._positions = len(codes)
         rows: list[Tensor] = []
         for name in (*PLANES, GRID):
-            if name in code:
+            if name in codes[0]:
                 self._first[name] = sum(map(len, rows))
-                self._cells[name] = code[name].shape[-1]
-                rows.append(code[name][0].detach().flatten(1).T)
+                self._cells[name] = codes[0][name].shape[-1]
+                # The array's axes from its last one on.
+                axes = _axes(name)
+                parts = []
+                for code, turn in zip(codes, turns, strict=True):
+                    flipped = [-1 - place for place, axis in enumerate(axes) if turn[axis] < 0]
+                    parts.append(code[name][0].detach().flip(flipped).flatten(1).T)
+                rows.append(torch.cat(parts, dim=1))
         self._rows = torch.cat(rows).float().contiguous()
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Features (n, C) at points (n, 3): what `planes.sample_features` gives."""
+        """Features (n, V, C) at points (n, 3): what `planes.sample_features` gives."""
         rows: list[Tensor] = []
         weights: list[Tensor] = []
         places: dict[tuple[float, int], tuple[Tensor, Tensor]] = {}
@@ -54,17 +67,22 @@ class FeatureTable:
             frame = self._edge[name], self._cells[name]
             if frame not in places:
                 places[frame] = _place(points, *frame)
-            # The table's order: a plane's width runs fastest, as does the grid's z.
-            axes = (2, 1, 0) if name == GRID else PLANES[name]
-            around, shares = _corners(*places[frame], axes, frame[1])
+            around, shares = _corners(*places[frame], _axes(name), frame[1])
             rows += [row + first for row in around]
             weights += shares
-        return functional.embedding_bag(
+        features = functional.embedding_bag(
             torch.stack(rows, dim=1),
             self._rows,
             mode="sum",
             per_sample_weights=torch.stack(weights, dim=1),
         )
+        return features.unflatten(1, (self._positions, -1))
+
+
+def _axes(name: str) -> tuple[int, ...]:
+    """The axes of a plane or of the grid in the table's order: a plane's width runs fastest, as
+    does the grid's z."""
+    return (2, 1, 0) if name == GRID else PLANES[name]
 
 
 def _place(points: Tensor, edge: float, cells: int) -> tuple[Tensor, Tensor]:
@@ -142,11 +160,11 @@ class LocalField(PreparedField):
         if decoder.patches is not None:
             (code,) = codes
             self._patches = PreparedPatches(decoder.patches, code["voxels"])
-        self._tables = [FeatureTable(code, decoder.padding) for code in codes]
+        self._table = FeatureTable(codes, decoder.padding, turns)
         mixes = [matrix(layer) for layer in decoder.fc_c]
         carry = torch.zeros_like(mixes[0].bias)
         self._first = _float(matrix(decoder.fc_p))
-        self._turns = [self._first[0].new_tensor(turn) for turn in turns]
+        self._turns = self._first[0].new_tensor(turns)
         self._mix = mixes[0].weight.float()
         self._blocks: list[Block] = []
         for number, block in enumerate(decoder.blocks):
@@ -162,14 +180,14 @@ class LocalField(PreparedField):
 
     @torch.no_grad()
     def _logits(self, points: Tensor) -> Tensor:
-        positions = self._positions(points)
-        return self._mean(self._decode(positions, self._features(positions), None))
+        features = self._features(points)
+        return self._mean(self._decode(self._positions(points), features.flatten(0, 1), None))
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """By autograd to the features, by hand through the decoder: its ReLUs' signs suffice."""
         with torch.enable_grad():
             leaf = points.detach().requires_grad_(True)
-            features = self._features(self._positions(leaf))
+            features = self._features(leaf).flatten(0, 1)
         with torch.no_grad():
             signs: list[Tensor] = []
             logits = self._decode(self._positions(points), features.detach(), signs)
@@ -187,35 +205,25 @@ class LocalField(PreparedField):
         with torch.enable_grad():
             weighted = (features * to_features).sum()
         (through_features,) = torch.autograd.grad(weighted, leaf)
-        through_points = (gradient @ self._first[0]).unflatten(0, (len(self._turns), -1))
-        back = sum(
-            (one * turn for one, turn in zip(through_points, self._turns, strict=True)),
-            start=through_features,
-        )
+        through_points = (gradient @ self._first[0]).unflatten(0, (-1, len(self._turns)))
+        back = through_features + (through_points * self._turns).sum(1)
         return self._mean(logits), back / len(self._turns)
 
     def _positions(self, points: Tensor) -> Tensor:
-        """Points (n, 3) in all positions, those of one after the other: (V n, 3)."""
-        if len(self._turns) == 1:
-            return points
-        return torch.cat([points * turn for turn in self._turns])
+        """Points (n, 3) in all positions, those of a point side by side: (n V, 3)."""
+        return (points.unsqueeze(1) * self._turns).flatten(0, 1)
 
     def _mean(self, logits: Tensor) -> Tensor:
-        """Logits (V n,) of all positions -> their means (n,)."""
-        if len(self._turns) == 1:
-            return logits
-        return logits.view(len(self._turns), -1).mean(0)
+        """Logits (n V,) of all positions -> their means (n,)."""
+        return logits.view(-1, len(self._turns)).mean(1)
 
-    def _features(self, positions: Tensor) -> Tensor:
-        """Features (V n, C) of points in all positions (V n, 3)."""
-        each = positions.chunk(len(self._turns))
-        parts = [table(one) for table, one in zip(self._tables, each, strict=True)]
-        features = parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _features(self, points: Tensor) -> Tensor:
+        """Features (n, V, C) of points (n, 3) in all positions."""
+        features = self._table(points)
         if self._neighbours is not None:
-            of_each = features.unflatten(0, (len(each), -1))
-            features = features + self._neighbours(each[0], of_each).flatten(0, 1)
+            features = features + self._neighbours(points, features)
         if self._patches is not None:
-            features = features + self._patches(positions, features)
+            features = features + self._patches(points, features.squeeze(1)).unsqueeze(1)
         return features
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
