@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..cells.surface import is_fine
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
+from ..models.convolutional.network import PlanesNetwork
 from ..models.description import ModelDescription
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
@@ -204,13 +205,13 @@ class _Reader:
 
         again: what is read of it the second time, by models that are asked twice.
         """
-        code = self._code(inputs)
         steps = self._model.steps
         if self._code_width or not (steps.mirror or steps.half_turn):
+            code = self._code(inputs)
             return self._prepared(code), code
         signs = MIRRORED if steps.mirror else HALF_TURN
         moved = again.flip(-1) if steps.mirror else again * again.new_tensor(HALF_TURN)
-        other = self._code(moved)
+        code, other = self._codes(inputs, moved)
         field = None
         if steps.half_turn and torch.equal(inputs, again):
             field = prepare_positions(self._network, [code, other], [AS_IT_IS, HALF_TURN])
@@ -225,6 +226,14 @@ class _Reader:
     def _code(self, inputs: Tensor) -> Any:
         with torch.no_grad():
             return self._network.encode_inputs(inputs)  # type: ignore[operator]
+
+    def _codes(self, one: Tensor, other: Tensor) -> tuple[Any, Any]:
+        """The codes of two inputs, which networks of planes read together if of one size."""
+        if one.shape != other.shape or not isinstance(self._network, PlanesNetwork):
+            return self._code(one), self._code(other)
+        both = self._code(torch.cat([one, other]))
+        first, second = ({name: part[k : k + 1] for name, part in both.items()} for k in range(2))
+        return first, second
 
     def _prepared(self, code: Any) -> PreparedField:
         return prepare(self._network, self._latent, code)

@@ -81,17 +81,19 @@ def _halved(
     near = functional.interpolate(_crossed_cells(coarse > level)[:, None], scale_factor=2)
     is_near = _corners(near[:, 0]) > 0
     error = values.new_zeros((len(values), 1, 1, 1))
-    while True:
-        in_doubt = is_near & ((values - level).abs() <= doubt * error)
-        wanted = ((_ends(values > level) | in_doubt) & ~is_known).view(-1).nonzero().squeeze(1)
-        if not len(wanted):
-            return values, is_known
+    wanted = (_ends(values > level) & ~is_known).view(-1).nonzero().squeeze(1)
+    while len(wanted):
         after = _asked(rounds, wanted, resolution)
-        changes = torch.zeros_like(values)
-        changes.view(-1)[wanted] = (after - values.view(-1)[wanted]).abs()
-        error = torch.maximum(error, changes.amax((1, 2, 3), keepdim=True))
+        change = (after - values.view(-1)[wanted]).abs()
+        if rounds.objects > 1:
+            change = torch.zeros_like(values).view(-1).index_put_((wanted,), change)
+        largest = change.view(len(values), -1).amax(1).view_as(error)
+        error = torch.maximum(error, largest)
         values.view(-1)[wanted] = after
         is_known.view(-1)[wanted] = True
+        in_doubt = is_near & ((values - level).abs() <= doubt * error)
+        wanted = ((_ends(values > level) | in_doubt) & ~is_known).view(-1).nonzero().squeeze(1)
+    return values, is_known
 
 
 def _ends(inside: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import ResnetBlockFC, in_one_thread, precisely
-from .planes import PLANES, cell_index, plane_coordinates, pool_max, scatter_mean
+from .planes import PLANES, cells_of_planes, pool_max, scatter_mean
 from .surroundings import Surroundings
 from .unet import UNet
 from .volume import PointVolume
@@ -53,16 +53,11 @@ class LocalPointNet(nn.Module):
         )
 
     def forward(self, points: Tensor) -> dict[str, Tensor]:
-        index = {
-            name: cell_index(plane_coordinates(points, name, self.padding), self.resolution)
-            for name in PLANES
-        }
+        index = cells_of_planes(points, self.resolution, self.padding)
         first, *others = self.blocks
         features = first(precisely(self.fc_pos, points))
         for block in others:
-            pooled = torch.stack(
-                [pool_max(features, cells, self.resolution) for cells in index.values()]
-            ).sum(0)
+            pooled = pool_max(features, index, self.resolution)
             features = block(torch.cat([features, pooled], dim=-1))
         features = self.fc_c(features)
         fitted: dict[str, Tensor] = {}
@@ -71,7 +66,8 @@ class LocalPointNet(nn.Module):
             features = features + described
             fitted = {"cloud_forms": forms, "cloud_normals": normals}
         code = {
-            name: scatter_mean(features, cells, self.resolution) for name, cells in index.items()
+            name: scatter_mean(features, cells, self.resolution)
+            for name, cells in zip(PLANES, index.unbind(1), strict=True)
         }
         if self.volume is not None:
             code["grid"] = self.volume(points, features)

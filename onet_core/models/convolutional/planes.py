@@ -6,6 +6,7 @@ each axis onto a regular grid, processed by a 2D network and read by bilinear in
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,16 +43,28 @@ def scatter_mean(features: Tensor, index: Tensor, resolution: int) -> Tensor:
     return cells.transpose(1, 2).reshape(batch, channels, resolution, resolution)
 
 
-def pool_max(features: Tensor, index: Tensor, resolution: int) -> Tensor:
-    """Each point's features replaced by the channel-wise maximum over the points of its cell.
+def cells_of_planes(points: Tensor, resolution: int, padding: float) -> Tensor:
+    """The cells of all planes that hold points (B, N, 3): (B, P, N) int64, see `cell_index`."""
+    inside = (points / (1 + padding) + 0.5).clamp(0, 1)
+    cells = (inside * resolution).long().clamp_(0, resolution - 1)
+    widths, heights = (list(axes) for axes in zip(*PLANES.values(), strict=True))
+    return torch.add(cells[..., widths], cells[..., heights], alpha=resolution).transpose(1, 2)
 
-    features: (B, N, C); index: (B, N) -> (B, N, C).
+
+def pool_max(features: Tensor, index: Tensor, resolution: int) -> Tensor:
+    """Each point's features replaced by the channel-wise maximum over the points of its cell,
+    summed over planes.
+
+    features: (B, N, C); index: (B, P, N), of P planes -> (B, N, C).
     """
-    batch, _, channels = features.shape
-    wide = index.unsqueeze(-1).expand_as(features)
-    cells = features.new_zeros(batch, resolution**2, channels)
-    cells = cells.scatter_reduce(1, wide, features, "amax", include_self=False)
-    return cells.gather(1, wide)
+    batch, planes, count = index.shape
+    first = torch.arange(planes, device=index.device) * resolution**2
+    rows = (index + first.unsqueeze(1)).flatten(1).unsqueeze(-1)
+    wide = rows.expand(-1, -1, features.shape[-1])
+    cells = features.new_zeros(batch, planes * resolution**2, features.shape[-1])
+    copies = features.repeat(1, planes, 1)
+    cells = cells.scatter_reduce(1, wide, copies, "amax", include_self=False)
+    return cells.gather(1, wide).unflatten(1, (planes, count)).sum(1)
 
 
 def sample_features(code: dict[str, Tensor], points: Tensor, padding: float) -> Tensor:

@@ -36,7 +36,8 @@ _SHEET = np.array([0.05, 0.5, 0.5, 2.0, 2.0, 2.0])
 _NOISE = 0.005
 
 _ROWS, _COLUMNS = np.triu_indices(3)
-_PAIRS = list(zip(_ROWS.tolist(), _COLUMNS.tolist(), strict=True))
+# Where the six are among the nine numbers of a matrix.
+_OF_NINE = (3 * _ROWS + _COLUMNS).tolist()
 # Signs of the coordinates of what is turned by half about the vertical.
 HALF_TURN = np.array([-1, 1, -1], dtype=np.float32)
 _TWICE = np.where(_ROWS == _COLUMNS, 1.0, 2.0)
@@ -116,7 +117,7 @@ def half_turned_on_device(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`half_turned` for what `fit_on_device` gives."""
     turn = normals.new_tensor(HALF_TURN)
-    normal = torch.stack([turn[i] * turn[j] for i, j in _PAIRS])
+    normal = turn[_ROWS] * turn[_COLUMNS]
     of_size = torch.cat([turn, turn, normal, turn.new_ones(5)])
     terms = torch.cat([turn.new_ones(1), turn, normal])
     return described * of_size.repeat(normals.shape[2]), forms * terms, normals * turn
@@ -180,24 +181,23 @@ def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor
     index = on_device.nearest(points, points, most)
     wide = index.flatten(1).unsqueeze(-1).expand(-1, -1, 3)
     offsets = points.gather(1, wide).unflatten(1, index.shape[1:]) - points.unsqueeze(2)
-    means, covariances = [], []
-    for count in counts:
-        some = offsets[:, :, :count]
-        mean = some.mean(2)
-        centred = some - mean.unsqueeze(2)
-        means.append(mean)
-        covariances.append(centred.mT @ centred / some.shape[2])
-    variances, axes = on_device.eigenvectors(torch.stack(covariances, dim=2))
+    # Of each size the points that count, (S, K, 1): all sizes are fitted at once.
+    numbers = torch.tensor([min(count, most) for count in counts], device=points.device)
+    seen = (torch.arange(most, device=points.device) < numbers.unsqueeze(1)).float().unsqueeze(2)
+    share = seen / numbers[:, None, None]
+    some = offsets.unsqueeze(2)
+    mean = (some * share).sum(3)
+    centred = (some - mean.unsqueeze(3)) * share.sqrt()
+    variances, axes = on_device.eigenvectors(centred.mT @ centred)
     deviations = variances.clamp_min(0).sqrt()
     normals = axes[..., 0]
-    mean = torch.stack(means, dim=2)
     away = (mean * normals).sum(-1, keepdim=True)
-    sheets, scatter = _curved_sheets_on_device(offsets, axes, counts)
+    sheets, scatter = _curved_sheets_on_device(some, axes, seen, share)
     described = torch.cat(
         [
             mean / UNIT,
             away * normals / ACROSS,
-            torch.stack([normals[..., i] * normals[..., j] for i, j in _PAIRS], dim=-1),
+            normals[..., _ROWS] * normals[..., _COLUMNS],
             deviations / UNIT,
             deviations[..., :1] / ACROSS,
             scatter / ACROSS,
@@ -212,7 +212,7 @@ def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor
         [
             (towards * mean).sum(-1, keepdim=True),
             -2 * towards,
-            torch.stack([across[..., i, j] * (1 if i == j else 2) for i, j in _PAIRS], dim=-1),
+            across.flatten(-2)[..., _OF_NINE] * across.new_tensor(_TWICE),
         ],
         dim=-1,
     )
@@ -221,42 +221,31 @@ def fit_on_device(clouds: Tensor, counts: Sequence[int]) -> tuple[Tensor, Tensor
 
 
 def _curved_sheets_on_device(
-    offsets: Tensor, axes: Tensor, counts: Sequence[int]
+    offsets: Tensor, axes: Tensor, seen: Tensor, share: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """`_curved_sheets` for the nearest `counts` of offsets (B, N, K, 3) and axes (B, N, S, 3, 3).
+    """`_curved_sheets` for offsets (B, N, 1, K, 3) and axes (B, N, S, 3, 3).
 
-    Returns heights (B, N, S, 10) and deviations (B, N, S, 1).
+    seen: 1 for the points that each size looks at, 0 for others, (S, K, 1); share: these by their
+    number. Returns heights (B, N, S, 10) and deviations (B, N, S, 1).
     """
     prior = torch.diag(offsets.new_tensor((_NOISE / _SHEET) ** 2))
-    designs, heights, equations, rights = [], [], [], []
-    for size, count in enumerate(counts):
-        height, u, v = (offsets[:, :, :count] @ axes[:, :, size]).unbind(-1)
-        design = torch.stack([torch.ones_like(u), u, v, u * u, u * v, v * v], dim=-1)
-        designs.append(design)
-        heights.append(height)
-        equations.append(design.mT @ design + prior)
-        rights.append((design.mT @ height.unsqueeze(-1)).squeeze(-1))
-    fitted = on_device.solve_positive(torch.stack(equations, dim=2), torch.stack(rights, dim=2))
-    scatters = [
-        (height - (design @ one.unsqueeze(-1)).squeeze(-1)).square().mean(-1, keepdim=True).sqrt()
-        for height, design, one in zip(heights, designs, fitted.unbind(2), strict=True)
-    ]
-    scatter = torch.stack(scatters, dim=2)
-    constant, slope_u, slope_v, uu, uv, vv = fitted.unsqueeze(-1).unbind(-2)
-    normal, axis_u, axis_v = axes.unbind(-1)
-    linear = normal - slope_u * axis_u - slope_v * axis_v
-
-    def products(one: Tensor, other: Tensor) -> Tensor:
-        rows = [
-            one[..., i] * other[..., j] + (0 if i == j else one[..., j] * other[..., i])
-            for i, j in _PAIRS
-        ]
-        return torch.stack(rows, dim=-1)
-
-    curved = (
-        uu * products(axis_u, axis_u)
-        + uv * products(axis_u, axis_v)
-        + vv * products(axis_v, axis_v)
+    local = (offsets @ axes) * seen
+    height, u, v = local.unbind(-1)
+    design = torch.cat([seen.expand_as(local[..., :1]), local[..., 1:]], dim=-1)
+    squares = torch.stack([u * u, u * v, v * v], dim=-1)
+    design = torch.cat([design, squares], dim=-1)
+    right = (design.mT @ height.unsqueeze(-1)).squeeze(-1)
+    fitted = on_device.solve_positive(design.mT @ design + prior, right)
+    left = height.unsqueeze(-1) - design @ fitted.unsqueeze(-1)
+    scatter = (left.square() * share).sum(3).sqrt()
+    constant, slopes = fitted[..., :1], fitted[..., 1:3].unsqueeze(-1)
+    normal, across = axes[..., 0], axes[..., 1:]
+    linear = normal - (across @ slopes).squeeze(-1)
+    # The sheet's second derivatives along its two axes, turned to those of space.
+    uu, uv, vv = fitted[..., 3:].unbind(-1)
+    second = torch.stack([2 * uu, uv, uv, 2 * vv], dim=-1).unflatten(-1, (2, 2))
+    curved = (across @ second @ across.mT).flatten(-2)[..., _OF_NINE] * fitted.new_tensor(
+        _TWICE / 2
     )
     return torch.cat([-constant, linear, -curved], dim=-1), scatter
 

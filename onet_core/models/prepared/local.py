@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -40,41 +41,36 @@ class FeatureTable:
         padding: float,
         turns: Sequence[Sequence[float]] = (AS_IT_IS,),
     ) -> None:
-        self._edge = {GRID: 1.0} | dict.fromkeys(PLANES, 1 + padding)
-        self._first: dict[str, int] = {}
-        self._cells: dict[str, int] = {}
+        # The layers of each edge and number of cells.
+        layers: dict[tuple[float, int], list[str]] = {}
+        first: dict[str, int] = {}
         self._positions = len(codes)
         rows: list[Tensor] = []
         for name in (*PLANES, GRID):
             if name in codes[0]:
-                self._first[name] = sum(map(len, rows))
-                self._cells[name] = codes[0][name].shape[-1]
+                first[name] = sum(map(len, rows))
+                frame = 1.0 if name == GRID else 1 + padding, codes[0][name].shape[-1]
+                layers.setdefault(frame, []).append(name)
                 # The array's axes from its last one on.
                 axes = _axes(name)
                 parts = []
                 for code, turn in zip(codes, turns, strict=True):
                     flipped = [-1 - place for place, axis in enumerate(axes) if turn[axis] < 0]
-                    parts.append(code[name][0].detach().flip(flipped).flatten(1).T)
+                    layer = code[name][0].detach()
+                    parts.append((layer.flip(flipped) if flipped else layer).flatten(1).T)
                 rows.append(torch.cat(parts, dim=1))
         self._rows = torch.cat(rows).float().contiguous()
+        self._layers = [
+            Layers(*frame, list(map(_axes, names)), [first[name] for name in names], rows[0])
+            for frame, names in layers.items()
+        ]
 
     def __call__(self, points: Tensor) -> Tensor:
         """Features (n, V, C) at points (n, 3): what `planes.sample_features` gives."""
-        rows: list[Tensor] = []
-        weights: list[Tensor] = []
-        places: dict[tuple[float, int], tuple[Tensor, Tensor]] = {}
-        for name, first in self._first.items():
-            frame = self._edge[name], self._cells[name]
-            if frame not in places:
-                places[frame] = _place(points, *frame)
-            around, shares = _corners(*places[frame], _axes(name), frame[1])
-            rows += [row + first for row in around]
-            weights += shares
+        parts = [layers.corners(points) for layers in self._layers]
+        rows, weights = parts[0] if len(parts) == 1 else map(torch.cat, zip(*parts, strict=True))
         features = functional.embedding_bag(
-            torch.stack(rows, dim=1),
-            self._rows,
-            mode="sum",
-            per_sample_weights=torch.stack(weights, dim=1),
+            rows.T.contiguous(), self._rows, mode="sum", per_sample_weights=weights.T.contiguous()
         )
         return features.unflatten(1, (self._positions, -1))
 
@@ -85,42 +81,55 @@ def _axes(name: str) -> tuple[int, ...]:
     return (2, 1, 0) if name == GRID else PLANES[name]
 
 
-def _place(points: Tensor, edge: float, cells: int) -> tuple[Tensor, Tensor]:
-    """Where points (n, 3) lie among an axis' cells, which fill a box of that edge: both (3, n).
+class Layers:
+    """L layers of cells, of A axes each, which fill a box of one edge and are read alike.
 
-    Returns the lower of the two cells whose centres are around (int32), and how far the point is
-    from its centre to the other's, 0 to 1; nothing changes beyond the outermost centres.
+    axes: of each layer, the one first whose neighbouring cells are neighbouring rows; first: each
+    layer's first row in the table; on: any tensor on the device.
     """
-    place = points.T.contiguous() * (cells / edge) + (cells - 1) / 2
-    place = place.clamp(0, cells - 1)
-    lower = place.detach().floor().clamp_max(cells - 2)
-    return lower.int(), place - lower
 
+    def __init__(
+        self,
+        edge: float,
+        cells: int,
+        axes: Sequence[tuple[int, ...]],
+        first: Sequence[int],
+        on: Tensor,
+    ) -> None:
+        self._scale, self._cells = cells / edge, cells
+        self._middle = torch.tensor((cells - 1) / 2, device=on.device)
+        self._axes = torch.tensor(axes, device=on.device).T.contiguous()
+        strides = [cells**power for power in range(len(self._axes))]
+        steps = [sum(some) for some in itertools.product(*[(0, one) for one in strides[::-1]])]
+        self._strides = torch.tensor(strides, dtype=torch.int32, device=on.device)[:, None, None]
+        # Of each corner and layer the row beside that of the lowest corner of the first layer.
+        self._steps = torch.tensor(
+            [[step + start for start in first] for step in steps],
+            dtype=torch.int32,
+            device=on.device,
+        ).unsqueeze(-1)
 
-def _corners(
-    lower: Tensor, share: Tensor, axes: tuple[int, ...], cells: int
-) -> tuple[list[Tensor], list[Tensor]]:
-    """The cells at the corners around points, as row numbers (n,), and their weights (n,).
+    def corners(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The cells around points (n, 3), as row numbers (2^A L, n), and their weights, the same.
 
-    lower, share: see `_place`; axes: the one first whose neighbouring cells are neighbouring rows.
-    """
-    fastest, *others = axes
-    rows = [lower[fastest], lower[fastest] + 1]
-    weights = [1 - share[fastest], share[fastest]]
-    for power, axis in enumerate(others, start=1):
-        stride = cells**power
-        step = lower[axis] * stride
-        rows = [row + step for row in rows]
-        rows += [row + stride for row in rows]
-        upper = [weight * share[axis] for weight in weights]
-        weights = [weight - part for weight, part in zip(weights, upper, strict=True)] + upper
-    return rows, weights
+        Nothing changes beyond the outermost cells' middles.
+        """
+        place = torch.add(self._middle, points.T[self._axes], alpha=self._scale)
+        place = place.clamp(0, self._cells - 1)
+        lower = place.detach().floor().clamp_max(self._cells - 2)
+        share = place - lower
+        lowest = (lower.int() * self._strides).sum(0, dtype=torch.int32)
+        both = torch.stack([1 - share, share])
+        weights = both[:, 0]
+        for axis in range(1, len(self._axes)):
+            weights = (both[:, axis].unsqueeze(1) * weights.unsqueeze(0)).flatten(0, 1)
+        return (lowest + self._steps).flatten(0, 1), weights.flatten(0, 1)
 
 
 class Block(NamedTuple):
-    """h = relu(x + shift), then x += joined [relu(weight_0 h + bias_0), features]."""
+    """h = max(x, least), then x += joined [relu(weight_0 h + bias_0), features]."""
 
-    shift: Tensor  # [size]
+    least: Tensor  # [size]
     weight_0: Tensor  # [size, size]
     bias_0: Tensor  # [size]
     joined: Tensor  # [size, size + C], in the last block [size, size]
@@ -143,7 +152,8 @@ class LocalField(PreparedField):
 
     With f the features at a point and x the residual, the decoder's blocks are x += M f + m and
     x += W1 relu(W0 relu(x) + b0) + b1. Here one product with [W1 M'] adds what a block and the
-    next one's M' give; b1 and m, which are the same for all points, are carried into the shifts.
+    next one's M' give; b1 and m, which are the same for all points, are carried into a shift s of
+    the x that the next ReLU gets: relu(x + s) is max(x, -s) + s, and this last s goes into b0.
     """
 
     def __init__(
@@ -172,11 +182,21 @@ class LocalField(PreparedField):
             carry = carry + mixes[number].bias
             joined = [fc_1.weight, *(mix.weight for mix in mixes[number + 1 : number + 2])]
             self._blocks.append(
-                Block(*_float((carry, fc_0.weight, fc_0.bias, torch.cat(joined, dim=1))))
+                Block(
+                    *_float(
+                        (
+                            -carry,
+                            fc_0.weight,
+                            fc_0.bias + fc_0.weight @ carry,
+                            torch.cat(joined, dim=1),
+                        )
+                    )
+                )
             )
             carry = carry + fc_1.bias
-        self._shift = carry.float()
-        self._out = _float(matrix(decoder.fc_out))
+        out = matrix(decoder.fc_out)
+        self._least = -carry.float()
+        self._out = _float((out.weight, out.bias + out.weight @ carry))
 
     @torch.no_grad()
     def _logits(self, points: Tensor) -> Tensor:
@@ -192,7 +212,7 @@ class LocalField(PreparedField):
             signs: list[Tensor] = []
             logits = self._decode(self._positions(points), features.detach(), signs)
             to_features = torch.zeros_like(features)
-            size = len(self._shift)
+            size = len(self._least)
             gradient = self._out[0] * signs.pop()
             for block in reversed(self._blocks):
                 back = gradient @ block.joined
@@ -228,22 +248,22 @@ class LocalField(PreparedField):
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
         """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""
-        size = len(self._shift)
+        size = len(self._least)
         x = map_points(points, *self._first)
         x.addmm_(features, self._mix.T)
         joined = torch.cat([torch.empty_like(x), features], dim=1)
         for block in self._blocks:
-            before = torch.add(x, block.shift).relu_()
+            before = torch.maximum(x, block.least)
             between = joined[:, :size]
             torch.addmm(block.bias_0, before, block.weight_0.T, out=between)
             between.relu_()
             x.addmm_(joined[:, : block.joined.shape[1]], block.joined.T)
             if signs is not None:
-                signs += [before.sign_(), between.sign()]
-        top = x.add_(self._shift).relu_()
+                signs += [before.sub_(block.least).sign_(), between.sign()]
+        top = torch.maximum(x, self._least)
         logits = functional.linear(top, *self._out).squeeze(-1)
         if signs is not None:
-            signs.append(top.sign_())
+            signs.append(top.sub_(self._least).sign_())
         return logits
 
 

@@ -25,8 +25,8 @@ from .folding import exactly, matrix
 
 Code = dict[str, Tensor]
 
-# Which of an offset's monomials are the squares of its coordinates.
-_SQUARES = (4, 7, 9)
+# The order in which an offset's monomials are made: 1, x, y, z, xx, yy, zz, xy, yz, zx.
+_ORDER = [0, 1, 2, 3, 4, 7, 9, 5, 8, 6]
 # This many rows of what queries see of their neighbours stay in a processor's cache with all that
 # is gathered for them.
 _CPU_ROWS = 6144
@@ -69,7 +69,7 @@ class PreparedNeighbours:
         has_forms = neighbours.fc_to_forms is not None
         self._sizes = codes[0]["cloud_normals"].shape[2] if has_forms else 0
         with torch.no_grad():
-            self._known = torch.cat([self._constant(code) for code in codes], dim=1)
+            self._known = self._constant(codes)
             self._polynomials = self._table(codes, signs)
             self._scales = self._units(len(signs), codes[0]["spacing"][0].detach())
             self._seen_weight = self._joint_weight(signs)
@@ -79,21 +79,21 @@ class PreparedNeighbours:
                 value.float() for value in matrix(neighbours.fc_1)
             )
 
-    def _constant(self, code: Code) -> Tensor:
-        """What the first layer adds for a point of the cloud, whatever the query: (N, hidden)."""
+    def _constant(self, codes: Sequence[Code]) -> Tensor:
+        """What the first layer adds for a point of the cloud, whatever the query: (N, V hidden)."""
         module = self._module
         weight, bias = matrix(module.fc_offset)
         known, more = (matrix(fc) for fc in (module.fc_neighbour, module.fc_plane))
         # The last of the nine numbers that describe an offset is the same for all.
-        constant = known.bias + more.bias + bias + weight[:, 8] * (20 * code["spacing"][0])
-        features = code["cloud_features"][0].to(constant.dtype)
-        return (features @ known.weight.T + constant).float()
+        constant = known.bias + more.bias + bias + weight[:, 8] * (20 * codes[0]["spacing"][0])
+        features = torch.cat([code["cloud_features"] for code in codes]).to(constant.dtype)
+        return (features @ known.weight.T + constant).transpose(0, 1).flatten(1).float()
 
     def _table(self, codes: Sequence[Code], signs: Sequence[Tensor]) -> Tensor:
         """All polynomials, term by term: (10 N, columns); the columns are, with S sizes and V
         positions: 2 S heights, S + 1 squared distances, 3 coordinates, 2 V S heights with sides."""
         squares = self._cloud.new_zeros(MONOMIALS, 1)
-        squares[[0, *_SQUARES]] = squares.new_tensor([[_TINY], [1], [1], [1]])
+        squares[0], squares[[4, 7, 9]] = _TINY, 1
         offsets = self._cloud.new_zeros(MONOMIALS, 3)
         offsets[1:4] = torch.eye(3, device=offsets.device)
         same = [part.expand(len(self._cloud), -1, -1) for part in (squares, offsets)]
@@ -108,7 +108,7 @@ class PreparedNeighbours:
             for code, sign in zip(codes, signs, strict=True):
                 sides = self._module.sides({**code, "cloud_normals": normals * sign})[0]
                 columns.append(heights * sides.repeat(1, 2).unsqueeze(1))
-        return torch.cat(columns, dim=2).flatten(0, 1).float().contiguous()
+        return torch.cat(columns, dim=2)[:, _ORDER].flatten(0, 1).float().contiguous()
 
     def _units(self, positions: int, space: Tensor) -> Tensor:
         """One by the two units that each column is seen in, (2, columns)."""
@@ -186,7 +186,7 @@ class PreparedNeighbours:
         """Numbers of the nearest points of the cloud, (neighbours, n), the nearest first."""
         if self._tree is None:
             nearest = on_device.nearest(points[None], self._cloud[None], self._count)
-            return nearest[0].T.contiguous().int()
+            return nearest[0].T.to(torch.int32, memory_format=torch.contiguous_format)
         queries = points.detach().cpu().numpy()
         neighbours = range(1, self._count + 1)
         _, found = self._tree.query(queries, k=neighbours, workers=torch.get_num_threads())
@@ -199,9 +199,9 @@ def _values_of_polynomials(offset: Tensor, table: Tensor, index: Tensor) -> Tens
 
     table: (10 N, columns). Gathered, multiplied and summed in one pass.
     """
-    x, y, z = offset.unbind(-1)
-    one = torch.ones_like(x)
-    powers = torch.stack([one, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z], dim=-1)
+    products = offset * offset.roll(-1, 1)
+    one = offset.new_ones(len(offset), 1)
+    powers = torch.cat([one, offset, offset * offset, products], dim=1)
     terms = torch.arange(MONOMIALS, device=index.device, dtype=index.dtype)
-    rows = index.unsqueeze(1) * MONOMIALS + terms
+    rows = torch.add(terms, index.unsqueeze(1), alpha=MONOMIALS)
     return functional.embedding_bag(rows, table, mode="sum", per_sample_weights=powers)

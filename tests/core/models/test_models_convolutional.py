@@ -9,6 +9,7 @@ from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
 from onet_core.models.convolutional.planes import (
     PLANES,
     cell_index,
+    cells_of_planes,
     plane_coordinates,
     pool_max,
     sample_features,
@@ -27,14 +28,17 @@ def test_scatter_and_pool_equal_plain_loops() -> None:
     points, resolution = random_points(60), 4
     features = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1))
     index = cell_index(plane_coordinates(points, "xz", PADDING), resolution)
-    mean, pooled = scatter_mean(features, index, resolution), pool_max(features, index, resolution)
+    of_all = cells_of_planes(points, resolution, PADDING)
+    assert torch.equal(of_all[:, list(PLANES).index("xz")], index)
+    mean, pooled = scatter_mean(features, index, resolution), pool_max(features, of_all, resolution)
     for b in range(2):
         for n in range(60):
             x, z = ((points[b, n, [0, 2]] / 1.1 + 0.5) * resolution).floor().long().tolist()
             same = [m for m in range(60) if index[b, m] == index[b, n]]
             assert index[b, n] == x + resolution * z
             torch.testing.assert_close(mean[b, :, z, x], features[b, same].mean(0))
-            torch.testing.assert_close(pooled[b, n], features[b, same].amax(0))
+            beside = [features[b, cells[b] == cells[b, n]].amax(0) for cells in of_all.unbind(1)]
+            torch.testing.assert_close(pooled[b, n], torch.stack(beside).sum(0))
 
 
 def test_planes_read_back_what_a_linear_function_wrote() -> None:
