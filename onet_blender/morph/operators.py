@@ -15,8 +15,8 @@ from ..operators.shared import WorkerOperator, fill, is_object_mode
 from ..properties.mesh_settings import with_settings
 from ..registration import register_classes, unregister_classes
 from ..scene import framing
+from ..scene.known import scene_of
 from ..scene.pieces import Pieces
-from ..scene.scene_io import scene_of
 from . import baking, making
 from .properties import SHAPE_KEYS, BakeChoices
 from .steps import assert_showable, cache, has_slider, is_morph, linked, shape_of, show, step_of

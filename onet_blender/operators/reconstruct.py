@@ -23,7 +23,8 @@ from ..properties.stored_models import stored_model
 from ..registration import register_classes, unregister_classes
 from ..runtime import estimate
 from ..runtime.several import Several
-from ..scene import framing, presenting, reconstruction, scene_io, sources
+from ..scene import framing, presenting, reconstruction, sources
+from ..scene.known import scene_of
 from ..scene.pieces import Pieces
 from ..scene.preparation import Preparation
 from ..scene.reconstruction import Request, assert_replaceable
@@ -91,7 +92,7 @@ class ReconstructOperator(MeshOperator):
             estimate.note(request.kind, cells, reconstruction.seconds_of(answer))
         source = reconstruction.source_now(request)
         if source is not None and request.choices.get("hide_source", True) and not request.replaces:
-            scene = scene_io.scene_of(request.scene, request.known)
+            scene = scene_of(request.scene, request.known)
             layer = context.view_layer if context.scene == scene else scene.view_layers[0]
             presenting.hide(source, layer)
             for earlier in sources.twins_of(made, layer):

@@ -23,6 +23,7 @@ from ..runtime import engine_session
 from ..runtime.chosen import runtime
 from . import handwork, scene_io
 from .free_place import beside
+from .known import scene_of
 from .meshes import discard, mesh_in_pieces, standing
 from .pieces import Pieces
 
@@ -71,7 +72,7 @@ def place_in_pieces(
     replaces: name of a generated object that gets the first shape. Raises InputError where the
     scene is gone or of another file.
     """
-    scene_io.scene_of(scene_name)
+    scene_of(scene_name)
     shapes = [
         (seed, where, latent, shape)
         for seed, where, latent, shape in zip(
@@ -89,7 +90,7 @@ def place_in_pieces(
         for seed, _, _, shape in shapes:
             compute = partial(standing, *shape)
             meshes.append((yield from mesh_in_pieces(f"{title} {seed}", compute, smooth)))
-        scene = scene_io.scene_of(scene_name)
+        scene = scene_of(scene_name)
     except BaseException:
         discard(meshes)
         raise

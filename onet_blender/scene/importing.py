@@ -18,7 +18,7 @@ from onet_core.errors import InputError
 from onet_core.sentences import NOTHING, Sentence
 
 from . import framing, guesses, presenting, scene_io
-from .meshes import MeshArrays, mesh_in_pieces
+from .meshes import NORMALS, MeshArrays, mesh_in_pieces
 from .pieces import Pieces
 
 IMPORTERS = {".ply": "ply_import", ".obj": "obj_import", ".stl": "stl_import"}
@@ -51,6 +51,9 @@ def place_in_pieces(
     )
     place = Matrix.Translation(Vector(np.asarray(answer.values["centre"]) * metres))
     made = scene_io.add_object(name, mesh, place, context.scene, context.view_layer)
+    if "normals" in arrays:
+        kept = mesh.attributes.new(NORMALS, "FLOAT_VECTOR", "POINT")
+        kept.data.foreach_set("vector", arrays["normals"].ravel())
     presenting.show_colours(mesh)
     framing.bring_into_view(made, always=True)
     return made, message

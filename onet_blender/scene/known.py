@@ -7,6 +7,8 @@ from typing import Any
 
 import bpy
 
+from onet_core.errors import InputError
+
 OBJECT, SCENE = "OBJECT", "SCENE"
 
 Known = Mapping[tuple[str, str], int]
@@ -26,6 +28,23 @@ def object_now(name: str, known: Known) -> bpy.types.Object | None:
 def scene_now(name: str, known: Known) -> bpy.types.Scene | None:
     """The scene that had this name; None where it is gone."""
     return _found(bpy.data.scenes, name, known.get((SCENE, name)))
+
+
+def scene_of(name: str, known: Known | None = None) -> bpy.types.Scene:
+    """The scene that has that name, or had it when it became known, to put objects into.
+
+    Raises InputError where it is gone or belongs to another file.
+    """
+    scene = scene_now(name, known or {})
+    if scene is None:
+        raise InputError(
+            "The scene {name} is gone: there is no place for what was made.", name=name
+        )
+    if not scene.is_editable:
+        raise InputError(
+            "The scene {name} is linked from another file: choose one of this file.", name=name
+        )
+    return scene
 
 
 def _found(blocks: Any, name: str, uid: int | None) -> Any:

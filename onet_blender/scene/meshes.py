@@ -13,12 +13,15 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from .pieces import Pieces, Room, all_at_once, in_background
 
 # The name of the attribute that holds a mesh's colours.
 COLOURS = "Color"
+# And the one that holds the normals of points, as their file stated them.
+NORMALS = "normal"
 # Up to this many faces Blender finds the edges itself, at once; half a million take it 0.1 s.
 MOST_FACES_AT_ONCE = 50_000
 
@@ -142,6 +145,23 @@ def _fill_faces(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Itera
         mesh.shade_smooth()
     else:
         mesh.shade_flat()
+
+
+def stated_normals(attributes: Any, count: int) -> NDArray[np.float32] | None:
+    """The normals (count, 3) that points were imported with."""
+    kept = attributes.get(NORMALS)
+    if kept is None or (kept.data_type, kept.domain) != ("FLOAT_VECTOR", "POINT"):
+        return None
+    normals = Room.empty((count, 3), np.float32)
+    kept.data.foreach_get("vector", normals.ravel())
+    return normals
+
+
+def turned_normals(normals: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float64]:
+    """Normals (N, 3) of points under an affine map, unit vectors or zeros."""
+    turned = normals @ np.array(matrix.to_3x3().inverted_safe(), dtype=np.float64)
+    lengths = np.linalg.norm(turned, axis=1, keepdims=True)
+    return turned / np.where(lengths > 0, lengths, 1)
 
 
 def standing(vertices: NDArray[Any], faces: NDArray[Any]) -> MeshArrays:

@@ -35,7 +35,7 @@ from ..runtime import cut_out, engine_session
 from ..runtime.chosen import runtime
 from . import handwork, presenting, scene_io
 from .free_place import beside
-from .known import OBJECT, Known, known_by, object_now
+from .known import OBJECT, Known, known_by, object_now, scene_of
 from .meshes import MeshArrays, discard, mesh_in_pieces, on_floor
 from .pieces import Pieces, Room, all_at_once, in_background
 from .sampling import sampled
@@ -299,11 +299,11 @@ def place_in_pieces(
     What changed while the worker was at work is respected: the mesh goes to the scene that it was
     made for, and over its source wherever that is by now.
     """
-    scene_io.scene_of(request.scene, request.known)
+    scene_of(request.scene, request.known)
     smooth = request.choices.get("shade_smooth", True)
     mesh = yield from mesh_in_pieces(request.name, lambda: _arrays(request, answer), smooth)
     try:
-        scene = scene_io.scene_of(request.scene, request.known)
+        scene = scene_of(request.scene, request.known)
     except InputError:
         discard([mesh])
         raise

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
-from .known import Known, scene_now
-from .meshes import starts_of
+from .meshes import starts_of, stated_normals, turned_normals
 from .pieces import Room
 
 # More than rounding leaves, less than can be seen.
@@ -32,11 +31,18 @@ Triangulate = Callable[[NDArray[np.float32]], tuple[NDArray[np.int32], NDArray[n
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """points (N, 3) in the world; colours (N, 3) sRGB or None; normals (N, 3) or None."""
+    """Points in the world.
+
+    points: (N, 3).
+    colours: (N, 3) sRGB or None.
+    normals: (N, 3), known exactly, or None.
+    stated: (N, 3), normals that a file had, unit vectors or zeros, or None.
+    """
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8] | None = None
     normals: NDArray[np.float64] | None = None
+    stated: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,7 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
     there are none.
     """
     parts: list[tuple[NDArray[np.float32], Matrix, Callable[[], NDArray[np.uint8] | None]]] = []
+    stated: list[NDArray[np.float32] | None] = []
     for part, matrix in parts_of(item, depsgraph):
         with geometry_of(part) as data:
             if isinstance(data, bpy.types.Mesh):
@@ -69,6 +76,7 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
                 continue
             if len(found):
                 parts.append((found, matrix.copy(), painted))
+                stated.append(stated_normals(data.attributes, len(found)))
     if not parts:
         raise InputError(
             "{name} has no points: choose a mesh or a point cloud that has some.", name=item.name
@@ -77,7 +85,16 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
     def cloud() -> Cloud:
         points = [transformed(places, matrix) for places, matrix, _ in parts]
         colours = [painted() for _, _, painted in parts]
-        return Cloud(np.concatenate(points), _joined(colours, [len(part) for part in points]))
+        normals = [
+            None if part is None else turned_normals(part, matrix)
+            for part, (_, matrix, _) in zip(stated, parts, strict=True)
+        ]
+        known = [part for part in normals if part is not None]
+        return Cloud(
+            np.concatenate(points),
+            _joined(colours, [len(part) for part in points]),
+            stated=np.concatenate(known) if len(known) == len(points) else None,
+        )
 
     return cloud
 
@@ -330,23 +347,6 @@ def _joined(colours: list[NDArray[np.uint8] | None], counts: list[int]) -> NDArr
             for part, count in zip(colours, counts, strict=True)
         ]
     )
-
-
-def scene_of(name: str, known: Known | None = None) -> bpy.types.Scene:
-    """The scene that has that name, or had it when it became known, to put objects into.
-
-    Raises InputError where it is gone or belongs to another file.
-    """
-    scene = scene_now(name, known or {})
-    if scene is None:
-        raise InputError(
-            "The scene {name} is gone: there is no place for what was made.", name=name
-        )
-    if not scene.is_editable:
-        raise InputError(
-            "The scene {name} is linked from another file: choose one of this file.", name=name
-        )
-    return scene
 
 
 def add_object(

@@ -104,6 +104,8 @@ def turned_upright(
         if found.normals is not None:
             ways = found.normals if matrix.determinant() > 0 else -found.normals
             arrays["normals"] = ways @ turn[:3, :3]  # by its inverse
+        if found.stated is not None:
+            arrays["stated_normals"] = found.stated @ turn[:3, :3]
     else:
         arrays = {"vertices": turned_back, "faces": found.triangles}
     if found.colours is not None and choices.get("colours"):

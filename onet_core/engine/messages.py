@@ -17,6 +17,7 @@ from ..settings import Settings
 from .protocol import Arrays
 
 if TYPE_CHECKING:
+    from ..inputs.observation import Normals
     from ..inputs.volumes import VoxelGrid
     from ..pipeline.job import Job
     from ..pipeline.reconstructor import Reconstruction
@@ -45,9 +46,9 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     corner of the first cell, and pitch, the edge of a cell, which are else chosen to fill the unit
     cube; fit: a share of the size; cut_out_file, save_mask: see `Job`. The array `colours`,
     (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh colours;
-    `normals` (N, 3) are those of points, where they are known exactly; others are not sent.
+    `normals` (N, 3) are those of points, where they are known exactly; `stated_normals` (N, 3)
+    those that a file had.
     """
-    from ..inputs.observation import Normals
     from ..pipeline.job import Job
 
     name = str(params.get("name", ""))
@@ -57,7 +58,7 @@ def job_of(params: Params, arrays: Arrays) -> Job:
         mask=Path(params["mask"]) if params.get("mask") else arrays.get("mask"),
         name=name,
         colours=arrays.get("colours"),
-        normals=Normals(arrays["normals"], is_exact=True) if "normals" in arrays else None,
+        normals=_normals(arrays),
         save_mask=Path(params["save_mask"]) if params.get("save_mask") else None,
         cut_out_file=Path(params["cut_out_file"]) if params.get("cut_out_file") else None,
         fit_within=float(params["fit"]) if "fit" in params else None,
@@ -78,6 +79,16 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     if "voxels" in arrays:
         return dataclasses.replace(job, voxels=_grid(params, arrays, name))
     return _with_picture(job, arrays)
+
+
+def _normals(arrays: Arrays) -> Normals | None:
+    from ..inputs.observation import Normals
+
+    if "normals" in arrays:
+        return Normals(arrays["normals"], is_exact=True)
+    if "stated_normals" in arrays:
+        return Normals(np.asarray(arrays["stated_normals"], dtype=np.float64))
+    return None
 
 
 def _grid(params: Params, arrays: Arrays, name: str) -> VoxelGrid:

@@ -206,7 +206,7 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     """What a scan, mesh or voxel file holds, see `pipeline.opening`.
 
     params: path (absolute), kind, up_axis. Answers with kind, centre, notes, and with the arrays
-    vertices, faces and, where the file has some, colours.
+    vertices, faces and, where the file has some, colours and normals of points.
     """
     from ..pipeline import opening
 
@@ -216,6 +216,8 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     result: Arrays = {"vertices": opened.vertices, "faces": opened.faces}
     if opened.colours is not None:
         result["colours"] = opened.colours
+    if opened.normals is not None:
+        result["normals"] = opened.normals
     notes = [note.as_json() for note in opened.notes]
     return {"kind": opened.kind, "centre": opened.centre.tolist(), "notes": notes}, result
 

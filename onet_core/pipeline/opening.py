@@ -42,6 +42,7 @@ class Opened:
     colours: (V, 3) uint8 sRGB, None where the file has none.
     centre: (3,) float64, what was taken from the vertices.
     notes: what was decided while the file was read.
+    normals: (V, 3) float32 of points, as the file states them; None where it has none.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Opened:
     colours: NDArray[np.uint8] | None
     centre: NDArray[np.float64]
     notes: tuple[Sentence, ...] = ()
+    normals: NDArray[np.float32] | None = None
 
 
 def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Opened:
@@ -80,7 +82,10 @@ def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Ope
     turn = _upright(job.up_axis or "z")
     around = (places - centre) @ turn.T
     small = around.astype(np.float32)
-    return Opened(job.kind, small, faces, colours, turn @ centre, job.notes)
+    normals = None
+    if job.normals is not None:
+        normals = (job.normals.directions @ turn.T).astype(np.float32)
+    return Opened(job.kind, small, faces, colours, turn @ centre, job.notes, normals)
 
 
 def _upright(up_axis: str) -> NDArray[np.float64]:

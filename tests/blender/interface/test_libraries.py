@@ -13,7 +13,8 @@ import pytest
 
 from onet_blender.morph import panel as morph_panel
 from onet_blender.morph.steps import is_morph
-from onet_blender.scene import generation, reconstruction, scene_io
+from onet_blender.scene import generation, reconstruction
+from onet_blender.scene.known import scene_of
 from onet_blender.scene.sources import source_of
 from onet_core.errors import InputError
 
@@ -274,4 +275,4 @@ def test_a_linked_scene_is_refused_with_a_reason(models: Path, library: Path) ->
         assert "Traceback" not in str(caught.value), name
     assert names() == before
     with pytest.raises(InputError, match=f"{LIBRARY_SCENE} is {LINKED}: choose one of this file"):
-        scene_io.scene_of(LIBRARY_SCENE)
+        scene_of(LIBRARY_SCENE)

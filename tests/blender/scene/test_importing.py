@@ -7,6 +7,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix
+
+from onet_blender.scene import scene_io
+from onet_blender.scene.viewpoint import turned_upright
 
 PLACE = np.array([437_123.4, 5_312_987.6, 512.2])
 
@@ -72,6 +76,27 @@ def test_colours_of_a_cloud_arrive(models: Path, tmp_path: Path) -> None:
     (tmp_path / "red.xyz").write_text("\n".join(lines))
     (attribute,) = open_file(tmp_path / "red.xyz").data.color_attributes
     assert tuple(attribute.data[0].color_srgb) == (1, 0, 0, 1)
+
+
+def test_normals_of_a_cloud_reach_the_worker(models: Path, tmp_path: Path) -> None:
+    """Also under a transform: those of an ellipsoid, which its gradient gives."""
+    around = np.random.default_rng(0).normal(size=(200, 3))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    np.savetxt(tmp_path / "ball.xyz", np.hstack([around, around]), fmt="%.6f")
+    item = open_file(tmp_path / "ball.xyz")
+    item.matrix_world = Matrix.Rotation(0.7, 4, "X") @ Matrix.Diagonal((1, 2, -3, 1))
+    cloud = scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())()
+    arrays, turn = turned_upright(item.name, cloud, item.matrix_world, {})
+    assert "normals" not in arrays
+    gradient = around / [1, 2, -3] @ np.array(Matrix.Rotation(0.7, 3, "X")).T
+    gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)
+    np.testing.assert_allclose(arrays["stated_normals"] @ turn[:3, :3].T, gradient, atol=1e-5)
+
+
+def test_a_cloud_without_normals_has_none(models: Path, tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "plain.xyz", np.random.default_rng(0).uniform(0, 1, (50, 3)))
+    item = open_file(tmp_path / "plain.xyz")
+    assert scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())().stated is None
 
 
 def test_a_voxel_array_becomes_cubes(models: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from onet_core.engine.messages import job_of
 from onet_core.engine.methods import METHODS
 from onet_core.errors import InputError, ModelError
 from onet_core.models.build import build_network
@@ -88,6 +89,18 @@ def test_what_is_taken_away_from_a_picture_is_told() -> None:
             assert seen["seen"][112, 30].tolist() == [200, 10, 10]
     with pytest.raises(InputError, match="not a picture"):
         ask("look", {"name": "cloud"}, points=np.random.default_rng(0).normal(size=(50, 3)))
+
+
+def test_normals_of_a_file_are_not_taken_for_exact_ones(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 6))
+    rows[:, 3:] /= np.linalg.norm(rows[:, 3:], axis=1, keepdims=True)
+    np.savetxt(tmp_path / "scan.xyz", rows, fmt="%.6f")
+    _, opened = ask("open_file", {"path": str(tmp_path / "scan.xyz"), "up_axis": "y"})
+    x, y, z = rows[:, 3:].T
+    np.testing.assert_allclose(opened["normals"], np.stack([x, -z, y], axis=1), atol=1e-5)
+    stated = job_of({}, {"points": opened["vertices"], "stated_normals": opened["normals"]})
+    known = job_of({}, {"points": opened["vertices"], "normals": opened["normals"]})
+    assert [job.normals.is_exact for job in (stated, known)] == [False, True]
 
 
 def box_surface(count: int, half: float) -> np.ndarray:
