@@ -188,14 +188,18 @@ class SparseGrid:
         chosen = wanted.nonzero().squeeze(1)
         del wanted, corners
         old, part = chosen // 8, chosen % 8
-        steps = torch.stack([part >> 2 & 1, part >> 1 & 1, part & 1], dim=1)
-        indices = 2 * self.indices(old) + steps
+        del chosen
         resolution = 2 * self.resolution
+        indices = self.indices(old).mul_(2)
+        for axis in range(3):
+            indices[:, axis] += part >> (2 - axis) & 1
         is_there = ((indices >= -1) & (indices <= resolution + 1)).all(dim=1)
         old, part, indices = old[is_there], part[is_there], indices[is_there]
         keys = keys_of(indices, resolution, self.objects(old))
+        del indices, is_there
         keys, order = torch.sort(keys)
         old, part = old[order], part[order]
+        del order
         values = torch.empty(len(keys), dtype=self.values.dtype, device=keys.device)
         for number in range(8):
             mean = torch.cat([self.values, self.values.new_zeros(1)])
