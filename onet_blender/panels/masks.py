@@ -6,8 +6,7 @@ import bpy
 
 from .. import activity
 from ..runtime import cut_out
-from .shared import draw_outcome, room
-from .text import draw_text
+from .shared import draw_outcome
 
 FETCH = "onet.fetch_cut_out"
 
@@ -27,6 +26,6 @@ def draw_cut_out(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     row.enabled = running is None and bpy.app.online_access
     row.operator(FETCH, icon="IMPORT")
     if not bpy.app.online_access:
-        draw_text(layout, "Blender may not use the internet yet:", room(context), icon="INFO")
+        # Without words: the panel of a picture is long enough.
         layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="URL")
     draw_outcome(layout, context, FETCH)
