@@ -147,34 +147,37 @@ def _missing_points(
     keys, sides = [grid.keys[:0]], [estimate[:0]]
     padded = torch.cat([estimate, estimate.new_zeros(1)])
 
-    def want(origin: Tensor, steps: list[int]) -> None:
-        """Asks for the points that are some steps of the keys away from places that are there.
+    def step(key: Tensor, side: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The points some steps of the keys away from others: keys, sides, whether they are
+        missing. A point that is takes the side of the one before it."""
+        key = key + steps
+        place = grid.place(key)
+        is_missing = place == MISSING
+        return key, torch.where(is_missing, side, padded[place]), is_missing
 
-        A point takes the side of the last point on the way to it that is there.
-        """
-        if not len(origin):
-            return
-        key, side = grid.keys[origin], padded[origin]
-        for step in steps:
-            key = key + step
-            place = grid.place(key)
-            is_missing = place == MISSING
-            side = torch.where(is_missing, side, padded[place])
-            keys.append(key[is_missing])
-            sides.append(side[is_missing])
+    def want(key: Tensor, side: Tensor, is_missing: Tensor) -> None:
+        keys.append(key[is_missing])
+        sides.append(side[is_missing])
 
+    there = grid.keys.new_tensor([-1, 1])
     at_rim = _at_rim(grid, turned)
-    for stride in grid.strides:
-        for step in (-stride, stride):
-            want(at_rim, [step])
+    if len(at_rim):
+        beside = (grid.keys.new_tensor(grid.strides)[:, None] * there).flatten()[:, None]
+        want(*step(grid.keys[at_rim], padded[at_rim], beside))
     for axis in range(3):
-        across = [grid.strides[other] for other in range(3) if other != axis]
         start = _with_missing_cells(grid, axis, crossed[axis])
-        for end in (start, grid.following[axis][start]):
-            for one in (-across[0], across[0]):
-                for other in (-across[1], across[1]):
-                    want(end, [one, other])
-                    want(end, [other])
+        if not len(start):
+            continue
+        one, other = (there * grid.strides[a] for a in range(3) if a != axis)
+        ends = torch.stack([start, grid.following[axis][start]])
+        # By end, by the step along the one axis and by that along the other.
+        key, side = (part[:, None, None] for part in (grid.keys[ends], padded[ends]))
+        aside = step(key, side, one[:, None, None])
+        wanted = [aside, step(*aside[:2], other[:, None]), step(key, side, other[:, None])]
+        shape = (2, 2, 2, len(start))
+        want(
+            *(torch.stack([p.expand(shape) for p in part], 3) for part in zip(*wanted, strict=True))
+        )
     all_keys, all_sides = torch.cat(keys), torch.cat(sides)
     all_keys, order = torch.sort(all_keys, stable=True)
     is_first = torch.ones_like(all_sides)
