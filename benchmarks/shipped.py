@@ -116,6 +116,8 @@ def cases() -> list[Case]:
     ]
     for case in made:
         case.peer.eval()
+    # Nothing in it differs while it learns, but then its convolutions are torch's own.
+    of_voxels.encoder.train()
     return made
 
 

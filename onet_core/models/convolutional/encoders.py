@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import ResnetBlockFC, in_one_thread, precisely
+from ..layers import ResnetBlockFC, convolved, in_one_thread, precisely
 from .planes import PLANES, cells_of_planes, pool_max, scatter_mean
 from .surroundings import Surroundings
 from .unet import UNet
@@ -98,9 +98,9 @@ class VoxelFeatures(nn.Module):
         )
 
     def forward(self, voxels: Tensor) -> dict[str, Tensor]:
-        volume = functional.relu(self.conv_0(voxels.unsqueeze(1)))
-        volume = functional.relu(self.conv_1(volume))
-        code = {"grid": self.conv_grid(volume)}
+        volume = functional.relu(convolved(self.conv_0, voxels.unsqueeze(1)))
+        volume = functional.relu(convolved(self.conv_1, volume))
+        code = {"grid": convolved(self.conv_grid, volume)}
         for name, (width_axis, height_axis) in PLANES.items():
             (column_axis,) = {0, 1, 2} - {width_axis, height_axis}
             # (B, width, D, D, D) -> (B, width * column, height, width axis)

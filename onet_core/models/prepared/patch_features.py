@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..convolutional.patches import PatchFeatures, locate, margin
+from ..convolutional.patches import PatchFeatures, locate, margin, periodic
+from .folding import matrix
+from .products import Layer
 
 # How many patches are cut out of the voxels at a time.
 _CHUNK = 4096
@@ -24,28 +26,39 @@ class PreparedPatches:
     """
 
     def __init__(self, patches: PatchFeatures, voxels: Tensor) -> None:
-        self._module = patches
-        self._voxels = voxels.shape[-1]
+        self._size, self._voxels = patches.size, voxels.shape[-1]
         self._outside = margin(patches.size)
-        self._row, self._rows = _first_layer(patches, voxels[0].detach().float())
+        row, self._rows = _first_layer(patches, voxels[0].detach().float())
+        self._row, self._edge = row.flatten(), len(row)
+        steps = torch.tensor([self._edge**2, self._edge, 1], device=row.device)
+        corners = torch.tensor(list(itertools.product((0, 1), repeat=3)), device=row.device)
+        self._steps, self._corners = steps, (corners * steps).sum(1)
+        beside = [patches.fc_place.weight, patches.fc_plane.weight]
+        self._beside = Layer(torch.cat(beside, dim=1).detach().float())
+        self._layers = [
+            Layer(layer.weight.float(), layer.bias.float())
+            for layer in map(matrix, (patches.fc_0, patches.fc_1, patches.fc_2, patches.fc_out))
+        ]
 
     def __call__(self, points: Tensor, features: Tensor) -> Tensor:
         """Features (n, C) at points (n, 3); features: what the planes say there, (n, C)."""
-        lower, place = locate(points, self._voxels, self._module.size)
-        lower = lower + self._outside
-        rows, shares = [], []
-        for corner in itertools.product((0, 1), repeat=3):
-            x, y, z = (lower + lower.new_tensor(corner)).unbind(-1)
-            rows.append(self._row[x, y, z])
-            sides = [part if up else 1 - part for up, part in zip(corner, place.T, strict=True)]
-            shares.append(sides[0] * sides[1] * sides[2])
+        lower, place = locate(points, self._voxels, self._size)
+        lowest = ((lower + self._outside) * self._steps).sum(1, keepdim=True)
+        x, y, z = torch.stack([1 - place, place], dim=1).unbind(2)
+        shares = x[:, :, None, None] * y[:, None, :, None] * z[:, None, None]
         read = functional.embedding_bag(
-            torch.stack(rows, dim=1),
+            self._row[lowest + self._corners],
             self._rows,
             mode="sum",
-            per_sample_weights=torch.stack(shares, dim=1),
+            per_sample_weights=shares.flatten(1),
         )
-        return self._module.mix(read, place, features)
+        where = periodic(place)
+        first, second, third, out = self._layers
+        net = (read + self._beside(torch.cat([where, features], dim=1))).relu()
+        net = first.rectified(torch.cat([net, where], dim=1))
+        net = net + second.rectified(net)
+        net = net + third.rectified(net)
+        return out(net)
 
 
 def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,7 +69,11 @@ def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor
     """
     size, outside = patches.size, margin(patches.size)
     padded = functional.pad(voxels, (outside + size // 2,) * 6)
-    seen = functional.max_pool3d(padded.abs()[None], size, stride=1)[0] > 0
+    most = padded.abs()[None]
+    for axis in range(3):
+        window = [size if one == axis else 1 for one in range(3)]
+        most = functional.max_pool3d(most, window, stride=1)
+    seen = most[0] > 0
     first = seen.nonzero()
     row = torch.zeros(seen.shape, dtype=torch.int64, device=voxels.device)
     row[seen] = torch.arange(1, len(first) + 1, device=voxels.device)

@@ -12,7 +12,8 @@ from .packed import packed, product
 class Layer:
     """rows (n, size_in) -> rows W^T + b, (n, size_out), in the weight's precision.
 
-    weight: (size_out, size_in); bias: (size_out,) or None.
+    weight: (size_out, size_in); bias: (size_out,) or None. Rows that need gradients get them, by
+    the plain product.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -21,13 +22,13 @@ class Layer:
         self._packed = packed(self._weight)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        if self._packed is None:
+        if self._packed is None or rows.requires_grad:
             return functional.linear(rows, self._weight, self._bias)
         return product(rows, self._packed, self._bias, "none")
 
     def rectified(self, rows: Tensor) -> Tensor:
         """What the layer gives, after a ReLU."""
-        if self._packed is None:
+        if self._packed is None or rows.requires_grad:
             return functional.linear(rows, self._weight, self._bias).relu_()
         return product(rows, self._packed, self._bias, "relu")
 

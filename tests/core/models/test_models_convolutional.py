@@ -15,6 +15,7 @@ from onet_core.models.convolutional.planes import (
     sample_features,
     scatter_mean,
 )
+from onet_core.models.layers import convolved
 
 PADDING = 0.1
 
@@ -124,3 +125,14 @@ def test_impossible_networks_are_refused() -> None:
         ConvolutionalOccupancyNetwork(input_kind="image")
     with pytest.raises(ValueError, match="resolution"):
         ImagePlanesNetwork(plane_resolution=20)
+
+
+def test_convolutions_of_volumes_are_torchs_own() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Conv3d(2, 5, 3, padding=1)
+    values = torch.randn(2, 2, 6, 7, 8)
+    expected = layer(values)
+    torch.testing.assert_close(convolved(layer, values), expected)
+    layer.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(convolved(layer, values), expected, atol=1e-5, rtol=1e-5)
