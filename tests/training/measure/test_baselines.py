@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from tiny_shapes import Box, Shape, Sphere, labelled, voxels, write_shape
 
 from onet_core.errors import InputError
 from onet_core.mesh.metrics import evaluate_mesh, mesh_contains, volumetric_iou
 from training.measure.baselines import training_shapes
 from training.measure.baselines.copies import ShapeCopy, TrainingShapes
+from training.measure.baselines.flat_faces import SOLIDS, angles
 from training.measure.baselines.mean_shapes import mean_shape
+from training.measure.baselines.scans import faults
 from training.measure.baselines.training_shapes import CategorySummary, summarise_category
 
 UNLIKE: dict[str, Shape] = {
@@ -175,3 +178,31 @@ def test_training_shapes_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     write_shape(tmp_path / "data", "c", "t2", Sphere(0.2), split="train", count=3000)
     assert len(summarise().index.shapes) == 3
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_the_true_mesh_is_flat(name: str) -> None:
+    mesh, nearest = SOLIDS[name]
+    fine = mesh.subdivide().subdivide().subdivide()
+    away, near = angles(fine.vertices, fine.faces, nearest(fine.triangles_center))
+    # A prism's sides are chords of the circle: turned by half of what one spans at most.
+    assert max(away, near) < 180 / 256 + 1e-3
+
+
+def test_a_box_that_is_turned_is_off_by_the_turn() -> None:
+    mesh, nearest = SOLIDS["box"]
+    fine = mesh.subdivide().subdivide().subdivide()
+    turned = fine.vertices @ Rotation.from_euler("z", 3, degrees=True).as_matrix().T
+    away, _ = angles(turned, fine.faces, nearest(fine.triangles_center))
+    around = np.array([fine.area_faces[np.abs(fine.face_normals[:, 2]) < 0.5].sum(), fine.area])
+    # The top and the bottom stay flat.
+    assert away == pytest.approx(3 * around[0] / around[1], rel=0.15)
+
+
+def test_crossing_faces_and_open_edges_are_counted() -> None:
+    pytest.importorskip("pymeshlab", reason="comes with the extra for baselines")
+    flat = [[0, 0, 0], [2, 0, 0], [0, 2, 0]]
+    upright = [[0.5, 0.5, -1], [0.5, 0.5, 1], [3, 3, 0]]
+    beside = [[9, 0, 0], [10, 0, 0], [9, 1, 0]]
+    found = faults(np.array(flat + upright + beside, dtype=float), np.arange(9).reshape(3, 3))
+    assert found == {"faces": 3, "crossing_faces": 2, "odd_edges": 9}

@@ -1,4 +1,4 @@
-"""Dense scans beside screened Poisson (Open3D, which has to be installed beside this package).
+"""Dense scans beside screened Poisson, with Open3D and PyMeshLab, which have to be installed too.
 
     python -m training.measure.baselines.scans --meshes FOLDER [--counts 30000 100000]
         [--noises 0 0.002] [--out results.json] [--table results.md]
@@ -73,6 +73,22 @@ def compared(truth: trimesh.Trimesh, vertices: FloatArray, faces: NDArray[Any]) 
     }
 
 
+def faults(vertices: FloatArray, faces: NDArray[Any]) -> dict[str, int]:
+    """How many faces a mesh has, how many of them cross another, and how many edges do not join two
+    faces, by MeshLab."""
+    import pymeshlab
+
+    meshes = pymeshlab.MeshSet()
+    meshes.add_mesh(pymeshlab.Mesh(vertices, faces))
+    found = meshes.get_topological_measures()
+    meshes.compute_selection_by_self_intersections_per_face()
+    return {
+        "faces": len(faces),
+        "crossing_faces": meshes.current_mesh().selected_face_number(),
+        "odd_edges": found["boundary_edges"] + found["non_two_manifold_edges"],
+    }
+
+
 def _distances(mesh: trimesh.Trimesh, points: FloatArray) -> FloatArray:
     import open3d
 
@@ -116,7 +132,8 @@ def measured(mesh: trimesh.Trimesh, count: int, noise: float) -> dict[str, Any]:
     """Ours and Poisson's best of one scan."""
     points, normals = scan_of(mesh, count, noise)
     vertices, faces, seconds = ours(points, _CELLS[count])
-    row: dict[str, Any] = {"ours": {**compared(mesh, vertices, faces), "seconds": seconds}}
+    found = {**compared(mesh, vertices, faces), **faults(vertices, faces)}
+    row: dict[str, Any] = {"ours": {**found, "seconds": seconds}}
     for name, estimate in (("true normals", False), ("estimated normals", True)):
         tries = []
         for depth in _DEPTHS[noise]:
@@ -151,7 +168,11 @@ def table(rows: list[dict[str, Any]]) -> str:
         means = [float(np.mean([row[name]["chamfer"] for row in same])) for name in names]
         shown = " | ".join(f"**{1e5 * mean:.1f}**" for mean in means)
         lines.append(f"| {kind[0]:,} | {kind[1]:g} | mean of {len(same)} | {shown} |")
-    return "\n".join(lines) + "\n"
+    total = [
+        sum(row["ours"][key] for row in rows) for key in ("faces", "crossing_faces", "odd_edges")
+    ]
+    said = "Of {:,} faces of ours {:,} cross another; {:,} edges do not join two faces."
+    return "\n".join([*lines, "", said.format(*total)]) + "\n"
 
 
 def main() -> None:
