@@ -78,18 +78,24 @@ def fitted(
         at, normal = points[rows], normals[rows]
         distances, near = tree.query(at, neighbours)
         reach = np.minimum(radius[rows], 1.05 * distances[:, -1])[:, None] + 1e-12
-        away = (points[near] - at[:, None]) / reach[..., None]
+        away = points[near]
+        away -= at[:, None]
         first, second = tangents(normal)
-        x, y, z = (np.einsum("nki,ni->nk", away, axis) for axis in (first, second, normal))
-        weights = np.maximum(1 - (distances / reach) ** 2, 0) ** 2
+        frame = np.stack([first, second, normal], axis=2) / reach[..., None]
+        x, y, z = np.moveaxis(np.matmul(away, frame).astype(np.float32), 2, 0)
+        weights = np.maximum(1 - (distances / reach) ** 2, 0).astype(np.float32) ** 2
         if chosen is None:
-            weights *= np.maximum(np.einsum("nki,ni->nk", normals[near], normal), 0) ** 2
-        terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=2)
+            same = np.matmul(normals[near], normal[..., None])[..., 0].astype(np.float32)
+            weights *= np.maximum(same, 0) ** 2
+        terms = np.empty((*x.shape, 6), dtype=np.float32)
+        terms[..., 0] = 1
+        terms[..., 1], terms[..., 2] = x, y
+        terms[..., 3], terms[..., 4], terms[..., 5] = x * x, x * y, y * y
         is_enough = (weights > 0).sum(axis=1) >= _FEWEST
         used = weights
         for round_number in range(rounds):
             coefficients = _solved(terms, z, used)
-            rest = z - np.einsum("nka,na->nk", terms, coefficients)
+            rest = z - np.matmul(terms, coefficients[..., None].astype(np.float32))[..., 0]
             deviation = np.sqrt((used * rest**2).sum(1) / (used.sum(1) + 1e-12))
             if round_number < rounds - 1:
                 used = weights * np.exp(-((rest / (2 * deviation[:, None] + _SMOOTH)) ** 2))
@@ -113,7 +119,7 @@ def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _solved(terms: FloatArray, heights: FloatArray, weights: FloatArray) -> FloatArray:
     """The coefficients (N, 6) of terms (N, K, 6) that fit heights (N, K) best."""
     weighted = (terms * weights[..., None]).transpose(0, 2, 1)
-    matrix = np.matmul(weighted, terms)
+    matrix = np.matmul(weighted, terms).astype(np.float64)
     matrix += np.diag(_STIFFNESS) * (weights.sum(axis=1) + 1e-9)[:, None, None]
     right = np.matmul(weighted, heights[..., None])
     return np.asarray(np.linalg.solve(matrix, right)[..., 0])
