@@ -119,7 +119,7 @@ class Settings:
         None, "Leave Gaps Open",
         "Leave out the surface that is farther from all points than this many times the distance "
         "between points: for scans of rooms, walls and ground, which are open",
-        "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all gaps", suggested=4,
+        "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all", suggested=4,
     )  # fmt: skip
     remove_islands: float | None = _setting(
         None, "Small Islands",

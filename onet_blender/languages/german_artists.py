@@ -75,6 +75,7 @@ OF_BUTTONS = {
     "Finish": "Abschluss",
     "Keep": "Behalten",
     "Keep All": "Alle",
+    "Close All": "Alle zu",
     "Draft First": "Erst ein Entwurf",
     "If the mesh takes long, show a draft until it is ready": "Zeigt, wo das "
     "Mesh lange dauert, einen Entwurf, den das fertige ersetzt",

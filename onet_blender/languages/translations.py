@@ -154,7 +154,7 @@ GERMAN = {
     "vereinfacht werden, sonst keine",
     "Leave Gaps Open": "Lücken offen lassen",
     "Leave out the surface that is farther from all points than this many times the distance "
-    "between points: for scans of rooms, walls and ground, which are open. 0: close all gaps": (
+    "between points: for scans of rooms, walls and ground, which are open. 0: close all": (
         "Lässt die Oberfläche weg, die von allen Punkten weiter entfernt ist als so viele "
         "Punktabstände: für Scans von Räumen, Wänden und Gelände, die offen sind. 0: alle Lücken "
         "schließen"

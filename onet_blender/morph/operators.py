@@ -52,7 +52,8 @@ class ONET_OT_morph(WorkerOperator, bpy.types.Operator):
             context, scene, self._names, self._step, shape, model, self._smooth
         )
         cache.put(self._step, shape.result())
-        framing.bring_into_view(made)
+        ends = (context.view_layer.objects.get(name) for name in self._names)
+        framing.bring_into_view(made, *(item for item in ends if item is not None))
         return Sentence(
             "{name}: a slider through {count} shapes", name=made.name, count=len(self._names)
         )

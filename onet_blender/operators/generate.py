@@ -80,7 +80,7 @@ class ONET_OT_generate(WorkerOperator, bpy.types.Operator):
         if self._moves_on and scene is not None:
             scene.onet.seed = (self._seeds[-1] + 1) % LAST_SEED
         self.about = made[0].name
-        framing.bring_into_view(made[0])
+        framing.bring_into_view(*made)
         return generation.summary(made, len(self._seeds), answer)
 
 

@@ -218,7 +218,7 @@ class Reconstruct(ReconstructOperator):
         items = [bpy.data.objects[name] for name in made]
         for item in items:
             item.select_set(True)
-        framing.bring_into_view(items[-1])
+        framing.bring_into_view(*items)
         message = Sentence(
             "{count} meshes: {faces:,} faces in {seconds:.1f} s",
             count=len(items),

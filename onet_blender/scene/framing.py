@@ -24,18 +24,19 @@ SENSOR = 36.0
 Free = tuple[float, float, float, float]
 
 
-def bring_into_view(item: bpy.types.Object, always: bool = False) -> None:
-    """Frames an object in every 3D view of its scene that doesn't show it large enough to see.
+def bring_into_view(*items: bpy.types.Object, always: bool = False) -> None:
+    """Frames objects in every 3D view of their scene that doesn't show them large enough to see.
 
-    Local views take it in. A view through the camera leaves it, and never moves it. always: in
+    Local views take them in. A view through the camera leaves it, and never moves it. always: in
     every 3D view. Without a window there is nothing to do.
     """
-    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
+    corners = [item.matrix_world @ Vector(corner) for item in items for corner in item.bound_box]
     for space, area, window in views():
-        if item.name not in window.view_layer.objects:
+        if any(item.name not in window.view_layer.objects for item in items):
             continue
         if space.local_view is not None:
-            item.local_view_set(space, True)
+            for item in items:
+                item.local_view_set(space, True)
         for view, region in _eyes(space, area):
             free = free_part(area, region)
             if always or not is_seen(view.perspective_matrix, corners, free):

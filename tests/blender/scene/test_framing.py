@@ -76,6 +76,17 @@ def test_it_is_framed_in_what_the_panels_leave(
     assert shown.max() > 0.86  # but for some room around it
 
 
+def test_several_are_framed_together(view: tuple[Any, Any, Any]) -> None:
+    _, area, region = view
+    made = [tower(at=(x, 0, 0)) for x in (200, 230, 290)]
+    framing.bring_into_view(*made)
+    left, bottom, right, top = framing.free_part(area, region)
+    for item in made:
+        places = places_of_corners(view, item)
+        assert (places >= [left, bottom]).all()
+        assert (places <= [right, top]).all()
+
+
 def test_a_camera_that_the_view_moves_stays(view: tuple[Any, Any, Any]) -> None:
     space, *_ = view
     space.lock_camera = True
