@@ -39,6 +39,7 @@ def model_card(described: ModelDescription) -> str:
     What the description lacks is left out.
     """
     learned = dict(described.training)
+    configuration = learned.pop("configuration", None)
     lines = [f"# {described.title} (`{described.name}`)", ""]
     lines += [f"- Reads {kind_of(described.input_kind).reads}."]
     lines += [f"- Network: {described.architecture}, {json.dumps(described.network)}."]
@@ -57,6 +58,9 @@ def model_card(described: ModelDescription) -> str:
             lines += ["", "The table is of those shapes rebuilt from latents sought for them."]
     if described.limits:
         lines += ["", "## What it fails at", "", described.limits]
+    if configuration:
+        written = json.dumps(configuration, indent=1)
+        lines += ["", "## Configuration", "", "```json", written, "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from .encoders import (
     SimplePointnet,
     VoxelEncoder,
 )
+from .extensions import extension, is_extension
 
 ENCODERS: dict[str, type[nn.Module]] = {
     "resnet18": ImageEncoder,
@@ -35,11 +36,26 @@ ENCODER_INPUTS = {
 }
 
 
+def _encoder_class(name: str) -> tuple[type[nn.Module], str]:
+    """An encoder's class and the kind of input that it reads.
+
+    One that is not ONet's own is made as `Class(c_dim, **encoder_kwargs)`, turns inputs (B, ...)
+    into codes (B, c_dim), and has the kind as `input_kind`.
+    """
+    if is_extension(name):
+        found = extension(name)
+        return found, str(getattr(found, "input_kind", ""))
+    if name not in ENCODERS:
+        raise ValueError(f"There is no encoder {name!r}; there are {', '.join(ENCODERS)}.")
+    return ENCODERS[name], ENCODER_INPUTS[name]
+
+
 class OccupancyNetwork(nn.Module):
     """p(occupied at a point | observation, z).
 
-    decoder: a name of `DECODERS`; encoder: a name of `ENCODERS`, or None for a network without
-    observation; c_dim: width of the observation's code; z_dim: width of the latent, 0 for none.
+    decoder: a name of `DECODERS`; encoder: a name of `ENCODERS`, `module.Class` for another one
+    (see `_encoder_class`), or None for a network without observation; c_dim: width of the
+    observation's code; z_dim: width of the latent, 0 for none.
     Raises ValueError for names or sizes that do not fit together.
     """
 
@@ -57,9 +73,7 @@ class OccupancyNetwork(nn.Module):
         super().__init__()
         if decoder not in DECODERS:
             raise ValueError(f"There is no decoder {decoder!r}; there are {', '.join(DECODERS)}.")
-        if encoder is not None and encoder not in ENCODERS:
-            raise ValueError(f"There is no encoder {encoder!r}; there are {', '.join(ENCODERS)}.")
-        reads = "none" if encoder is None else ENCODER_INPUTS[encoder]
+        made, reads = (None, "none") if encoder is None else _encoder_class(encoder)
         if input_kind != reads:
             raise ValueError(f"The encoder {encoder!r} reads {reads!r}, not {input_kind!r}.")
         if (encoder is None) != (c_dim == 0):
@@ -69,9 +83,7 @@ class OccupancyNetwork(nn.Module):
         self.c_dim = c_dim
         self.decoder = DECODERS[decoder](z_dim=z_dim, c_dim=c_dim, **(decoder_kwargs or {}))
         self.encoder_latent = LatentEncoder(z_dim=z_dim, c_dim=c_dim) if z_dim else None
-        self.encoder = (
-            None if encoder is None else ENCODERS[encoder](c_dim, **(encoder_kwargs or {}))
-        )
+        self.encoder = None if made is None else made(c_dim, **(encoder_kwargs or {}))
 
     def encode_inputs(self, inputs: Tensor) -> Tensor:
         """The observation's code: inputs (B, ...) -> (B, c_dim); (B, 0) without an encoder."""

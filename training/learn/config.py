@@ -16,21 +16,19 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from onet_core.errors import ModelError, OnetError
+from onet_core.errors import ModelError
 from onet_core.kinds import NAMES as INPUT_KINDS
 from onet_core.mesh.files import replacing
 from onet_core.models.description import ModelDescription
+from onet_core.models.extensions import is_extension
 from onet_core.models.steps import Steps, lifted
 
 from ..data.augmentation import AugmentationError, check_augmentations
 from ..data.datasets.sampling import SAMPLINGS
+from .own_parts import ConfigError, own_part
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
-
-
-class ConfigError(OnetError):
-    """A configuration file or an override can't be used."""
 
 
 @dataclass
@@ -51,6 +49,8 @@ class DataConfig:
     image_augment: random crops.
     augmentations: names from `training.data.augmentation`, or names with settings such as {missing:
         {most: 0.3}}, applied in order, training only.
+    dataset: `module.Class` of another dataset, made with the arguments of
+        `training.data.datasets.shapenet.ShapeDataset`, None for that one.
     """
 
     root: str = "data/ShapeNet"
@@ -71,6 +71,7 @@ class DataConfig:
     image_size: int = 224
     image_augment: bool = False
     augmentations: list[Any] = field(default_factory=list)
+    dataset: str | None = None
     workers: int = 4
 
 
@@ -108,6 +109,8 @@ class TrainingConfig:
     precision: one of Lightning's.
     ema: decay of the averaged weights, 0 to keep none.
     select: the validation figure that picks the best weights, `iou` (highest) or `loss` (lowest).
+    loss: `module.function` of another loss: logits, occupancies and weights (or None), each
+        (batch, points), to a loss for each point; None for the paper's cross entropy.
     divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
         its own.
     initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
@@ -135,6 +138,7 @@ class TrainingConfig:
     early_stopping: int | None = None
     compile: bool = False
     pictures: int = 4
+    loss: str | None = None
     divergence_weight: float = 1.0
     initial_weights: str | None = None
     devices: int | None = None
@@ -221,6 +225,16 @@ class Config:
         assert isinstance(values, dict)
         return {str(key): value for key, value in values.items()}
 
+    def settings(self) -> dict[str, Any]:
+        """What the weights keep of it: all but places on this machine and what stands beside it."""
+        values = self.to_dict()
+        kept = {name: dict(values[name]) for name in ("data", "training", "test")}
+        kept["data"]["root"] = Path(self.data.root).name
+        if self.training.initial_weights:
+            kept["training"]["initial_weights"] = Path(self.training.initial_weights).name
+        del kept["test"]["steps"]
+        return kept
+
     def save(self, path: Path) -> None:
         """Writes every value as YAML, complete: nothing is inherited when it is read again.
 
@@ -272,6 +286,9 @@ def load_config(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Conf
             source.stem if source.parent == CONFIGS else f"{source.parent.name}_{source.stem}"
         )
     _check(config, str(path_or_name))
+    for name in (config.data.dataset, config.training.loss, config.model.network.get("encoder")):
+        if name is not None and is_extension(name):
+            own_part(name)
     return config
 
 
@@ -403,6 +420,12 @@ def _check(config: Config, where: str) -> None:
     patience = training.early_stopping
     require(
         patience is None or patience > 0, "training.early_stopping", patience, "above 0, or null"
+    )
+    require(
+        training.loss is None or not config.model.network.get("z_dim"),
+        "training.loss",
+        training.loss,
+        "null for networks with a latent, whose loss is the paper's bound",
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")

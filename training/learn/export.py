@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
+from types import MappingProxyType
 from typing import Any
 
 import click
 import torch
+from lightning.pytorch.callbacks import Timer
 
 from onet_core.errors import ModelError, OnetError
 from onet_core.models.build import build_network
@@ -33,10 +36,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
+def hours_of(checkpoint: Path) -> float:
+    """How long a run had learned when the checkpoint was written, all its parts together."""
+    timer = read_checkpoint(checkpoint).get("callbacks", {}).get(Timer.__qualname__, {})
+    return float(timer.get("time_elapsed", {}).get("train", 0.0)) / 3600
+
+
+def export_checkpoint(
+    checkpoint: Path, config: Config, target: Path, facts: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Writes the network of a Lightning checkpoint (averaged weights where there are any).
 
-    target: `.safetensors`, with the description of `config` and the steps done in its header.
+    target: `.safetensors`, with the description of `config`, all of its settings and the steps done
+    in its header. facts: more of them about the training, such as commit and hours.
     Generative networks are given a prior that suits them, see `set_prior`.
     Raises ModelError where the checkpoint does not fit the configuration.
     """
@@ -58,9 +70,9 @@ def export_checkpoint(checkpoint: Path, config: Config, target: Path) -> None:
         set_prior(network, latents)
         shaped = {**description.network, "centres": len(latents.means)}
         description = replace(description, network=shaped)
-    description = replace(
-        description, training={**description.training, "steps": int(content["global_step"])}
-    )
+    training = {**description.training, "steps": int(content["global_step"]), **facts}
+    training["configuration"] = config.settings()
+    description = replace(description, training=training)
     save_weights(target, network.eval(), description, half=config.output.half)
 
 
@@ -72,7 +84,8 @@ def main(run: Path, target: Path, last: bool) -> None:
     """Writes the best weights of the training run in RUN to TARGET (.safetensors)."""
     try:
         config = load_config(run / "config.yaml")
-        export_checkpoint(run / ("last.ckpt" if last else "best.ckpt"), config, target)
+        facts = {"hours": round(hours_of(run / "last.ckpt"), 3)}
+        export_checkpoint(run / ("last.ckpt" if last else "best.ckpt"), config, target, facts)
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -17,12 +18,21 @@ from onet_core.models.occupancy_network import OccupancyNetwork
 from ..data.augmentation import Batch, Choice, augment
 from .latents import LATENT_PACE, ShapeLatents
 
+PointLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
 
 def batch_iou(predicted: Tensor, target: Tensor) -> Tensor:
     """Intersection over union of each row: (B, T) bool twice -> (B,); 1 if both are empty."""
     intersection = (predicted & target).sum(-1)
     union = (predicted | target).sum(-1)
     return torch.where(union > 0, intersection / union.clamp_min(1), 1.0)
+
+
+def cross_entropy(logits: Tensor, occupancies: Tensor, weights: Tensor | None) -> Tensor:
+    """The paper's loss of each point: (B, T) each -> (B, T)."""
+    return functional.binary_cross_entropy_with_logits(
+        logits, occupancies, weight=weights, reduction="none"
+    )
 
 
 class OccupancyTraining(lightning.LightningModule):
@@ -37,7 +47,7 @@ class OccupancyTraining(lightning.LightningModule):
 
     latents: the training shapes' posteriors, for networks without an encoder of shapes; batches
     then hold the shapes' indices as inputs. divergence_weight: of their divergence from the prior,
-    against the sum over points.
+    against the sum over points. point_loss: of each point, see `cross_entropy`.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class OccupancyTraining(lightning.LightningModule):
         augmentations: tuple[Choice, ...] = (),
         latents: ShapeLatents | None = None,
         divergence_weight: float = 1.0,
+        point_loss: PointLoss = cross_entropy,
     ) -> None:
         super().__init__()
         self.description = description
@@ -64,6 +75,7 @@ class OccupancyTraining(lightning.LightningModule):
         self.augmentations = augmentations
         self.latents = latents
         self.divergence_weight = divergence_weight
+        self.point_loss = point_loss
 
     def learning_rate_factor(self, step: int) -> float:
         """Warm-up from zero, then constant or a cosine down to 2 % at `max_steps`."""
@@ -103,10 +115,8 @@ class OccupancyTraining(lightning.LightningModule):
             z, divergence = self.latents(batch["inputs"])
             code = network.encode_inputs(z)
         logits = network.decode(points, z, code)
-        entropy = functional.binary_cross_entropy_with_logits(
-            logits.float(), occupancies, weight=batch.get("weights"), reduction="none"
-        )
-        return (entropy.sum(-1) + self.divergence_weight * divergence).mean()
+        losses = self.point_loss(logits.float(), occupancies, batch.get("weights"))
+        return (losses.sum(-1) + self.divergence_weight * divergence).mean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """One step on a batch; logs the loss per point as `loss`."""

@@ -21,7 +21,7 @@ from onet_core.errors import OnetError
 from onet_core.kinds import KINDS
 from onet_core.models.catalogue import user_models
 
-from .own_wish import MINUTES, Wish, checked
+from .own.wish import MINUTES, Wish, checked
 
 # Of those that a user can train; their names as people type them.
 INPUT_KINDS = {kind.dataset_name or kind.name: kind.name for kind in KINDS if kind.default_model}
@@ -52,6 +52,7 @@ INPUT_KINDS = {kind.dataset_name or kind.name: kind.name for kind in KINDS if ki
     type=click.Choice(["auto", "x", "y", "z", "-x", "-y", "-z"]),
     help="The meshes' vertical; auto: by the habit of the format.",
 )
+@click.option("--licence", default="", help="Of your meshes, for the model's card.")
 @click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
 @click.option(
     "--work",
@@ -66,6 +67,7 @@ def main(
     steps: int | None,
     initial: str,
     up_axis: str,
+    licence: str,
     workers: int,
     work: Path | None,
 ) -> None:
@@ -73,7 +75,9 @@ def main(
 
     Sub-folders are categories. The same command goes on with what was stopped.
     """
-    wish = Wish(meshes, INPUT_KINDS[kind], name, minutes, steps, initial, up_axis, max(1, workers))
+    wish = Wish(
+        meshes, INPUT_KINDS[kind], name, minutes, steps, initial, up_axis, max(1, workers), licence
+    )
     folder = work or user_models().parent / "training" / wish.key
     try:
         checked(wish, folder)
@@ -96,7 +100,7 @@ def main(
 
 
 def _trained(wish: Wish, folder: Path) -> Path:
-    from .own_meshes import train_own
+    from .own.meshes import train_own
     from .quiet import quiet_lightning
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

@@ -19,6 +19,7 @@ TensorBoard shows losses, validation figures, meshes and throughput: `tensorboar
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
     ModelCheckpoint,
+    Timer,
     WeightAveraging,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -42,12 +44,13 @@ from torch.utils.data import DataLoader
 from onet_core.errors import ModelError, OnetError
 
 from ..data.datasets.shapenet import ShapeDataset
+from ..measure.provenance import commit_text, data_version
 from .callbacks import MeshPictures, ProgressLog, Throughput
-from .config import Config, ConfigError, load_config
-from .export import export_checkpoint, read_checkpoint
+from .config import Config, ConfigError, load_config, own_part
+from .export import export_checkpoint, hours_of, read_checkpoint
 from .initial import begin_from
 from .latents import ShapeLatents
-from .lightning_module import OccupancyTraining
+from .lightning_module import OccupancyTraining, cross_entropy
 from .quiet import quiet_lightning
 from .stopping import SavedWhenStopped, Stopped, outlast_signals
 
@@ -75,8 +78,10 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
     data, test = config.data, config.test
     indexed = knows_shapes_by_index(config)
 
+    make = ShapeDataset if data.dataset is None else own_part(data.dataset)
+
     def dataset(split: str, train: bool) -> ShapeDataset:
-        return ShapeDataset(
+        return make(
             Path(data.root),
             split,
             "index" if indexed else data.input_kind,
@@ -145,6 +150,7 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
         max_steps=settings.max_steps,
         augmentations=tuple(config.data.augmentations),
         divergence_weight=settings.divergence_weight,
+        point_loss=cross_entropy if settings.loss is None else own_part(settings.loss),
     )
     if knows_shapes_by_index(config):
         module.latents = ShapeLatents(shapes, module.network.z_dim)
@@ -217,8 +223,13 @@ class Backup(ModelCheckpoint):
     """Checkpoints that stay; a class of its own, so that resuming takes the last one's state."""
 
 
-def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
-    """Lightning's trainer, and the callback that keeps the best checkpoint."""
+def make_trainer(
+    config: Config, bar: Callback | None = None
+) -> tuple[lightning.Trainer, ModelCheckpoint]:
+    """Lightning's trainer, and the callback that keeps the best checkpoint.
+
+    bar: shows the progress in the place of Lightning's bar.
+    """
     settings = config.training
     directory = Path(config.output.directory)
     monitor, mode = {"iou": ("val_iou", "max"), "loss": ("val_loss", "min")}[settings.select]
@@ -236,7 +247,9 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
     )
     throughput = Throughput(settings.log_every * settings.accumulate)
     callbacks: list[Callback] = [SavedAtEnd(directory / LAST), best, last, backup]
-    callbacks += [throughput, ProgressLog(throughput)]
+    callbacks += [Timer(), throughput, ProgressLog(throughput)]
+    if bar is not None:
+        callbacks.append(bar)
     if settings.pictures:
         callbacks.append(MeshPictures(settings.pictures))
     if settings.early_stopping:
@@ -258,11 +271,13 @@ def make_trainer(config: Config) -> tuple[lightning.Trainer, ModelCheckpoint]:
         check_val_every_n_epoch=None,
         log_every_n_steps=settings.log_every,
         callbacks=callbacks,
-        logger=TensorBoardLogger(directory, name="", version=LOGS),
+        logger=TensorBoardLogger(directory, name="", version=LOGS, default_hp_metric=False),
+        # The statistics of batch norm are those of the whole batch; PyTorch does that on GPUs only.
+        sync_batchnorm=torch.cuda.is_available(),
         # On SLURM Lightning loads an `hpc_ckpt_N.ckpt` of this folder without being asked. By
         # default it is the working folder, where such a file is of any run.
         default_root_dir=directory / LOGS,
-        enable_progress_bar=sys.stderr.isatty(),
+        enable_progress_bar=bar is None and sys.stderr.isatty(),
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
@@ -309,17 +324,18 @@ def steps_done(checkpoint: Path, module: OccupancyTraining) -> int:
     return int(content["global_step"])
 
 
-def train(config: Config) -> Path:
+def train(config: Config, bar: Callback | None = None) -> Path:
     """Runs or resumes the training; returns the exported weights, `weights.safetensors`.
 
-    Everything is written below `config.output.directory`: `config.yaml`, `last.ckpt`, `best.ckpt`,
-    TensorBoard's logs, the weights. Raises OnetError for unusable data or configurations, and
-    where the folder holds the run of another network; Stopped where a signal ended it early.
+    bar: see `make_trainer`. Everything is written below `config.output.directory`: `config.yaml`,
+    `last.ckpt`, `best.ckpt`, TensorBoard's logs, the weights. Raises OnetError for unusable data or
+    configurations, and where the folder holds the run of another network; Stopped where a signal
+    ended it early.
     """
     directory = Path(config.output.directory)
     last = directory / LAST
     lightning.seed_everything(config.training.seed, verbose=False)
-    trainer, best = make_trainer(config)
+    trainer, best = make_trainer(config, bar)
     training, validation = make_loaders(config, trainer.world_size)
     shapes: Any = training.dataset
     if config.data.input_kind == "index":
@@ -334,6 +350,7 @@ def train(config: Config) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     if trainer.is_global_zero:
         config.save(directory / CONFIG_FILE)
+    show_hyperparameters(trainer, config)
     try:
         trainer.fit(
             module, training, validation, ckpt_path=last if done else None, weights_only=True
@@ -346,8 +363,26 @@ def train(config: Config) -> Path:
         ) from error
     weights = directory / "weights.safetensors"
     if trainer.is_global_zero:
-        export_checkpoint(Path(best.best_model_path or last), config, weights)
+        show_hyperparameters(trainer, config, best.best_model_score)
+        facts = {
+            "hours": round(hours_of(last), 3),
+            "commit": commit_text(),
+            "data_version": data_version(Path(config.data.root), shapes.shapes),
+        }
+        export_checkpoint(Path(best.best_model_path or last), config, weights, facts)
     return weights
+
+
+def show_hyperparameters(
+    trainer: lightning.Trainer, config: Config, best: Tensor | None = None
+) -> None:
+    """Puts the configuration among TensorBoard's hyperparameters, beside the best figure.
+
+    best: of the validations; not known before the end.
+    """
+    if isinstance(trainer.logger, TensorBoardLogger):
+        figure = math.nan if best is None else float(best)
+        trainer.logger.log_hyperparams(config.to_dict(), {f"best/{config.training.select}": figure})
 
 
 @click.command()

@@ -20,9 +20,9 @@ from onet_core.settings import Settings
 
 from ..data.datasets.shapenet import ShapeDataset
 from ..data.labelled import LabelledShape
-from ..sheet import draw_mesh, draw_points
+from ..sheet import draw_mesh, draw_points, voxel_surface
 from .baselines.copies import ShapeCopy
-from .generation import in_network_frame
+from .generation import in_network_frame, infer_latent
 
 Contains = Callable[[Mesh, NDArray[np.floating]], NDArray[np.bool_]]
 EMPTY = Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int32))
@@ -88,6 +88,34 @@ def is_closed(mesh: Mesh) -> bool:
     return bool((forth == back).all())
 
 
+def reconstructing(reconstructor: Reconstructor, settings: Settings) -> Method:
+    """The method that answers with the network's mesh of an observation."""
+
+    def answer(target: LabelledShape, observation: Observation | None) -> Answer:
+        assert observation is not None
+        try:
+            made = reconstructor.reconstruct(observation, settings)
+        except NoSurfaceError as error:
+            return Answer(EMPTY, note=str(error))
+        return Answer(made.mesh, made.seconds)
+
+    return answer
+
+
+def rebuilding(reconstructor: Reconstructor, network: nn.Module, settings: Settings) -> Method:
+    """A generative network's answer: the shape encoded from its labels and decoded again."""
+
+    def answer(target: LabelledShape, observation: Observation | None) -> Answer:
+        latent = infer_latent(network, target, settings.random_seed)
+        try:
+            made = reconstructor.generate(latent, settings)
+        except NoSurfaceError as error:
+            return Answer(EMPTY, note=str(error))
+        return Answer(in_network_frame(made), made.seconds)
+
+    return answer
+
+
 def remembering(
     reconstructor: Reconstructor, network: nn.Module, root: Path, split: str, settings: Settings
 ) -> Method:
@@ -119,3 +147,14 @@ def remembering(
         return Answer(in_network_frame(made), made.seconds)
 
     return answer
+
+
+def input_picture(observation: Observation | None) -> NDArray[np.uint8]:
+    """What a network saw of a shape, for the contact sheet."""
+    if observation is None:
+        return draw_points(np.zeros((0, 3)))
+    if observation.kind == "points":
+        return draw_points(observation.data)
+    if observation.kind == "voxels":
+        return draw_points(*voxel_surface(observation.data > 0))
+    return (255 * observation.data.transpose(1, 2, 0)).round().astype(np.uint8)

@@ -11,10 +11,12 @@ learned a code for each training shape are measured on these.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from onet_core.errors import InputError, NoSurfaceError, OnetError
+from onet_core.errors import InputError, OnetError
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import SURFACE_SAMPLES
@@ -34,19 +36,18 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
+from ..data.build.processes import in_processes
 from ..data.conditions import TURNS, Conditions
 from ..data.labelled import LabelledShape, list_shapes, read_shape, thinned
 from ..data.observations import observe
 from ..learn.config import Config, available_configs, load_config
-from ..sheet import SheetRow, draw_mesh, draw_points, voxel_surface
-from .answers import EMPTY, Answer, Method, remembering
+from ..sheet import SheetRow, draw_mesh, draw_points
+from .answers import Method, input_picture, rebuilding, reconstructing, remembering
 from .baselines.methods import ALL, BASELINES, make_baselines
-from .evaluation import NETWORK, Evaluation
+from .evaluation import NETWORK, Evaluation, merged
 from .generation import (
     compare_sets,
     halfway_meshes,
-    in_network_frame,
-    infer_latent,
     mean_of_sets,
     mesh_cloud,
     nearest_clouds,
@@ -75,24 +76,42 @@ def evaluate(
     device: str = "auto",
     progress: bool = False,
     cache: Path | None = None,
+    workers: int = 1,
 ) -> Evaluation:
     """Measures a weights file (or a model's name) on a dataset in the original's layout.
 
     baselines: names of BASELINES, or "all". progress: show bars. Shapes whose files are unusable
     are skipped and listed. cache: folder where baselines keep what they read of training shapes.
+    workers: processes that share the shapes; of networks without an input one does all.
     Raises InputError for unusable datasets, ModelError, DeviceError.
     """
-    network, description = load_weights(find_model(weights).path)
-    return evaluate_network(
-        network,
-        description,
-        root,
-        protocol,
-        baselines=baselines,
-        device=device,
-        progress=progress,
-        cache=cache,
-    )
+    start = time.perf_counter()
+    path = find_model(weights).path
+    network, description = load_weights(path)
+    options: dict[str, Any] = {"baselines": baselines, "device": device, "cache": cache}
+    if workers > 1 and description.input_kind != "none":
+        shapes = (protocol or Protocol()).fitting(description).shapes(root)
+        workers = min(workers, len(shapes))
+        parts = [(number, workers) for number in range(workers)]
+        answers = in_processes(_part, parts, path, root, protocol, options, workers=workers)
+        evaluation = merged([found for _, found in answers], shapes)
+        if not evaluation.results:
+            raise InputError(f"No shape of {root} could be measured: {evaluation.skipped[0]}")
+        evaluation.seconds = time.perf_counter() - start
+        return evaluation
+    return evaluate_network(network, description, root, protocol, progress=progress, **options)
+
+
+def _part(
+    part: tuple[int, int],
+    path: Path,
+    root: Path,
+    protocol: Protocol | None,
+    options: dict[str, Any],
+) -> Evaluation:
+    """What one of several processes measures."""
+    network, description = load_weights(path)
+    return evaluate_network(network, description, root, protocol, part=part, **options)
 
 
 def evaluate_network(
@@ -105,8 +124,12 @@ def evaluate_network(
     device: str = "auto",
     progress: bool = False,
     cache: Path | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Evaluation:
-    """`evaluate` for a network that is in memory, in evaluation mode."""
+    """`evaluate` for a network that is in memory, in evaluation mode.
+
+    part: (k, n) measures every n-th of the shapes, from the k-th on.
+    """
     start = time.perf_counter()
     protocol = (protocol or Protocol()).fitting(description)
     description = protocol.conditions.inputs_of(description)
@@ -122,9 +145,9 @@ def evaluate_network(
     if description.input_kind == "index":
         methods = {NETWORK: remembering(reconstructor, network, root, protocol.split, settings)}
     elif description.input_kind == "none":
-        methods = {NETWORK: _rebuilding(reconstructor, network, settings)}
+        methods = {NETWORK: rebuilding(reconstructor, network, settings)}
     else:
-        methods = {NETWORK: _reconstructing(reconstructor, settings)}
+        methods = {NETWORK: reconstructing(reconstructor, settings)}
     evaluation = Evaluation(description, root.resolve().name, protocol)
     categories = list(dict.fromkeys(category for category, _ in shapes))
     made = make_baselines(
@@ -139,7 +162,9 @@ def evaluate_network(
     evaluation.headings = ["input", *methods, "truth"]
     drawn = set(spread(len(shapes), SHEET_ROWS))
     clouds = []
-    for index, (category, name) in enumerate(tqdm(shapes, "shapes", disable=not progress)):
+    number, parts = part
+    mine = list(enumerate(shapes))[number::parts]
+    for index, (category, name) in tqdm(mine, "shapes", disable=not progress):
         try:
             shape = read_shape(root, category, name)
             observation = observe(shape, description, protocol.seed, protocol.conditions)
@@ -151,7 +176,7 @@ def evaluate_network(
             evaluation.rows.append(row)
         if description.input_kind == "none":
             clouds.append(surface_cloud(shape, protocol.seed))
-    if not evaluation.results:
+    if not evaluation.results and parts == 1:
         raise InputError(f"No shape of {root} could be measured: {evaluation.skipped[0]}")
     if description.input_kind == "none":
         _measure_samples(evaluation, reconstructor, settings, root, shapes, clouds)
@@ -194,37 +219,9 @@ def _measure(
         return None
     truth = draw_points(shape.surface_points, shape.surface_normals)
     return SheetRow(
-        [_input_picture(observation), *pictures, truth],
+        [input_picture(observation), *pictures, truth],
         [f"{target.category} {target.name}", *captions, ""],
     )
-
-
-def _reconstructing(reconstructor: Reconstructor, settings: Settings) -> Method:
-    """The method that answers with the network's mesh of an observation."""
-
-    def answer(target: LabelledShape, observation: Observation | None) -> Answer:
-        assert observation is not None
-        try:
-            made = reconstructor.reconstruct(observation, settings)
-        except NoSurfaceError as error:
-            return Answer(EMPTY, note=str(error))
-        return Answer(made.mesh, made.seconds)
-
-    return answer
-
-
-def _rebuilding(reconstructor: Reconstructor, network: nn.Module, settings: Settings) -> Method:
-    """A generative network's answer: the shape encoded from its labels and decoded again."""
-
-    def answer(target: LabelledShape, observation: Observation | None) -> Answer:
-        latent = infer_latent(network, target, settings.random_seed)
-        try:
-            made = reconstructor.generate(latent, settings)
-        except NoSurfaceError as error:
-            return Answer(EMPTY, note=str(error))
-        return Answer(in_network_frame(made), made.seconds)
-
-    return answer
 
 
 def _torn_share(meshes: Sequence[Mesh]) -> float:
@@ -285,16 +282,6 @@ def _measure_samples(
         )
 
 
-def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
-    if observation is None:
-        return draw_points(np.zeros((0, 3)))
-    if observation.kind == "points":
-        return draw_points(observation.data)
-    if observation.kind == "voxels":
-        return draw_points(*voxel_surface(observation.data > 0))
-    return (255 * observation.data.transpose(1, 2, 0)).round().astype(np.uint8)
-
-
 @click.command()
 @click.argument("weights")
 @click.option(
@@ -340,6 +327,7 @@ def _input_picture(observation: Observation | None) -> NDArray[np.uint8]:
     help="Let the network complete thin, symmetric clouds by their mirror image.",
 )
 @click.option("--device", default="auto", show_default=True)
+@click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
 @click.option("--record", is_flag=True, help="Write the means into the weights' description.")
 def main(
     weights: str,
@@ -360,6 +348,7 @@ def main(
     turn: str,
     symmetry: bool,
     device: str,
+    workers: int,
     record: bool,
 ) -> None:
     """Measures WEIGHTS on the shapes of a split.
@@ -400,6 +389,7 @@ def main(
             device=device,
             progress=sys.stderr.isatty(),
             cache=folder.parent / "cache",
+            workers=workers,
         )
         command = command_text("training.measure.evaluate", click.get_current_context())
         evaluation.provenance = {"Command": f"`{command}`", **evaluation.provenance}

@@ -202,6 +202,21 @@ class Evaluation:
         return paths
 
 
+def merged(parts: Sequence[Evaluation], shapes: Sequence[tuple[str, str]]) -> Evaluation:
+    """One evaluation of parts of its shapes, in the order of all of them, (category, name)."""
+    place = {f"{category} {name}": number for number, (category, name) in enumerate(shapes)}
+    whole = parts[0]
+    for part in parts[1:]:
+        whole.results += part.results
+        whole.rows += part.rows
+        whole.skipped += [one for one in part.skipped if one not in whole.skipped]
+        whole.labelled += part.labelled
+        whole.surface += part.surface
+    whole.results.sort(key=lambda result: place[f"{result.category} {result.shape}"])
+    whole.rows.sort(key=lambda row: place[row.captions[0]])
+    return whole
+
+
 def _sets_table(sets: Mapping[str, SampleSet]) -> str:
     lines = [
         "",

@@ -17,7 +17,8 @@ from onet_core.models.catalogue import read_description
 from onet_core.models.description import ModelDescription
 from onet_core.models.steps import Steps
 from onet_core.models.weights import save_weights
-from training.measure.evaluate import main
+from training.measure.evaluate import evaluate, main
+from training.measure.protocol import Protocol
 from training.measure.record import record_metrics, record_reasons
 
 
@@ -120,3 +121,18 @@ def test_command_line(weights: Path, tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert named in result.output
         assert result.output.count("\n") == 1
+
+
+def test_processes_share_the_shapes(weights: Path, tmp_path: Path) -> None:
+    """The same results, in the same order, and the same sheet."""
+    root = tmp_path / "data"
+    for number in range(3):
+        write_shape(root, "balls", f"b{number}", Sphere(0.3 + 0.05 * number), count=1000)
+    (root / "balls" / "b1" / "points.npz").write_bytes(b"damaged")
+    protocol = Protocol(samples=500, resolution=16)
+    one, two = (evaluate(weights, root, protocol, workers=number) for number in (1, 2))
+    assert [(r.shape, r.scores) for r in one.results] == [(r.shape, r.scores) for r in two.results]
+    assert [r.shape for r in two.results] == ["b0", "b2"]
+    assert [row.captions for row in one.rows] == [row.captions for row in two.rows]
+    assert one.skipped == two.skipped
+    assert one.metrics() == two.metrics()

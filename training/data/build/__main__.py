@@ -29,10 +29,25 @@ from .work import Amount, build
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
+def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int]:
+    if text is None:
+        return 1, 1
+    number, slash, parts = text.partition("/")
+    if slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts):
+        return int(number), int(parts)
+    raise click.BadParameter(f"{text!r} is not K/N with K from 1 to N, such as 1/2.")
+
+
 def _options(function: Callable[..., None]) -> Callable[..., None]:
     """What all commands share."""
     for option in (
         click.option("--workers", default=os.cpu_count() or 1, show_default="one per core"),
+        click.option(
+            "--shard",
+            metavar="K/N",
+            callback=_shard,
+            help="Only the K-th of N parts: N machines may build into one folder.",
+        ),
         click.option("--limit", type=click.IntRange(1), help="Only this many shapes."),
         click.option("--categories", help="Only these, separated by commas."),
         click.option("--output", required=True, type=_FOLDER, help="The dataset."),
@@ -135,6 +150,7 @@ def shapes(
     categories: str | None,
     limit: int | None,
     workers: int,
+    shard: tuple[int, int],
     points: int,
     surface: int,
     views: int,
@@ -152,6 +168,7 @@ def shapes(
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
         variants,
+        shard=shard,
     )
 
 
@@ -180,6 +197,7 @@ def folder(
     categories: str | None,
     limit: int | None,
     workers: int,
+    shard: tuple[int, int],
     points: int,
     surface: int,
     views: int,
@@ -199,6 +217,7 @@ def folder(
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
         variants,
+        shard=shard,
     )
 
 
@@ -229,6 +248,7 @@ def shapenet(
     categories: str | None,
     limit: int | None,
     workers: int,
+    shard: tuple[int, int],
     points: int,
     surface: int,
     views: int,
@@ -247,6 +267,7 @@ def shapenet(
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,
         variants,
+        shard=shard,
     )
 
 
@@ -262,6 +283,7 @@ def render(
     categories: str | None,
     limit: int | None,
     workers: int,
+    shard: tuple[int, int],
     up_axis: str,
     views: int,
     renderer: str,
@@ -281,6 +303,7 @@ def render(
         Amount(views=views, style=Style(renderer, cameras, blender)),
         workers,
         labels=False,
+        shard=shard,
     )
 
 

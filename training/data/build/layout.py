@@ -132,6 +132,11 @@ def write_record(folder: Path, record: Record) -> None:
     (folder / RECORD_FILE).write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
 
 
+def is_built(folder: Path) -> bool:
+    """Whether a shape is finished."""
+    return (folder / RECORD_FILE).is_file()
+
+
 def read_record(folder: Path) -> Record | None:
     """The record of a finished shape; None where there is none.
 
@@ -148,10 +153,11 @@ def read_record(folder: Path) -> Record | None:
         ) from error
 
 
-def write_lists(root: Path, records: Iterable[Record]) -> None:
+def write_lists(root: Path, records: Iterable[Record], *, others: bool = True) -> None:
     """train.lst, val.lst and test.lst of every category, as the original's: no last line break.
 
-    Shapes that earlier runs built and these records do not name stay in their lists.
+    others: whether shapes that earlier runs built and these records do not name stay in their
+    lists.
     """
     splits: dict[str, dict[str, str]] = {}
     for record in records:
@@ -160,7 +166,7 @@ def write_lists(root: Path, records: Iterable[Record]) -> None:
             members[record.name] = record.split
     for category, members in splits.items():
         (root / category).mkdir(parents=True, exist_ok=True)
-        for path in sorted((root / category).glob(f"*/{RECORD_FILE}")):
+        for path in sorted((root / category).glob(f"*/{RECORD_FILE}")) if others else ():
             earlier = read_record(path.parent)
             # What a killed run left half-made has another name than the shape.
             if earlier is not None and earlier.name == path.parent.name:
@@ -185,17 +191,15 @@ def write_metadata(root: Path, names: Mapping[str, str]) -> None:
     _write_text(path, json.dumps(dict(sorted(content.items())), indent=1) + "\n")
 
 
-def write_report(root: Path, records: Sequence[Record]) -> Path:
+def write_report(root: Path, records: Sequence[Record], part: str = "") -> Path:
     """report.csv, a row per shape, and report.md, what was dropped and why; returns the latter.
 
-    Rows of earlier runs on other shapes are kept.
+    Rows of earlier runs on other shapes are kept. part: ends the name of a table of one's own, for
+    machines that build into one folder; report.md is of all tables there.
     """
-    path = root / REPORT_FILE
+    path = root / f"{Path(REPORT_FILE).stem}{part}.csv"
     columns = [field.name for field in fields(Record)]
-    rows: dict[tuple[str, str], dict[str, object]] = {}
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = {(row["category"], row["name"]): dict(row) for row in csv.DictReader(file)}
+    rows = _read_report(path)
     rows.update({(record.category, record.name): asdict(record) for record in records})
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
@@ -203,9 +207,19 @@ def write_report(root: Path, records: Sequence[Record]) -> Path:
     ordered = [rows[key] for key in sorted(rows)]
     writer.writerows(ordered)
     _write_text(path, text.getvalue())
+    for other in sorted(root.glob(f"{Path(REPORT_FILE).stem}*.csv")):
+        rows = {**_read_report(other), **rows}
     summary = root / SUMMARY_FILE
-    _write_text(summary, summarise(ordered))
+    _write_text(summary, summarise([rows[key] for key in sorted(rows)]))
     return summary
+
+
+def _read_report(path: Path) -> dict[tuple[str, str], dict[str, object]]:
+    """The rows of a report by category and name; none where there is no file."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {(row["category"], row["name"]): dict(row) for row in csv.DictReader(file)}
 
 
 def _write_text(path: Path, text: str) -> None:

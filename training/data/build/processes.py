@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -60,7 +61,7 @@ def _until_one_dies(
     """The numbers of tasks and their answers, until a process dies."""
     # Not forked: Embree, OpenMP and libigl have threads that a fork would leave behind.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool:
+    with ProcessPoolExecutor(workers, context, end_with_parent) as pool:
         waiting = {pool.submit(function, task, *more): number for number, task in enumerate(tasks)}
         try:
             for future in as_completed(waiting):
@@ -69,6 +70,23 @@ def _until_one_dies(
                     yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """Has this process end when the one that started it does, however that one ended.
+
+    A pool's processes wait for work on a pipe that they hold open themselves: a parent that was
+    killed would leave them behind.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

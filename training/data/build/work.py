@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,13 +52,17 @@ def build(
     labels: bool = True,
     workers: int = 1,
     progress: bool = False,
+    told: Callable[[Record], None] | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> list[Record]:
     """Builds what is missing of the shapes below `root`; returns a record of each, in order.
 
     labels: False to render only shapes that are there already. Shapes are taken in mixed order, so
     that what is there at any time is a fair part of all. Lists, metadata and report are written
     once a minute and at the end, however it ends. A shape that can't be used is dropped, with the
-    reason.
+    reason. told: is called with every record.
+    shard: (K, N) builds the K-th of N parts and returns their records, so that N machines may build
+    into one folder. Whoever ends last leaves complete lists.
     Raises OnetError where two entries have one name, or nothing can be written.
     """
     named: dict[tuple[str, str], Entry] = {}
@@ -67,7 +71,9 @@ def build(
         if other is not entry:
             raise InputError(f"There are two shapes {entry.category}/{entry.name}.")
     root.mkdir(parents=True, exist_ok=True)
-    layout.remove_remains(root)
+    number, parts = shard
+    if parts == 1:  # else they may be what another machine is writing
+        layout.remove_remains(root)
     records: dict[tuple[str, str], Record] = {}
 
     def write_lists() -> None:
@@ -75,10 +81,11 @@ def build(
             layout.write_lists(root, records.values())
             folders = {entry.category for entry in entries}
             layout.write_metadata(root, {folder: SYNSETS.get(folder, folder) for folder in folders})
-            layout.write_report(root, list(records.values()))
+            layout.write_report(root, list(records.values()), "" if parts == 1 else f"-{number}")
 
     mixed = sorted(entries, key=lambda entry: _hash(entry.category, entry.name))
-    bar = tqdm(total=len(entries), unit="shape", disable=not progress)
+    mixed = mixed[number - 1 :: parts]
+    bar = tqdm(total=len(mixed), unit="shape", disable=not progress)
     written = time.monotonic()
     try:
         built = in_processes(build_shape, mixed, root, amount, labels, workers=workers, lost=_lost)
@@ -86,13 +93,16 @@ def build(
             records[record.category, record.name] = record
             bar.set_postfix_str(f"{record.category}/{record.name}", refresh=False)
             bar.update()
+            if told is not None:
+                told(record)
             if time.monotonic() - written > _SECONDS_BETWEEN_LISTS:
                 write_lists()
                 written = time.monotonic()
     finally:
         bar.close()
         write_lists()
-    return [records[entry.category, entry.name] for entry in entries]
+    own = set(map(id, mixed))
+    return [records[entry.category, entry.name] for entry in entries if id(entry) in own]
 
 
 def build_shape(entry: Entry, root: Path, amount: Amount, labels: bool = True) -> Record:

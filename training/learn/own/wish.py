@@ -13,6 +13,7 @@ from onet_core.errors import InputError, OnetError
 from onet_core.files import scratch_name
 from onet_core.models.catalogue import PRETRAINED, default_model, find_model, user_models
 from onet_core.models.description import ModelDescription
+from onet_core.settings import Settings
 
 MINUTES = 60.0
 
@@ -26,6 +27,8 @@ class Wish:
     initial: a model's name or file to begin from, "none" for a fresh network, "" for the shipped
         model of that kind where there is one.
     workers: processes that build and load.
+    licence: of the meshes, "" for not known.
+    resolution: of the meshes that choose and measure; Blender's own if not given.
     views: pictures per mesh, for networks that read pictures.
     """
 
@@ -37,6 +40,8 @@ class Wish:
     initial: str = ""
     up_axis: str = "auto"
     workers: int = 1
+    licence: str = ""
+    resolution: int = Settings.resolution
     views: int = 24
     points: int = 100_000
 
