@@ -350,8 +350,8 @@ def train(config: Config, bar: Callback | None = None) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     if trainer.is_global_zero:
         config.save(directory / CONFIG_FILE)
-    show_hyperparameters(trainer, config)
     try:
+        show_hyperparameters(trainer, config)
         trainer.fit(
             module, training, validation, ckpt_path=last if done else None, weights_only=True
         )

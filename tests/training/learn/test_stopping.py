@@ -126,7 +126,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(
     config = tiny(root, tmp_path / "run", "training.ema=0.9")
     config.save(tmp_path / "tiny.yaml")
 
-    def make(given: Config) -> object:
+    def make(given: Config, *more: object) -> object:
         trainer, best = make_trainer(given)
         trainer.callbacks.insert(0, Sends(number, step=1))
         return trainer, best
