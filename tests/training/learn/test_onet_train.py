@@ -411,6 +411,7 @@ def test_one_bar_for_the_whole(
     assert min(seen.steps) >= 0
     assert sum(step > 0 for step in seen.steps) >= 6 + 2 + 2
     assert sum(seen.steps) == pytest.approx(1)
+    # Four were taken away and one is broken; three are timed before the plan is made.
     assert re.search(
-        r"Plan: about \d+ s to build 3 more of 6 meshes, 2 steps to train", caplog.text
+        r"Plan: about \d+ s to build 2 more of 6 meshes, 2 steps to train", caplog.text
     )
