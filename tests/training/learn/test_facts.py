@@ -8,48 +8,19 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from small_trainings import small
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny_shapes import Box, Sphere, write_shape
 
 from onet_core.models.card import model_card
 from onet_core.models.weights import load_weights
-from training.learn.config import Config, load_config
 from training.learn.export import hours_of
 from training.learn.train import make_module, make_trainer, train
 from training.measure.provenance import commit_text, data_version
 
-NETWORK = (
-    "model.network={encoder: pointnet_simple, decoder: cbatchnorm, c_dim: 8, z_dim: 0, "
-    "encoder_kwargs: {hidden_dim: 8}, decoder_kwargs: {hidden_size: 8}}"
-)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for name, shape, split in (
-        ("a", Sphere(0.45), "train"),
-        ("b", Box((1.0, 0.6, 0.4)), "train"),
-        ("c", Sphere(0.35), "val"),
-    ):
-        write_shape(folder, "things", name, shape, split=split, count=2000, half=True)
-    return folder
-
-
-def tiny(root: Path, output: Path, *more: str) -> Config:
-    values = {
-        "data": {"root": root, "categories": "[things]", "points": 64, "input_points": 50},
-        "training": {"batch_size": 2, "max_steps": 2, "validate_every": 2, "pictures": 0},
-        "test": {"points_iou": 500},
-        "output": {"directory": output},
-    }
-    overrides = [f"{part}.{key}={value}" for part in values for key, value in values[part].items()]
-    return load_config("pointcloud/onet", [*overrides, "data.workers=0", NETWORK, *more])
-
 
 def test_weights_say_how_they_were_made(root: Path, tmp_path: Path) -> None:
     """Commit, data, hours over all parts of a run, and every setting but places of the machine."""
-    config = tiny(root, tmp_path / "run")
+    config = small(root, tmp_path / "run")
     _, first = load_weights(train(config))
     config.training.max_steps = 4
     weights = train(config)
@@ -81,7 +52,7 @@ def state_best(run: Path) -> float:
 def test_batch_norm_is_of_the_whole_batch_on_gpus(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = tiny(root, tmp_path)
+    config = small(root, tmp_path)
     asked: list[bool] = []
 
     class Noted(lightning.Trainer):

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_shapes import Box, Sphere, write_shape
 
 from onet_core.errors import ModelError
 from onet_core.models.catalogue import read_description
@@ -33,18 +32,6 @@ SMALL = (
     "training.pictures=0",
     "test.points_iou=100",
 )
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for name, shape, split in (
-        ("a", Sphere(0.45), "train"),
-        ("b", Box((1.0, 0.6, 0.4)), "train"),
-        ("c", Sphere(0.35), "val"),
-    ):
-        write_shape(folder, "things", name, shape, split=split, count=1000)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -10,44 +10,20 @@ import lightning
 import pytest
 import torch
 from click.testing import CliRunner
-from tiny_shapes import Box, Sphere, write_shape
+from small_trainings import small
 from torch.utils.data import DataLoader, Dataset
 
 from onet_core.models.weights import load_weights
 from training.learn import train as training
-from training.learn.config import Config, load_config
+from training.learn.config import Config
 from training.learn.stopping import SIGNALS, outlast_signals
 from training.learn.train import main, make_loaders, make_module, make_trainer, train
 
-NETWORK = (
-    "model.network={encoder: pointnet_simple, decoder: cbatchnorm, c_dim: 8, z_dim: 0, "
-    "encoder_kwargs: {hidden_dim: 8}, decoder_kwargs: {hidden_size: 8}}"
-)
 
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two shapes to learn from, one to check on."""
-    folder = tmp_path_factory.mktemp("data")
-    for name, shape, split in (
-        ("a", Sphere(0.45), "train"),
-        ("b", Box((1.0, 0.6, 0.4)), "train"),
-        ("c", Sphere(0.35), "val"),
-    ):
-        write_shape(folder, "things", name, shape, split=split, count=2000, half=True)
-    return folder
-
-
-def tiny(root: Path, output: Path, *more: str) -> Config:
-    values = {
-        "data": {"root": root, "categories": "[things]", "points": 64, "input_points": 50},
-        "training": {"batch_size": 2, "max_steps": 6, "validate_every": 3, "log_every": 1},
-        "test": {"points_iou": 500},
-        "output": {"directory": output},
-    }
-    overrides = [f"{part}.{key}={value}" for part in values for key, value in values[part].items()]
-    fixed = ["data.workers=0", "training.checkpoint_every=100", "training.pictures=0", NETWORK]
-    return load_config("pointcloud/onet", [*overrides, *fixed, *more])
+def six_steps(root: Path, output: Path, *more: str) -> Config:
+    """Six steps, without checkpoints in between."""
+    steps = ("max_steps=6", "validate_every=3", "log_every=1", "checkpoint_every=100")
+    return small(root, output, *(f"training.{one}" for one in steps), *more)
 
 
 @pytest.fixture
@@ -66,10 +42,10 @@ def test_on_slurm_a_new_run_takes_nothing_from_the_working_folder(
     root: Path, tmp_path: Path
 ) -> None:
     """A checkpoint as Lightning leaves one when SLURM requeues a job, of another run."""
-    other = tiny(root, tmp_path / "other", "training.max_steps=6", "training.seed=5")
+    other = six_steps(root, tmp_path / "other", "training.max_steps=6", "training.seed=5")
     train(other)
     (tmp_path / "hpc_ckpt_1.ckpt").write_bytes((tmp_path / "other" / "last.ckpt").read_bytes())
-    network, description = load_weights(train(tiny(root, tmp_path / "new")))
+    network, description = load_weights(train(six_steps(root, tmp_path / "new")))
     assert description.training["steps"] in (3, 6)
     state = torch.load(tmp_path / "new" / "last.ckpt", weights_only=True)
     assert state["global_step"] == 6
@@ -123,7 +99,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     before = [signal.getsignal(one) for one in SIGNALS]
-    config = tiny(root, tmp_path / "run", "training.ema=0.9")
+    config = six_steps(root, tmp_path / "run", "training.ema=0.9")
     config.save(tmp_path / "tiny.yaml")
 
     def make(given: Config, *more: object) -> object:
@@ -152,9 +128,9 @@ def test_asked_to_stop_it_saves_and_goes_on_later(
 
 def test_stopped_and_gone_on_is_the_same_as_at_one_go(root: Path, tmp_path: Path) -> None:
     """What is saved is the state after the step: its weights are those of as many steps."""
-    config = tiny(root, tmp_path / "short", "training.max_steps=2")
+    config = six_steps(root, tmp_path / "short", "training.max_steps=2")
     train(config)
-    longer = tiny(root, tmp_path / "long")
+    longer = six_steps(root, tmp_path / "long")
     trainer, _ = make_trainer(longer)
     trainer.callbacks.insert(0, Sends(signal.SIGINT, step=1))
     lightning.seed_everything(longer.training.seed, verbose=False)
