@@ -25,7 +25,7 @@ from onet_core.models.steps import Steps, lifted
 
 from ..data.augmentation import AugmentationError, check_augmentations
 from ..data.datasets.sampling import SAMPLINGS
-from .own_parts import ConfigError, own_part
+from .extensions import ConfigError, extension
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
@@ -288,7 +288,7 @@ def load_config(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Conf
     _check(config, str(path_or_name))
     for name in (config.data.dataset, config.training.loss, config.model.network.get("encoder")):
         if name is not None and is_extension(name):
-            own_part(name)
+            extension(name)
     return config
 
 

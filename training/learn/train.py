@@ -46,8 +46,9 @@ from onet_core.errors import ModelError, OnetError
 from ..data.datasets.shapenet import ShapeDataset
 from ..measure.provenance import commit_text, data_version
 from .callbacks import MeshPictures, ProgressLog, Throughput
-from .config import Config, ConfigError, load_config, own_part
+from .config import Config, ConfigError, load_config
 from .export import export_checkpoint, hours_of, read_checkpoint
+from .extensions import extension
 from .initial import begin_from
 from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining, cross_entropy
@@ -78,7 +79,7 @@ def make_loaders(config: Config, processes: int = 1) -> tuple[DataLoader, DataLo
     data, test = config.data, config.test
     indexed = knows_shapes_by_index(config)
 
-    make = ShapeDataset if data.dataset is None else own_part(data.dataset)
+    make = ShapeDataset if data.dataset is None else extension(data.dataset)
 
     def dataset(split: str, train: bool) -> ShapeDataset:
         return make(
@@ -150,7 +151,7 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
         max_steps=settings.max_steps,
         augmentations=tuple(config.data.augmentations),
         divergence_weight=settings.divergence_weight,
-        point_loss=cross_entropy if settings.loss is None else own_part(settings.loss),
+        point_loss=cross_entropy if settings.loss is None else extension(settings.loss),
     )
     if knows_shapes_by_index(config):
         module.latents = ShapeLatents(shapes, module.network.z_dim)

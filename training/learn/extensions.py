@@ -12,7 +12,7 @@ class ConfigError(OnetError):
     """A configuration file or an override can't be used."""
 
 
-def own_part(name: str) -> Any:
+def extension(name: str) -> Any:
     """What `module.name` in a configuration stands for; imports it.
 
     Raises ConfigError where there is no such thing.
