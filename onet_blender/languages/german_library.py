@@ -288,8 +288,8 @@ OF_THE_LIBRARY = {
         "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
     ),
     "The surface follows all cells of the grid, {cells} along its longest edge: the network "
-    "would read {most} of them": "Die Oberfläche folgt allen Zellen des Gitters, {cells} entlang "
-    "seiner längsten Kante: Das Netz würde {most} davon lesen",
+    "reads grids of about {most}": "Die Oberfläche folgt allen Zellen des Gitters, {cells} entlang "
+    "seiner längsten Kante: Das Netz liest Gitter von etwa {most}",
     # What dense scans are like
     "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
     "apart, with noise of {noise:.1g} %": (

@@ -1,4 +1,4 @@
-"""Voxel grids of more cells than the network reads: all of their cells are followed instead."""
+"""Voxel grids whose cells the network does not read one for one: all are followed instead."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _MOST_ENLARGED = 256
 """Small grids are enlarged for a finer mesh up to so many cells."""
 
 
-def is_fine(model: ModelDescription, settings: Settings) -> bool:
-    """Whether grids of many cells are followed cell by cell: unless the settings ask for the
+def is_followed(model: ModelDescription, settings: Settings) -> bool:
+    """Whether grids of other sizes are followed cell by cell: unless the settings ask for the
     model's own surface, or the model knows one code of a shape instead of its places."""
     return settings.threshold is None and model.architecture != "occupancy_network"
 
@@ -45,7 +45,7 @@ def mesh_of_cells(cells: NDArray[np.bool_], resolution: int) -> tuple[Mesh, tupl
     placed = ((vertices + 0.5) / times - middle) / longest
     note = Sentence(
         "The surface follows all cells of the grid, {cells} along its longest edge: the network "
-        "would read {most} of them",
+        "reads grids of about {most}",
         cells=longest,
         most=VOXEL_RESOLUTION,
     )

@@ -55,8 +55,8 @@ class Observation:
     mask: (H, W) uint8, where a picture shows the object, at the picture's size or reduced; None for
         all of it.
     doubts: what may spoil the result, and what to do about it.
-    cells: (A, B, C) of a voxel grid of more than 32 cells, along x, y, z: centred, the longest edge
-        is 1.
+    cells: (A, B, C) of a voxel grid whose cells the network does not read one for one, along x, y,
+        z: centred, the longest edge is 1.
 
     Raises InputError for arrays of other shapes.
     """

@@ -15,9 +15,13 @@ from .frame import Frame, network_to_up
 from .observation import VOXEL_RESOLUTION, Observation
 from .volumes import VoxelGrid
 
-# Grids whose shape spans at least this share of 32 cells are copied cell by cell: exact cells are
-# worth more than the last eighth of the cube.
+# Shapes that span at least so many of 32 cells are copied cell by cell: exact cells are worth more
+# than the last eighth of the cube.
 _NEARLY_FULL = 28
+
+# Shapes that span at most so many are blocks of several of the 32 cells each, which the network
+# keeps as blocks. In between cells become blocks of different sizes, which look lumpy.
+_BLOCKS = VOXEL_RESOLUTION // 2
 
 
 def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Observation:
@@ -30,7 +34,9 @@ def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Obser
       within one cell stays as it is.
     * L < 28 otherwise: enlarged, a new cell takes the value at its centre.
     * L > 32: reduced, a new cell is occupied where any occupied cell overlaps it, so that thin
-      parts survive, as they do when a mesh is voxelised. The observation keeps the cells as well.
+      parts survive, as they do when a mesh is voxelised.
+
+    From 17 to 27 and above 32 the observation keeps the cells as well, to be followed.
 
     The frame maps the cells back exactly in all cases. Raises InputError for an empty grid.
     """
@@ -66,7 +72,9 @@ def prepare_voxels(grid: VoxelGrid, up_axis: str = "y", name: str = "") -> Obser
     inside = np.empty(3)
     inside[source] = middle
     matrix[:3, 3] = np.asarray(grid.origin) + grid.pitch * (lower + inside)
-    cells = np.ascontiguousarray(crop) if max(crop.shape) > VOXEL_RESOLUTION else None
+    longest = max(crop.shape)
+    is_followed = _BLOCKS < longest < _NEARLY_FULL or longest > VOXEL_RESOLUTION
+    cells = np.ascontiguousarray(crop) if is_followed else None
     return Observation("voxels", data.astype(np.float32), Frame(matrix), name, cells=cells)
 
 

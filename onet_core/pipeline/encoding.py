@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..cells.surface import is_fine
+from ..cells.surface import is_followed
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
 from ..models.convolutional.network import PlanesNetwork
@@ -102,7 +102,7 @@ def encoded(
     if observation.kind == "image":
         inputs = _resized(inputs, int(model.inputs.get("image_size", 224)))
     field, code = reader.field(inputs, inputs)
-    cells = observation.cells if is_fine(model, settings) else None
+    cells = observation.cells if is_followed(model, settings) else None
     return Encoded(field, reader.vector(code), view=_view(code), cells=cells)
 
 

@@ -1,4 +1,4 @@
-"""Voxel grids of more cells than the network reads, against shapes that are known exactly."""
+"""Voxel grids whose cells are all followed, against shapes that are known exactly."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onet_core.cells.surface import mesh_of_cells
 from onet_core.inputs.volumes import VoxelGrid
 from onet_core.inputs.voxelise import solid_voxels
+from onet_core.inputs.voxels import prepare_voxels
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.parts import count_parts
 from onet_core.pipeline.job import Job, run
@@ -101,3 +102,24 @@ def test_a_threshold_asks_the_network() -> None:
     made = run(job)
     assert "cells" not in made.made.seconds
     assert not made.findings.notes
+
+
+@pytest.mark.parametrize(
+    ("size", "is_followed"),
+    [(1, False), (16, False), (17, True), (27, True), (28, False), (33, True)],
+)
+def test_cells_that_the_network_would_read_unevenly_are_followed(
+    size: int, is_followed: bool
+) -> None:
+    grid = VoxelGrid(np.ones((size, 2, size), dtype=bool), np.zeros(3), 1.0)
+    seen = prepare_voxels(grid)
+    assert (seen.cells is not None) == is_followed
+
+
+def test_a_small_ball_is_round() -> None:
+    # 20 cells: the network, which reads 32, would get rings of one and of two cells.
+    ball = solid_voxels((trimesh.creation.icosphere(4, 0.5).triangles + 0.5) * 20, 20)
+    made = run(Job(voxels=VoxelGrid(ball, np.full(3, -0.5), 0.05), up_axis="y", device="cpu"))
+    radii = np.linalg.norm(made.made.mesh.vertices, axis=1)
+    assert radii.std() < 0.2 * 0.05
+    assert radii.mean() == pytest.approx(0.5, abs=0.3 * 0.05)

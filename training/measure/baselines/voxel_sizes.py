@@ -1,4 +1,4 @@
-"""Voxel grids of many cells: ours beside blurred marching cubes at their best and the network.
+"""Voxel grids of any size: ours beside blurred marching cubes at their best and the network.
 
     python -m training.measure.baselines.voxel_sizes BUILT --data DATA [--sizes 40 64 128]
         [--limit 100] [--table training/results/voxel_sizes.md]
@@ -121,7 +121,9 @@ def main() -> None:
     given = parser.parse_args()
     found = measured(given.root, given.data, given.sizes, given.limit)
     count = len(next(iter(found[given.sizes[0]].values())))
-    text = f"# Voxel grids of many cells\n\n{count} shapes of the split `val`.\n\n{table(found)}"
+    text = (
+        f"# Voxel grids of different sizes\n\n{count} shapes of the split `val`.\n\n{table(found)}"
+    )
     print(text)
     if given.table:
         given.table.write_text(text, encoding="utf-8")
