@@ -42,16 +42,18 @@ class Row:
 
     config: the paper's.
     changes: what it changes of the table's base configuration in the profile `small`.
+    run: the name of its folder, where rows of two tables are one run; else made of the title.
     """
 
     title: str
     config: str
     changes: tuple[str, ...] = ()
+    run: str = ""
 
     @property
     def key(self) -> str:
         """The name of its folder."""
-        return self.title.replace(" ", "_").lower()
+        return self.run or self.title.replace(" ", "_").lower()
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ TABLES: dict[str, Table] = {
     "sampling": Table(
         "How points are drawn (section 4.6, table 4)",
         (
-            Row("uniform", "ablation/full"),
+            Row("uniform", "ablation/full", run="full"),
             Row("64 points", "ablation/sampling_uniform64", ("data.sampling=uniform64",)),
             Row("equal", "ablation/sampling_equal", ("data.sampling=equal",)),
             Row("surface", "ablation/sampling_surface", ("data.sampling=surface",)),
