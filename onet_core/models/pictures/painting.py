@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,42 @@ _STEP = 0.7 / _MAP
 _CELLS, _ELEVATIONS, _NEAR, _DISTANCE, _MOST_POINTS = 64, (0, 12, 25, 40), (-1, 0, 1), 2.0, 8_000
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a picture shows of a mesh.
+
+    vertices: (V, 3) in the network's frame.
+    weights: (V, 2), how well the camera sees a vertex and its mirror image; 0 for hidden.
+    colours: (V, 2, 3), 0 to 255, of the two; anything where their weight is 0.
+    mean: (3,), of the object in the picture.
+    """
+
+    vertices: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    colours: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+    def blended(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Colours (V, 3) of what is seen, itself or its mirror image, and which (V,) are."""
+        total = self.weights.sum(axis=1)
+        colours = np.einsum("vk,vkc->vc", self.weights, self.colours)
+        return colours / np.maximum(total, 1e-9)[:, None], total > 0
+
+
 def painted(
     mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = None
 ) -> NDArray[np.uint8]:
     """Colours (V, 3) for a mesh, z up and its front towards -y, around the network's origin.
+
+    picture, view, errors: see `look_at`.
+    """
+    look = look_at(mesh, picture, view)
+    colours, known = look.blended()
+    return in_bytes(from_nearest(look.vertices, colours, known))
+
+
+def look_at(mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = None) -> Look:
+    """What a picture shows of a mesh, z up and its front towards -y.
 
     picture: (S, S, 3) as the network gets it, the object on white; view: where it was taken from,
     None where the network does not say: then from where the outlines are most alike. Raises
@@ -65,17 +98,30 @@ def painted(
     fit = _fit(own.places, shown)
     flipped = _seen(vertices * [-1, 1, 1], mesh.faces[:, ::-1], view)
     weights = np.stack([own.facing, _MIRRORED * flipped.facing], axis=1)
-    total = weights.sum(axis=1)
-    if not total.any():
+    if not weights.any():
         raise InputError("There is nothing in the picture to take colours from.")
-    found = np.stack([_at(filled, fit(part.places)) for part in (own, flipped)], axis=1)
-    colours = np.einsum("vk,vkc->vc", weights, found) / np.maximum(total, 1e-9)[:, None]
-    hidden = np.flatnonzero(total == 0)
+    colours = np.stack([_at(filled, fit(part.places)) for part in (own, flipped)], axis=1)
+    return Look(vertices, weights, colours, picture[inner].mean(axis=0))
+
+
+def from_nearest(
+    vertices: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    neighbours: int = _NEIGHBOURS,
+) -> NDArray[np.float64]:
+    """Colours (V, 3) where each vertex without one has the mean of the nearest that have one."""
+    made = colours.copy()
+    hidden, given = np.flatnonzero(~known), np.flatnonzero(known)
     if len(hidden):
-        known = np.flatnonzero(total)
-        count = min(_NEIGHBOURS, len(known))
-        _, chosen = cKDTree(vertices[known]).query(vertices[hidden], count)
-        colours[hidden] = colours[known[chosen.reshape(len(hidden), count)]].mean(axis=1)
+        count = min(neighbours, len(given))
+        _, chosen = cKDTree(vertices[given]).query(vertices[hidden], count)
+        made[hidden] = colours[given[chosen.reshape(len(hidden), count)]].mean(axis=1)
+    return made
+
+
+def in_bytes(colours: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Colours (V, 3) from 0 to 255, rounded."""
     return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SIZE = 137
 
@@ -80,26 +80,56 @@ def draw_camera(
         degrees = 25 + 5 * rng.random() if usual else 5 + 40 * rng.random()
         distance = 1.3 + 1.5 * rng.random()
     elevation = np.radians(degrees)
+    if style == "choy":
+        return _camera(azimuth, elevation, distance, _CHOY_FOCAL, np.full(2, SIZE / 2))
+    # The frame is moved and scaled onto the shape, with some play, as a user's picture is
+    # fitted to its object. So the principal point is not in the middle.
+    share = 0.8 + 0.14 * (rng.random() - 0.5)
+    shift = 0.08 * (rng.random(2) - 0.5)
+    return fitted_camera(vertices, azimuth, elevation, distance, share, shift)
+
+
+def fitted_camera(
+    vertices: NDArray[np.floating],
+    azimuth: float,
+    elevation: float,
+    distance: float,
+    share: float = 0.8,
+    shift: ArrayLike = (0.0, 0.0),
+) -> Camera:
+    """A camera that looks at the origin, its frame moved and scaled onto the vertices (V, 3).
+
+    azimuth, elevation: radians, 0 at +z and at the horizon. distance: of the eye. share: how much
+    of the frame the longer side of the shape fills. shift: of the frame, in its halves.
+    """
+    eye, axes = _stand(azimuth, elevation, distance)
+    right, down, forward = axes
+    seen = (vertices - eye) @ np.stack([right, -down, forward], axis=1)
+    plane = seen[:, :2] / seen[:, 2:]
+    low, high = plane.min(0), plane.max(0)
+    half = (high - low).max() / 2 / share
+    centre = (low + high) / 2 + half * np.asarray(shift)
+    focal = SIZE / (2 * half)
+    middle = np.full(2, SIZE / 2) + focal * np.array([-centre[0], centre[1]])
+    return _camera(azimuth, elevation, distance, focal, middle)
+
+
+def _stand(
+    azimuth: float, elevation: float, distance: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where a camera that looks at the origin is, (3,), and its axes, see `Camera.axes`."""
     level = np.array([np.sin(azimuth), 0.0, np.cos(azimuth)])
     eye = distance * (np.cos(elevation) * level + np.sin(elevation) * np.array([0.0, 1.0, 0.0]))
     forward = -eye / distance
     right = np.cross(forward, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
+    return eye, np.stack([right, -np.cross(right, forward), forward])
 
-    focal, middle = _CHOY_FOCAL, np.full(2, SIZE / 2)
-    if style != "choy":
-        # The frame is moved and scaled onto the shape, with some play, as a user's picture is
-        # fitted to its object. So the principal point is not in the middle.
-        seen = (vertices - eye) @ np.stack([right, up, forward], axis=1)
-        plane = seen[:, :2] / seen[:, 2:]
-        low, high = plane.min(0), plane.max(0)
-        share = 0.8 + 0.14 * (rng.random() - 0.5)
-        half = (high - low).max() / 2 / share
-        centre = (low + high) / 2 + half * 0.08 * (rng.random(2) - 0.5)
-        focal = SIZE / (2 * half)
-        middle = middle + focal * np.array([-centre[0], centre[1]])
-    axes = np.stack([right, -up, forward])
+
+def _camera(
+    azimuth: float, elevation: float, distance: float, focal: float, middle: NDArray[np.float64]
+) -> Camera:
+    eye, axes = _stand(azimuth, elevation, distance)
     return Camera(
         np.concatenate([axes, -(axes @ eye)[:, None]], axis=1),
         np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]]),

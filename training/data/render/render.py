@@ -54,13 +54,22 @@ class Renderer:
         self._mesh = TriangleMesh(self._scene, triangles.corners.astype(np.float32))
 
     def view(
-        self, rng: np.random.Generator, cameras: str = "fitted"
+        self,
+        rng: np.random.Generator,
+        cameras: str = "fitted",
+        *,
+        fineness: int = 1,
+        is_lit: bool = True,
     ) -> tuple[NDArray[np.uint8], Camera]:
-        """A picture (SIZE, SIZE, 3) from a random camera with random light, and that camera."""
+        """A picture (S, S, 3) from a random camera with random light, and that camera.
+
+        fineness: S is as often SIZE. is_lit: else each face has its own colour, unshaded.
+        """
         camera = draw_camera(self._vertices, rng, cameras)
         right, down, forward = camera.axes
-        count = SIZE * _OVERSAMPLING
-        steps = (np.arange(count) + 0.5) / _OVERSAMPLING
+        size = SIZE * fineness
+        count = size * _OVERSAMPLING
+        steps = (np.arange(count) + 0.5) / (_OVERSAMPLING * fineness)
         x, y = np.meshgrid(steps, steps)
         rays = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1)).astype(np.float32)
         eyes = np.broadcast_to(camera.eye.astype(np.float32), rays.shape).copy()
@@ -78,8 +87,9 @@ class Renderer:
         shade += 0.2 * np.clip(-(normals * towards).sum(axis=1), 0, None)
         exposure = 0.85 + 0.4 * rng.random()
         pixels = np.ones((count * count, 3), np.float32)
-        pixels[hit] = np.clip(self._colours[faces] * shade[:, None] * exposure, 0, 1)
-        blocks = pixels.reshape(SIZE, _OVERSAMPLING, SIZE, _OVERSAMPLING, 3)
+        light_of_all = shade[:, None] * exposure if is_lit else 1.0
+        pixels[hit] = np.clip(self._colours[faces] * light_of_all, 0, 1)
+        blocks = pixels.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING, 3)
         picture = (blocks.mean((1, 3)) * 255 + 0.5).astype(np.uint8)
         return picture, camera
 

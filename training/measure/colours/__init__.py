@@ -1,0 +1,1 @@
+"""Measuring colours that are made for a mesh from one picture."""

@@ -1,0 +1,124 @@
+"""Ways to colour a true shape from one picture, compared: `python -m training.measure.colours`.
+
+Shape and camera are the true ones, so that nothing but colours is measured: L1 and SSIM of views
+from all around beside the true views (as in Texture Fields, Oechsle et al. 2019).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+
+import click
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from onet_core.errors import OnetError
+
+from ..provenance import command_text, commit_text
+from .comparison import Pictures, Score, coloured_shapes, compare
+from .ways import SHIPS, WAYS
+
+_SHEET_ROWS = 6
+
+
+@click.command()
+@click.option(
+    "--source",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Shapes with an index.csv, as for `training.data.build shapes`.",
+)
+@click.option("--split", default="test", show_default=True)
+@click.option("--limit", type=click.IntRange(1), help="Only this many shapes of several colours.")
+@click.option("--lit/--flat", default=True, show_default=True, help="Pictures with light, or not.")
+@click.option("--page", type=click.Path(path_type=Path), help="Markdown file to write.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="Picture of some shapes to write.")
+def main(
+    source: Path, split: str, limit: int | None, lit: bool, page: Path | None, sheet: Path | None
+) -> None:
+    """Prints the table."""
+    scores: list[Score] = []
+    shown: list[Pictures] = []
+    left_out = []
+    try:
+        shapes = coloured_shapes(source, split, limit)
+        for shape in tqdm(shapes, "shapes", total=limit, disable=not sys.stderr.isatty()):
+            found = compare(shape, WAYS, is_lit=lit)
+            if found is None:
+                left_out.append(shape.name)
+                continue
+            scores += found[0]
+            if len(shown) < _SHEET_ROWS:
+                shown.append(found[1])
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    command = command_text("training.measure.colours", click.get_current_context())
+    text = table(scores)
+    click.echo(text)
+    if page is not None:
+        page.write_text(_page(text, command, split, lit, left_out), encoding="utf-8")
+    if sheet is not None:
+        Image.fromarray(draw(shown)).save(sheet)
+
+
+def table(scores: Sequence[Score]) -> str:
+    """Means over shapes as Markdown; the last column: less error than the way that ships, with the
+    standard error of the paired differences."""
+    by_way = {way: [one for one in scores if one.way == way] for way in WAYS}
+    shapes = len(by_way[SHIPS])
+    lines = [
+        f"| way ({shapes} shapes) | L1 | L1 where the picture shows nothing | SSIM | "
+        "L1 less that of the way that ships |",
+        "|" + "---|" * 5,
+    ]
+    for way, found in by_way.items():
+        behind = [one.hidden_error for one in found if one.hidden_error is not None]
+        apart = [a.error - b.error for a, b in zip(found, by_way[SHIPS], strict=True)]
+        spread = stdev(apart) / len(apart) ** 0.5 if len(apart) > 1 else 0.0
+        against = "" if way == SHIPS else f"{mean(apart):+.4f} ± {spread:.4f}"
+        lines.append(
+            f"| {way} | {mean(one.error for one in found):.4f} | {mean(behind):.4f} | "
+            f"{mean(one.similarity for one in found):.4f} | {against} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _page(text: str, command: str, split: str, is_lit: bool, left_out: Sequence[str]) -> str:
+    seen = "lit by one lamp of random place and strength" if is_lit else "in flat colours"
+    lines = [
+        "# Colours from one picture",
+        "",
+        f"- Command: `{command}`, commit {commit_text()}.",
+        f"- Shapes of the split `{split}` whose faces look outwards and have several colours.",
+        "- True shape and true camera, so that only colours are measured. The picture is from a "
+        f"random side, {seen}; the true views are in flat colours.",
+        "- Mean over eight views from all around; L1 from 0 to 1 and SSIM over the shape's pixels. "
+        "± is the standard error over shapes.",
+    ]
+    if left_out:
+        lines.append(f"- Left out, as the picture shows no usable part: {', '.join(left_out)}.")
+    return "\n".join([*lines, "", text])
+
+
+def draw(shown: Sequence[Pictures]) -> np.ndarray:
+    """A block for each shape: the photograph, then a row for each way, the truth last."""
+    blocks = []
+    for one in shown:
+        rows = [np.concatenate(views[::2], axis=1) for views in (*one.made.values(), one.true)]
+        block = np.concatenate(rows)
+        height = len(block)
+        picture = Image.fromarray(one.photograph).resize((2 * len(rows[0]),) * 2)
+        left = np.ones((height, 2 * len(rows[0]), 3))
+        left[: 2 * len(rows[0])] = np.asarray(picture) / 255
+        blocks.append(np.concatenate([left, block], axis=1))
+    made: np.ndarray = (np.concatenate(blocks) * 255).astype(np.uint8)
+    return made
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Ways to colour a mesh from one picture, from the plainest to the one that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onet_core.models.pictures.painting import Look, from_nearest
+
+Way = Callable[[Look], NDArray[np.float64]]
+
+
+def mean_colour(look: Look) -> NDArray[np.float64]:
+    """All of it in the mean colour of the object in the picture."""
+    return np.tile(look.mean, (len(look.vertices), 1))
+
+
+def nearest_visible(look: Look) -> NDArray[np.float64]:
+    """What is hidden takes the colour of the nearest vertex that is seen."""
+    return from_nearest(look.vertices, look.colours[:, 0], look.weights[:, 0] > 0, 1)
+
+
+def seen_and_mean(look: Look) -> NDArray[np.float64]:
+    """What is hidden takes the mean colour."""
+    return np.where(look.weights[:, :1] > 0, look.colours[:, 0], look.mean)
+
+
+def mirrored_and_nearest(look: Look) -> NDArray[np.float64]:
+    """What is hidden takes its mirror image's colour, else the nearest ones': what ships."""
+    return from_nearest(look.vertices, *look.blended())
+
+
+def mirrored_and_mean(look: Look) -> NDArray[np.float64]:
+    """What is hidden takes its mirror image's colour, else the mean."""
+    colours, known = look.blended()
+    return np.where(known[:, None], colours, look.mean)
+
+
+SHIPS = "seen, mirrored, else nearest (ships)"
+
+WAYS: dict[str, Way] = {
+    "mean colour": mean_colour,
+    "seen, else mean": seen_and_mean,
+    "seen, else nearest": nearest_visible,
+    "seen, mirrored, else mean": mirrored_and_mean,
+    SHIPS: mirrored_and_nearest,
+}
