@@ -19,6 +19,7 @@ from .convolutional.network import (
 from .description import ModelDescription
 from .occupancy_network import OccupancyNetwork
 from .pictures.network import PictureNetwork
+from .pictures.pair import PicturePair
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "occupancy_network": OccupancyNetwork,
@@ -26,6 +27,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "image_planes": ImagePlanesNetwork,
     "latent_planes": LatentPlanesNetwork,
     "projected": PictureNetwork,
+    "picture_pair": PicturePair,
 }
 
 

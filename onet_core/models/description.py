@@ -12,7 +12,14 @@ from ..kinds import NAMES as INPUT_KINDS
 from .record import Limits, Record, limited
 from .steps import Steps, lifted
 
-ARCHITECTURES = ("occupancy_network", "convolutional", "image_planes", "latent_planes", "projected")
+ARCHITECTURES = (
+    "occupancy_network",
+    "convolutional",
+    "image_planes",
+    "latent_planes",
+    "projected",
+    "picture_pair",
+)
 LARGEST_INPUT = 10_000_000
 # What may stand in `ModelDescription.inputs`, by type and limits.
 INPUTS: dict[str, tuple[tuple[type, ...], Limits]] = {

@@ -69,6 +69,13 @@ def in_one_thread(values: Tensor) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def resized(pictures: Tensor, size: int) -> Tensor:
+    """Square pictures (B, C, S, S) -> (B, C, size, size), smoothed before they become smaller."""
+    if pictures.shape[-1] == size:
+        return pictures
+    return functional.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
+
+
 class ResnetBlockFC(nn.Module):
     """A pre-activation residual block of two linear layers: (..., size_in) -> (..., size_out).
 

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..cells.surface import is_followed
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
 from ..models.convolutional.network import PlanesNetwork
 from ..models.description import ModelDescription
+from ..models.layers import resized
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField, prepare, prepare_positions
-from ..models.prepared.averaged import MeanOfTwo
+from ..models.prepared.averaged import AS_IT_IS, MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
 from .dense import DENSE_NOISE, is_dense, noise_of_scan
@@ -34,7 +34,6 @@ NOISE_POINTS = 1_000
 FEW_POINTS = 1_000
 
 # Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
-AS_IT_IS = (1.0, 1.0, 1.0)
 MIRRORED = (-1.0, 1.0, 1.0)
 HALF_TURN = (-1.0, 1.0, -1.0)
 
@@ -100,7 +99,7 @@ def encoded(
         return found._replace(scanned=observation.data)
     inputs = reader.tensor(observation.data)
     if observation.kind == "image":
-        inputs = _resized(inputs, int(model.inputs.get("image_size", 224)))
+        inputs = resized(inputs, int(model.inputs.get("image_size", 224)))
     field, code = reader.field(inputs, inputs)
     cells = observation.cells if is_followed(model, settings) else None
     return Encoded(field, reader.vector(code), view=_view(code), cells=cells)
@@ -124,12 +123,6 @@ def _view(code: Any) -> PictureView | None:
     if not isinstance(code, dict) or "camera" not in code:
         return None
     return PictureView.of_numbers(code["camera"][0].tolist(), float(code["confidence"][0]))
-
-
-def _resized(pictures: Tensor, size: int) -> Tensor:
-    if pictures.shape[-1] == size:
-        return pictures
-    return functional.interpolate(pictures, (size, size), mode="bilinear", antialias=True)
 
 
 class _Reader:

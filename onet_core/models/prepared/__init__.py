@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ..convolutional.network import LocalDecoder, PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
 from ..pictures.network import PictureNetwork
+from ..pictures.pair import PLANES, PicturePair
+from .averaged import AS_IT_IS, MeanOfTwo
 from .layered import prepare_layered
 from .local import LocalField, prepare_local
 from .prepared_field import PlainField, PreparedField
@@ -36,6 +38,9 @@ def prepare(network: nn.Module, latent: Tensor, code: Any) -> PreparedField:
     other network, and one in training mode or not in float32, is evaluated as it is, through
     `network.decode`, which is correct for all and needs nothing but that method.
     """
+    if isinstance(network, PicturePair):
+        seen = prepare(network.projected, latent, code)
+        return MeanOfTwo(seen, prepare(network.planes, latent, code[PLANES]), AS_IT_IS)
     decoder = getattr(network, "decoder", None)
     if isinstance(decoder, nn.Module) and _is_fixed(decoder):
         for kind, preparation in _PREPARATIONS:

@@ -1,4 +1,4 @@
-"""The mean of what a network says of an observation and of the same one mirrored or turned."""
+"""The mean of two fields, such as those of an observation and of the same one mirrored."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from torch import Tensor
 
 from .prepared_field import PreparedField
 
+AS_IT_IS = (1.0, 1.0, 1.0)
+
 
 class MeanOfTwo(PreparedField):
     """Logits (one(p) + other(signs * p)) / 2.
 
-    one: the field of an observation; other: that of the observation with its coordinates times
-    signs, three of 1 and -1: (-1, 1, 1) is its mirror image, (-1, 1, -1) is half a turn about the
-    vertical. For networks that were trained with observation and shape moved together: their
-    errors on both differ.
+    one: the field of an observation; other: another network's, or that of the observation with its
+    coordinates times signs, three of 1 and -1: (-1, 1, 1) is its mirror image, (-1, 1, -1) is half
+    a turn about the vertical. For networks that were trained with observation and shape moved
+    together: their errors on both differ.
     """
 
     def __init__(self, one: PreparedField, other: PreparedField, signs: Sequence[float]) -> None:

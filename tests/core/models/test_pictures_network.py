@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from onet_core.errors import ModelError
 from onet_core.models.build import build_network
@@ -15,6 +16,7 @@ from onet_core.models.description import ModelDescription
 from onet_core.models.pictures.camera import PictureCamera
 from onet_core.models.pictures.heads import TURNS, CameraGuess
 from onet_core.models.pictures.network import PictureNetwork
+from onet_core.models.pictures.pair import PicturePair
 from onet_core.models.pictures.volume import sample_map, sample_volume
 from onet_core.models.prepared import prepare
 from onet_core.models.prepared.projected import ProjectedField
@@ -164,3 +166,34 @@ def test_description_builds_it() -> None:
     wrong = ModelDescription("p", "P", "projected", "image", network={**SMALL, "image_size": 50})
     with pytest.raises(ModelError, match="can't be built"):
         build_network(wrong)
+
+
+def test_a_pair_says_the_mean_of_its_networks(network: PictureNetwork) -> None:
+    planes = {"c_dim": 16, "channels": 4, "hidden": 8, "plane_resolution": 8, "plane_width": 8}
+    description = ModelDescription(
+        "p",
+        "P",
+        "picture_pair",
+        "image",
+        network={"projected": SMALL, "planes": planes, "planes_size": 32},
+    )
+    pair = lively(build_network(description))
+    assert isinstance(pair, PicturePair)
+    nothing, seen = torch.zeros(1, 0), picture(5)
+    points = (torch.rand(300, 3, generator=torch.Generator().manual_seed(6)) - 0.5) * 1.1
+    with torch.no_grad():
+        code = pair.encode_inputs(seen)
+        said = pair.decode(points[None], nothing, code)[0]
+        one = pair.projected.decode(points[None], nothing, pair.projected.encode_inputs(seen))[0]
+        # Half the size of even numbers of pixels, smoothed: that is what the other network reads.
+        small = functional.interpolate(seen, (32, 32), mode="bilinear", antialias=True)
+        other = pair.planes.decode(points[None], nothing, pair.planes.encode_inputs(small))[0]
+    assert one.std() > 1e-3
+    assert other.std() > 1e-3
+    assert torch.allclose(said, (one + other) / 2, atol=1e-6)
+    assert torch.equal(code["camera"], pair.projected.encode_inputs(seen)["camera"])
+    field = prepare(pair, nothing, code)
+    assert torch.allclose(field(points), said, atol=1e-5)
+    logits, gradients = field.with_gradient(points)
+    assert torch.allclose(logits, said, atol=1e-5)
+    assert gradients.shape == points.shape
