@@ -29,6 +29,7 @@ from ..scans.surface import (
     deviation_of,
     distinct,
     known_cloud,
+    neighbours_together,
     oriented,
     surface_of,
     thinned,
@@ -126,6 +127,7 @@ def dense_mesh(
     places = distinct(points)
     network = _network(str(device))
     used = thinned(places, _FINEST * cell) if len(places) > _MANY else places
+    used = neighbours_together(used)
     stated = None
     if normals is not None:
         stated = normals.directions[cKDTree(points).query(used)[1]]

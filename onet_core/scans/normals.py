@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ IntArray = NDArray[np.int64]
 # Weights of the quadric's six coefficients that keep a fit of few points from running wild.
 _STIFFNESS = np.array([1e-6, 1e-5, 1e-5, 3e-3, 3e-3, 3e-3])
 _FEWEST = 6
+_FITTED_AT_ONCE = 1 << 10
 _SMOOTH = 0.04
 """Neighbours less than this off a fit, in radii, count in full."""
 
@@ -70,42 +72,79 @@ def fitted(
     chosen: (M,) numbers of the points to fit around, for all where it is None, with the sides of
     neighbours left out of account where they are some.
     """
-    neighbours = min(neighbours, len(points))
+    (found,) = fitted_in(
+        points, normals, tree, [radius], [neighbours], rounds=rounds, chosen=chosen
+    )
+    return found
+
+
+def fitted_in(
+    points: FloatArray,
+    normals: FloatArray,
+    tree: cKDTree,
+    radii: Sequence[FloatArray],
+    neighbours: Sequence[int],
+    *,
+    rounds: int = 2,
+    chosen: IntArray | None = None,
+) -> list[Fits]:
+    """As `fitted`, for several radii, each with its number of neighbours: they are looked for once,
+    as those of a small radius are among those of a large one."""
+    counts = [min(count, len(points)) for count in neighbours]
     wanted = np.arange(len(points)) if chosen is None else chosen
-    result = Fits(normals[wanted], np.zeros(len(wanted)), np.zeros(len(wanted)))
-    for part in parts(len(wanted)):
+    results = [Fits(normals[wanted], np.zeros(len(wanted)), np.zeros(len(wanted))) for _ in counts]
+    for part in parts(len(wanted), _FITTED_AT_ONCE):
         rows = wanted[part]
-        at, normal = points[rows], normals[rows]
-        distances, near = tree.query(at, neighbours)
-        reach = np.minimum(radius[rows], 1.05 * distances[:, -1])[:, None] + 1e-12
-        away = points[near]
-        away -= at[:, None]
-        first, second = tangents(normal)
-        frame = np.stack([first, second, normal], axis=2) / reach[..., None]
-        x, y, z = np.moveaxis(np.matmul(away, frame).astype(np.float32), 2, 0)
-        weights = np.maximum(1 - (distances / reach) ** 2, 0).astype(np.float32) ** 2
-        if chosen is None:
-            same = np.matmul(normals[near], normal[..., None])[..., 0].astype(np.float32)
-            weights *= np.maximum(same, 0) ** 2
-        terms = np.empty((*x.shape, 6), dtype=np.float32)
-        terms[..., 0] = 1
-        terms[..., 1], terms[..., 2] = x, y
-        terms[..., 3], terms[..., 4], terms[..., 5] = x * x, x * y, y * y
-        is_enough = (weights > 0).sum(axis=1) >= _FEWEST
-        used = weights
-        for round_number in range(rounds):
-            coefficients = _solved(terms, z, used)
-            rest = z - np.matmul(terms, coefficients[..., None].astype(np.float32))[..., 0]
-            deviation = np.sqrt((used * rest**2).sum(1) / (used.sum(1) + 1e-12))
-            if round_number < rounds - 1:
-                used = weights * np.exp(-((rest / (2 * deviation[:, None] + _SMOOTH)) ** 2))
-        tilted = normal - coefficients[:, 1:2] * first - coefficients[:, 2:3] * second
-        tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
-        places = np.arange(part.start, part.stop)[is_enough]
-        result.normals[places] = tilted[is_enough]
-        result.heights[places] = (coefficients[:, 0] * reach[:, 0])[is_enough]
-        result.residuals[part] = deviation * reach[:, 0]
-    return result
+        distances, near = tree.query(points[rows], max(counts))
+        for result, radius, count in zip(results, radii, counts, strict=True):
+            ends = distances[:, :count], near[:, :count]
+            found = _fitted(points, normals, rows, *ends, radius[rows], rounds, chosen is None)
+            result.normals[part], result.heights[part], result.residuals[part] = found
+    return results
+
+
+def _fitted(
+    points: FloatArray,
+    normals: FloatArray,
+    rows: IntArray,
+    distances: FloatArray,
+    near: IntArray,
+    radius: FloatArray,
+    rounds: int,
+    is_sided: bool,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The fields of `Fits` for the points with the numbers rows (M,); distances, near (M, K) of
+    their neighbours, radius (M,). is_sided: whether neighbours of the other side don't count."""
+    normal = normals[rows]
+    reach = np.minimum(radius, 1.05 * distances[:, -1])[:, None] + 1e-12
+    away = points[near]
+    away -= points[rows][:, None]
+    first, second = tangents(normal)
+    frame = np.stack([first, second, normal], axis=2) / reach[..., None]
+    x, y, z = np.moveaxis(np.matmul(away, frame).astype(np.float32), 2, 0)
+    weights = np.maximum(1 - (distances / reach) ** 2, 0).astype(np.float32) ** 2
+    if is_sided:
+        same = np.matmul(normals[near], normal[..., None])[..., 0].astype(np.float32)
+        weights *= np.maximum(same, 0) ** 2
+    terms = np.empty((*x.shape, 6), dtype=np.float32)
+    terms[..., 0] = 1
+    terms[..., 1], terms[..., 2] = x, y
+    terms[..., 3], terms[..., 4], terms[..., 5] = x * x, x * y, y * y
+    used = weights
+    for round_number in range(rounds):
+        coefficients = _solved(terms, z, used)
+        rest = z - np.matmul(terms, coefficients[..., None].astype(np.float32))[..., 0]
+        deviation = np.sqrt((used * rest**2).sum(1) / (used.sum(1) + 1e-12))
+        if round_number < rounds - 1:
+            used = weights * np.exp(-((rest / (2 * deviation[:, None] + _SMOOTH)) ** 2))
+    tilted = normal - coefficients[:, 1:2] * first - coefficients[:, 2:3] * second
+    tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+    is_enough = (weights > 0).sum(axis=1) >= _FEWEST
+    return (
+        np.where(is_enough[:, None], tilted, normal),
+        np.where(is_enough, coefficients[:, 0] * reach[:, 0], 0),
+        deviation * reach[:, 0],
+    )
 
 
 def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:

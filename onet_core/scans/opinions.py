@@ -1,6 +1,6 @@
 """What the neighbours of a scan's points say of the surface there: the denoiser's input.
 
-Quadrics of three sizes are fitted around every point (`normals.fitted`). A neighbour extends its
+Quadrics of three sizes are fitted around every point (`normals.fitted_in`). A neighbour extends its
 own, as planes, to a point: so few neighbours carry what is known of many.
 """
 
@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..mesh.gaps import spacing_of
-from .normals import Fits, fitted, tangents
+from .normals import Fits, fitted_in, tangents
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -94,13 +94,8 @@ def _fits(
 ) -> list[Fits]:
     radius = spacing * (_REACH + _REACH_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    return [
-        fitted(
-            points, normals, tree, size * radius,
-            int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)),
-        )
-        for size in _SIZES
-    ]  # fmt: skip
+    counts = [int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)) for size in _SIZES]
+    return fitted_in(points, normals, tree, [size * radius for size in _SIZES], counts)
 
 
 def _known(

@@ -192,6 +192,15 @@ def _local_deviation(points: FloatArray, distances: FloatArray, edge: float) -> 
     return np.asarray(np.sqrt(mean)[voxel])
 
 
+def neighbours_together(points: FloatArray) -> FloatArray:
+    """The points (N, 3) in an order in which those that lie near each other follow each other.
+
+    Most of a cloud's time goes into looking at neighbours. Where these are spread over all of the
+    memory, as in files whose points are in random order, that takes three times as long.
+    """
+    return points[cKDTree(points).indices]
+
+
 def deviation_of(points: FloatArray, network: ScanNetwork) -> float:
     """How far points (N, 3) typically are from the surface, by the network."""
     reading = read(network, points)
