@@ -155,7 +155,9 @@ def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
     return first, np.cross(normals, first)
 
 
-def _solved(terms: FloatArray, heights: FloatArray, weights: FloatArray) -> FloatArray:
+def _solved(
+    terms: NDArray[np.floating], heights: NDArray[np.floating], weights: NDArray[np.floating]
+) -> FloatArray:
     """The coefficients (N, 6) of terms (N, K, 6) that fit heights (N, K) best."""
     weighted = (terms * weights[..., None]).transpose(0, 2, 1)
     matrix = np.matmul(weighted, terms).astype(np.float64)
