@@ -82,7 +82,7 @@ def with_shared_faces(
     positions: of the shapes in their morph, for messages. Raises NoSurfaceError where a shape has
     no surface.
     """
-    from ..mesh.carry import carried
+    from ..mesh.carry import Carrier
 
     for position, mesh in zip(positions, shapes.meshes, strict=True):
         if mesh.is_empty:
@@ -91,11 +91,12 @@ def with_shared_faces(
                 "another threshold.",
                 position=position,
             )
-    steps, faces = [shapes.meshes[0].vertices], shapes.meshes[0].faces
+    carrier = Carrier(shapes.meshes[0].vertices, shapes.meshes[0].faces)
+    steps = [carrier.places]
     for number, mesh in enumerate(shapes.meshes[1:], start=1):
         if progress is not None:
             progress("project", number / len(shapes.meshes))
-        steps.append(carried(steps[-1], faces, mesh.vertices, mesh.faces))
+        steps.append(carrier.onto(mesh.vertices, mesh.faces))
     return np.stack(steps)
 
 
