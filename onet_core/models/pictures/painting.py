@@ -37,6 +37,8 @@ _MAP, _BEHIND = 256, 0.03
 _LEAST_FACING = 0.15
 # What a mirror image counts beside what is seen itself.
 _MIRRORED = 0.1
+# Of how many nearest places the hidden ones take the mean, and why not of those that face the same
+# way: training/results/colours.md.
 _NEIGHBOURS = 6
 _STEP = 0.7 / _MAP
 # Where the network does not say where it looks from: the cells of outlines that are compared, the
@@ -105,17 +107,20 @@ def look_at(mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = N
 
 
 def from_nearest(
-    vertices: NDArray[np.float64],
+    places: NDArray[np.float64],
     colours: NDArray[np.float64],
     known: NDArray[np.bool_],
     neighbours: int = _NEIGHBOURS,
 ) -> NDArray[np.float64]:
-    """Colours (V, 3) where each vertex without one has the mean of the nearest that have one."""
+    """Colours (V, 3) where each vertex without one has the mean of the nearest that have one.
+
+    places: (V, D), by which they are near: the vertices, perhaps with more beside.
+    """
     made = colours.copy()
     hidden, given = np.flatnonzero(~known), np.flatnonzero(known)
     if len(hidden):
         count = min(neighbours, len(given))
-        _, chosen = cKDTree(vertices[given]).query(vertices[hidden], count)
+        _, chosen = cKDTree(places[given]).query(places[hidden], count)
         made[hidden] = colours[given[chosen.reshape(len(hidden), count)]].mean(axis=1)
     return made
 

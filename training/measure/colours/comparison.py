@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError
+from onet_core.mesh.normals import face_based_normals
 from onet_core.models.pictures.painting import look_at
 
 from ...data.build.shapes import list_indexed_shapes
@@ -74,6 +75,7 @@ def compare(
         look = look_at(shape.mesh, photograph, view)
     except InputError:
         return None
+    normals = face_based_normals(look.vertices, shape.faces)
     views = shape.around(view.azimuth)
     truth = [one.picture(shape.colours[one.faces]) for one in views]
     unseen = (look.weights[:, 0] == 0)[shape.faces].all(axis=1)
@@ -85,7 +87,7 @@ def compare(
     category, name = shape.name.split("/", 1)
     scores, made = [], {}
     for title, way in ways.items():
-        colours = np.clip(way(look), 0, 255)[shape.faces]
+        colours = np.clip(way(look, normals), 0, 255)[shape.faces]
         pictures = [
             one.picture(np.einsum("hk,hkc->hc", one.weights, colours[one.faces])) for one in views
         ]

@@ -9,33 +9,51 @@ from numpy.typing import NDArray
 
 from onet_core.models.pictures.painting import Look, from_nearest
 
-Way = Callable[[Look], NDArray[np.float64]]
+Way = Callable[[Look, NDArray[np.float64]], NDArray[np.float64]]
+"""What a picture shows, and the normals (V, 3) of the vertices, to colours (V, 3) of 0 to 255."""
+
+# How far away a vertex counts as whose normal is perpendicular.
+_TURNED = 0.28
 
 
-def mean_colour(look: Look) -> NDArray[np.float64]:
+def mean_colour(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
     """All of it in the mean colour of the object in the picture."""
     return np.tile(look.mean, (len(look.vertices), 1))
 
 
-def nearest_visible(look: Look) -> NDArray[np.float64]:
-    """What is hidden takes the colour of the nearest vertex that is seen."""
-    return from_nearest(look.vertices, look.colours[:, 0], look.weights[:, 0] > 0, 1)
-
-
-def seen_and_mean(look: Look) -> NDArray[np.float64]:
+def seen_and_mean(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
     """What is hidden takes the mean colour."""
     return np.where(look.weights[:, :1] > 0, look.colours[:, 0], look.mean)
 
 
-def mirrored_and_nearest(look: Look) -> NDArray[np.float64]:
+def nearest_visible(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is hidden takes the colour of the nearest vertex that is seen."""
+    return from_nearest(look.vertices, look.colours[:, 0], look.weights[:, 0] > 0, 1)
+
+
+def mirrored_and_mean(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is hidden takes its mirror image's colour, else the mean."""
+    colours, known = look.blended()
+    return np.where(known[:, None], colours, look.mean)
+
+
+def mirrored_and_nearest(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
     """What is hidden takes its mirror image's colour, else the nearest ones': what ships."""
     return from_nearest(look.vertices, *look.blended())
 
 
-def mirrored_and_mean(look: Look) -> NDArray[np.float64]:
-    """What is hidden takes its mirror image's colour, else the mean."""
-    colours, known = look.blended()
-    return np.where(known[:, None], colours, look.mean)
+def mirrored_and_alike(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is hidden takes its mirror image's colour, else that of what is near and faces the same
+    way."""
+    return from_nearest(alike_places(look.vertices, normals, _TURNED), *look.blended())
+
+
+def alike_places(
+    vertices: NDArray[np.float64], normals: NDArray[np.float64], turned: float
+) -> NDArray[np.float64]:
+    """(V, 6): vertices whose normals are perpendicular are `turned` away, beside their distance."""
+    # Two perpendicular normals are the root of 2 apart.
+    return np.hstack([vertices, normals * (turned / np.sqrt(2))])
 
 
 SHIPS = "seen, mirrored, else nearest (ships)"
@@ -46,4 +64,5 @@ WAYS: dict[str, Way] = {
     "seen, else nearest": nearest_visible,
     "seen, mirrored, else mean": mirrored_and_mean,
     SHIPS: mirrored_and_nearest,
+    "seen, mirrored, else nearest of like normal": mirrored_and_alike,
 }

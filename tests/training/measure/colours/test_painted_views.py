@@ -13,10 +13,11 @@ from skimage.metrics import structural_similarity as reference
 from training.data.build.normalise import Triangles, make_triangles
 from training.data.render.cameras import SIZE, fitted_camera
 from training.measure.colours.__main__ import main
+from training.measure.colours.choose import NEIGHBOURS, TURNED, errors
 from training.measure.colours.comparison import compare
 from training.measure.colours.scores import absolute_error, structural_similarity
 from training.measure.colours.views import ColouredShape, view_of
-from training.measure.colours.ways import SHIPS, WAYS
+from training.measure.colours.ways import SHIPS, WAYS, alike_places
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -65,6 +66,21 @@ def test_what_is_seen_and_mirrored_has_the_true_colours() -> None:
     assert errors["mean colour"] == pytest.approx(0.22, abs=0.05)
     assert errors[SHIPS] < 0.04
     assert errors[SHIPS] < errors["seen, else mean"] < errors["mean colour"]
+
+
+def test_places_alike_are_those_that_face_the_same_way() -> None:
+    vertices, normals = np.zeros((2, 3)), np.eye(3)[:2]
+    first, second = alike_places(vertices, normals, 0.3)
+    assert np.linalg.norm(first - second) == pytest.approx(0.3)
+
+
+def test_the_choice_is_by_what_is_hidden() -> None:
+    found = errors(ColouredShape(two_coloured(), "box/one"))
+    assert found is not None
+    assert found.shape == (len(TURNED), len(NEIGHBOURS))
+    # The bottom is seen by no camera above the horizon; all of it is blue.
+    assert found.min() < 0.02
+    assert found.max() < 0.3
 
 
 def test_the_command_writes_a_page_and_a_sheet(tmp_path: Path) -> None:
