@@ -14,6 +14,9 @@ from .morph import handlers as morph_handlers
 from .morph import operators as morph_operators
 from .morph import panel as morph_panel
 from .morph import properties as morph_properties
+from .movement import operators as movement_operators
+from .movement import panel as movement_panel
+from .movement import properties as movement_properties
 from .next_step import operators as next_step_operators
 from .next_step import panel as next_step_panel
 from .operators import (
@@ -56,6 +59,7 @@ MODULES = (
     looking,
     upright,
     morph_properties,
+    movement_properties,
     properties,
     former,
     operators,
@@ -66,6 +70,7 @@ MODULES = (
     live_operators,
     generate_operators,
     morph_operators,
+    movement_operators,
     picture_operators,
     mask_operators,
     file_operators,
@@ -79,6 +84,7 @@ MODULES = (
     image_editor,
     generate_panel,
     morph_panel,
+    movement_panel,
     next_step_panel,
     morph_handlers,
     handwork,

@@ -26,6 +26,7 @@ STAGES = {
     "simplify": Sentence("Simplifying"),
     "refine": Sentence("Refining"),
     "normals": Sentence("Smoothing"),
+    "follow": Sentence("Following the movement"),
     "done": Sentence("Finishing"),
 }
 

@@ -119,6 +119,18 @@ def bake_morph(item: bpy.types.Object, **options: Any) -> list[bpy.types.Object]
     return [made for made in bpy.data.objects if made not in before]
 
 
+def follow_movement(item: bpy.types.Object | None = None, **options: Any) -> bpy.types.Object:
+    """Makes one mesh that moves, with a shape key for each frame; returns the new object.
+
+    item: what moves; None for the selected objects, of which several are one for each frame.
+    options: start_frame, end_frame and step.
+    """
+    if item is not None:
+        options["source"] = item.name
+    _call("follow_movement", options)
+    return bpy.context.view_layer.objects.active
+
+
 def look(picture: bpy.types.Image, mask: bpy.types.Image | None = None) -> str:
     """Chooses a picture in the panel; returns how its background was found."""
     choices = bpy.context.scene.onet

@@ -10,6 +10,7 @@ from .german_damage import OF_DAMAGE
 from .german_files import OF_FILES
 from .german_inputs import OF_THE_INPUTS
 from .german_library import OF_THE_LIBRARY
+from .german_movement import OF_FOLLOWING, OF_MOVING_OBJECTS, OF_THE_PANEL
 from .german_sentences import OWN
 
 # English text as in the sources -> German.
@@ -20,6 +21,9 @@ GERMAN = {
     **OF_DAMAGE,
     **OF_FILES,
     **OF_THE_INPUTS,
+    **OF_FOLLOWING,
+    **OF_MOVING_OBJECTS,
+    **OF_THE_PANEL,
     # Panels and menus
     "Reconstruct": "Rekonstruieren",
     "Advanced": "Erweitert",

@@ -95,7 +95,7 @@ def object_with_keys(
             yield None
             made.data.shape_keys.key_blocks[-1].data.foreach_set("co", vertices.ravel())
             yield None
-        _fade(made, frames)
+        fade(made, [None, *made.data.shape_keys.key_blocks[1:]], frames)
     except BaseException:
         discard([mesh])  # and the object with it
         raise
@@ -109,15 +109,23 @@ def _on_floor_each(steps: NDArray[Any]) -> NDArray[np.float32]:
     return lowered
 
 
-def _fade(made: bpy.types.Object, frames: Sequence[int]) -> None:
-    """Keys that have one shape key after the other come and go."""
-    blocks = made.data.shape_keys.key_blocks
-    # Of two neighbours one goes from 1 to 0 while the other comes; the basis is what is left.
-    for number in range(1, len(frames)):
+def fade(
+    made: bpy.types.Object,
+    blocks: Sequence[bpy.types.ShapeKey | None],
+    frames: Sequence[int],
+) -> None:
+    """Keys that have one shape key after the other come and go.
+
+    blocks: one for each frame; None for the basis, which is what is left where none is seen.
+    """
+    # Of two neighbours one goes from 1 to 0 while the other comes.
+    for number, block in enumerate(blocks):
+        if block is None:
+            continue
         for other, value in ((number - 1, 0.0), (number, 1.0), (number + 1, 0.0)):
-            if other < len(frames):
-                blocks[number].value = value
-                blocks[number].keyframe_insert("value", frame=frames[other])
+            if 0 <= other < len(frames):
+                block.value = value
+                block.keyframe_insert("value", frame=frames[other])
     if len(frames) > 1:
         for curve in curves_of(made.data.shape_keys):
             for point in curve.keyframe_points:

@@ -11,6 +11,7 @@ from onet_core.settings import QUALITIES, TABLE
 
 from .. import activity
 from ..morph.properties import MorphProperties
+from ..movement.properties import MovementProperties
 from ..pictures.images import forget_seen
 from ..pictures.looking import look_ahead
 from ..pictures.upright import keep_upright
@@ -136,6 +137,9 @@ class SceneProperties(GenerateChoices, bpy.types.PropertyGroup):
         default=5000,
         min=50,
         soft_max=50_000,
+    )
+    movement: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        type=MovementProperties, name="Movement", description="Which frames are followed"
     )
     mask: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Mask",

@@ -1,5 +1,5 @@
-"""The command line: `onet reconstruct`, `onet generate`, `onet models`, `onet convert`,
-`onet flamenco`, `onet fetch-cut-out`.
+"""The command line: `onet reconstruct`, `onet generate`, `onet move`, `onet models`,
+`onet convert`, `onet flamenco`, `onet fetch-cut-out`.
 
 Everything that imports NumPy or torch is imported where it is used, so that `--help` and `models`
 answer at once.
@@ -16,6 +16,7 @@ from ..threads import spin_little
 from .fetching import fetch_cut_out
 from .making import generate, reconstruct
 from .models import convert, flamenco, models
+from .moving import move
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -25,5 +26,5 @@ def main() -> None:
     spin_little(os.environ)
 
 
-for _command in (reconstruct, generate, models, convert, flamenco, fetch_cut_out):
+for _command in (reconstruct, generate, move, models, convert, flamenco, fetch_cut_out):
     main.add_command(_command)

@@ -33,6 +33,7 @@ from .messages import (
     mesh_of,
     settings_of,
 )
+from .moving import move
 from .protocol import Arrays
 
 if TYPE_CHECKING:
@@ -401,6 +402,7 @@ METHODS: dict[str, Callable[[Params, Arrays, Report], Answer]] = {
     "generate": generate,
     "sample": sample,
     "thumbnails": thumbnails,
+    "move": move,
     "morph": morph,
     "morph_sequence": morph_sequence,
     "latent": latent,

@@ -17,6 +17,7 @@ from onet_blender.languages.german_damage import OF_DAMAGE
 from onet_blender.languages.german_files import OF_FILES
 from onet_blender.languages.german_inputs import OF_THE_INPUTS
 from onet_blender.languages.german_library import OF_THE_LIBRARY
+from onet_blender.languages.german_movement import OF_FOLLOWING, OF_MOVING_OBJECTS
 from onet_blender.languages.german_sentences import OWN
 from onet_blender.languages.translate import translated
 from onet_blender.languages.translations import GERMAN
@@ -109,7 +110,10 @@ def test_every_sentence_has_a_german_one(folder: Path) -> None:
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("table", "folder"),
-    [(OWN, EXTENSION), (OF_THE_LIBRARY | OF_THE_INPUTS | OF_FILES | OF_DAMAGE, LIBRARY)],
+    [
+        (OWN | OF_MOVING_OBJECTS, EXTENSION),
+        (OF_THE_LIBRARY | OF_THE_INPUTS | OF_FILES | OF_DAMAGE | OF_FOLLOWING, LIBRARY),
+    ],
     ids=["extension", "library"],
 )
 def test_every_german_sentence_is_one_that_is_told(table: dict[str, str], folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Clouds and meshes that move -> one mesh with a shape key for each frame."""

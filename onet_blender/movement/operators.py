@@ -1,0 +1,130 @@
+"""The button that follows a movement."""
+
+from __future__ import annotations
+
+import bpy
+
+from onet_core.engine.client import Answer, Job, Task
+from onet_core.errors import InputError
+from onet_core.sentences import Sentence
+
+from ..operators.shared import WorkerOperator, fill, is_object_mode
+from ..pictures.doubts import in_one
+from ..properties.mesh_settings import OF_INPUTS
+from ..registration import register_classes, unregister_classes
+from ..runtime import engine_session
+from ..runtime.chosen import runtime
+from ..scene import framing, presenting, reconstruction
+from ..scene.pieces import Pieces
+from ..scene.preparation import Preparation
+from ..scene.sources import chosen_objects
+from . import placing, reading
+from .properties import FIRST_FRAME, LAST_FRAME
+
+
+class ONET_OT_follow_movement(WorkerOperator, bpy.types.Operator):
+    """Make one mesh that moves from an object that moves, or from one object for each frame"""
+
+    bl_idname = "onet.follow_movement"
+    bl_label = "Follow the Movement"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
+
+    start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Start",
+        description="The first frame that is followed",
+        min=FIRST_FRAME,
+        max=LAST_FRAME,
+        options={"SKIP_SAVE"},
+    )
+    end_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="End",
+        description="The last frame that is followed",
+        min=FIRST_FRAME,
+        max=LAST_FRAME,
+        options={"SKIP_SAVE"},
+    )
+    step: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Step",
+        description="Follow every frame (1), every second one (2), and so on; in between the mesh "
+        "fades over",
+        min=1,
+        default=1,
+        options={"SKIP_SAVE"},
+    )
+    source: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Object",
+        description="Name of the object; empty for the selected ones",
+        options={"SKIP_SAVE"},
+    )
+
+    model: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        description="Name of a model or a weights file; empty for the one that suits",
+        options={"SKIP_SAVE"},
+    )
+
+    _preparation: Preparation[reading.Request]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return is_object_mode(cls, context)
+
+    def start(self, context: bpy.types.Context) -> Task:
+        scene, panel = context.scene, context.scene.onet
+        chosen = panel.movement
+        fill(
+            self,
+            {"start_frame": chosen.start, "end_frame": chosen.end, "step": chosen.step},
+        )
+        items = chosen_objects(context, "POINTS")
+        if self.source:
+            named = bpy.data.objects.get(self.source)
+            if named is None:
+                raise InputError("There is no object {name}.", name=self.source)
+            items = [named]
+        wanted = reading.frames_of(items, scene, self.start_frame, self.end_frame, self.step)
+        choices = {name: getattr(panel, name) for name in OF_INPUTS}
+        if panel.input_kind == "POINTS":
+            fill(self, {"model": panel.model})
+        params = reconstruction.options(self.model, choices)
+        self._smooth = bool(choices.get("shade_smooth", True))
+        self._names = set(wanted.names)
+        layer = context.view_layer.name
+        return self._started(reading.prepare(wanted, scene, layer, params, choices))
+
+    def _started(self, pieces: Pieces[reading.Request]) -> Task:
+        self._preparation = Preparation(pieces, _ask)
+        return self._preparation
+
+    def finish_in_pieces(self, context: bpy.types.Context, answer: Answer) -> Pieces[Sentence]:
+        request = self._preparation.prepared
+        made = yield from placing.place_in_pieces(context, request, answer, self._smooth)
+        self.about = made.name
+        for name in self._names:
+            item = bpy.data.objects.get(name)
+            if item is not None:
+                presenting.hide(item, context.view_layer)
+        presenting.show_colours(made.data)
+        framing.bring_into_view(made)
+        message = Sentence(
+            "{name}: {count:,} vertices move through {frames} frames",
+            name=made.name,
+            count=len(made.data.vertices),
+            frames=len(answer.values["frames"]),
+        )
+        return in_one([message, *map(Sentence.from_json, answer.values["notes"])])
+
+
+def _ask(request: reading.Request) -> Job:
+    return engine_session.client(runtime()).start("move", request.params, request.arrays)
+
+
+CLASSES = (ONET_OT_follow_movement,)
+
+
+def register() -> None:
+    register_classes(CLASSES)
+
+
+def unregister() -> None:
+    unregister_classes(CLASSES)

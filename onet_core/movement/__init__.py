@@ -1,0 +1,1 @@
+"""Clouds of a moving shape -> one mesh whose vertices move."""

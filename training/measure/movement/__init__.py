@@ -1,0 +1,1 @@
+"""Ways to a moving mesh beside each other."""

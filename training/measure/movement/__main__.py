@@ -1,0 +1,166 @@
+"""Measures ways to a moving mesh by Occupancy Flow's protocol: 17 steps of 300 points.
+
+    python -m training.measure.movement --shapes FOLDER --bodies 4 --bent 4 --split test \
+        [--weights flow.safetensors] --out movement.md
+
+IoU and Chamfer-L1 are means over the steps 4, 8, 12 and 16 (the first one has the mesh that moves),
+correspondence is the mean distance over all steps but the first between 1,000 points of the true
+surface and the vertices that were nearest to them at the first step. All in units of the longest
+edge of the first step. Unlike in the paper the points of one step are not those of another: they
+are drawn anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from onet_core.mesh.mesh import Mesh
+from onet_core.movement.tracking import TrackSettings
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.settings import Settings
+
+from ...data.movement.__main__ import STEPS, followed, moving_shape, rows_of
+from ...data.movement.bodies import Moving, moving_body
+from .ways import Found, Learned, carried_along, of_paths, reconstructed, registered
+
+POINTS, LOOKED_AT = 300, (4, 8, 12, 16)
+_ASKED, _SAMPLES, _FOLLOWED = 20_000, 20_000, 1000
+_SEED = 9000
+Figures = dict[str, dict[str, float]]
+
+
+def movements(folder: Path, split: str, bodies: int, bent: int) -> list[tuple[str, Moving]]:
+    """People, then bent shapes of a split, the same for each call."""
+    rows, found = rows_of(folder, split), []
+    for number in range(bodies + bent):
+        rng = np.random.default_rng([_SEED, number])
+        if number < bodies:
+            found.append(("body", moving_body(rng, STEPS)))
+        else:
+            row = rows[int(rng.integers(len(rows)))]
+            found.append((row["category"], moving_shape(folder, row, rng)))
+    return found
+
+
+def _inside(mesh: Mesh, places: NDArray[np.float64]) -> NDArray[np.bool_]:
+    import igl
+
+    vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+    return np.asarray(igl.fast_winding_number(vertices, faces, places) > 0.5)
+
+
+def figures_of(found: Found, moving: Moving, seed: int) -> dict[str, float]:
+    """IoU, Chamfer-L1 and correspondence of one way on one movement."""
+    rng = np.random.default_rng([_SEED, seed])
+    ious, chamfers = [], []
+    for step in LOOKED_AT:
+        truth, made = Mesh(moving.vertices[step], moving.faces), found.meshes[step]
+        corners = np.concatenate([truth.vertices, made.vertices])
+        asked = rng.uniform(corners.min(0), corners.max(0), (_ASKED, 3))
+        of_truth, of_made = _inside(truth, asked), _inside(made, asked)
+        ious.append((of_truth & of_made).sum() / max((of_truth | of_made).sum(), 1))
+        one = _surface(truth, rng)
+        other = _surface(made, rng)
+        there, back = cKDTree(other).query(one)[0].mean(), cKDTree(one).query(other)[0].mean()
+        chamfers.append((there + back) / 2)
+    result = {"iou": float(np.mean(ious)), "chamfer_l1": float(np.mean(chamfers))}
+    if found.paths is not None:
+        points = followed(moving, _FOLLOWED, rng)
+        nearest = cKDTree(found.paths[0]).query(points[0])[1]
+        # What the first mesh is off by moves along.
+        missed = np.linalg.norm(found.paths[1:, nearest] - points[1:], axis=2)
+        result["correspondence"] = float(missed.mean())
+    return result
+
+
+def _surface(mesh: Mesh, rng: np.random.Generator) -> NDArray[np.float64]:
+    moving = Moving(np.asarray(mesh.vertices, np.float64)[None], np.asarray(mesh.faces, np.int64))
+    return followed(moving, _SAMPLES, rng)[0]
+
+
+def measured(
+    moving: Moving, number: int, reconstructor: Reconstructor, learned: Learned | None
+) -> Figures:
+    """All ways on one movement."""
+    rng = np.random.default_rng([_SEED, number, 1])
+    clouds = [followed(moving, POINTS, rng)[step] for step in range(STEPS)]
+    settings, how = Settings(resolution=64, normals=False), TrackSettings()
+    begin = time.process_time()
+    meshes = [reconstructed(cloud, reconstructor, settings) for cloud in clouds]
+    alone = time.process_time() - begin
+    first = meshes[0]
+    still = np.tile(np.asarray(first.vertices), (STEPS, 1, 1))
+    begin = time.process_time()
+    follows = registered(first, clouds, how)
+    followed_in = time.process_time() - begin
+    ways = {
+        "still: the first mesh, unmoved": of_paths(first, still),
+        "each frame alone": Found(meshes),
+        "each frame alone, vertices carried": carried_along(meshes),
+        "registration (ships)": follows,
+    }
+    if learned is not None:
+        nodes = TrackSettings(fit=how.fit.__class__(soft_steps=0, sharp_steps=0))
+        ways["learned velocity alone"] = registered(first, clouds, nodes, learned)
+        ways["learned velocity, then registration"] = registered(first, clouds, how, learned)
+    figures = {name: figures_of(found, moving, number) for name, found in ways.items()}
+    figures["each frame alone"]["seconds"] = alone
+    figures["registration (ships)"]["seconds"] = followed_in + alone / STEPS
+    return figures
+
+
+def table(all_figures: list[tuple[str, Figures]]) -> str:
+    """Means over movements, of people and of bent shapes."""
+    columns = ("iou", "chamfer_l1", "correspondence", "seconds")
+    lines = []
+    for heading, wanted in (("people", True), ("bent shapes", False)):
+        some = [figures for name, figures in all_figures if (name == "body") == wanted]
+        if not some:
+            continue
+        lines += [
+            f"\n{len(some)} movements of {heading}:\n",
+            "| way | IoU | Chamfer-L1 | correspondence | processor seconds |",
+            "|---|---|---|---|---|",
+        ]
+        for way in some[0]:
+            cells = []
+            for column in columns:
+                values = [figures[way][column] for figures in some if column in figures[way]]
+                digits = 0 if column == "seconds" else 4 if column != "iou" else 3
+                cells.append(f"{np.mean(values):.{digits}f}" if values else "-")
+            lines.append(f"| {way} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shapes", required=True, type=Path)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--bodies", type=int, default=4)
+    parser.add_argument("--bent", type=int, default=4)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    given = parser.parse_args()
+    reconstructor = Reconstructor("points", "cpu")
+    learned = None if given.weights is None else Learned(given.weights)
+    found: list[tuple[str, Figures]] = []
+    # One of each kind in turn, so that a run that is stopped has both.
+    order = movements(given.shapes, given.split, given.bodies, given.bent)
+    numbers = sorted(range(len(order)), key=lambda number: (number % max(given.bodies, 1), number))
+    for number in numbers:
+        name, moving = order[number]
+        found.append((name, measured(moving, number, reconstructor, learned)))
+        print(name, json.dumps(found[-1][1]), flush=True)
+        given.out.write_text(table(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Ways from 17 clouds of a moving shape to 17 meshes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from onet_core.inputs.point_clouds import prepare_points
+from onet_core.mesh.carry import Carrier
+from onet_core.mesh.mesh import Mesh
+from onet_core.movement.tracking import TrackSettings, Velocity, tracked
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.settings import Settings
+
+from ...learn.movement.network import FlowNetwork
+
+Places = NDArray[np.float64]
+_MOST_POINTS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a way makes.
+
+    meshes: of each step. paths: (T, V, 3) of the first mesh's vertices, None where a way has none.
+    """
+
+    meshes: list[Mesh]
+    paths: NDArray[np.floating] | None = None
+
+
+def of_paths(mesh: Mesh, paths: NDArray[np.floating]) -> Found:
+    """A way's result whose meshes have the first one's faces."""
+    return Found([Mesh(places, mesh.faces) for places in paths], paths)
+
+
+def reconstructed(points: Places, reconstructor: Reconstructor, settings: Settings) -> Mesh:
+    """The mesh of one cloud (N, 3), y up, in the cloud's coordinates."""
+    made = reconstructor.reconstruct(prepare_points(points, "y"), settings)
+    return made.mesh
+
+
+def carried_along(meshes: Sequence[Mesh]) -> Found:
+    """The first mesh's vertices, drawn to the nearest places of each frame's own mesh in turn."""
+    carrier = Carrier(meshes[0].vertices, meshes[0].faces)
+    paths = [carrier.places]
+    for mesh in meshes[1:]:
+        paths.append(carrier.onto(mesh.vertices, mesh.faces))
+    return of_paths(meshes[0], np.stack(paths))
+
+
+def registered(
+    mesh: Mesh, clouds: Sequence[Places], how: TrackSettings, velocity: Velocity | None = None
+) -> Found:
+    """The way that ships, or with another guess than momentum before each step."""
+    return of_paths(mesh, tracked(mesh, clouds, 0, how, velocity).vertices)
+
+
+class Learned:
+    """The network's guess, a `Velocity`."""
+
+    def __init__(self, weights: Path) -> None:
+        self._network = FlowNetwork().eval()
+        state = {name: value.float() for name, value in load_file(weights).items()}
+        self._network.load_state_dict(state)
+
+    @torch.no_grad()
+    def __call__(
+        self, before: Places, after: Places, places: Places, velocity: Places | None
+    ) -> Places:
+        """See `Velocity`."""
+        clouds = [self._network.encode(_batch(one[:_MOST_POINTS])) for one in (before, after)]
+        last = np.zeros_like(places) if velocity is None else velocity
+        known = torch.full((1, 1), float(velocity is not None))
+        move = self._network(*clouds, _batch(places), _batch(last), known)
+        return np.asarray(move[0].double().numpy())
+
+
+def _batch(places: Places) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(places, dtype=np.float32))[None]
