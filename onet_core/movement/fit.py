@@ -45,7 +45,7 @@ class FitSettings:
 class Samples:
     """Places of the mesh at rest that feel the points.
 
-    places, normals: (S, 3); carriers, weights: (S, 4), see `Graph`.
+    places, normals: (S, 3); carriers, weights: (S, C), see `Graph`.
     """
 
     places: Places

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
-CARRIED_BY = 4
+CARRIED_BY = 5
 _NEIGHBOURS = 6
 # Distances of so many nodes at a time from all vertices are held at once.
 _NODES_AT_ONCE = 32
@@ -26,7 +26,7 @@ class Graph:
 
     nodes: (K, 3) places.
     edges: (E, 2) pairs of nodes that move alike, each in both directions.
-    carriers: (V, 4) nodes of each vertex; weights (V, 4) of them, with a sum of 1.
+    carriers: (V, C) nodes of each vertex; weights (V, C) of them, with a sum of 1.
     spacing: how far apart nodes are.
     """
 
@@ -57,14 +57,10 @@ def graph_of(vertices: NDArray[np.floating], faces: NDArray[np.integer], count: 
     nodes = places[chosen]
     distances, carriers = _nearest_along(places, faces, chosen)
     spacing = float(np.median(cKDTree(nodes).query(nodes, min(4, len(nodes)))[0][:, -1]))
-    weights = np.exp(-0.5 * (distances / max(spacing, 1e-12)) ** 2) + 1e-9
-    weights[~np.isfinite(distances)] = 0
-    weights /= weights.sum(1, keepdims=True)
+    width = min(CARRIED_BY, len(chosen))
+    weights = _weights(distances, width)
     edges = _edges(nodes, carriers[chosen], np.isfinite(distances[chosen]))
-    width = CARRIED_BY
-    return Graph(
-        nodes, edges, carriers[:, :width], _one_sum(weights[:, :width]), max(spacing, 1e-12)
-    )
+    return Graph(nodes, edges, carriers[:, :width], weights, max(spacing, 1e-12))
 
 
 def moved(
@@ -74,7 +70,7 @@ def moved(
     carriers: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Where places (N, 3) on the mesh at rest are in a pose; carriers, weights: (N, 4) of them."""
+    """Where places (N, 3) on the mesh at rest are in a pose; carriers, weights: (N, C) of them."""
     found = np.zeros_like(places)
     for column in range(carriers.shape[1]):
         nodes = carriers[:, column]
@@ -84,7 +80,18 @@ def moved(
     return found
 
 
-def _one_sum(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weights(distances: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """(V, width) of the nearest nodes, whose distances rise along each row of (V, width or more).
+
+    Where a node is no longer among the nearest its weight is 0, so that no seam opens there.
+    """
+    distances = np.where(np.isfinite(distances), distances, np.inf)
+    beyond = distances[:, width] if distances.shape[1] > width else np.full(len(distances), np.inf)
+    farthest = np.where(np.isfinite(distances), distances, 0).max(1)
+    beyond = np.where(np.isfinite(beyond), beyond, 1.5 * farthest)
+    beyond = np.maximum(beyond, 1e-12)[:, None]
+    weights = np.maximum(1 - np.minimum(distances[:, :width] / beyond, 1), 0) ** 2
+    weights[:, 0] += 1e-6  # where all are equally far
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 

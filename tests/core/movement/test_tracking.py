@@ -116,6 +116,18 @@ def test_a_rigid_pose_moves_a_mesh_rigidly() -> None:
     np.testing.assert_allclose(found, turn.apply(mesh.vertices) + 3, atol=1e-9)
 
 
+def test_nodes_carry_a_mesh_without_a_seam() -> None:
+    """However nodes move, vertices beside each other have nearly the same weights of each."""
+    mesh = rod(129, 64)
+    graph = graph_of(mesh.vertices, mesh.faces, 20)
+    weights = np.zeros((len(mesh.vertices), len(graph.nodes)))
+    np.put_along_axis(weights, graph.carriers, graph.weights, axis=1)
+    start, end = mesh.faces[:, 0], mesh.faces[:, 1]
+    lengths = np.linalg.norm(mesh.vertices[start] - mesh.vertices[end], axis=1) / graph.spacing
+    jumps = np.abs(weights[start] - weights[end]).max(1)
+    assert (jumps < 4 * lengths + 0.01).all()
+
+
 def test_parts_that_nothing_joins_move_too() -> None:
     mesh = rod(9, 8)
     small = Mesh(mesh.vertices * 0.3 + [0, 0.3, 0], mesh.faces)

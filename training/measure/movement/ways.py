@@ -46,12 +46,18 @@ def reconstructed(points: Places, reconstructor: Reconstructor, settings: Settin
     return made.mesh
 
 
-def carried_along(meshes: Sequence[Mesh]) -> Found:
-    """The first mesh's vertices, drawn to the nearest places of each frame's own mesh in turn."""
+def carried_along(meshes: Sequence[Mesh], steps: Sequence[int]) -> Found:
+    """The first mesh's vertices, drawn to the surfaces of the others in turn.
+
+    steps: whose meshes these are; in between nothing moves.
+    """
     carrier = Carrier(meshes[0].vertices, meshes[0].faces)
-    paths = [carrier.places]
-    for mesh in meshes[1:]:
-        paths.append(carrier.onto(mesh.vertices, mesh.faces))
+    paths, now = [], carrier.places
+    for step in range(steps[-1] + 1):
+        if step in steps[1:]:
+            mesh = meshes[list(steps).index(step)]
+            now = carrier.onto(mesh.vertices, mesh.faces)
+        paths.append(now)
     return of_paths(meshes[0], np.stack(paths))
 
 
