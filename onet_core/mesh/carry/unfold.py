@@ -31,13 +31,16 @@ class Moved(NamedTuple):
     held: Numbers
 
 
-def moved_without_folds(faces: Faces, now: Places, new: Places, before: Places) -> Moved:
+def moved_without_folds(
+    faces: Faces, now: Places, new: Places, before: Places, already: Numbers
+) -> Moved:
     """The vertices (V, 3) moved from `now` as far to `new` as nothing folds, nor halfway to before.
 
-    With `now` nothing is folded, so taking back moves comes to an end. Where moves would fold,
-    vertices are first drawn to the middle of their neighbours. Returns them as in single precision.
+    With `now` nothing is folded but the pairs `already`, which are not looked at, so taking back
+    moves comes to an end. Where moves would fold, vertices are first drawn to the middle of their
+    neighbours. Returns them as in single precision.
     """
-    made, folded = _smoothed(faces, new, before)
+    made, folded = smoothed(faces, new, before, already)
     shares, wanted = np.ones(len(now)), made - now
     for round_ in range(len(now)):
         corners = np.unique(faces.corners[folded])
@@ -46,22 +49,28 @@ def moved_without_folds(faces: Faces, now: Places, new: Places, before: Places) 
             break
         shares[corners] = shares[corners] / 2 if round_ < HALVINGS else 0
         made[corners] = _single(now[corners] + shares[corners, None] * wanted[corners])
-        looked_at = np.union1d(folded, faces.pairs_at(corners))
+        looked_at = np.setdiff1d(np.union1d(folded, faces.pairs_at(corners)), already)
         folded = faces.folded((made, (made + before) / 2), looked_at)
     return Moved(made, np.flatnonzero(shares < 1))
 
 
-def _smoothed(faces: Faces, new: Places, before: Places) -> tuple[Places, Numbers]:
-    """Vertices drawn to the middle of their neighbours at folds; and the pairs still folded."""
+def smoothed(
+    faces: Faces, new: Places, before: Places, already: Numbers | None = None
+) -> tuple[Places, Numbers]:
+    """Vertices drawn to the middle of their neighbours at folds; and the pairs still folded.
+
+    already: pairs that are not looked at.
+    """
     made = _single(new)
-    folded = faces.folded((made, (made + before) / 2))
+    left_out = np.empty(0, dtype=np.int64) if already is None else already
+    folded = np.setdiff1d(faces.folded((made, (made + before) / 2)), left_out)
     for _ in range(SMOOTHING_ROUNDS):
         if not len(folded):
             break
         near = faces.grown(np.unique(faces.corners[folded]), 1)
         made[near] = _single((made[near] + faces.neighbours[near] @ made) / 2)
         # Elsewhere nothing has moved.
-        looked_at = np.union1d(folded, faces.pairs_at(near))
+        looked_at = np.setdiff1d(np.union1d(folded, faces.pairs_at(near)), left_out)
         folded = faces.folded((made, (made + before) / 2), looked_at)
     return made, folded
 
@@ -74,7 +83,7 @@ def opened(faces: Faces, places: Places) -> Places:
             return places
         places = _searched(faces, places, folded, rings)
     # What is left are faces without area.
-    made, _ = _smoothed(faces, places, places)
+    made, _ = smoothed(faces, places, places)
     return made
 
 
