@@ -18,7 +18,7 @@ from ..models.layers import resized
 from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField, prepare, prepare_positions
-from ..models.prepared.averaged import AS_IT_IS, MeanOfTwo
+from ..models.prepared.averaged import AS_IT_IS, HALF_TURN, MIRRORED, MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
 from .dense import DENSE_NOISE, is_dense, noise_of_scan
@@ -32,10 +32,6 @@ SNAPPED_POINTS = 200_000
 NOISE_POINTS = 1_000
 # Noise can't be averaged away from clouds of so few.
 FEW_POINTS = 1_000
-
-# Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
-MIRRORED = (-1.0, 1.0, 1.0)
-HALF_TURN = (-1.0, 1.0, -1.0)
 
 
 class Encoded(NamedTuple):

@@ -8,7 +8,7 @@ values as `section.key=value`. An unknown key or a value of the wrong type is re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +189,8 @@ class Config:
         Raises ModelError where the network can't be described.
         """
         inputs: dict[str, Any] = {}
-        steps = self.test.steps
         if self.data.input_kind == "image":
             inputs = {"image_size": self.data.image_size}
-            if any("mirror" in choice for choice in self.data.augmentations):
-                steps = replace(steps, mirror=True)
         elif self.data.input_kind == "points":
             inputs = {"points": self.data.input_points, "noise": self.data.input_noise}
         return ModelDescription(
@@ -203,7 +200,7 @@ class Config:
             input_kind=self.data.input_kind,
             network=dict(self.model.network),
             threshold=self.test.threshold,
-            steps=steps,
+            steps=self.test.steps,
             padding=self.model.padding,
             categories=list(self.data.categories or []),
             inputs=inputs,

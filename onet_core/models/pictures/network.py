@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import ResnetBlockFC, precisely
+from ..layers import ResnetBlockFC, in_one_thread, precisely
 from .camera import PictureCamera
 from .features import Backbone
 from .heads import CameraGuess, CameraHead, MapHead
@@ -155,7 +155,8 @@ class PictureNetwork(nn.Module):
     def encode_inputs(self, inputs: Tensor) -> Code:
         """The pictures' features: "fine" (B, C, S/2, S/2), "volume" (B, C, D, D, D), "camera"
         (B, 6), see `PictureCamera.numbers`, and "confidence" (B,), the expected IoU."""
-        code, estimates = self.read(inputs)
+        with in_one_thread(inputs):
+            code, estimates = self.read(inputs)
         return {**code, "confidence": estimates.confidence.sigmoid()}
 
     def decode(self, points: Tensor, z: Tensor, code: Code) -> Tensor:

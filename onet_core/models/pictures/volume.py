@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..layers import convolved
 from .camera import PictureCamera
 
 
@@ -49,8 +50,8 @@ class _Block(nn.Module):
         nn.init.zeros_(self.conv_1.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        change = self.conv_0(functional.relu(self.norm_0(x)))
-        return x + self.conv_1(functional.relu(self.norm_1(change)))
+        change = convolved(self.conv_0, functional.relu(self.norm_0(x)))
+        return x + convolved(self.conv_1, functional.relu(self.norm_1(change)))
 
 
 class CanonicalVolume(nn.Module):
@@ -104,8 +105,8 @@ class CanonicalVolume(nn.Module):
         shown = self.shown(given).transpose(1, 2).reshape(batch, self.width, size, size, size)
         x = self.usual(code).view(batch, self.width, *(self.start,) * 3)
         for grow in (self.grow_0, self.grow_1):
-            x = grow(functional.interpolate(functional.relu(x), scale_factor=2.0))
-        x = self.join(functional.relu(torch.cat([shown, x], dim=1)))
+            x = convolved(grow, functional.interpolate(functional.relu(x), scale_factor=2.0))
+        x = convolved(self.join, functional.relu(torch.cat([shown, x], dim=1)))
         x = self.before(x)
         y = self.up(functional.relu(self.middle(self.down(functional.relu(x)))))
         x = x + functional.interpolate(y, scale_factor=2.0)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from ..convolutional.network import LocalDecoder, PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
 from ..pictures.network import PictureNetwork
-from ..pictures.pair import PLANES, PicturePair
-from .averaged import AS_IT_IS, MeanOfTwo
+from ..pictures.pair import DETAIL, MIRROR, PLANES, PicturePair
+from .averaged import AS_IT_IS, MIRRORED, MeanOfTwo
+from .lattice import LatticeField
 from .layered import prepare_layered
 from .local import LocalField, prepare_local
 from .prepared_field import PlainField, PreparedField
@@ -36,11 +37,11 @@ def prepare(network: nn.Module, latent: Tensor, code: Any) -> PreparedField:
 
     The decoders with one global code are folded, the local decoder reads rearranged planes. Any
     other network, and one in training mode or not in float32, is evaluated as it is, through
-    `network.decode`, which is correct for all and needs nothing but that method.
+    `network.decode`, which is correct for all and needs nothing but that method. Of a pair for
+    pictures, the costly network is asked at the nodes of a lattice only, see `pictures.pair`.
     """
     if isinstance(network, PicturePair):
-        seen = prepare(network.projected, latent, code)
-        return MeanOfTwo(seen, prepare(network.planes, latent, code[PLANES]), AS_IT_IS)
+        return _prepare_pair(network, latent, code)
     decoder = getattr(network, "decoder", None)
     if isinstance(decoder, nn.Module) and _is_fixed(decoder):
         for kind, preparation in _PREPARATIONS:
@@ -71,6 +72,13 @@ _PREPARATIONS: list[tuple[type[nn.Module], Callable[..., PreparedField | None]]]
     (PictureNetwork, prepare_projected),
 ]
 """A class of networks, its subclasses included, and what prepares (some of) its decoders."""
+
+
+def _prepare_pair(network: PicturePair, latent: Tensor, code: Any) -> PreparedField:
+    one = prepare(network.projected, latent, code)
+    other = prepare(network.projected, latent, code[MIRROR])
+    seen = LatticeField(MeanOfTwo(one, other, MIRRORED), (1 + network.padding) / 2, DETAIL)
+    return MeanOfTwo(seen, prepare(network.planes, latent, code[PLANES]), AS_IT_IS)
 
 
 def _is_fixed(decoder: nn.Module) -> bool:

@@ -8,7 +8,10 @@ from torch import Tensor
 
 from .prepared_field import PreparedField
 
+# Signs of the coordinates of what is mirrored left to right, and turned by half about the vertical.
 AS_IT_IS = (1.0, 1.0, 1.0)
+MIRRORED = (-1.0, 1.0, 1.0)
+HALF_TURN = (-1.0, 1.0, -1.0)
 
 
 class MeanOfTwo(PreparedField):

@@ -10,13 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from onet_core.errors import ModelError
+from onet_core.models.build import build_network
 from onet_core.models.catalogue import read_description
+from onet_core.models.description import ModelDescription
+from onet_core.models.layers import resized
 from onet_core.models.pictures.camera import PictureCamera
 from onet_core.models.pictures.heads import TURNS, CameraGuess
-from onet_core.models.weights import load_weights
+from onet_core.models.weights import load_weights, save_weights
 from training.data.bank import Bank
 from training.learn.pictures import export
 from training.learn.pictures.batches import Choice, make_batch
+from training.learn.pictures.join import joined
 from training.learn.pictures.learning import LOG_FILE, WEIGHTS_FILE, Plan, learn
 from training.learn.pictures.losses import _camera_losses, soft_overlap
 
@@ -144,3 +149,26 @@ def test_what_is_learned_becomes_a_weights_file(
     with torch.no_grad():
         code = network.encode_inputs(torch.rand(1, 3, 64, 64))  # type: ignore[operator]
     assert 0 < float(code["confidence"]) < 1
+    _assert_joined(target, tmp_path)
+
+
+def _assert_joined(projected: Path, folder: Path) -> None:
+    """A pair of these weights and of small planes says what both say, with the pair's record."""
+    small = {"c_dim": 8, "channels": 4, "hidden": 8, "plane_resolution": 8, "plane_width": 8}
+    planes = ModelDescription("flat", "Flat", "image_planes", "image", network=small)
+    save_weights(folder / "planes.safetensors", build_network(planes).eval(), planes)
+    network, description = load_weights(projected)
+    parts = {"projected": dict(description.network), "planes": small, "planes_size": 32}
+    wanted = ModelDescription("pair", "Pair", "picture_pair", "image", network=parts, threshold=0.4)
+    given = (network, description), load_weights(folder / "planes.safetensors")
+    pair, made = joined(wanted, *given)
+    assert made.threshold == pytest.approx(0.4)
+    assert set(made.training) == {"projected", "planes"}
+    seen, points = torch.rand(1, 3, 64, 64), torch.rand(1, 20, 3) - 0.5
+    with torch.no_grad():
+        said = pair.eval()(points, seen)
+        one = network(points, seen) + network(points * torch.tensor([-1.0, 1, 1]), seen.flip(-1))
+        other = given[1][0](points, resized(seen, 32))
+    assert torch.allclose(said, (one / 2 + other) / 2, atol=1e-6)
+    with pytest.raises(ModelError, match="not those of the part 'projected'"):
+        joined(wanted, given[1], given[1])

@@ -57,7 +57,7 @@ NETWORKS = {
         "free/voxels",
         "{channels: 4, hidden: 8, plane_resolution: 16, unet_depth: 2, unet_width: 8}",
     ),
-    "image": ("free/picture", None),
+    "image": ("free/picture_planes", None),
     "none": (
         "unconditional/onet_chairs",
         "{decoder: simple, c_dim: 0, z_dim: 4, decoder_kwargs: {hidden_size: 32}}",
@@ -138,7 +138,7 @@ def test_twenty_steps(root: Path, tmp_path: Path, kind: str) -> None:
 def test_pictures_in_mixed_precision(root: Path, tmp_path: Path) -> None:
     config = tiny(root, tmp_path, "image", "training.max_steps=3", "training.validate_every=3")
     network, description = load_weights(train(config))
-    # free/picture mirrors while it trains, so a picture and its mirror image are both asked.
+    # free/picture_planes mirrors while it trains, so a picture and its mirror image are both asked.
     assert description.inputs == {"image_size": 32}
     assert description.steps.mirror
     assert all(np.isfinite(value) for _, value in curve(tmp_path, "loss"))

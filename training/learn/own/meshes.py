@@ -30,7 +30,7 @@ from .register import SECONDS_PER_MESH, register
 from .split import assigned, read_splits, write_splits
 from .wish import Wish, checked, initial_model
 
-CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture"}
+CONFIGS = {"points": "free/points", "voxels": "free/voxels", "image": "free/picture_planes"}
 GENERATIVE = "free/chair"
 # Trained networks go on at this part of a fresh one's learning rate.
 GOING_ON_PACE = 0.1
@@ -146,6 +146,7 @@ def make_config(wish: Wish, work: Path, learning: int, steps: int) -> Config:
         path, description = begun
         config.training.initial_weights = str(path)
         config.model.architecture = description.architecture
+        config.data.image_size = description.inputs.get("image_size", config.data.image_size)
         config.model.network = dict(description.network)
         config.model.network.pop("centres", None)  # those of the shapes that it learned from
         config.test.threshold, config.test.steps = description.threshold, description.steps

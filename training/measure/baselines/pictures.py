@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from onet_core.errors import InputError, ModelError
 from onet_core.models.encoders import ImageEncoder
+from onet_core.models.layers import resized
+from onet_core.models.pictures.pair import PicturePair
 
 from ...data.observations import list_views, read_view
 from ..protocol import spread
@@ -41,10 +43,13 @@ def code_features(network: nn.Module) -> Features:
     if encoder is None:
         raise ModelError("The network has no code of a picture, by which it could be compared.")
     device = next(encoder.parameters()).device
+    # Of a pair, the encoder that learned to make a code reads a smaller picture than the pair.
+    size = network.planes_size if isinstance(network, PicturePair) else None
 
     def features(picture: Picture) -> NDArray[np.float32]:
+        given = torch.from_numpy(picture)[None].to(device)
         with torch.no_grad():
-            code = encoder(torch.from_numpy(picture)[None].to(device))
+            code = encoder(given if size is None else resized(given, size))
         return functional.normalize(code)[0].cpu().numpy()
 
     return features

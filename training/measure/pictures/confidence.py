@@ -41,6 +41,7 @@ from onet_core.field import evaluate
 from onet_core.inputs.observation import Observation
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
+from onet_core.models.layers import resized
 from onet_core.models.pictures.painting import likeliest_view, outlines_alike
 from onet_core.models.weights import load_weights
 from onet_core.pipeline.encoding import encoded
@@ -50,6 +51,7 @@ from onet_core.settings import Settings
 
 from ...data.labelled import LabelledShape, list_shapes, read_shape
 from ...data.observations import NETWORK_FRAME, read_view
+from ..baselines.pictures import code_features
 from ..choose import command_of
 from ..provenance import commit_text, data_version
 
@@ -67,6 +69,7 @@ class Signs:
 
     def __init__(self, network: nn.Module, model: ModelDescription) -> None:
         self._network, self._model = network, model
+        self._code = code_features(network)
         self._device = torch.device("cpu")
         self._whole = Reconstructor.of_network(network, model, "cpu")
         half = (1 + model.padding) / 2
@@ -90,8 +93,6 @@ class Signs:
         sign = self._grid.new_tensor([-1.0, 1.0, 1.0])
         turned = self._inside(np.ascontiguousarray(picture[..., ::-1]), level.threshold, sign)
         moved = self._inside(_jittered(picture), level.threshold)
-        with torch.no_grad():
-            code = self._network.encoder[0](self._resized(picture))[0]  # type: ignore[index,operator]
         return {
             "iou": _iou(inside, true),
             "expected": expected_iou(logits, level.threshold),
@@ -99,7 +100,7 @@ class Signs:
             "mirrored": _iou(own, turned),
             "jittered": _iou(own, moved),
             "silhouette": self._silhouette(picture) if with_outline else None,
-            "vector": code.tolist(),
+            "vector": self._code(self._resized(picture)[0].numpy()).tolist(),
         }
 
     def _field(self, picture: NDArray[np.float32]) -> tuple[Any, Any]:
@@ -111,18 +112,13 @@ class Signs:
         self, picture: NDArray[np.float32], threshold: float, signs: Tensor | None = None
     ) -> NDArray[np.bool_]:
         """Which nodes of the grid one look at a picture says are inside."""
-        with torch.no_grad():
-            code = self._network.encode_inputs(self._resized(picture))  # type: ignore[operator]
-            points = self._grid if signs is None else self._grid * signs
-            logits = self._network.decode(points[None], points[None, :0, 0], code)  # type: ignore[operator]
-        return (logits[0].sigmoid() > threshold).numpy()
+        field, _ = self._field(picture)
+        logits = evaluate(field, self._grid if signs is None else self._grid * signs)
+        return (logits.sigmoid() > threshold).numpy()
 
     def _resized(self, picture: NDArray[np.float32]) -> Tensor:
         size = int(self._model.inputs.get("image_size", 224))
-        given = torch.from_numpy(np.array(picture))[None]
-        if given.shape[-1] == size:
-            return given
-        return functional.interpolate(given, (size, size), mode="bilinear", antialias=True)
+        return resized(torch.from_numpy(np.array(picture))[None], size)
 
     def _silhouette(self, picture: NDArray[np.float32]) -> float:
         seen = Observation("image", picture, NETWORK_FRAME)
