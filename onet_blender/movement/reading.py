@@ -20,7 +20,7 @@ from onet_core.movement.frames import FEWEST_POINTS
 from ..scene import scene_io
 from ..scene.known import Known, known_by
 from ..scene.pieces import Pieces, in_background
-from ..scene.reconstruction import SHARE_OF_SIZE, named_after
+from ..scene.reconstruction import SHARE_OF_SIZE, graph_of, named_after
 from ..scene.sampling import SAMPLES, sampled
 from ..scene.scene_io import Cloud
 from ..scene.viewpoint import turned_upright
@@ -118,7 +118,7 @@ def prepare(
         for frame, name in zip(wanted.frames, wanted.names, strict=True):
             if wanted.plays:
                 scene.frame_set(frame)
-            graph = _graph_of(scene, layer)
+            graph = graph_of(scene, layer)
             is_first = frame == wanted.reference
             read = _read(name, graph, spread, SAMPLES if is_first else POINTS, frame)
             if is_first:
@@ -171,14 +171,6 @@ def _item(name: str) -> bpy.types.Object:
     if item is None:
         raise Cancelled()
     return item
-
-
-def _graph_of(scene: bpy.types.Scene, layer: str) -> bpy.types.Depsgraph:
-    kept = scene.view_layers.get(layer)
-    if kept is None:
-        raise Cancelled()
-    kept.update()
-    return kept.depsgraph
 
 
 def _read(

@@ -143,7 +143,7 @@ def prepare_object(
     if is_large:
         being_made = in_background(lambda: Room(sizes))
         yield being_made
-        room, depsgraph = being_made.result(), _graph_of(home, layer)
+        room, depsgraph = being_made.result(), graph_of(home, layer)
         evaluated = item.evaluated_get(depsgraph)
     matrix = evaluated.matrix_world.copy()
     scene_io.into_object_space(np.zeros((1, 3)), matrix)  # raises where that will not be possible
@@ -162,7 +162,7 @@ def prepare_object(
     known = known_by(home, item, bpy.data.objects.get(replaces))
     if is_large:
         yield None
-        depsgraph = _graph_of(home, layer)
+        depsgraph = graph_of(home, layer)
     with room.used():
         digest = source_digest(item, depsgraph)
 
@@ -190,7 +190,7 @@ def prepare_object(
     )
 
 
-def _graph_of(scene: bpy.types.Scene, layer: str) -> bpy.types.Depsgraph:
+def graph_of(scene: bpy.types.Scene, layer: str) -> bpy.types.Depsgraph:
     """What a view layer's objects come to by now; raises Cancelled where that is gone."""
     kept = scene.view_layers.get(layer)
     if kept is None:
