@@ -19,7 +19,7 @@ from ..scene.pieces import Pieces
 from ..scene.preparation import Preparation
 from ..scene.sources import chosen_objects
 from . import placing, reading
-from .properties import FIRST_FRAME, LAST_FRAME
+from .properties import frame_number, step_width
 
 
 class ONET_OT_follow_movement(WorkerOperator, bpy.types.Operator):
@@ -29,34 +29,18 @@ class ONET_OT_follow_movement(WorkerOperator, bpy.types.Operator):
     bl_label = "Follow the Movement"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  # Blender reads a plain set
 
-    start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Start",
-        description="The first frame that is followed",
-        min=FIRST_FRAME,
-        max=LAST_FRAME,
-        options={"SKIP_SAVE"},
+    start_frame: frame_number(  # type: ignore[valid-type]
+        "Start", "The first frame that is followed", options={"SKIP_SAVE"}
     )
-    end_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="End",
-        description="The last frame that is followed",
-        min=FIRST_FRAME,
-        max=LAST_FRAME,
-        options={"SKIP_SAVE"},
+    end_frame: frame_number(  # type: ignore[valid-type]
+        "End", "The last frame that is followed", options={"SKIP_SAVE"}
     )
-    step: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Step",
-        description="Follow every frame (1), every second one (2), and so on; in between the mesh "
-        "fades over",
-        min=1,
-        default=1,
-        options={"SKIP_SAVE"},
-    )
+    step: step_width(options={"SKIP_SAVE"})  # type: ignore[valid-type]
     source: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Object",
         description="Name of the object; empty for the selected ones",
         options={"SKIP_SAVE"},
     )
-
     model: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Model",
         description="Name of a model or a weights file; empty for the one that suits",
