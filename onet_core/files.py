@@ -9,6 +9,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 import secrets
 import socket
 import stat
@@ -272,3 +273,9 @@ def _runs(process: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def numbers_in_order(name: str) -> list[tuple[int, str]]:
+    """By what names are sorted so that the numbers in them count as numbers: 2 comes before 10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from onet_core.engine.protocol import Arrays
 from onet_core.errors import Cancelled, InputError
+from onet_core.files import numbers_in_order
 from onet_core.movement.frames import FEWEST_POINTS
 
 from ..scene import scene_io
@@ -78,7 +78,7 @@ def frames_of(
     if not items:
         raise InputError("No object is chosen: select one that moves, or one for each frame.")
     if len(items) > 1:
-        names = sorted((item.name for item in items), key=_in_order)
+        names = sorted((item.name for item in items), key=numbers_in_order)
         frames = [start + step * number for number in range(len(names))]
         plays = False
     else:
@@ -90,12 +90,6 @@ def frames_of(
         raise InputError("{count:,} frames are too many: choose a larger step.", count=len(frames))
     current = scene.frame_current
     return Frames(frames, names, current if current in frames else frames[0], plays)
-
-
-def _in_order(name: str) -> list[tuple[int, str]]:
-    """Numbers in names count as numbers."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def prepare(

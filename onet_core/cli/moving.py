@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from ..files import expand
+from ..files import expand, numbers_in_order
 from ..kinds import endings_of
 from ..results import make_folder
 from ..settings import Settings
@@ -113,12 +112,8 @@ def move(
             click.echo(f"  {note}.")
 
 
-def _order(path: Path) -> tuple[Sequence[object], str]:
-    """Numbers in names count as numbers: 2 comes before 10."""
-    import re
-
-    parts = re.split(r"(\d+)", path.stem)
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts], str(path)
+def _order(path: Path) -> tuple[list[tuple[int, str]], str]:
+    return numbers_in_order(path.stem), str(path)
 
 
 def _read(job: Job, path: Path) -> Job:
