@@ -195,12 +195,15 @@ def paint(params: Params, arrays: Arrays, report: Report) -> Answer:
     params and arrays: as for `look`; also the arrays mesh_vertices (V, 3), as they were made, z up,
     and mesh_faces (F, 3). Answers with the array `colours` (V, 3).
     """
+    from ..inputs.pictures import framed_mask
     from ..models.pictures import painting
     from ..pipeline import job
 
     mesh = mesh_of({"vertices": arrays["mesh_vertices"], "faces": arrays["mesh_faces"]}, "")
-    _, seen = job.look(job_of(params, arrays), painting.EDGE)
-    return {}, {"colours": painting.painted(mesh, seen)}
+    observation, seen = job.look(job_of(params, arrays), painting.EDGE)
+    mask = observation.mask
+    shown = None if mask is None else framed_mask(mask, len(seen))
+    return {}, {"colours": painting.painted(mesh, seen, shown=shown)}
 
 
 def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:

@@ -303,6 +303,16 @@ def _framed(
     return _centred(on_white, max(on_white.shape[:2]) / FILL, size)
 
 
+def framed_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
+    """Where the picture (size, size) of `prepare_picture` shows the object.
+
+    mask: (H, W), the observation's.
+    """
+    dark = np.zeros((*mask.shape, 3), dtype=np.uint8)
+    framed: NDArray[np.bool_] = _framed(dark, mask, size, "")[..., 0] < 128
+    return framed
+
+
 def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.uint8]:
     """Pixels (H, W, 3) in the middle of a white square of `edge` pixels, brought to `size`."""
     height, width = colours.shape[:2]

@@ -26,7 +26,7 @@ Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 EDGE = 512
 """Pixels along the edge of the picture that colours are taken from."""
 
-# Brighter in all channels is the background that the object was put on.
+# Where no mask says what is background: brighter in all channels is.
 _WHITE = 250
 # The object's rim is mixed with the background: pixels of the edge that are left out.
 _RIM = EDGE // 170
@@ -54,12 +54,14 @@ class Look:
     weights: (V, 2), how well the camera sees a vertex and its mirror image; 0 for hidden.
     colours: (V, 2, 3), 0 to 255, of the two; anything where their weight is 0.
     mean: (3,), of the object in the picture.
+    view: where it was taken from.
     """
 
     vertices: NDArray[np.float64]
     weights: NDArray[np.float64]
     colours: NDArray[np.float64]
     mean: NDArray[np.float64]
+    view: PictureView
 
     def blended(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Colours (V, 3) of what is seen, itself or its mirror image, and which (V,) are."""
@@ -69,25 +71,37 @@ class Look:
 
 
 def painted(
-    mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = None
+    mesh: Mesh,
+    picture: NDArray[np.uint8],
+    view: PictureView | None = None,
+    shown: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Colours (V, 3) for a mesh, z up and its front towards -y, around the network's origin.
 
-    picture, view, errors: see `look_at`.
+    picture, view, shown, errors: see `look_at`.
     """
-    look = look_at(mesh, picture, view)
+    look = look_at(mesh, picture, view, shown)
     colours, known = look.blended()
     return in_bytes(from_nearest(look.vertices, colours, known))
 
 
-def look_at(mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = None) -> Look:
+def look_at(
+    mesh: Mesh,
+    picture: NDArray[np.uint8],
+    view: PictureView | None = None,
+    shown: NDArray[np.bool_] | None = None,
+) -> Look:
     """What a picture shows of a mesh, z up and its front towards -y.
 
-    picture: (S, S, 3) as the network gets it, the object on white; view: where it was taken from,
-    None where the network does not say: then from where the outlines are most alike. Raises
-    InputError where the picture shows no object, or the camera sees nothing of the mesh.
+    picture: (S, S, 3) as the network gets it, the object on white.
+    view: where it was taken from, None where the network does not say: then from where the outlines
+        are most alike.
+    shown: (S, S), where it shows the object; None where that is not known: then what is not white.
+
+    Raises InputError where the picture shows no object, or the camera sees nothing of the mesh.
     """
-    shown = np.asarray((picture < _WHITE).any(axis=2))
+    if shown is None:
+        shown = np.asarray((picture < _WHITE).any(axis=2))
     inner = ndimage.binary_erosion(shown, iterations=_RIM)
     if not inner.any() or mesh.is_empty:
         raise InputError("There is nothing in the picture to take colours from.")
@@ -103,7 +117,7 @@ def look_at(mesh: Mesh, picture: NDArray[np.uint8], view: PictureView | None = N
     if not weights.any():
         raise InputError("There is nothing in the picture to take colours from.")
     colours = np.stack([_at(filled, fit(part.places)) for part in (own, flipped)], axis=1)
-    return Look(vertices, weights, colours, picture[inner].mean(axis=0))
+    return Look(vertices, weights, colours, picture[inner].mean(axis=0), view)
 
 
 def from_nearest(

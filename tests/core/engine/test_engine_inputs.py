@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from onet_core.engine.messages import job_of
 from onet_core.engine.methods import METHODS
@@ -89,6 +90,17 @@ def test_what_is_taken_away_from_a_picture_is_told() -> None:
             assert seen["seen"][112, 30].tolist() == [200, 10, 10]
     with pytest.raises(InputError, match="not a picture"):
         ask("look", {"name": "cloud"}, points=np.random.default_rng(0).normal(size=(50, 3)))
+
+
+def test_white_objects_before_white_are_painted_white() -> None:
+    """The mask says what is object; the black wall beside it is not."""
+    pixels = np.zeros((60, 60, 3), dtype=np.uint8)
+    pixels[15:45, 15:45] = 255
+    mask = pixels[..., 0]
+    box = trimesh.creation.box((0.8, 0.8, 0.8)).subdivide_to_size(0.05)
+    arrays = {"mesh_vertices": np.asarray(box.vertices), "mesh_faces": np.asarray(box.faces)}
+    _, answer = ask("paint", {"name": "photo"}, pixels=pixels, mask=mask, **arrays)
+    assert answer["colours"].min() > 240
 
 
 def test_normals_of_a_file_are_not_taken_for_exact_ones(tmp_path: Path) -> None:

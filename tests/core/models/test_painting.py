@@ -65,6 +65,19 @@ def test_the_side_is_found_by_the_outline() -> None:
         assert min(abs(off), abs(behind)) <= 16
 
 
+def test_white_parts_of_an_object_before_white_stay_white_where_a_mask_is_known() -> None:
+    mesh = block()
+    view = PictureView(90.0, 0.0, 10.0, 10.0, 0.5, 0.5, 1.0)
+    picture = picture_of(mesh, 90.0)
+    shown = (picture < 250).any(axis=2)
+    picture[(picture == BLUE).all(axis=2)] = 255
+    colours = painted(mesh, picture, view, shown).astype(int)
+    low = mesh.vertices[:, 2] < -0.06
+    assert np.abs(colours[low & (mesh.vertices[:, 0] > 0.19)] - 255).mean() < 12
+    high = mesh.vertices[:, 2] > 0.06
+    assert np.abs(colours[high & (mesh.vertices[:, 0] > 0.19)] - RED).mean() < 12
+
+
 def test_an_empty_picture_is_refused() -> None:
     with pytest.raises(InputError, match="nothing in the picture"):
         painted(block(), np.full((64, 64, 3), 255, dtype=np.uint8))

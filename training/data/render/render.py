@@ -65,6 +65,18 @@ class Renderer:
 
         fineness: S is as often SIZE. is_lit: else each face has its own colour, unshaded.
         """
+        picture, _, camera = self.view_and_mask(rng, cameras, fineness=fineness, is_lit=is_lit)
+        return picture, camera
+
+    def view_and_mask(
+        self,
+        rng: np.random.Generator,
+        cameras: str = "fitted",
+        *,
+        fineness: int = 1,
+        is_lit: bool = True,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Camera]:
+        """As `view`, with the pixels (S, S) that show the shape for the greater part."""
         camera = draw_camera(self._vertices, rng, cameras)
         right, down, forward = camera.axes
         size = SIZE * fineness
@@ -91,7 +103,8 @@ class Renderer:
         pixels[hit] = np.clip(self._colours[faces] * light_of_all, 0, 1)
         blocks = pixels.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING, 3)
         picture = (blocks.mean((1, 3)) * 255 + 0.5).astype(np.uint8)
-        return picture, camera
+        covered = hit.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING).mean((1, 3)) > 0.5
+        return picture, covered, camera
 
 
 def view_generator(name: str, view: int) -> np.random.Generator:

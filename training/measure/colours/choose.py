@@ -6,6 +6,7 @@ how far a place counts as away whose normal is perpendicular, and how many place
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from onet_core.errors import InputError
 from onet_core.mesh.normals import face_based_normals
-from onet_core.models.pictures.painting import Look, from_nearest, look_at
+from onet_core.models.pictures.painting import Look, from_nearest
 
 from .comparison import coloured_shapes
 from .views import ColouredShape
@@ -34,15 +35,19 @@ def thinned(look: Look, most: int = MOST_HIDDEN) -> tuple[Look, NDArray[np.intp]
     if len(hidden) > most:
         hidden = np.random.default_rng(0).choice(hidden, most, replace=False)
     kept = np.concatenate([np.flatnonzero(known), hidden])
-    left = Look(look.vertices[kept], look.weights[kept], look.colours[kept], look.mean)
+    left = replace(
+        look,
+        vertices=look.vertices[kept],
+        weights=look.weights[kept],
+        colours=look.colours[kept],
+    )
     return left, kept
 
 
 def errors(shape: ColouredShape) -> NDArray[np.float64] | None:
     """(TURNED, NEIGHBOURS): mean L1, 0 to 1, of hidden vertices; None for shapes without any."""
-    picture, view = shape.photograph(0, is_lit=False)
     try:
-        whole = look_at(shape.mesh, picture, view)
+        _, whole = shape.look(0, is_lit=False)
     except InputError:
         return None
     look, kept = thinned(whole)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from onet_core.errors import InputError
 from onet_core.mesh.normals import face_based_normals
-from onet_core.models.pictures.painting import look_at
 
 from ...data.build.shapes import list_indexed_shapes
 from .scores import absolute_error, structural_similarity
@@ -70,13 +69,12 @@ def compare(
 ) -> tuple[list[Score], Pictures] | None:
     """Scores of all ways on a shape, and what they look like; None where its picture shows nothing
     that colours could be taken from."""
-    photograph, view = shape.photograph(0, is_lit=is_lit)
     try:
-        look = look_at(shape.mesh, photograph, view)
+        photograph, look = shape.look(0, is_lit=is_lit)
     except InputError:
         return None
     normals = face_based_normals(look.vertices, shape.faces)
-    views = shape.around(view.azimuth)
+    views = shape.around(look.view.azimuth)
     truth = [one.picture(shape.colours[one.faces]) for one in views]
     unseen = (look.weights[:, 0] == 0)[shape.faces].all(axis=1)
     hidden = []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from onet_core.inputs.frame import network_to_up
 from onet_core.mesh.mesh import Mesh
+from onet_core.models.pictures.painting import Look, look_at
 from onet_core.models.pictures.view import PictureView
 
 from ...data.build.normalise import Triangles
@@ -22,8 +23,6 @@ from ...data.render.render import Renderer, view_generator
 _EDGE = 0.02
 # 137 pixels times 3: the product takes colours from 512.
 _FINENESS = 3
-# Of fully white faces a picture on white shows nothing.
-_WHITEST = 240
 _AZIMUTHS = range(0, 360, 45)
 _ELEVATION, _DISTANCE = np.radians(20.0), 2.0
 
@@ -51,15 +50,13 @@ class ColouredShape:
     """
 
     def __init__(self, triangles: Triangles, name: str) -> None:
-        colours = np.minimum(triangles.colours, _WHITEST)
-        triangles = Triangles(triangles.vertices, triangles.faces, colours)
         self.name, self._coarse = name, triangles
         vertices, faces, origin = trimesh.remesh.subdivide_to_size(
             triangles.vertices, triangles.faces, _EDGE, max_iter=12, return_index=True
         )
         vertices, faces = _welded(vertices, faces)
         self.vertices, self.faces = vertices, faces
-        self.colours: NDArray[np.uint8] = colours[origin]
+        self.colours: NDArray[np.uint8] = triangles.colours[origin]
 
     @property
     def mesh(self) -> Mesh:
@@ -73,11 +70,14 @@ class ColouredShape:
         mean = np.average(colours, axis=0, weights=areas)
         return float(np.sqrt(np.average((colours - mean) ** 2, axis=0, weights=areas).mean()))
 
-    def photograph(self, number: int, *, is_lit: bool) -> tuple[NDArray[np.uint8], PictureView]:
-        """A picture from a random side, always the same for the same number, and its camera."""
+    def look(self, number: int, *, is_lit: bool) -> tuple[NDArray[np.uint8], Look]:
+        """A picture from a random side, always the same for the same number, and what it shows of
+        the fine mesh. Raises InputError where that is nothing."""
         rng = view_generator(self.name, number)
-        picture, camera = Renderer(self._coarse).view(rng, fineness=_FINENESS, is_lit=is_lit)
-        return picture, view_of(camera)
+        picture, shown, camera = Renderer(self._coarse).view_and_mask(
+            rng, fineness=_FINENESS, is_lit=is_lit
+        )
+        return picture, look_at(self.mesh, picture, view_of(camera), shown)
 
     def around(self, first: float) -> list[View]:
         """Views from all around, the first from the azimuth `first`, in degrees."""
