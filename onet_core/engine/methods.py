@@ -195,7 +195,7 @@ def paint(params: Params, arrays: Arrays, report: Report) -> Answer:
     params and arrays: as for `look`; also the arrays mesh_vertices (V, 3), as they were made, z up,
     and mesh_faces (F, 3). Answers with the array `colours` (V, 3).
     """
-    from ..inputs.pictures import framed_mask
+    from ..inputs.background import framed_mask
     from ..models.pictures import painting
     from ..pipeline import job
 

@@ -1,9 +1,10 @@
-"""Where a picture shows its object: by transparency, by a mask, or by a plain background."""
+"""Where a picture shows its object, and the object alone on a white square."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 # Steps of 255, in any channel, by which a background may differ from an even gradient: as much as
@@ -20,6 +21,9 @@ FRINGE = 9
 SPECK = 0.005
 # An opaque part that fills so much of its bounding box is a picture with a frame, not an object.
 RECTANGLE = 0.93
+# Share of the frame that the longer side of the object's bounding box takes: the median and mean
+# over 1,500 of the rendered views that the picture networks learn from (1 % to 99 %: 0.67 to 0.88).
+FILL = 0.8
 
 
 def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
@@ -92,3 +96,41 @@ def _large_parts(mask: NDArray[np.bool_], whole: int) -> NDArray[np.bool_]:
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     areas = np.bincount(labels.ravel())
     return (areas >= SPECK * whole)[labels] & mask
+
+
+def framed(
+    colours: NDArray[np.uint8], coverage: NDArray[np.uint8] | None, size: int
+) -> NDArray[np.uint8]:
+    """The object on a white square (size, size, 3); without coverage the whole picture."""
+    if coverage is None:
+        return _centred(colours, max(colours.shape[:2]), size)
+    seen = coverage > 127
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    weight = coverage[box][..., None] / 255
+    on_white = np.round(colours[box] * weight + 255 * (1 - weight)).astype(np.uint8)
+    return _centred(on_white, max(on_white.shape[:2]) / FILL, size)
+
+
+def framed_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
+    """Where the picture (size, size) of `prepare_picture` shows the object.
+
+    mask: (H, W), the observation's.
+    """
+    dark = np.zeros((*mask.shape, 3), dtype=np.uint8)
+    seen: NDArray[np.bool_] = framed(dark, mask, size)[..., 0] < 128
+    return seen
+
+
+def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) in the middle of a white square of `edge` pixels, brought to `size`."""
+    height, width = colours.shape[:2]
+    room = int(np.ceil(edge)) + 2
+    square = np.full((room, room, 3), 255, dtype=np.uint8)
+    top, left = (room - height) // 2, (room - width) // 2
+    square[top : top + height, left : left + width] = colours
+    y, x = top + height / 2 - edge / 2, left + width / 2 - edge / 2
+    scaled = Image.fromarray(square).resize(
+        (size, size), Image.Resampling.BILINEAR, box=(x, y, x + edge, y + edge)
+    )
+    return np.array(scaled)

@@ -16,7 +16,7 @@ from scipy import ndimage
 from ..errors import InputError
 from ..matting.doubts import doubts_about
 from ..sentences import Sentence
-from .background import opaque_rectangle, plain_background, without_specks
+from .background import framed, opaque_rectangle, plain_background, without_specks
 from .frame import Frame
 from .limits import (
     MOST_PIXELS,
@@ -29,9 +29,6 @@ from .limits import (
 from .observation import Background, Observation
 
 MINIMUM_EDGE = 8
-# Share of the frame that the longer side of the object's bounding box takes: the median and mean
-# over 1,500 of the rendered views that the picture networks learn from (1 % to 99 %: 0.67 to 0.88).
-FILL = 0.8
 # Larger pictures are shrunk first: the network sees 224 pixels.
 _WORKING_EDGE = 1024
 # Below this alpha somewhere, an alpha channel is taken to mean something.
@@ -264,7 +261,11 @@ def prepare_picture(
                     "too; a mask says otherwise"
                 ),
             )
-    square = _framed(colours, coverage, size, label)
+    if coverage is not None and not (coverage > 127).any():
+        raise InputError(
+            "{name} shows no object: all of it is masked out or transparent.", name=label
+        )
+    square = framed(colours, coverage, size)
     data = square.transpose(2, 0, 1) * np.float32(1 / 255)
     doubts = () if coverage is None else doubts_about(coverage)
     return Observation(
@@ -283,48 +284,6 @@ def _cut_out(cutter: Cutter, colours: NDArray[np.uint8], label: Label) -> NDArra
     return np.where(without_specks(coverage > 127) | (coverage <= 127), coverage, 0).astype(
         np.uint8
     )
-
-
-def _framed(
-    colours: NDArray[np.uint8], coverage: NDArray[np.uint8] | None, size: int, label: Label
-) -> NDArray[np.uint8]:
-    """The object on a white square (size, size, 3); without coverage the whole picture."""
-    if coverage is None:
-        return _centred(colours, max(colours.shape[:2]), size)
-    seen = coverage > 127
-    if not seen.any():
-        raise InputError(
-            "{name} shows no object: all of it is masked out or transparent.", name=label
-        )
-    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    weight = coverage[box][..., None] / 255
-    on_white = np.round(colours[box] * weight + 255 * (1 - weight)).astype(np.uint8)
-    return _centred(on_white, max(on_white.shape[:2]) / FILL, size)
-
-
-def framed_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
-    """Where the picture (size, size) of `prepare_picture` shows the object.
-
-    mask: (H, W), the observation's.
-    """
-    dark = np.zeros((*mask.shape, 3), dtype=np.uint8)
-    framed: NDArray[np.bool_] = _framed(dark, mask, size, "")[..., 0] < 128
-    return framed
-
-
-def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.uint8]:
-    """Pixels (H, W, 3) in the middle of a white square of `edge` pixels, brought to `size`."""
-    height, width = colours.shape[:2]
-    room = int(np.ceil(edge)) + 2
-    square = np.full((room, room, 3), 255, dtype=np.uint8)
-    top, left = (room - height) // 2, (room - width) // 2
-    square[top : top + height, left : left + width] = colours
-    y, x = top + height / 2 - edge / 2, left + width / 2 - edge / 2
-    scaled = Image.fromarray(square).resize(
-        (size, size), Image.Resampling.BILINEAR, box=(x, y, x + edge, y + edge)
-    )
-    return np.array(scaled)
 
 
 def _coverage_in_a_frame(

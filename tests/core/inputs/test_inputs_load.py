@@ -11,8 +11,8 @@ import trimesh
 from PIL import Image
 
 from onet_core.errors import InputError
+from onet_core.inputs.background import FILL
 from onet_core.inputs.load import default_up_axis, load_observation, read_input
-from onet_core.inputs.pictures import FILL
 
 POINTS = np.random.default_rng(0).normal(size=(500, 3)) * [1, 2, 3]
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from onet_core.errors import InputError
 from onet_core.inputs import pictures
+from onet_core.inputs.background import FILL
 from onet_core.inputs.formats.picture import channels_of
 from onet_core.inputs.load import read_input
 from onet_core.inputs.pictures import (
-    FILL,
     decode_picture,
     mask_of_pixels,
     prepare_picture,

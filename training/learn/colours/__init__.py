@@ -1,0 +1,1 @@
+"""Learning the colours of what a picture does not show."""

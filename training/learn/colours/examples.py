@@ -1,0 +1,135 @@
+"""Examples to learn hidden colours from: true coloured shapes, a picture of each, hidden places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from onet_core.errors import InputError
+from onet_core.mesh.normals import face_based_normals
+from onet_core.models.pictures.painting import Look
+
+from ...data.build.normalise import Triangles
+from ...measure.colours.comparison import coloured_triangles
+from ...measure.colours.views import ColouredShape
+from .candidates import candidates
+from .network import PICTURE
+
+PLACES = 384
+_CHUNK = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Of E pictures, PLACES hidden places each; see `Candidates` for places, about and colours.
+
+    pictures: (E, S, S, 4) uint8, the last channel 255 where the object is.
+    colours: uint8. true: (E, PLACES, 3) uint8.
+    """
+
+    pictures: NDArray[np.uint8]
+    places: NDArray[np.float16]
+    about: NDArray[np.float16]
+    colours: NDArray[np.uint8]
+    true: NDArray[np.uint8]
+
+    @classmethod
+    def joined(cls, parts: list[Examples]) -> Examples:
+        """All of them."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def small_picture(picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(PICTURE, PICTURE, 4) of a picture (S, S, 3) and where it shows the object (S, S)."""
+    rgba = np.dstack([picture, np.where(shown, 255, 0).astype(np.uint8)])
+    size = (PICTURE, PICTURE)
+    bands = [
+        Image.fromarray(band).resize(size, Image.Resampling.BOX) for band in rgba.transpose(2, 0, 1)
+    ]
+    return np.dstack([np.asarray(band) for band in bands])
+
+
+def examples_of(triangles: Triangles, name: str, number: int) -> Examples | None:
+    """One example: of a picture with this number; None where it shows nothing or hides nothing."""
+    shape = ColouredShape(triangles, name)
+    try:
+        picture, shown, look = shape.look(number, is_lit=True)
+    except InputError:
+        return None
+    asked, true = _hidden_places(shape, look, np.random.default_rng(number))
+    if not len(asked):
+        return None
+    found = candidates(look, face_based_normals(look.vertices, shape.faces), asked)
+    return Examples(
+        small_picture(picture, shown)[None],
+        found.places[None].astype(np.float16),
+        found.about[None].astype(np.float16),
+        np.rint(found.colours * 255).astype(np.uint8)[None],
+        true[None],
+    )
+
+
+def _hidden_places(
+    shape: ColouredShape, look: Look, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Vertices (PLACES,) that the picture does not show but views from around do, as often as they
+    fill pixels, and their true colours (PLACES, 3)."""
+    hidden = (look.weights[:, 0] == 0)[shape.faces].all(axis=1)
+    corners, colours = [], []
+    for view in shape.around(look.view.azimuth):
+        mine = hidden[view.faces]
+        faces = view.faces[mine]
+        corners.append(shape.faces[faces, view.weights[mine].argmax(axis=1)])
+        colours.append(shape.colours[faces])
+    vertices, true = np.concatenate(corners), np.concatenate(colours)
+    if not len(vertices):
+        return vertices.astype(np.intp), true
+    chosen = rng.choice(len(vertices), PLACES, replace=len(vertices) < PLACES)
+    return vertices[chosen].astype(np.intp), true[chosen]
+
+
+def made_once(source: Path, split: str, limit: int | None, views: int, folder: Path) -> Examples:
+    """Examples of the coloured shapes of a split, kept below `folder` so that they are made once.
+
+    views: pictures of each shape, one shape after the other.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for view in range(views):
+        shapes = islice(coloured_triangles(source, split), limit)
+        for chunk in count():
+            path = folder / f"{split}-{view}-{chunk}.npz"
+            some = list(islice(shapes, _CHUNK))
+            if path.is_file():
+                with np.load(path) as kept:
+                    parts.append(Examples(**kept))
+            elif some:
+                found = [one for one in (examples_of(*one, 1 + view) for one in some) if one]
+                parts += [Examples.joined(found)] if found else []
+                if found:
+                    _keep(path, parts[-1])
+                    print(f"{path.name}: {len(found)} examples", flush=True)
+            if len(some) < _CHUNK:
+                break
+    return Examples.joined(parts)
+
+
+def _keep(path: Path, part: Examples) -> None:
+    scratch = path.with_suffix(".part.npz")
+    np.savez(scratch, **vars(part))
+    scratch.replace(path)
+
+
+def batches(given: Examples, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Endless numbers (size,) of examples, in a new order each time round."""
+    while True:
+        order = rng.permutation(len(given.true))
+        for start in range(0, len(order) - size + 1, size):
+            yield order[start : start + size]
