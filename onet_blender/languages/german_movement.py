@@ -47,6 +47,9 @@ OF_MOVING_OBJECTS = {
     "Select an object that moves, or one for each frame": "Ein Objekt wählen, das sich bewegt, "
     "oder eines je Frame",
     "Following the movement": "Folge der Bewegung",
+    "{name} has no shape keys that move.": "{name} hat keine Shape Keys, die sich bewegen.",
+    "Choose a file for the mesh cache.": "Eine Datei für den Mesh-Cache wählen.",
+    "{name}: {count} frames in {file}": "{name}: {count} Frames in {file}",
 }
 OF_THE_PANEL = {
     "Movement": "Bewegung",
@@ -61,6 +64,11 @@ OF_THE_PANEL = {
     "Follow every frame (1), every second one (2), and so on; in between the mesh fades over": (
         "Jedem Frame folgen (1), jedem zweiten (2) und so weiter; dazwischen blendet das Mesh über"
     ),
+    "Movement to Mesh Cache": "Bewegung in Mesh-Cache",
+    "Write the movement of the shape keys to a file that Blender plays, for many frames": (
+        "Schreibt die Bewegung der Shape Keys in eine Datei, die Blender abspielt, für viele Frames"
+    ),
+    "Select a mesh whose shape keys move": "Ein Mesh wählen, dessen Shape Keys sich bewegen",
     "Which frames are followed": "Welchen Frames gefolgt wird",
     "Name of the object; empty for the selected ones": "Name des Objekts; leer für die gewählten",
     "Step": "Schrittweite",

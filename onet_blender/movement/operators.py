@@ -1,6 +1,8 @@
-"""The button that follows a movement."""
+"""The buttons that follow a movement and write it to a mesh cache."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import bpy
 
@@ -8,6 +10,7 @@ from onet_core.engine.client import Answer, Job, Task
 from onet_core.errors import InputError
 from onet_core.sentences import Sentence
 
+from ..next_step.operators import NextStep
 from ..operators.shared import WorkerOperator, fill, is_object_mode
 from ..pictures.doubts import in_one
 from ..properties.mesh_settings import OF_INPUTS
@@ -18,7 +21,7 @@ from ..scene import framing, presenting, reconstruction
 from ..scene.pieces import Pieces
 from ..scene.preparation import Preparation
 from ..scene.sources import chosen_objects
-from . import placing, reading
+from . import caching, placing, reading
 from .properties import frame_number, step_width
 
 
@@ -99,11 +102,52 @@ class ONET_OT_follow_movement(WorkerOperator, bpy.types.Operator):
         return in_one([message, *map(Sentence.from_json, answer.values["notes"])])
 
 
+class ONET_OT_mesh_cache(NextStep, bpy.types.Operator):
+    """Write the movement of the shape keys to a file that Blender plays, for many frames"""
+
+    bl_idname = "onet.mesh_cache"
+    bl_label = "Movement to Mesh Cache"
+
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    filter_glob: bpy.props.StringProperty(  # type: ignore[valid-type]
+        default=f"*{caching.ENDING}", options={"HIDDEN"}
+    )
+    check_existing: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        default=True, options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not is_object_mode(cls, context):
+            return False
+        if not caching.moves(context.active_object):
+            cls.poll_message_set("Select a mesh whose shape keys move")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if not self.filepath:
+            self.filepath = bpy.path.clean_name(context.active_object.name) + caching.ENDING
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def change(self, context: bpy.types.Context, item: bpy.types.Object) -> Sentence:
+        if not self.filepath:
+            raise InputError("Choose a file for the mesh cache.")
+        path = Path(bpy.path.abspath(self.filepath)).with_suffix(caching.ENDING).resolve()
+        count = caching.to_cache(item, path)
+        return Sentence(
+            "{name}: {count} frames in {file}", name=item.name, count=count, file=path.name
+        )
+
+
 def _ask(request: reading.Request) -> Job:
     return engine_session.client(runtime()).start("move", request.params, request.arrays)
 
 
-CLASSES = (ONET_OT_follow_movement,)
+CLASSES = (ONET_OT_follow_movement, ONET_OT_mesh_cache)
 
 
 def register() -> None:

@@ -11,6 +11,7 @@ from ..panels.text import draw_text
 from ..registration import register_classes, unregister_classes
 from ..runtime.chosen import runtime
 from ..scene.sources import SOURCE_TYPES, chosen_objects
+from .caching import moves
 
 FOLLOW = "onet.follow_movement"
 
@@ -44,6 +45,9 @@ class ONET_PT_movement(OnetPanel, bpy.types.Panel):
                 layout, "Select an object that moves, or one for each frame", room(context), "INFO"
             )
         draw_work(layout, context, FOLLOW, "ARMATURE_DATA", enabled=bool(items))
+        if moves(context.active_object):
+            layout.operator_context = "INVOKE_DEFAULT"
+            layout.operator("onet.mesh_cache", icon="FILE_CACHE")
 
 
 CLASSES = (ONET_PT_movement,)

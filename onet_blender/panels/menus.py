@@ -50,6 +50,7 @@ class ONET_MT_object(bpy.types.Menu):
         layout.operator("onet.generate", icon="SHADERFX")
         layout.operator("onet.morph", icon="CON_FOLLOWPATH")
         layout.operator("onet.follow_movement", icon="ANIM")
+        layout.operator("onet.mesh_cache", icon="FILE_CACHE")
         if is_morph(context.active_object):
             layout.operator("onet.update_morph", icon="FILE_REFRESH")
             layout.operator("onet.bake_morph", icon="RENDER_ANIMATION")

@@ -142,3 +142,40 @@ def test_a_range_that_runs_backwards_is_refused(model: str) -> None:
     with pytest.raises(OnetError, match="two frames or more"):
         functions.follow_movement(item, model=model, start_frame=9, end_frame=3)
     assert (set(bpy.data.objects), set(bpy.data.meshes)) == before
+
+
+def test_a_movement_becomes_a_mesh_cache_that_plays_the_same(tmp_path: Path) -> None:
+    item = cube()
+    item.shape_key_add(name="Basis")
+    for name, frames, by in (("up", (3, 5, 8), 0.5), ("along", (5, 8, 10), 0.3)):
+        block = item.shape_key_add(name=name)
+        for point in block.data:
+            point.co.z += by if name == "up" else 0.0
+            point.co.x += by if name == "along" else 0.0
+        for frame, value in zip(frames, (0.0, 1.0, 0.0), strict=True):
+            block.value = value
+            block.keyframe_insert("value", frame=frame)
+    item.modifiers.new("after", "TRIANGULATE")
+    before = {frame: middle_at(item, frame) for frame in range(1, 13)}
+    path = tmp_path / "cube.pc2"
+    assert bpy.ops.onet.mesh_cache(filepath=str(path)) == {"FINISHED"}
+    assert item.data.shape_keys is None
+    assert [modifier.type for modifier in item.modifiers] == ["MESH_CACHE", "TRIANGULATE"]
+    assert path.stat().st_size == 32 + 8 * 8 * 12
+    for frame, middle in before.items():
+        np.testing.assert_allclose(middle_at(item, frame), middle, atol=1e-5)
+    assert not bpy.ops.onet.mesh_cache.poll()
+
+
+def test_a_mesh_cache_that_can_not_be_written_changes_nothing(tmp_path: Path) -> None:
+    item = cube()
+    item.shape_key_add(name="Basis")
+    block = item.shape_key_add(name="up")
+    for frame in (1, 4):
+        block.keyframe_insert("value", frame=frame)
+    with pytest.raises(RuntimeError, match="Could not write"):
+        bpy.ops.onet.mesh_cache(filepath=str(tmp_path / "nowhere" / "cube.pc2"))
+    with pytest.raises(RuntimeError, match="Choose a file"):
+        bpy.ops.onet.mesh_cache()
+    assert len(item.data.shape_keys.key_blocks) == 2
+    assert not item.modifiers
