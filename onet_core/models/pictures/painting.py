@@ -216,7 +216,7 @@ class _Seen:
 def _seen(vertices: NDArray[np.float64], faces: NDArray[np.integer], view: PictureView) -> _Seen:
     """How the camera sees vertices (V, 3) in the network's frame."""
     places, depth = _projected(vertices, view)
-    forward = _axes(view)[2]
+    forward = camera_axes(view)[2]
     ways = -forward * view.distance - vertices
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     facing = np.einsum("vi,vi->v", face_based_normals(vertices, faces), ways)
@@ -226,7 +226,7 @@ def _seen(vertices: NDArray[np.float64], faces: NDArray[np.integer], view: Pictu
     return _Seen(places, np.where(is_seen, facing, 0.0))
 
 
-def _axes(view: PictureView) -> NDArray[np.float64]:
+def camera_axes(view: PictureView) -> NDArray[np.float64]:
     """Rows: right, down and forward of a camera, in the network's frame."""
     azimuth, elevation = math.radians(view.azimuth), math.radians(view.elevation)
     sin_a, cos_a = math.sin(azimuth), math.cos(azimuth)
@@ -244,7 +244,7 @@ def _projected(
     vertices: NDArray[np.float64], view: PictureView
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where vertices (V, 3) are in the picture, (V, 2) from 0 to 1, and their depth (V,)."""
-    right, down, forward = _axes(view)
+    right, down, forward = camera_axes(view)
     depth = vertices @ forward + view.distance
     size = view.focal / np.maximum(depth, 0.05 * view.distance)
     return np.stack([view.x + vertices @ right * size, view.y + vertices @ down * size], 1), depth

@@ -7,7 +7,7 @@ from all around beside the true views (as in Texture Fields, Oechsle et al. 2019
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -20,6 +20,8 @@ from onet_core.errors import OnetError
 
 from ..provenance import command_text, commit_text
 from .comparison import Pictures, Score, coloured_shapes, compare
+from .perceptual import perceptual
+from .textured import Textured
 from .ways import SHIPS, WAYS
 
 _SHEET_ROWS = 6
@@ -35,19 +37,33 @@ _SHEET_ROWS = 6
 @click.option("--split", default="test", show_default=True)
 @click.option("--limit", type=click.IntRange(1), help="Only this many shapes of several colours.")
 @click.option("--lit/--flat", default=True, show_default=True, help="Pictures with light, or not.")
+@click.option(
+    "--texture",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Weights of a texture field, which is then compared too.",
+)
 @click.option("--page", type=click.Path(path_type=Path), help="Markdown file to write.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Picture of some shapes to write.")
 def main(
-    source: Path, split: str, limit: int | None, lit: bool, page: Path | None, sheet: Path | None
+    source: Path,
+    split: str,
+    limit: int | None,
+    lit: bool,
+    texture: Path | None,
+    page: Path | None,
+    sheet: Path | None,
 ) -> None:
     """Prints the table."""
     scores: list[Score] = []
     shown: list[Pictures] = []
     left_out = []
+    ways, measure = dict(WAYS), perceptual()
+    if texture is not None:
+        ways["seen, else a texture field"] = Textured(texture)
     try:
         shapes = coloured_shapes(source, split, limit)
         for shape in tqdm(shapes, "shapes", total=limit, disable=not sys.stderr.isatty()):
-            found = compare(shape, WAYS, is_lit=lit)
+            found = compare(shape, ways, is_lit=lit, perceptual=measure)
             if found is None:
                 left_out.append(shape.name)
                 continue
@@ -58,7 +74,7 @@ def main(
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     command = command_text("training.measure.colours", click.get_current_context())
-    text = table(scores)
+    text = table(scores, ways)
     click.echo(text)
     if page is not None:
         page.write_text(_page(text, command, split, lit, left_out), encoding="utf-8")
@@ -66,26 +82,38 @@ def main(
         Image.fromarray(draw(shown)).save(sheet)
 
 
-def table(scores: Sequence[Score]) -> str:
-    """Means over shapes as Markdown; the last column: less error than the way that ships, with the
+def table(scores: Sequence[Score], ways: Iterable[str]) -> str:
+    """Means over shapes as Markdown; the last columns: less error than the way that ships, with the
     standard error of the paired differences."""
-    by_way = {way: [one for one in scores if one.way == way] for way in WAYS}
+    by_way = {way: [one for one in scores if one.way == way] for way in ways}
     shapes = len(by_way[SHIPS])
     lines = [
         f"| way ({shapes} shapes) | L1 | L1 where the picture shows nothing | SSIM | "
-        "L1 less that of the way that ships |",
-        "|" + "---|" * 5,
+        "perceptual | L1 less that of the way that ships | where the picture shows nothing |",
+        "|" + "---|" * 7,
     ]
     for way, found in by_way.items():
         behind = [one.hidden_error for one in found if one.hidden_error is not None]
-        apart = [a.error - b.error for a, b in zip(found, by_way[SHIPS], strict=True)]
-        spread = stdev(apart) / len(apart) ** 0.5 if len(apart) > 1 else 0.0
-        against = "" if way == SHIPS else f"{mean(apart):+.4f} ± {spread:.4f}"
+        unlike = [one.unlike for one in found if one.unlike is not None]
+        ships = by_way[SHIPS]
+        apart = [a.error - b.error for a, b in zip(found, ships, strict=True)]
+        apart_behind = [
+            a.hidden_error - b.hidden_error
+            for a, b in zip(found, ships, strict=True)
+            if a.hidden_error is not None and b.hidden_error is not None
+        ]
+        against = [""] * 2 if way == SHIPS else [_difference(apart), _difference(apart_behind)]
         lines.append(
             f"| {way} | {mean(one.error for one in found):.4f} | {mean(behind):.4f} | "
-            f"{mean(one.similarity for one in found):.4f} | {against} |"
+            f"{mean(one.similarity for one in found):.4f} | "
+            f"{f'{mean(unlike):.3f}' if unlike else '-'} | {' | '.join(against)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _difference(apart: Sequence[float]) -> str:
+    spread = stdev(apart) / len(apart) ** 0.5 if len(apart) > 1 else 0.0
+    return f"{mean(apart):+.4f} ± {spread:.4f}"
 
 
 def _page(text: str, command: str, split: str, is_lit: bool, left_out: Sequence[str]) -> str:
@@ -99,6 +127,7 @@ def _page(text: str, command: str, split: str, is_lit: bool, left_out: Sequence[
         f"random side, {seen}; the true views are in flat colours.",
         "- Mean over eight views from all around; L1 from 0 to 1 and SSIM over the shape's pixels. "
         "± is the standard error over shapes.",
+        "- Perceptual: by EfficientNet-Lite0's features (Apache-2.0), like an uncalibrated LPIPS.",
     ]
     if left_out:
         lines.append(f"- Left out, as the picture shows no usable part: {', '.join(left_out)}.")

@@ -47,7 +47,7 @@ def thinned(look: Look, most: int = MOST_HIDDEN) -> tuple[Look, NDArray[np.intp]
 def errors(shape: ColouredShape) -> NDArray[np.float64] | None:
     """(TURNED, NEIGHBOURS): mean L1, 0 to 1, of hidden vertices; None for shapes without any."""
     try:
-        _, whole = shape.look(0, is_lit=False)
+        _, _, whole = shape.look(0, is_lit=False)
     except InputError:
         return None
     look, kept = thinned(whole)

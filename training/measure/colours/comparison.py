@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from onet_core.errors import InputError
 from onet_core.mesh.normals import face_based_normals
 
+from ...data.build.normalise import Triangles
 from ...data.build.shapes import list_indexed_shapes
+from .perceptual import Perceptual, distance
 from .scores import absolute_error, structural_similarity
-from .views import ColouredShape
-from .ways import Way
+from .views import ColouredShape, spread_of
+from .ways import Given, Way
 
 # Shapes whose colours deviate less (0 to 1) are of one colour: every way gets these right.
 LEAST_SPREAD = 0.05
@@ -24,7 +27,7 @@ LEAST_SPREAD = 0.05
 @dataclass(frozen=True)
 class Score:
     """Of one way on one shape: over all pixels of the shape in all views, and over those alone
-    that the picture does not show (None where there are none)."""
+    that the picture does not show (None where there are none). unlike: see `perceptual`."""
 
     category: str
     name: str
@@ -32,6 +35,7 @@ class Score:
     error: float
     similarity: float
     hidden_error: float | None
+    unlike: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,36 +48,40 @@ class Pictures:
     true: list[NDArray[np.float64]]
 
 
-def coloured_shapes(source: Path, split: str, limit: int | None = None) -> Iterator[ColouredShape]:
-    """The shapes of several colours of a split, whose faces look outwards, evenly spread."""
+def coloured_triangles(source: Path, split: str) -> Iterator[tuple[Triangles, str]]:
+    """The shapes of several colours of a split, whose faces look outwards, in mixed order, and
+    their names with their categories."""
     entries = [
         entry
         for entry in list_indexed_shapes(source)
         if entry.split == split and entry.method == "winding"
     ]
-    order = np.random.default_rng(0).permutation(len(entries))
-    count = 0
-    for place in order:
+    for place in np.random.default_rng(0).permutation(len(entries)):
         entry = entries[place]
-        shape = ColouredShape(entry.load().triangles, f"{entry.category}/{entry.name}")
-        if shape.spread() < LEAST_SPREAD:
-            continue
-        yield shape
-        count += 1
-        if count == limit:
-            return
+        triangles = entry.load().triangles
+        if spread_of(triangles) >= LEAST_SPREAD:
+            yield triangles, f"{entry.category}/{entry.name}"
+
+
+def coloured_shapes(source: Path, split: str, limit: int | None = None) -> Iterator[ColouredShape]:
+    """The first of `coloured_triangles`, cut finely."""
+    return (ColouredShape(*one) for one in islice(coloured_triangles(source, split), limit))
 
 
 def compare(
-    shape: ColouredShape, ways: Mapping[str, Way], *, is_lit: bool
+    shape: ColouredShape,
+    ways: Mapping[str, Way],
+    *,
+    is_lit: bool,
+    perceptual: Perceptual | None = None,
 ) -> tuple[list[Score], Pictures] | None:
     """Scores of all ways on a shape, and what they look like; None where its picture shows nothing
-    that colours could be taken from."""
+    that colours could be taken from. perceptual: None to leave that measure out."""
     try:
-        photograph, look = shape.look(0, is_lit=is_lit)
+        photograph, shown, look = shape.look(0, is_lit=is_lit)
     except InputError:
         return None
-    normals = face_based_normals(look.vertices, shape.faces)
+    given = Given(look, face_based_normals(look.vertices, shape.faces), photograph, shown)
     views = shape.around(look.view.azimuth)
     truth = [one.picture(shape.colours[one.faces]) for one in views]
     unseen = (look.weights[:, 0] == 0)[shape.faces].all(axis=1)
@@ -83,9 +91,10 @@ def compare(
         mask[one.hit] = unseen[one.faces]
         hidden.append(mask)
     category, name = shape.name.split("/", 1)
+    features = None if perceptual is None else perceptual.features(truth)
     scores, made = [], {}
     for title, way in ways.items():
-        colours = np.clip(way(look, normals), 0, 255)[shape.faces]
+        colours = np.clip(way(given), 0, 255)[shape.faces]
         pictures = [
             one.picture(np.einsum("hk,hkc->hc", one.weights, colours[one.faces])) for one in views
         ]
@@ -97,5 +106,8 @@ def compare(
             [np.abs(ours - true)[mask] for (ours, true, _), mask in zip(pairs, hidden, strict=True)]
         )
         behind = float(away.mean()) if len(away) else None
-        scores.append(Score(category, name, title, float(error), float(alike), behind))
+        unlike = None
+        if perceptual is not None and features is not None:
+            unlike = distance(perceptual.features(pictures), features)
+        scores.append(Score(category, name, title, float(error), float(alike), behind, unlike))
     return scores, Pictures(shape.name, photograph, made, truth)

@@ -63,21 +63,16 @@ class ColouredShape:
         """The fine mesh without its colours, z up, as the product has it."""
         return Mesh(self.vertices @ network_to_up("z").T, self.faces)
 
-    def spread(self) -> float:
-        """The deviation of its colours over the surface, 0 to 1; 0 where it has one colour."""
-        areas = np.linalg.norm(self._coarse.vector_areas(), axis=1)
-        colours = self._coarse.colours / 255
-        mean = np.average(colours, axis=0, weights=areas)
-        return float(np.sqrt(np.average((colours - mean) ** 2, axis=0, weights=areas).mean()))
-
-    def look(self, number: int, *, is_lit: bool) -> tuple[NDArray[np.uint8], Look]:
-        """A picture from a random side, always the same for the same number, and what it shows of
-        the fine mesh. Raises InputError where that is nothing."""
+    def look(
+        self, number: int, *, is_lit: bool
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Look]:
+        """A picture from a random side, always the same for the same number, where it shows the
+        shape, and what it shows of the fine mesh. Raises InputError where that is nothing."""
         rng = view_generator(self.name, number)
         picture, shown, camera = Renderer(self._coarse).view_and_mask(
             rng, fineness=_FINENESS, is_lit=is_lit
         )
-        return picture, look_at(self.mesh, picture, view_of(camera), shown)
+        return picture, shown, look_at(self.mesh, picture, view_of(camera), shown)
 
     def around(self, first: float) -> list[View]:
         """Views from all around, the first from the azimuth `first`, in degrees."""
@@ -105,6 +100,14 @@ class ColouredShape:
             )
         del kept
         return views
+
+
+def spread_of(triangles: Triangles) -> float:
+    """The deviation of colours over a surface, 0 to 1; 0 where it has one colour."""
+    areas = np.linalg.norm(triangles.vector_areas(), axis=1)
+    colours = triangles.colours / 255
+    mean = np.average(colours, axis=0, weights=areas)
+    return float(np.sqrt(np.average((colours - mean) ** 2, axis=0, weights=areas).mean()))
 
 
 def view_of(camera: Camera) -> PictureView:

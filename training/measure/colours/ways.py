@@ -3,49 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.models.pictures.painting import Look, from_nearest
 
-Way = Callable[[Look, NDArray[np.float64]], NDArray[np.float64]]
-"""What a picture shows, and the normals (V, 3) of the vertices, to colours (V, 3) of 0 to 255."""
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a way knows.
+
+    look: what the picture shows of the mesh. normals: (V, 3), of its vertices.
+    picture: (S, S, 3). shown: (S, S), where it shows the object.
+    """
+
+    look: Look
+    normals: NDArray[np.float64]
+    picture: NDArray[np.uint8]
+    shown: NDArray[np.bool_]
+
+
+Way = Callable[[Given], NDArray[np.float64]]
+"""What is known to colours (V, 3) of 0 to 255."""
 
 # How far away a vertex counts as whose normal is perpendicular.
 _TURNED = 0.28
 
 
-def mean_colour(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_colour(given: Given) -> NDArray[np.float64]:
     """All of it in the mean colour of the object in the picture."""
-    return np.tile(look.mean, (len(look.vertices), 1))
+    return np.tile(given.look.mean, (len(given.look.vertices), 1))
 
 
-def seen_and_mean(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def seen_and_mean(given: Given) -> NDArray[np.float64]:
     """What is hidden takes the mean colour."""
-    return np.where(look.weights[:, :1] > 0, look.colours[:, 0], look.mean)
+    return np.where(given.look.weights[:, :1] > 0, given.look.colours[:, 0], given.look.mean)
 
 
-def nearest_visible(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def nearest_visible(given: Given) -> NDArray[np.float64]:
     """What is hidden takes the colour of the nearest vertex that is seen."""
-    return from_nearest(look.vertices, look.colours[:, 0], look.weights[:, 0] > 0, 1)
+    return from_nearest(
+        given.look.vertices, given.look.colours[:, 0], given.look.weights[:, 0] > 0, 1
+    )
 
 
-def mirrored_and_mean(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def mirrored_and_mean(given: Given) -> NDArray[np.float64]:
     """What is hidden takes its mirror image's colour, else the mean."""
-    colours, known = look.blended()
-    return np.where(known[:, None], colours, look.mean)
+    colours, known = given.look.blended()
+    return np.where(known[:, None], colours, given.look.mean)
 
 
-def mirrored_and_nearest(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def mirrored_and_nearest(given: Given) -> NDArray[np.float64]:
     """What is hidden takes its mirror image's colour, else the nearest ones': what ships."""
-    return from_nearest(look.vertices, *look.blended())
+    return from_nearest(given.look.vertices, *given.look.blended())
 
 
-def mirrored_and_alike(look: Look, normals: NDArray[np.float64]) -> NDArray[np.float64]:
+def mirrored_and_alike(given: Given) -> NDArray[np.float64]:
     """What is hidden takes its mirror image's colour, else that of what is near and faces the same
     way."""
-    return from_nearest(alike_places(look.vertices, normals, _TURNED), *look.blended())
+    return from_nearest(
+        alike_places(given.look.vertices, given.normals, _TURNED), *given.look.blended()
+    )
 
 
 def alike_places(

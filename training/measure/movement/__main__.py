@@ -27,11 +27,20 @@ from onet_core.settings import Settings
 
 from ...data.movement.__main__ import STEPS, followed, moving_shape, rows_of
 from ...data.movement.bodies import Moving, moving_body
-from .ways import Found, Learned, carried_along, of_paths, reconstructed, registered
+from .ways import (
+    Found,
+    Learned,
+    carried_along,
+    nearest_registered,
+    of_paths,
+    reconstructed,
+    registered,
+)
 
 POINTS, LOOKED_AT = 300, (4, 8, 12, 16)
 _ASKED, _SAMPLES, _FOLLOWED = 20_000, 20_000, 1000
 _SEED = 9000
+NEAREST = "non-rigid nearest points (trimesh)"
 Figures = dict[str, dict[str, float]]
 
 
@@ -100,11 +109,15 @@ def measured(
     begin = time.process_time()
     follows = registered(first, clouds, how)
     followed_in = time.process_time() - begin
+    begin = time.process_time()
+    plainly = nearest_registered(first, clouds)
+    plainly_in = time.process_time() - begin
     ways = {
         "still: the first mesh, unmoved": of_paths(first, still),
         "each frame alone": Found(_at_their_steps(looked)),
         "each frame alone, vertices carried": carried_along(looked, (0, *LOOKED_AT)),
         "registration (ships)": follows,
+        NEAREST: plainly,
     }
     if learned is not None:
         nodes = TrackSettings(fit=how.fit.__class__(soft_steps=0, sharp_steps=0))
@@ -113,6 +126,7 @@ def measured(
     figures = {name: figures_of(found, moving, number) for name, found in ways.items()}
     figures["each frame alone"]["seconds"] = each * STEPS
     figures["registration (ships)"]["seconds"] = followed_in + each
+    figures[NEAREST]["seconds"] = plainly_in + each
     return figures
 
 
