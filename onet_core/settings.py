@@ -100,7 +100,8 @@ class Settings:
     )  # fmt: skip
     symmetry: bool = _setting(
         True, "Mirror Symmetry",
-        "For sparse scans that look left-right symmetric, add the mirrored points",
+        "Of scans that look left-right symmetric, fill holes from the other side; sparse ones get "
+        "all mirrored points",
         "points", kinds=(POINTS,),
     )  # fmt: skip
     denoise: bool = _setting(

@@ -287,6 +287,11 @@ OF_THE_LIBRARY = {
     "The scan is symmetric, so its mirror image was used as well": (
         "Der Scan ist symmetrisch, also wurde auch sein Spiegelbild benutzt"
     ),
+    "The scan has holes, which its mirror image filled: turn Mirror Symmetry off if its sides "
+    "differ": (
+        "Der Scan hat Löcher, die sein Spiegelbild gefüllt hat: Spiegelsymmetrie ausschalten, wenn "
+        "seine Seiten sich unterscheiden"
+    ),
     "The surface follows all cells of the grid, {cells} along its longest edge: the network "
     "reads grids of about {most}": "Die Oberfläche folgt allen Zellen des Gitters, {cells} entlang "
     "seiner längsten Kante: Das Netz liest Gitter von etwa {most}",

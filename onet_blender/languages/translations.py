@@ -192,9 +192,10 @@ GERMAN = {
     "Ignore points far away from the rest, a common scanner artefact": "Punkte weit abseits der "
     "übrigen nicht beachten, wie Scanner sie oft hinterlassen",
     "Mirror Symmetry": "Spiegelsymmetrie",
-    "For sparse scans that look left-right symmetric, add the mirrored points": (
-        "Bei dünnen Scans, die links und rechts gleich aussehen, die "
-        "gespiegelten Punkte hinzunehmen"
+    "Of scans that look left-right symmetric, fill holes from the other side; sparse ones get all "
+    "mirrored points": (
+        "Bei Scans, die links-rechts symmetrisch aussehen, Löcher von der anderen Seite füllen; "
+        "dünne bekommen alle gespiegelten Punkte"
     ),
     "Denoise": "Entrauschen",
     "Average out measurement noise in dense scans before the network reads them, if the model is "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .denoise import denoise
-from .symmetry import find_mirror_plane
+from .symmetry.planes import find_mirror_plane
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +45,12 @@ def read_cloud(
 
     mirrored: a symmetric cloud of up to this many points is completed by its mirror image. That
     helps thin clouds; in dense ones a plane that is half a degree off tears thin parts.
-    mirror_ratio: how symmetric it has to be, see `find_mirror_plane`.
+    mirror_ratio: how symmetric it has to be, see `symmetry.MirrorPlane.ratio`.
     """
     plane = None
     if len(cloud) <= mirrored:
-        plane = find_mirror_plane(cloud, mirror_ratio)
+        plane = find_mirror_plane(cloud)
+        plane = plane if plane is not None and plane.ratio <= mirror_ratio else None
     if plane is not None:
         cloud = np.concatenate([cloud, plane.mirrored(cloud).astype(np.float32)])
     if len(cloud) <= most:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..cells.surface import is_followed
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
+from ..inputs.symmetry.completion import completed
 from ..models.convolutional.network import PlanesNetwork
 from ..models.description import ModelDescription
 from ..models.layers import resized
@@ -76,6 +77,23 @@ def code_width(network: nn.Module, model: ModelDescription) -> int:
     if model.input_kind == "none":
         return int(getattr(network, "z_dim", 0))
     return network.c_dim if isinstance(network, OccupancyNetwork) else 0
+
+
+def without_holes(observation: Observation, settings: Settings) -> Observation:
+    """A cloud whose holes are filled from its mirror image, in a frame that may be another; the
+    observation itself where there are none, or what is lacking is not wanted.
+
+    Samples of a mesh lack nothing.
+    """
+    if (
+        observation.kind != "points"
+        or not settings.symmetry
+        or settings.open_gaps is not None
+        or (observation.normals is not None and observation.normals.is_exact)
+    ):
+        return observation
+    whole = completed(observation)
+    return observation if whole is None else whole
 
 
 def encoded(

@@ -28,13 +28,18 @@ from ..models.catalogue import find_model
 from ..models.description import ModelDescription
 from ..sentences import Sentence
 from ..settings import Settings
-from .encoding import code_width, decoded, encoded
+from .encoding import code_width, decoded, encoded, without_holes
 from .loaded import load_model
 from .making import Reconstruction, Wish, make
 from .progress import Progress
 from .sampling import JUDGED_CELLS, LEAST_PART, latent_of_seed
 
 __all__ = ["Reconstruction", "Reconstructor"]
+
+COMPLETED = Sentence(
+    "The scan has holes, which its mirror image filled: turn Mirror Symmetry off if its sides "
+    "differ"
+)
 
 
 class Reconstructor:
@@ -95,12 +100,10 @@ class Reconstructor:
                 given=Sentence(phrase_of(observation.kind)),
             )
         wish = Wish.of(settings)
-        source = partial(
-            encoded, self._network, self.description, observation, wish.settings, self.device
-        )
-        return _only(
-            make([source], observation.frame, self.description, self.device, wish, progress)
-        )
+        seen = without_holes(observation, wish.settings)
+        source = partial(encoded, self._network, self.description, seen, wish.settings, self.device)
+        made = _only(make([source], seen.frame, self.description, self.device, wish, progress))
+        return made if seen is observation else replace(made, notes=(COMPLETED, *made.notes))
 
     def generate(
         self,

@@ -30,7 +30,6 @@ from ..data.labelled import read_shape
 from ..data.observations import observe
 from .answers import EMPTY
 from .choose import COLUMNS, ENOUGH, measured, table
-from .generation import in_network_frame
 from .protocol import Protocol
 
 
@@ -60,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def meshes(observation: Observation) -> Iterator[Mesh]:
             for reconstructor in reconstructors:
                 try:
-                    yield in_network_frame(reconstructor.reconstruct(observation, settings))
+                    made = reconstructor.reconstruct(observation, settings)
+                    # Where holes were filled, the network's frame is another.
+                    yield made.mesh.transformed(observation.frame.inverse)
                 except NoSurfaceError:
                     yield EMPTY
 

@@ -18,7 +18,7 @@ from onet_core.errors import NoSurfaceError
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.mesh import Mesh
 from onet_core.models.description import ModelDescription
-from onet_core.pipeline.encoding import Encoded, encoded
+from onet_core.pipeline.encoding import Encoded, encoded, without_holes
 from onet_core.pipeline.finish import finished
 from onet_core.pipeline.level import Level
 from onet_core.pipeline.making import Making, Wish
@@ -63,13 +63,13 @@ class Variants:
         read: dict[str, Encoded] = {}
         found: dict[str, tuple[Level, Extraction | NoSurfaceError]] = {}
         run = Run({}, None)
+        seen = without_holes(observation, self._settings)
+        back = observation.frame.inverse @ seen.frame.matrix
         for described in self._descriptions:
             making = Making(described, self._device, Wish.of(self._settings), run)
             field, surface = (_without(described, names) for names in (_BOTH, FINISHING))
             if field not in read:
-                read[field] = encoded(
-                    self._network, described, observation, self._settings, self._device
-                )
+                read[field] = encoded(self._network, described, seen, self._settings, self._device)
             if surface not in found:
                 (found[surface],) = making.surfaces([read[field]])
             level, extraction = found[surface]
@@ -77,7 +77,8 @@ class Variants:
                 yield EMPTY
             else:
                 context = making.context(read[field], level)
-                yield finished(extraction.mesh, context, run, {})
+                mesh = finished(extraction.mesh, context, run, {})
+                yield mesh if seen is observation else mesh.transformed(back)
 
 
 _BOTH = (*FINISHING, *LEVELLING)

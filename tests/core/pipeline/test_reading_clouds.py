@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from known_fields import Ball, Skin, ball_observation, lopsided_cloud, with_network
+from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
 from onet_core.inputs.frame import Frame
 from onet_core.inputs.observation import Observation
 from onet_core.inputs.point_clouds import prepare_points
 from onet_core.models.description import ModelDescription
-from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.pipeline.reconstructor import COMPLETED, Reconstructor
 from onet_core.settings import Settings
 
 
@@ -194,3 +195,27 @@ def test_a_cloud_of_more_than_a_thousand_points_is_not_mirrored():
     made = with_network(skin, "points").reconstruct(cloud, Settings(resolution=24))
     assert not made.is_mirrored
     np.testing.assert_array_equal(skin.seen[0].numpy(), cloud.data)
+
+
+def lump_with_a_hole(count: int) -> np.ndarray:
+    """The skin of a lump that is symmetric to x = 0 alone, without a round piece at its -x."""
+    points = mirrored_cloud(count)
+    return points[np.linalg.norm(points - points[points[:, 0].argmin()], axis=1) > 0.15]
+
+
+@pytest.mark.parametrize("count", [2_000, 20_000])
+def test_a_hole_is_filled_from_the_other_side_and_told_unless_that_is_not_wanted(count):
+    skin = Skin()
+    reconstructor = with_network(skin, "points", mirrored_points=0)
+    cloud = prepare_points(lump_with_a_hole(count), "y")
+    made = reconstructor.reconstruct(cloud, Settings(resolution=24))
+    assert COMPLETED in made.notes
+    seen = made.frame.to_source(skin.seen[0].numpy())
+    whole = mirrored_cloud(count)
+    # The piece is there again: nothing of the whole is far from what the network sees.
+    assert cKDTree(cloud.frame.to_source(cloud.data)).query(whole)[0].max() > 0.1
+    assert cKDTree(seen).query(whole)[0].max() < 0.06
+    for chosen in ({"symmetry": False}, {"open_gaps": 4.0}):
+        made = reconstructor.reconstruct(cloud, Settings(resolution=24, **chosen))
+        assert COMPLETED not in made.notes
+        np.testing.assert_array_equal(made.frame.matrix, cloud.frame.matrix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from onet_core.inputs.symmetry import find_mirror_plane
+from onet_core.inputs.symmetry.planes import find_mirror_plane
 from onet_core.models.steps import Steps
 
 from .batch import Batch, normal, uniform
@@ -50,8 +50,8 @@ def mirrored_halves(
     changed = inputs.clone()
     for row in chosen.nonzero()[:, 0].tolist():
         points = inputs[row, :half].cpu().numpy()
-        plane = find_mirror_plane(points, Steps().mirror_ratio)
-        if plane is not None:
+        plane = find_mirror_plane(points)
+        if plane is not None and plane.ratio <= Steps().mirror_ratio:
             mirrored = torch.from_numpy(plane.mirrored(points)).to(inputs)
             changed[row, half : 2 * half] = mirrored
     return {**batch, "inputs": changed}

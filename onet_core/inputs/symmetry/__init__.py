@@ -1,0 +1,1 @@
+"""The mirror planes of clouds, and what their mirror images fill."""

@@ -1,0 +1,1 @@
+"""How clouds are read: measures that concern clouds alone."""
