@@ -20,7 +20,7 @@ LAYING = (2, 1, 0, 0)
 # From these steps on, vertices that nothing draws give way; and those that are farther off than so
 # many distances between places of the surface.
 GIVING_WAY, FAR_GIVING_WAY, FAR = 3, 7, 8
-# What is still farther off in the end is laid onto the surface though it folds: spikes are worse.
+# What is still farther off in the end is laid onto the surface at once, and its folds are opened.
 STICKING_OUT = 3
 # A vertex that nothing draws counts so little beside its neighbours.
 FAINT = 1e-3
@@ -40,13 +40,12 @@ class Carrier:
         start = np.array(vertices, dtype=np.float64)
         self._faces = Faces(start, faces)
         self.places = opened(self._faces, start)
-        self._folded: Numbers = np.empty(0, dtype=np.int64)
 
     def onto(self, vertices: ArrayLike, faces: ArrayLike) -> Places:
         """Moves the vertices (V, 3) onto a surface of vertices (M, 3) and faces, and returns them.
 
         Neighbours move alike. No faces are folded over each other, neither there nor halfway from
-        where they were, but where parts that the surface does not have would stick out otherwise.
+        where they were.
         """
         surface = Surface(vertices, faces)
         before = self.places
@@ -69,19 +68,21 @@ class Carrier:
             far = np.flatnonzero(distances > FAR * surface.spacing)
             lost = np.union1d(held, far) if rounds else far[:0]
             held = self._step(moves, lost, before, surface)
-        self._lay_what_sticks_out(surface)
+        self._lay_what_sticks_out(before, surface)
         return self.places
 
-    def _lay_what_sticks_out(self, surface: Surface) -> None:
+    def _lay_what_sticks_out(self, before: Places, surface: Surface) -> None:
         _, distances = surface.nearest(self.places)
         out = np.flatnonzero(distances > STICKING_OUT * surface.spacing)
-        if 0 < len(out) < len(distances):
-            some = self._faces.grown(out, 2)
-            places = self.places.copy()
-            places[some] = self._stretched(some, surface)
-            places[some], _ = surface.nearest(places[some])
-            self.places, _ = smoothed(self._faces, places, places)
-        self._folded = self._faces.folded((self.places,))
+        if not 0 < len(out) < len(distances):
+            return
+        some = self._faces.grown(out, 2)
+        places = self.places.copy()
+        places[some] = self._stretched(some, surface)
+        places[some], _ = surface.nearest(places[some])
+        laid, _ = smoothed(self._faces, places, before)
+        laid = opened(self._faces, laid, before)
+        self.places = moved_without_folds(self._faces, self.places, laid, before).places
 
     def _evened(self, moves: Places, weights: Places, rounds: int) -> Places:
         """The moves (V, 3), of which each becomes more like its neighbours'."""
@@ -96,9 +97,7 @@ class Carrier:
         lost = self._faces.grown(lost, 1)
         if 0 < len(lost) < len(moves):
             moves[lost] = (self._stretched(lost, surface) - self.places[lost]) / 2
-        made = moved_without_folds(
-            self._faces, self.places, self.places + moves, before, self._folded
-        )
+        made = moved_without_folds(self._faces, self.places, self.places + moves, before)
         self.places, held = made.places, made.held
         return held
 

@@ -31,16 +31,13 @@ class Moved(NamedTuple):
     held: Numbers
 
 
-def moved_without_folds(
-    faces: Faces, now: Places, new: Places, before: Places, already: Numbers
-) -> Moved:
+def moved_without_folds(faces: Faces, now: Places, new: Places, before: Places) -> Moved:
     """The vertices (V, 3) moved from `now` as far to `new` as nothing folds, nor halfway to before.
 
-    With `now` nothing is folded but the pairs `already`, which are not looked at, so taking back
-    moves comes to an end. Where moves would fold, vertices are first drawn to the middle of their
-    neighbours. Returns them as in single precision.
+    With `now` nothing is folded, so taking back moves comes to an end. Where moves would fold,
+    vertices are first drawn to the middle of their neighbours. Returns them as in single precision.
     """
-    made, folded = smoothed(faces, new, before, already)
+    made, folded = smoothed(faces, new, before)
     shares, wanted = np.ones(len(now)), made - now
     for round_ in range(len(now)):
         corners = np.unique(faces.corners[folded])
@@ -49,45 +46,46 @@ def moved_without_folds(
             break
         shares[corners] = shares[corners] / 2 if round_ < HALVINGS else 0
         made[corners] = _single(now[corners] + shares[corners, None] * wanted[corners])
-        looked_at = np.setdiff1d(np.union1d(folded, faces.pairs_at(corners)), already)
+        looked_at = np.union1d(folded, faces.pairs_at(corners))
         folded = faces.folded((made, (made + before) / 2), looked_at)
     return Moved(made, np.flatnonzero(shares < 1))
 
 
-def smoothed(
-    faces: Faces, new: Places, before: Places, already: Numbers | None = None
-) -> tuple[Places, Numbers]:
-    """Vertices drawn to the middle of their neighbours at folds; and the pairs still folded.
-
-    already: pairs that are not looked at.
-    """
+def smoothed(faces: Faces, new: Places, before: Places) -> tuple[Places, Numbers]:
+    """Vertices drawn to the middle of their neighbours at folds; and the pairs still folded."""
     made = _single(new)
-    left_out = np.empty(0, dtype=np.int64) if already is None else already
-    folded = np.setdiff1d(faces.folded((made, (made + before) / 2)), left_out)
+    folded = faces.folded((made, (made + before) / 2))
     for _ in range(SMOOTHING_ROUNDS):
         if not len(folded):
             break
         near = faces.grown(np.unique(faces.corners[folded]), 1)
         made[near] = _single((made[near] + faces.neighbours[near] @ made) / 2)
         # Elsewhere nothing has moved.
-        looked_at = np.setdiff1d(np.union1d(folded, faces.pairs_at(near)), left_out)
+        looked_at = np.union1d(folded, faces.pairs_at(near))
         folded = faces.folded((made, (made + before) / 2), looked_at)
     return made, folded
 
 
-def opened(faces: Faces, places: Places) -> Places:
-    """The vertices (V, 3) with those at folds moved, as little as it takes to open them."""
+def opened(faces: Faces, places: Places, before: Places | None = None) -> Places:
+    """The vertices (V, 3) with those at folds moved, as little as it takes to open them.
+
+    before: also the folds halfway from these places (V, 3) are opened.
+    """
     for rings in RINGS:
-        folded = faces.folded((_single(places),), fold=OPEN)
+        shown = _single(places)
+        shapes = [shown] if before is None else [shown, (shown + before) / 2]
+        folded = faces.folded(shapes, fold=OPEN)
         if not len(folded):
             return places
-        places = _searched(faces, places, folded, rings)
+        places = _searched(faces, places, before, folded, rings)
     # What is left are faces without area.
-    made, _ = smoothed(faces, places, places)
+    made, _ = smoothed(faces, places, places if before is None else before)
     return made
 
 
-def _searched(faces: Faces, places: Places, folded: Numbers, rings: int) -> Places:
+def _searched(
+    faces: Faces, places: Places, before: Places | None, folded: Numbers, rings: int
+) -> Places:
     """The vertices (V, 3) after one search for places without folds, by their gradient."""
     free = faces.grown(np.unique(faces.corners[folded]), rings)
     near = faces.pairs_at(free)
@@ -95,8 +93,9 @@ def _searched(faces: Faces, places: Places, folded: Numbers, rings: int) -> Plac
     sides = places[faces.corners[near][:, 0]] - places[faces.corners[near][:, 1]]
     length = max(float(np.linalg.norm(sides, axis=1).mean()), 1e-12)
 
-    # In edges, from the middle on, with numbers among the known vertices.
-    fixed = torch.as_tensor((places[known] - places[known].mean(axis=0)) / length)
+    middle = places[known].mean(axis=0)
+    fixed = torch.as_tensor((places[known] - middle) / length)
+    came = None if before is None else torch.as_tensor((before[known] - middle) / length)
     used, pairs = np.unique(faces.pairs[near], return_inverse=True)
     one, other = torch.as_tensor(pairs.reshape(-1, 2).T.copy())
     triangles = torch.as_tensor(np.searchsorted(known, faces.faces[used]))
@@ -113,6 +112,9 @@ def _searched(faces: Faces, places: Places, folded: Numbers, rings: int) -> Plac
     for _ in range(STEPS_OF_A_SEARCH):
         now = fixed.index_copy(0, at, moved)
         cosines = _cosines(now, triangles, one, other)
+        if came is not None:
+            halfway = _cosines((now + came) / 2, triangles, one, other)
+            cosines = torch.cat([cosines, halfway])
         left = int((cosines < OPEN).sum())
         if left < fewest:
             best, fewest = moved.detach().clone(), left

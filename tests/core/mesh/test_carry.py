@@ -84,6 +84,19 @@ def test_parts_vanish_without_a_trace() -> None:
     assert nearest_on_mesh(places, target.vertices, target.faces).distances.max() < 0.02
 
 
+@pytest.mark.parametrize("size", [0.4, 1])
+def test_a_hole_that_closes_leaves_no_folds(size: float) -> None:
+    """A ring can't lie on a ball without parts that nothing draws, and goes on from there."""
+    source = trimesh.creation.torus(0.3, 0.08, major_sections=64, minor_sections=24)
+    carrier = Carrier(source.vertices, source.faces)
+    before = carrier.places
+    for target in (ball(3).apply_scale(size), ball(3)):
+        places = carrier.onto(target.vertices, target.faces)
+        assert most_turned(places, source.faces) < 120
+        assert most_turned((places + before) / 2, source.faces) < 120
+        before = places
+
+
 def test_folds_are_opened_before_the_way_begins() -> None:
     """Two neighbours of a flat sheet that changed places."""
     sheet = trimesh.creation.box(extents=(0.8, 0.8, 0.1)).subdivide_to_size(0.06)
