@@ -8,12 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from onet_core.models.scans.denoiser import Denoiser, DenoiserConfig
 from onet_core.models.scans.load import load_denoiser, load_scan_network
 from onet_core.pipeline.dense import WEIGHTS
 from training.learn.scans import patches as making
 from training.learn.scans.denoiser import learn, loss_of
-from training.learn.scans.examples import waved
 from training.learn.scans.patches import Patches, load, patches_of, save
 
 
@@ -36,7 +34,6 @@ def patches() -> Patches:
         patch.setattr(making, "_MOST_POINTS", 5_000)
         patch.setattr(making, "_LEAST_NOISE", 0.5)
         patch.setattr(making, "_SOLIDS", 0.0)
-        patch.setattr(making, "_DETAILED", 0.0)
         found = patches_of(Spheres(), torch.arange(1), load_scan_network(WEIGHTS), 500, seed=3)
     assert found is not None
     return found
@@ -58,28 +55,10 @@ def test_files_hold_what_was_saved(patches: Patches, tmp_path: Path) -> None:
 
 def test_it_learns_and_its_weights_are_read(patches: Patches, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    start = Denoiser(DenoiserConfig(16))
-    record = learn(patches, patches, tmp_path, seconds=3, network=start, seed=0)
+    record = learn(patches, patches, tmp_path, seconds=3, width=16, seed=0)
     network = load_denoiser(tmp_path / "denoiser.safetensors")
     assert network.config.width == 16
     assert record["steps"] > 10
     assert record["log"][-1]["left"] < record["log"][0]["left"]
     parts = loss_of(network, patches, torch.arange(len(patches)))
     assert all(value.isfinite().all() for value in parts.values())
-
-
-def test_waves_move_points_and_turn_normals_alike() -> None:
-    """A plane under waves: the normals are those of neighbouring points' differences."""
-    step, generator = 1e-3, torch.Generator().manual_seed(5)
-    across = torch.rand(200, 2, generator=generator)
-    corners = [across, across + torch.tensor([step, 0]), across + torch.tensor([0, step])]
-    flat = torch.cat([torch.cat([part, torch.zeros(200, 1)], 1) for part in corners])[None]
-    up = torch.tensor([0.0, 0, 1]).expand_as(flat)
-    steep = torch.full((1, 1, 1), 0.5)
-    moved, normals = waved(flat, up, (20, 40), steep, torch.Generator().manual_seed(6))
-    first, second, third = moved[0].split(200)
-    true = torch.linalg.cross(second - first, third - first)
-    true = true / true.norm(dim=1, keepdim=True)
-    assert (moved - flat).norm(dim=-1).max() > 2e-3
-    assert (true * up[0, :200]).sum(1).min() < 0.97
-    assert (true * normals[0, :200]).sum(1).min() > 0.999

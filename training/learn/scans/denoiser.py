@@ -1,11 +1,10 @@
 """Learns the network that takes noise off scans (`onet_core.models.scans.denoiser`).
 
     python -m training.learn.scans.denoiser --bank FOLDER... --out FOLDER [--clouds 160]
-        [--seconds 2100] [--start WEIGHTS]
+        [--seconds 2100]
 
 First makes a file of patches for each cloud, which a second call doesn't make again; then learns
-for the given time, the last of the files being for validation; from the beginning, or
-from weights that have learned before. Runs on one processor core. Writes
+for the given time, the last of the files being for validation. Runs on one processor core. Writes
 `denoiser.safetensors`, averaged weights, and `denoiser.json`, the log.
 """
 
@@ -21,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from onet_core.models.scans.denoiser import Denoiser, DenoiserConfig
-from onet_core.models.scans.load import load_denoiser, load_scan_network
+from onet_core.models.scans.load import load_scan_network
 from onet_core.models.scans.network import ScanNetwork
 from onet_core.pipeline.dense import WEIGHTS
 
@@ -97,9 +96,11 @@ def validate(network: Denoiser, patches: Patches) -> dict[str, float]:
 
 
 def learn(
-    known: Patches, checked: Patches, out: Path, seconds: float, network: Denoiser, seed: int
+    known: Patches, checked: Patches, out: Path, seconds: float, width: int, seed: int
 ) -> dict[str, Any]:
     """Learns for that many seconds; returns the record that goes with the weights."""
+    torch.manual_seed(seed)
+    network = Denoiser(DenoiserConfig(width))
     averaged = Averaged(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_HIGHEST_RATE, weight_decay=1e-3)
     clock, step = Clock(seconds), 0
@@ -122,8 +123,7 @@ def learn(
             averaged.swap()
             print("denoiser", json.dumps(log[-1]), flush=True)
             record["steps"] = step
-            config = json.dumps(network.config.to_dict())
-            header = {"config": config, "training": json.dumps(record)}
+            header = {"config": json.dumps({"width": width}), "training": json.dumps(record)}
             write_state(out / "denoiser.safetensors", averaged.values, header)
             write_json(out / "denoiser.json", record)
     return record
@@ -137,7 +137,6 @@ def main() -> None:
     parser.add_argument("--clouds", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=2100)
     parser.add_argument("--width", type=int, default=DenoiserConfig().width)
-    parser.add_argument("--start", type=Path, help="weights to learn on from")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -145,9 +144,9 @@ def main() -> None:
     network = load_scan_network(WEIGHTS)
     files = make_files(banks, network, given.out, given.clouds, given.seed)
     last = max(int(len(files) * _VALIDATED), 1)
-    torch.manual_seed(given.seed)
-    start = load_denoiser(given.start) if given.start else Denoiser(DenoiserConfig(given.width))
-    learn(load(files[:-last]), load(files[-last:]), given.out, given.seconds, start, given.seed)
+    learn(
+        load(files[:-last]), load(files[-last:]), given.out, given.seconds, given.width, given.seed
+    )
 
 
 if __name__ == "__main__":

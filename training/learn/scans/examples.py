@@ -149,30 +149,16 @@ def surfaces_of(
 
 
 def bent(points: Tensor, normals: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Shapes stretched, and bent by a few waves, long ones and short ones; half stay unbent."""
-    stretch = _uniform(generator, (len(points), 1, 3), points.device, -0.35, 0.35).exp()
-    steep = _uniform(generator, (len(points), 1, 1), points.device, -0.5, 0.5).clamp(min=0)
-    return waved(points * stretch, normals / stretch, (3, 60), steep, generator)
-
-
-def waved(
-    points: Tensor,
-    normals: Tensor,
-    frequencies: tuple[float, float],
-    steep: Tensor,
-    generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Surfaces (B, N, 3) with normals, moved by waves in random directions.
-
-    frequencies: from and to, in radians by unit of length; steep: (B, 1, 1), how steep all waves
-    together are at most.
-    """
+    """Shapes stretched, and bent by a few waves, long ones and short ones."""
     objects, device = len(points), points.device
+    stretch = _uniform(generator, (objects, 1, 3), device, -0.35, 0.35).exp()
+    points, normals = points * stretch, normals / stretch
     waves = 6
-    low, high = (math.log(frequency) for frequency in frequencies)
-    scale = _uniform(generator, (objects, waves, 1), device, low, high).exp()
+    scale = _uniform(generator, (objects, waves, 1), device, math.log(3), math.log(60)).exp()
     direction = torch.randn(objects, waves, 3, generator=generator, device=device)
     frequency = scale * direction / direction.norm(dim=-1, keepdim=True)
+    # How steep all waves together are at most; half of the shapes stay as they are.
+    steep = _uniform(generator, (objects, 1, 1), device, -0.5, 0.5).clamp(min=0)
     shift = torch.randn(objects, waves, 3, generator=generator, device=device)
     shift = steep * shift / (shift.norm(dim=-1, keepdim=True) * scale) / waves**0.5
     phase = torch.einsum("bni,bwi->bnw", points, frequency)

@@ -22,16 +22,7 @@ from onet_core.models.scans.network import ScanNetwork
 from onet_core.scans.opinions import Neighbourhoods
 from onet_core.scans.surface import prepared
 
-from .examples import (
-    Harm,
-    Surfaces,
-    bent,
-    missing,
-    scanned,
-    spacing_of_clouds,
-    surfaces_of,
-    waved,
-)
+from .examples import Harm, Surfaces, bent, missing, scanned, spacing_of_clouds, surfaces_of
 from .solids import random_turns
 
 FloatArray = NDArray[np.float64]
@@ -41,12 +32,6 @@ _LEAST_NOISE, _MOST_NOISE = 0.12, 4.0
 _TRUE_POINTS = 250_000
 _SOLIDS = 0.4
 _FAR = 4.0
-
-_DETAILED = 0.6
-_SHORTEST, _LONGEST = 4.0, 40.0
-_STEEPEST = 0.6
-"""That share of the clouds has fine detail: waves of so many spacings, so steep at most. Free
-shapes have hardly any, scans of skin, cloth and stone have a lot."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +72,6 @@ def patches_of(
         return None
     some = surface[:, :count]
     kept = ~missing(some, generator)
-    if random.random() < _DETAILED:
-        typical = float(spacing_of_clouds(some, kept, generator))
-        between = (2 * math.pi / (_LONGEST * typical), 2 * math.pi / (_SHORTEST * typical))
-        steep = torch.full((1, 1, 1), _STEEPEST * random.random())
-        surface, normals = waved(surface, normals, between, steep, generator)
-        some = surface[:, :count]
     strength = math.exp(random.uniform(math.log(_LEAST_NOISE), math.log(_MOST_NOISE)))
     spacing = spacing_of_clouds(some, kept, generator)
     harm = Harm(noise=strength)
