@@ -117,7 +117,7 @@ class Settings:
         "points", kinds=(POINTS,),
     )  # fmt: skip
     open_gaps: float | None = _setting(
-        None, "Leave Gaps Open",
+        None, "Gaps",
         "Leave out the surface that is farther from all points than this many times the distance "
         "between points: for scans of rooms, walls and ground, which are open",
         "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all", suggested=4,

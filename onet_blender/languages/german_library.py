@@ -309,10 +309,10 @@ OF_THE_LIBRARY = {
     "{percent:.2g} % of the points lie off every surface and were left out": (
         "{percent:.2g} % der Punkte liegen auf keiner Fläche und wurden weggelassen"
     ),
-    "{percent:.2g} % of the surface closes gaps, where the scan has no points: Leave Gaps Open "
-    "leaves it out": (
+    "{percent:.2g} % of the surface closes gaps, where the scan has no points: set Gaps to "
+    "leave it out": (
         "{percent:.2g} % der Oberfläche schließen Lücken, in denen der Scan keine Punkte hat: "
-        "„Lücken offen lassen“ lässt sie weg"
+        "die Einstellung „Lücken“ lässt sie weg"
     ),
     "The file's normals say which side is outside": (
         "Die Normalen der Datei sagen, welche Seite außen ist"
@@ -327,10 +327,9 @@ OF_THE_LIBRARY = {
     "The scan is open: it is a surface, not a solid": (
         "Der Scan ist offen: eine Fläche, kein Körper"
     ),
-    "No part of the surface lies near the points. Choose a larger number for Leave Gaps Open, or "
-    "close the gaps.": (
-        "Kein Teil der Oberfläche liegt nahe an den Punkten. Bei „Lücken offen lassen“ eine "
-        "größere Zahl wählen oder die Lücken schließen."
+    "No part of the surface lies near the points. Choose a larger number for Gaps, or close all.": (
+        "Kein Teil der Oberfläche liegt nahe an den Punkten. Bei „Lücken“ eine größere "
+        "Zahl wählen oder alle schließen."
     ),
     "For {percent:.2g} % of the scan it is uncertain which side is inside: check the mesh there": (
         "Bei {percent:.2g} % des Scans ist unsicher, welche Seite innen ist: Dort das Mesh prüfen"

@@ -156,7 +156,7 @@ GERMAN = {
     "-1: 30 where faces are simplified, else none": "Durchgänge, die das Mesh näher an die "
     "Oberfläche des Netzes bringen; lohnt sich nach dem Vereinfachen. -1: 30, wo Flächen "
     "vereinfacht werden, sonst keine",
-    "Leave Gaps Open": "Lücken offen lassen",
+    "Gaps": "Lücken",
     "Leave out the surface that is farther from all points than this many times the distance "
     "between points: for scans of rooms, walls and ground, which are open. 0: close all": (
         "Lässt die Oberfläche weg, die von allen Punkten weiter entfernt ist als so viele "

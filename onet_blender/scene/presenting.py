@@ -10,6 +10,8 @@ from .framing import views
 from .meshes import COLOURS
 
 MATERIAL = "ONet Colours"
+# Of its size: a middle that is nearer to the origin than that is told as 0.
+NO_DISTANCE = 0.005
 
 
 def hide(item: bpy.types.Object, view_layer: bpy.types.ViewLayer) -> None:
@@ -68,7 +70,9 @@ def size_and_place(item: bpy.types.Object) -> tuple[str, str]:
     """
     corners = np.array([item.matrix_world @ Vector(corner) for corner in item.bound_box])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    return " x ".join(map(_length, high - low)), ", ".join(map(_length, (low + high) / 2))
+    size, middle = high - low, (low + high) / 2
+    middle[np.abs(middle) < NO_DISTANCE * size.max()] = 0
+    return " x ".join(map(_length, size)), ", ".join(map(_length, middle))
 
 
 def _length(value: float) -> str:

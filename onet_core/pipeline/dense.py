@@ -180,8 +180,8 @@ def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, .
     if closing >= _WORTH_SAYING:
         notes.append(
             Sentence(
-                "{percent:.2g} % of the surface closes gaps, where the scan has no points: Leave "
-                "Gaps Open leaves it out",
+                "{percent:.2g} % of the surface closes gaps, where the scan has no points: set "
+                "Gaps to leave it out",
                 percent=100 * closing,
             )
         )

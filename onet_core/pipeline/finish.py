@@ -119,8 +119,8 @@ def _opened(mesh: Mesh, context: Context) -> Mesh:
     opened = with_gaps(mesh, context.scanned, context.settings.open_gaps)
     if opened.is_empty:
         raise InputError(
-            "No part of the surface lies near the points. Choose a larger number for Leave Gaps "
-            "Open, or close the gaps."
+            "No part of the surface lies near the points. Choose a larger number for Gaps, or "
+            "close all."
         )
     return opened
 

@@ -89,3 +89,13 @@ def test_a_mesh_with_faces_is_read_by_its_surface() -> None:
     assert np.allclose(np.abs(cloud.points).max(axis=1), 1)  # all on the cube's sides
     assert cloud.normals is not None
     assert np.allclose((cloud.points * cloud.normals).sum(axis=1), 1)
+
+
+def test_a_middle_at_the_origin_but_for_noise_is_told_as_zero() -> None:
+    mesh = make_mesh("square", 2 * SQUARE - [1.003, 0.5, 0], TRIANGLES, None)
+    item = bpy.data.objects.new("square", mesh)
+    bpy.context.scene.collection.objects.link(item)
+    bpy.context.view_layer.update()
+    size, place = presenting.size_and_place(item)
+    assert size == "2 m x 2 m x 0 m"
+    assert place == "0 m, 50 cm, 0 m"
