@@ -35,7 +35,7 @@ BEHIND = 0.1
 """How much less of the cloud a plane may match than the best one does: what is symmetric to one
 plane, whole, is often nearly so to another."""
 
-GAIN = 0.02
+GAIN = 0.03
 """How much nearer the points around a group have to come to the middle of their neighbours, in the
 distance of the farthest: on a straight end they are off by 0.42. These four:
 training/results/completion.md."""
