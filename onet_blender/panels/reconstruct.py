@@ -71,17 +71,18 @@ class ONET_PT_reconstruct(OnetPanel, bpy.types.Panel):
             layout.row().prop(choices, "input_kind", expand=True)
         if choices.input_kind == "IMAGE":
             draw_picture(layout, context)
-        column = split_column(layout, context)
+        column, count = split_column(layout, context), 1
         if choices.input_kind != "IMAGE":
             sources = chosen_objects(context)
             names = sources[0].name if len(sources) == 1 else ""
             draw_choice(column, choices, "source", placeholder=names)
-            if len(sources) > 1:
-                message = Sentence("{count} objects are selected", count=len(sources))
+            count = max(1, len(sources))
+            if count > 1:
+                message = Sentence("{count} objects are selected", count=count)
                 draw_text(layout, message, room(context), icon="INFO")
         draw_choice(column, choices, "quality")
         draw_setting(column, choices, "faces")
-        message = estimate.sentence(choices.input_kind, choices.resolution)
+        message = estimate.sentence(choices.input_kind, choices.resolution, count)
         if message:
             draw_text(layout, message, room(context), icon="TIME")
         if estimate.is_long(choices.input_kind, choices.resolution):

@@ -32,14 +32,14 @@ def is_long(kind: str, cells: int) -> bool:
     return times > 1 if pace is None else cells > DRAFT_CELLS and pace * times > SECONDS_OF_A_WAIT
 
 
-def sentence(kind: str, cells: int) -> Sentence:
-    """What to expect, for the panel; empty where it is not long."""
+def sentence(kind: str, cells: int, count: int = 1) -> Sentence:
+    """What to expect of so many meshes, for the panel; empty where it is not long."""
     pace, times = _pace(kind), (cells / STANDARD_CELLS) ** POWER
     if pace is None:
         if times <= 1:
             return NOTHING
         return Sentence("About {times:.0f} times as long as Standard", times=times)
-    seconds = pace * times
+    seconds = pace * times * count
     if seconds < LEAST_SECONDS:
         return NOTHING
     if seconds < SECONDS_OF_MINUTES:

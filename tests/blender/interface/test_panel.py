@@ -222,6 +222,7 @@ def test_time_is_told_from_what_meshes_took_before() -> None:
     assert str(estimate.sentence("POINTS", 256)) == "About 4 times as long as Standard"
     estimate.note("POINTS", 64, 3.0)
     assert str(estimate.sentence("POINTS", 128)) == "Will take about 12 s"
+    assert str(estimate.sentence("POINTS", 128, 3)) == "Will take about 36 s"  # three objects
     assert not estimate.sentence("POINTS", 64)
     assert str(estimate.sentence("POINTS", 512)) == "Will take about 3 minutes"
     estimate.note("IMAGE", 128, 2.0)
