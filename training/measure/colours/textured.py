@@ -29,7 +29,7 @@ class Textured:
     def __call__(self, given: Given) -> NDArray[np.float64]:
         """See `Way`."""
         look = given.look
-        made, hidden = look.colours[:, 0].copy(), np.flatnonzero(hidden_in(look))
+        made, hidden = look.blended()[0], np.flatnonzero(hidden_in(look))
         small = small_picture(given.picture, given.shown).transpose(2, 0, 1)
         picture = torch.from_numpy(small / np.float32(255))[None]
         for start in range(0, len(hidden), _AT_ONCE):

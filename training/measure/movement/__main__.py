@@ -95,9 +95,13 @@ def _surface(mesh: Mesh, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def measured(
-    moving: Moving, number: int, reconstructor: Reconstructor, learned: Learned | None
+    moving: Moving,
+    number: int,
+    reconstructor: Reconstructor,
+    learned: Learned | None,
+    has_nearest: bool,
 ) -> Figures:
-    """All ways on one movement."""
+    """All ways on one movement; has_nearest: with the slow one of another library."""
     rng = np.random.default_rng([_SEED, number, 1])
     clouds = [followed(moving, POINTS, rng)[step] for step in range(STEPS)]
     settings, how = Settings(resolution=64, normals=False), TrackSettings()
@@ -109,16 +113,16 @@ def measured(
     begin = time.process_time()
     follows = registered(first, clouds, how)
     followed_in = time.process_time() - begin
-    begin = time.process_time()
-    plainly = nearest_registered(first, clouds)
-    plainly_in = time.process_time() - begin
     ways = {
         "still: the first mesh, unmoved": of_paths(first, still),
         "each frame alone": Found(_at_their_steps(looked)),
         "each frame alone, vertices carried": carried_along(looked, (0, *LOOKED_AT)),
         "registration (ships)": follows,
-        NEAREST: plainly,
     }
+    if has_nearest:
+        begin = time.process_time()
+        ways[NEAREST] = nearest_registered(first, clouds)
+        plainly_in = time.process_time() - begin
     if learned is not None:
         nodes = TrackSettings(fit=how.fit.__class__(soft_steps=0, sharp_steps=0))
         ways["learned velocity alone"] = registered(first, clouds, nodes, learned)
@@ -126,7 +130,8 @@ def measured(
     figures = {name: figures_of(found, moving, number) for name, found in ways.items()}
     figures["each frame alone"]["seconds"] = each * STEPS
     figures["registration (ships)"]["seconds"] = followed_in + each
-    figures[NEAREST]["seconds"] = plainly_in + each
+    if has_nearest:
+        figures[NEAREST]["seconds"] = plainly_in + each
     return figures
 
 
@@ -149,14 +154,30 @@ def table(all_figures: list[tuple[str, Figures]]) -> str:
             "| way | IoU | Chamfer-L1 | correspondence | processor seconds |",
             "|---|---|---|---|---|",
         ]
-        for way in some[0]:
+        for way in dict.fromkeys(way for figures in some for way in figures):
+            having = [figures[way] for figures in some if way in figures]
             cells = []
             for column in columns:
-                values = [figures[way][column] for figures in some if column in figures[way]]
+                values = [figures[column] for figures in having if column in figures]
                 digits = 0 if column == "seconds" else 4 if column != "iou" else 3
                 cells.append(f"{np.mean(values):.{digits}f}" if values else "-")
-            lines.append(f"| {way} | {' | '.join(cells)} |")
+            of = "" if len(having) == len(some) else f", first {len(having)} only"
+            lines.append(f"| {way}{of} | {' | '.join(cells)} |")
+        lines += _of_those_with(NEAREST, some)
     return "\n".join(lines) + "\n"
+
+
+def _of_those_with(way: str, some: list[Figures]) -> list[str]:
+    """What ships on the movements that a way was measured on, where these are not all."""
+    both = [figures["registration (ships)"] for figures in some if way in figures]
+    if not both or len(both) == len(some):
+        return []
+    iou, chamfer, off = (
+        np.mean([figures[name] for figures in both])
+        for name in ("iou", "chamfer_l1", "correspondence")
+    )
+    title = f"registration (ships), first {len(both)} only"
+    return [f"| {title} | {iou:.3f} | {chamfer:.4f} | {off:.4f} | - |"]
 
 
 def main() -> None:
@@ -167,18 +188,26 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=4)
     parser.add_argument("--bent", type=int, default=4)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--nearest", type=int, default=2, help="Of each kind: also by trimesh's.")
+    parser.add_argument("--at-most", type=int, help="Measure so many more, then stop.")
     parser.add_argument("--out", required=True, type=Path)
     given = parser.parse_args()
     reconstructor = Reconstructor("points", "cpu")
     learned = None if given.weights is None else Learned(given.weights)
-    found: list[tuple[str, Figures]] = []
     # One of each kind in turn, so that a run that is stopped has both.
     order = movements(given.shapes, given.split, given.bodies, given.bent)
-    numbers = sorted(range(len(order)), key=lambda number: (number % max(given.bodies, 1), number))
-    for number in numbers:
+    places = [number % max(given.bodies, 1) for number in range(len(order))]
+    numbers = sorted(range(len(order)), key=lambda number: (places[number], number))
+    # What an earlier call has measured is kept beside the page.
+    kept = given.out.with_suffix(".json")
+    found: list[tuple[str, Figures]] = json.loads(kept.read_text()) if kept.is_file() else []
+    for number in numbers[len(found) :][: given.at_most]:
         name, moving = order[number]
-        found.append((name, measured(moving, number, reconstructor, learned)))
-        print(name, json.dumps(found[-1][1]), flush=True)
+        has_nearest = places[number] < given.nearest
+        figures = measured(moving, number, reconstructor, learned, has_nearest)
+        found.append((name, figures))
+        print(name, json.dumps(figures), flush=True)
+        kept.write_text(json.dumps(found), encoding="utf-8")
         given.out.write_text(table(found), encoding="utf-8")
 
 
