@@ -44,17 +44,14 @@ NEAREST = "non-rigid nearest points (trimesh)"
 Figures = dict[str, dict[str, float]]
 
 
-def movements(folder: Path, split: str, bodies: int, bent: int) -> list[tuple[str, Moving]]:
-    """People, then bent shapes of a split, the same for each call."""
-    rows, found = rows_of(folder, split), []
-    for number in range(bodies + bent):
-        rng = np.random.default_rng([_SEED, number])
-        if number < bodies:
-            found.append(("body", moving_body(rng, STEPS)))
-        else:
-            row = rows[int(rng.integers(len(rows)))]
-            found.append((row["category"], moving_shape(folder, row, rng)))
-    return found
+def movement(folder: Path, split: str, bodies: int, number: int) -> tuple[str, Moving]:
+    """One of the movements, people first, then bent shapes of a split; always the same ones."""
+    rng = np.random.default_rng([_SEED, number])
+    if number < bodies:
+        return "body", moving_body(rng, STEPS)
+    rows = rows_of(folder, split)
+    row = rows[int(rng.integers(len(rows)))]
+    return row["category"], moving_shape(folder, row, rng)
 
 
 def _inside(mesh: Mesh, places: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -195,14 +192,14 @@ def main() -> None:
     reconstructor = Reconstructor("points", "cpu")
     learned = None if given.weights is None else Learned(given.weights)
     # One of each kind in turn, so that a run that is stopped has both.
-    order = movements(given.shapes, given.split, given.bodies, given.bent)
-    places = [number % max(given.bodies, 1) for number in range(len(order))]
-    numbers = sorted(range(len(order)), key=lambda number: (places[number], number))
+    count = given.bodies + given.bent
+    places = [number % max(given.bodies, 1) for number in range(count)]
+    numbers = sorted(range(count), key=lambda number: (places[number], number))
     # What an earlier call has measured is kept beside the page.
     kept = given.out.with_suffix(".json")
     found: list[tuple[str, Figures]] = json.loads(kept.read_text()) if kept.is_file() else []
     for number in numbers[len(found) :][: given.at_most]:
-        name, moving = order[number]
+        name, moving = movement(given.shapes, given.split, given.bodies, number)
         has_nearest = places[number] < given.nearest
         figures = measured(moving, number, reconstructor, learned, has_nearest)
         found.append((name, figures))
