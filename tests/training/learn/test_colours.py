@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,15 @@ import trimesh
 from click.testing import CliRunner
 
 from onet_core.mesh.normals import face_based_normals
+from onet_core.models.pictures.candidates import KIND_OF, PLAIN, candidates
 from onet_core.models.pictures.painting import from_nearest
+from onet_core.models.pictures.texture import TextureField
 from training.data.build.normalise import make_triangles
 from training.learn.colours.__main__ import main
-from training.learn.colours.candidates import KIND_OF, PLAIN, candidates, hidden_in
-from training.learn.colours.network import TextureField
 from training.measure.colours.comparison import compare
 from training.measure.colours.perceptual import distance
-from training.measure.colours.textured import Textured
 from training.measure.colours.views import ColouredShape
+from training.measure.colours.ways import from_field
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -35,7 +36,7 @@ def two_coloured() -> ColouredShape:
 def test_candidates_are_colours_that_the_object_shows() -> None:
     shape = two_coloured()
     _, _, look = shape.look(0, is_lit=False)
-    hidden = hidden_in(look)
+    hidden = look.weights[:, 0] == 0
     assert 0.2 < hidden.mean() < 0.9
     asked = np.flatnonzero(hidden)[::7]
     found = candidates(look, face_based_normals(look.vertices, shape.faces), asked)
@@ -98,6 +99,8 @@ def test_learning_goes_on_and_its_weights_colour_a_mesh(tmp_path: Path) -> None:
     log = json.loads((out / "texture.json").read_text(encoding="utf-8"))["log"]
     assert [line["step"] for line in log] == [3, 6]
     shape = two_coloured()
-    found = compare(shape, {"field": Textured(out / "texture.safetensors")}, is_lit=False)
+    found = compare(
+        shape, {"field": partial(from_field, weights=out / "texture.safetensors")}, is_lit=False
+    )
     assert found is not None
     assert found[0][0].error < 0.1

@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from onet_core.models.pictures.candidates import PLAIN
+from onet_core.models.pictures.texture import TextureConfig, TextureField
+
 from ..run import Averaged, backward, rate, write_json, write_state
 from .examples import Examples, batches, made_once
-from .network import TextureConfig, TextureField
 
 _HIGHEST_RATE = 2e-3
 _BATCH, _PLACES = 12, 128
@@ -58,8 +60,6 @@ def batch_of(
 def validated(network: TextureField, val: Examples) -> dict[str, float]:
     """Mean L1 of hidden places, 0 to 1: the field's and the plain way's; and the standard error of
     their difference."""
-    from .candidates import PLAIN
-
     rng, ours, plain = np.random.default_rng(0), [], []
     for number in range(len(val.true)):
         given, true = batch_of(val, np.array([number]), rng, is_varied=False)

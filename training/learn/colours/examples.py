@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from onet_core.errors import InputError
 from onet_core.mesh.normals import face_based_normals
+from onet_core.models.pictures.candidates import candidates
 from onet_core.models.pictures.painting import Look
+from onet_core.models.pictures.textured import small_picture
 
 from ...data.build.normalise import Triangles
 from ...measure.colours.comparison import coloured_triangles
 from ...measure.colours.views import ColouredShape
-from .candidates import candidates
-from .network import PICTURE
 
 PLACES = 384
 _CHUNK = 50
@@ -44,16 +43,6 @@ class Examples:
         """All of them."""
         names = [field.name for field in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def small_picture(picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(PICTURE, PICTURE, 4) of a picture (S, S, 3) and where it shows the object (S, S)."""
-    rgba = np.dstack([picture, np.where(shown, 255, 0).astype(np.uint8)])
-    size = (PICTURE, PICTURE)
-    bands = [
-        Image.fromarray(band).resize(size, Image.Resampling.BOX) for band in rgba.transpose(2, 0, 1)
-    ]
-    return np.dstack([np.asarray(band) for band in bands])
 
 
 def examples_of(triangles: Triangles, name: str, number: int) -> Examples | None:

@@ -6,8 +6,12 @@ from all around beside the true views (as in Texture Fields, Oechsle et al. 2019
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -19,10 +23,10 @@ from tqdm import tqdm
 from onet_core.errors import OnetError
 
 from ..provenance import command_text, commit_text
-from .comparison import Pictures, Score, coloured_shapes, compare
+from .comparison import Pictures, Score, coloured_triangles, compare
 from .perceptual import perceptual
-from .textured import Textured
-from .ways import SHIPS, WAYS
+from .views import ColouredShape
+from .ways import PLAIN, SHIPS, WAYS, from_field
 
 _SHEET_ROWS = 6
 
@@ -40,8 +44,14 @@ _SHEET_ROWS = 6
 @click.option(
     "--texture",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Weights of a texture field, which is then compared too.",
+    help="Weights of the texture field, instead of those that ship.",
 )
+@click.option(
+    "--kept",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the scores so far: shapes that are in it are not measured again.",
+)
+@click.option("--at-most", type=click.IntRange(1), help="Measure so many more shapes, then stop.")
 @click.option("--page", type=click.Path(path_type=Path), help="Markdown file to write.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="Picture of some shapes to write.")
 def main(
@@ -50,24 +60,31 @@ def main(
     limit: int | None,
     lit: bool,
     texture: Path | None,
+    kept: Path | None,
+    at_most: int | None,
     page: Path | None,
     sheet: Path | None,
 ) -> None:
     """Prints the table."""
-    scores: list[Score] = []
+    scores = _kept_scores(kept)
+    known = {f"{score.category}/{score.name}" for score in scores}
     shown: list[Pictures] = []
     left_out = []
     ways, measure = dict(WAYS), perceptual()
     if texture is not None:
-        ways["seen, else a texture field"] = Textured(texture)
+        ways[SHIPS] = partial(from_field, weights=texture)
     try:
-        shapes = coloured_shapes(source, split, limit)
-        for shape in tqdm(shapes, "shapes", total=limit, disable=not sys.stderr.isatty()):
+        chosen = islice(coloured_triangles(source, split), limit)
+        left = islice((one for one in chosen if one[1] not in known), at_most)
+        for one in tqdm(left, "shapes", total=at_most, disable=not sys.stderr.isatty()):
+            shape = ColouredShape(*one)
             found = compare(shape, ways, is_lit=lit, perceptual=measure)
             if found is None:
                 left_out.append(shape.name)
                 continue
             scores += found[0]
+            if kept is not None:
+                kept.write_text(json.dumps([asdict(score) for score in scores]), encoding="utf-8")
             if len(shown) < _SHEET_ROWS:
                 shown.append(found[1])
     except OnetError as error:
@@ -82,27 +99,33 @@ def main(
         Image.fromarray(draw(shown)).save(sheet)
 
 
+def _kept_scores(kept: Path | None) -> list[Score]:
+    if kept is None or not kept.is_file():
+        return []
+    return [Score(**score) for score in json.loads(kept.read_text(encoding="utf-8"))]
+
+
 def table(scores: Sequence[Score], ways: Iterable[str]) -> str:
-    """Means over shapes as Markdown; the last columns: less error than the way that ships, with the
+    """Means over shapes as Markdown; the last columns: less error than the plain way, with the
     standard error of the paired differences."""
     by_way = {way: [one for one in scores if one.way == way] for way in ways}
-    shapes = len(by_way[SHIPS])
+    shapes = len(by_way[PLAIN])
     lines = [
         f"| way ({shapes} shapes) | L1 | L1 where the picture shows nothing | SSIM | "
-        "perceptual | L1 less that of the way that ships | where the picture shows nothing |",
+        "perceptual | L1 less that of the plain way | where the picture shows nothing |",
         "|" + "---|" * 7,
     ]
     for way, found in by_way.items():
         behind = [one.hidden_error for one in found if one.hidden_error is not None]
         unlike = [one.unlike for one in found if one.unlike is not None]
-        ships = by_way[SHIPS]
-        apart = [a.error - b.error for a, b in zip(found, ships, strict=True)]
+        plain = by_way[PLAIN]
+        apart = [a.error - b.error for a, b in zip(found, plain, strict=True)]
         apart_behind = [
             a.hidden_error - b.hidden_error
-            for a, b in zip(found, ships, strict=True)
+            for a, b in zip(found, plain, strict=True)
             if a.hidden_error is not None and b.hidden_error is not None
         ]
-        against = [""] * 2 if way == SHIPS else [_difference(apart), _difference(apart_behind)]
+        against = [""] * 2 if way == PLAIN else [_difference(apart), _difference(apart_behind)]
         lines.append(
             f"| {way} | {mean(one.error for one in found):.4f} | {mean(behind):.4f} | "
             f"{mean(one.similarity for one in found):.4f} | "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.models.pictures.painting import Look, from_nearest
+from onet_core.models.pictures.textured import WEIGHTS, textured
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ def mirrored_and_mean(given: Given) -> NDArray[np.float64]:
 
 
 def mirrored_and_nearest(given: Given) -> NDArray[np.float64]:
-    """What is hidden takes its mirror image's colour, else the nearest ones': what ships."""
+    """What is hidden takes its mirror image's colour, else the nearest ones'."""
     return from_nearest(given.look.vertices, *given.look.blended())
 
 
@@ -76,13 +78,20 @@ def alike_places(
     return np.hstack([vertices, normals * (turned / np.sqrt(2))])
 
 
-SHIPS = "seen, mirrored, else nearest (ships)"
+def from_field(given: Given, weights: Path = WEIGHTS) -> NDArray[np.float64]:
+    """What is hidden takes its mirror image's colour, else what a texture field says."""
+    return textured(given.look, given.normals, given.picture, given.shown, weights)
+
+
+PLAIN = "seen, mirrored, else nearest"
+SHIPS = "seen, mirrored, else a texture field (ships)"
 
 WAYS: dict[str, Way] = {
     "mean colour": mean_colour,
     "seen, else mean": seen_and_mean,
     "seen, else nearest": nearest_visible,
     "seen, mirrored, else mean": mirrored_and_mean,
-    SHIPS: mirrored_and_nearest,
+    PLAIN: mirrored_and_nearest,
     "seen, mirrored, else nearest of like normal": mirrored_and_alike,
+    SHIPS: from_field,
 }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
-from onet_core.models.pictures.painting import Look, camera_axes, from_nearest
+from .painting import Look, camera_axes, from_nearest
 
 Floats = NDArray[np.float32]
 
@@ -45,18 +45,13 @@ class Candidates:
     colours: Floats
 
 
-def hidden_in(look: Look) -> NDArray[np.bool_]:
-    """Which vertices (V,) the camera does not see."""
-    return look.weights[:, 0] == 0
-
-
 def candidates(look: Look, normals: NDArray[np.float64], asked: NDArray[np.intp]) -> Candidates:
     """Candidates for the vertices `asked` (H,) of a look, whose normals are (V, 3)."""
     blended, known = look.blended()
     rng = np.random.default_rng(_SEED)
     given = np.flatnonzero(known)
     anchors = given if len(given) <= _ANCHORS else rng.choice(given, _ANCHORS, replace=False)
-    plain = from_nearest(look.vertices, blended, known)[asked]
+    plain = _plain(look.vertices, blended, known, asked)
     places, facing = look.vertices[asked], normals[asked]
     found = _Found(look, normals, blended, places, facing)
     found.own(look.colours[asked, 0], look.weights[asked, 0])
@@ -77,9 +72,24 @@ def candidates(look: Look, normals: NDArray[np.float64], asked: NDArray[np.intp]
         found.same(colour, middle, share)
     return Candidates(
         _about_places(look, normals, asked).astype(np.float32),
-        np.concatenate(found.about, axis=1).astype(np.float32),
+        np.concatenate(found.about, axis=1),
         np.concatenate(found.colours, axis=1).astype(np.float32) / np.float32(255),
     )
+
+
+def _plain(
+    vertices: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    asked: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """What the asked vertices get without a network, (H, 3)."""
+    made = colours[asked].copy()
+    unknown = ~known[asked]
+    some = np.concatenate([np.flatnonzero(known), asked[unknown]])
+    found = from_nearest(vertices[some], colours[some], known[some])
+    made[unknown] = found[int(known.sum()) :]
+    return made
 
 
 class _Found:
@@ -95,13 +105,13 @@ class _Found:
     ) -> None:
         self._look, self._normals, self._blended = look, normals, blended
         self._places, self._facing = places, facing
-        self.about: list[NDArray[np.float64]] = []
+        self.about: list[Floats] = []
         self.colours: list[NDArray[np.float64]] = []
 
     def own(self, colours: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
         """A colour of the place itself."""
         count = len(colours)
-        about = np.zeros((count, 1, ABOUT_CANDIDATE))
+        about = np.zeros((count, 1, ABOUT_CANDIDATE), dtype=np.float32)
         about[:, 0, 3] = weights
         about[:, 0, 8:11] = (colours - self._look.mean) / 255
         self.about.append(about)
@@ -121,7 +131,7 @@ class _Found:
         chosen = anchors[chosen[:, np.minimum(np.arange(count), most - 1)]]
         offsets = self._look.vertices[chosen] - self._places[:, None]
         colours = self._blended[chosen]
-        about = np.zeros((*chosen.shape, ABOUT_CANDIDATE))
+        about = np.zeros((*chosen.shape, ABOUT_CANDIDATE), dtype=np.float32)
         about[..., :3] = offsets
         about[..., 3:5] = self._look.weights[chosen] * [1, 10]
         about[..., 5] = np.linalg.norm(offsets, axis=2)
@@ -135,7 +145,7 @@ class _Found:
     def same(self, colour: NDArray[np.float64], middle: NDArray[np.float64], share: float) -> None:
         """One colour for all places: of a part with this middle, of this share of the surface."""
         count = len(self._places)
-        about = np.zeros((count, 1, ABOUT_CANDIDATE))
+        about = np.zeros((count, 1, ABOUT_CANDIDATE), dtype=np.float32)
         about[:, 0, :3] = middle - self._places
         about[:, 0, 5] = np.linalg.norm(about[:, 0, :3], axis=1)
         about[..., 8:11] = (colour - self._look.mean) / 255

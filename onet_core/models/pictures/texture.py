@@ -82,7 +82,18 @@ class TextureField(nn.Module):
         scores: Tensor = self.score(after)[..., 0] + self.habit
         return scores.softmax(2)
 
-    def forward(self, pictures: Tensor, places: Tensor, about: Tensor, colours: Tensor) -> Tensor:
-        """Colours (B, H, 3), 0 to 1; see `shares`."""
-        shares = self.shares(pictures, places, about, colours)
+    def forward(
+        self,
+        pictures: Tensor,
+        places: Tensor,
+        about: Tensor,
+        colours: Tensor,
+        sharpness: float = 1.0,
+    ) -> Tensor:
+        """Colours (B, H, 3), 0 to 1; see `shares`.
+
+        sharpness: the power that shares are raised to.
+        """
+        shares = self.shares(pictures, places, about, colours) ** sharpness
+        shares = shares / shares.sum(2, keepdim=True)
         return torch.einsum("bhk,bhkc->bhc", shares, colours)
