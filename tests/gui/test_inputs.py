@@ -129,3 +129,21 @@ def test_a_box_in_the_image_editor(sitting: Callable[[str], dict[str, Any]]) -> 
     # The red square on the white card, to a pixel.
     np.testing.assert_allclose(notes["mask"], [120, 90, 199, 169], atol=1)
     assert notes["seen"] == "The plain background was removed"
+
+
+def test_a_first_hour(sitting: Callable[[str], dict[str, Any]]) -> None:
+    """By Blender's own menus and keys: what is stretched, several at once, a glTF, a new file."""
+    notes = sitting("newcomer")
+    # Suzanne, twice as wide.
+    np.testing.assert_allclose(
+        notes["stretched"]["sizes"]["Suzanne (ONet)"], [5.47, 1.7, 1.97], rtol=0.02
+    )
+    assert notes["stretched"]["hidden"] == ["Suzanne"]
+    assert notes["undone"] == ["Camera", "Cube", "Light"]
+    assert notes["redone is the same"]
+    assert sorted(notes["two"]["selected"]) == ["Cone (ONet)", "Torus (ONet)"]
+    assert notes["two"]["message"].startswith("2 meshes")
+    # The arm is turned by 45 degrees, then stretched and moved, with glTF's y upwards.
+    expected = [0.5 + 3 + np.sqrt(2), 0.5 + 1.25, np.sqrt(2)]
+    np.testing.assert_allclose(notes["nested"]["sizes"]["toy (ONet)"], expected, rtol=0.02)
+    assert notes["after new"] == [["Camera", "Cube", "Light"], ""]
