@@ -29,6 +29,8 @@ from .views import ColouredShape
 from .ways import PLAIN, SHIPS, WAYS, from_field
 
 _SHEET_ROWS = 6
+# Larger ones take a minute each; they are named.
+_MOST_VERTICES = 100_000
 
 
 @click.command()
@@ -78,6 +80,9 @@ def main(
         left = islice((one for one in chosen if one[1] not in known), at_most)
         for one in tqdm(left, "shapes", total=at_most, disable=not sys.stderr.isatty()):
             shape = ColouredShape(*one)
+            if len(shape.vertices) > _MOST_VERTICES:
+                left_out.append(shape.name)
+                continue
             found = compare(shape, ways, is_lit=lit, perceptual=measure)
             if found is None:
                 left_out.append(shape.name)
@@ -153,7 +158,7 @@ def _page(text: str, command: str, split: str, is_lit: bool, left_out: Sequence[
         "- Perceptual: by EfficientNet-Lite0's features (Apache-2.0), like an uncalibrated LPIPS.",
     ]
     if left_out:
-        lines.append(f"- Left out, as the picture shows no usable part: {', '.join(left_out)}.")
+        lines.append(f"- Left out, as large or shown by no usable part: {', '.join(left_out)}.")
     return "\n".join([*lines, "", text])
 
 

@@ -30,9 +30,6 @@ class Given:
 Way = Callable[[Given], NDArray[np.float64]]
 """What is known to colours (V, 3) of 0 to 255."""
 
-# How far away a vertex counts as whose normal is perpendicular.
-_TURNED = 0.28
-
 
 def mean_colour(given: Given) -> NDArray[np.float64]:
     """All of it in the mean colour of the object in the picture."""
@@ -62,14 +59,6 @@ def mirrored_and_nearest(given: Given) -> NDArray[np.float64]:
     return from_nearest(given.look.vertices, *given.look.blended())
 
 
-def mirrored_and_alike(given: Given) -> NDArray[np.float64]:
-    """What is hidden takes its mirror image's colour, else that of what is near and faces the same
-    way."""
-    return from_nearest(
-        alike_places(given.look.vertices, given.normals, _TURNED), *given.look.blended()
-    )
-
-
 def alike_places(
     vertices: NDArray[np.float64], normals: NDArray[np.float64], turned: float
 ) -> NDArray[np.float64]:
@@ -92,6 +81,5 @@ WAYS: dict[str, Way] = {
     "seen, else nearest": nearest_visible,
     "seen, mirrored, else mean": mirrored_and_mean,
     PLAIN: mirrored_and_nearest,
-    "seen, mirrored, else nearest of like normal": mirrored_and_alike,
     SHIPS: from_field,
 }
