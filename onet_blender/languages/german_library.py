@@ -30,8 +30,6 @@ OF_THE_LIBRARY = {
     "The folder {folder} can't be made: {reason}.": "Der Ordner {folder} kann nicht angelegt "
     "werden: {reason}.",
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
-    "{name} holds no weights of a texture field: {reason}": "{name} enthält keine Gewichte eines "
-    "Texturfelds: {reason}",
     "{name} holds no weights of this network of scans: {reason}": "{name} enthält keine Gewichte "
     "dieses Netzes für Scans: {reason}",
     "{message} The details are in {path}.": "{message} Die Einzelheiten stehen in {path}.",

@@ -1,8 +1,7 @@
 """Colours for a mesh that was made from a picture: the picture, seen through its camera.
 
 What the camera sees takes its colour; what lies hidden takes that of its mirror image, as most
-objects are alike to the left and to the right. For the rest a texture field chooses among colours
-that the object shows: near by, on what faces the same way, see `texture`.
+objects are alike to the left and to the right, else that of the nearest place that has one.
 """
 
 from __future__ import annotations
@@ -81,13 +80,9 @@ def painted(
 
     picture, view, shown, errors: see `look_at`.
     """
-    from .textured import textured
-
-    if shown is None:
-        shown = not_white(picture)
     look = look_at(mesh, picture, view, shown)
-    normals = face_based_normals(look.vertices, mesh.faces)
-    return in_bytes(textured(look, normals, picture, shown))
+    colours, known = look.blended()
+    return in_bytes(from_nearest(look.vertices, colours, known))
 
 
 def look_at(
@@ -106,7 +101,7 @@ def look_at(
     Raises InputError where the picture shows no object, or the camera sees nothing of the mesh.
     """
     if shown is None:
-        shown = not_white(picture)
+        shown = np.asarray((picture < _WHITE).any(axis=2))
     inner = ndimage.binary_erosion(shown, iterations=_RIM)
     if not inner.any() or mesh.is_empty:
         raise InputError("There is nothing in the picture to take colours from.")
@@ -123,11 +118,6 @@ def look_at(
         raise InputError("There is nothing in the picture to take colours from.")
     colours = np.stack([_at(filled, fit(part.places)) for part in (own, flipped)], axis=1)
     return Look(vertices, weights, colours, picture[inner].mean(axis=0), view)
-
-
-def not_white(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where a picture (S, S, 3) on white shows an object, (S, S)."""
-    return np.asarray((picture < _WHITE).any(axis=2))
 
 
 def from_nearest(

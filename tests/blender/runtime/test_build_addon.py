@@ -97,7 +97,6 @@ def test_the_wheel_is_a_wheel(wheel: Path) -> None:
             "*.py",
             "pretrained/*.safetensors",
             "pretrained/*.md",
-            "models/pictures/*.safetensors",
             "models/scans/*.safetensors",
         )
         for path in (ROOT / "onet_core").rglob(pattern)

@@ -12,11 +12,11 @@ import trimesh
 from click.testing import CliRunner
 
 from onet_core.mesh.normals import face_based_normals
-from onet_core.models.pictures.candidates import KIND_OF, PLAIN, candidates
 from onet_core.models.pictures.painting import from_nearest
-from onet_core.models.pictures.texture import TextureField
 from training.data.build.normalise import make_triangles
 from training.learn.colours.__main__ import main
+from training.learn.colours.candidates import KIND_OF, PLAIN, candidates
+from training.learn.colours.network import TextureField
 from training.measure.colours.comparison import compare
 from training.measure.colours.perceptual import distance
 from training.measure.colours.views import ColouredShape

@@ -26,7 +26,7 @@ from ..provenance import command_text, commit_text
 from .comparison import Pictures, Score, coloured_triangles, compare
 from .perceptual import perceptual
 from .views import ColouredShape
-from .ways import PLAIN, SHIPS, WAYS, from_field
+from .ways import FIELD, SHIPS, WAYS, from_field
 
 _SHEET_ROWS = 6
 # Larger ones take a minute each; they are named.
@@ -46,7 +46,7 @@ _MOST_VERTICES = 100_000
 @click.option(
     "--texture",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Weights of the texture field, instead of those that ship.",
+    help="Weights of a texture field, which is then compared too.",
 )
 @click.option(
     "--kept",
@@ -74,7 +74,7 @@ def main(
     left_out = []
     ways, measure = dict(WAYS), perceptual()
     if texture is not None:
-        ways[SHIPS] = partial(from_field, weights=texture)
+        ways[FIELD] = partial(from_field, weights=texture)
     try:
         chosen = islice(coloured_triangles(source, split), limit)
         left = islice((one for one in chosen if one[1] not in known), at_most)
@@ -111,26 +111,26 @@ def _kept_scores(kept: Path | None) -> list[Score]:
 
 
 def table(scores: Sequence[Score], ways: Iterable[str]) -> str:
-    """Means over shapes as Markdown; the last columns: less error than the plain way, with the
+    """Means over shapes as Markdown; the last columns: less error than the way that ships, with the
     standard error of the paired differences."""
     by_way = {way: [one for one in scores if one.way == way] for way in ways}
-    shapes = len(by_way[PLAIN])
+    shapes = len(by_way[SHIPS])
     lines = [
         f"| way ({shapes} shapes) | L1 | L1 where the picture shows nothing | SSIM | "
-        "perceptual | L1 less that of the plain way | where the picture shows nothing |",
+        "perceptual | L1 less that of the way that ships | where the picture shows nothing |",
         "|" + "---|" * 7,
     ]
     for way, found in by_way.items():
         behind = [one.hidden_error for one in found if one.hidden_error is not None]
         unlike = [one.unlike for one in found if one.unlike is not None]
-        plain = by_way[PLAIN]
+        plain = by_way[SHIPS]
         apart = [a.error - b.error for a, b in zip(found, plain, strict=True)]
         apart_behind = [
             a.hidden_error - b.hidden_error
             for a, b in zip(found, plain, strict=True)
             if a.hidden_error is not None and b.hidden_error is not None
         ]
-        against = [""] * 2 if way == PLAIN else [_difference(apart), _difference(apart_behind)]
+        against = [""] * 2 if way == SHIPS else [_difference(apart), _difference(apart_behind)]
         lines.append(
             f"| {way} | {mean(one.error for one in found):.4f} | {mean(behind):.4f} | "
             f"{mean(one.similarity for one in found):.4f} | "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
-from .painting import Look, camera_axes, from_nearest
+from onet_core.models.pictures.painting import Look, camera_axes, from_nearest
 
 Floats = NDArray[np.float32]
 

@@ -13,13 +13,12 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from ...errors import ModelError
-from ..layers import in_one_thread
-from .candidates import candidates
-from .painting import Look, from_nearest
-from .texture import PICTURE, TextureConfig, TextureField
+from onet_core.models.layers import in_one_thread
+from onet_core.models.pictures.painting import Look, from_nearest
 
-WEIGHTS = Path(__file__).with_name("texture.safetensors")
+from .candidates import candidates
+from .network import PICTURE, TextureConfig, TextureField
+
 # The mean of many likely colours has the least error but tints what is sure: training/recipes/
 # texture.md.
 _SHARPNESS = 2.0
@@ -32,12 +31,11 @@ def textured(
     normals: NDArray[np.float64],
     picture: NDArray[np.uint8],
     shown: NDArray[np.bool_],
-    weights: Path = WEIGHTS,
+    weights: Path,
 ) -> NDArray[np.float64]:
     """Colours (V, 3), 0 to 255, of a look whose vertices have the normals (V, 3).
 
-    picture: (S, S, 3). shown: (S, S), where it shows the object. Raises ModelError where the file
-    of weights holds no texture field.
+    picture: (S, S, 3). shown: (S, S), where it shows the object.
     """
     # What the mirror image shows is sure, where the object is alike to the left and to the right.
     made, is_made = look.blended()
@@ -60,17 +58,11 @@ def textured(
 
 @lru_cache(maxsize=2)
 def load_texture_field(path: Path) -> TextureField:
-    """The field; raises ModelError where the file doesn't hold one."""
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-        field = TextureField(TextureConfig(**json.loads(header["config"])))
-        weights = load_file(str(path))
-        field.load_state_dict({name: value.float() for name, value in weights.items()})
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(
-            "{name} holds no weights of a texture field: {reason}", name=path.name, reason=error
-        ) from error
+    """The field of a file that `training.learn.colours` has written."""
+    with safe_open(str(path), framework="pt") as file:
+        config = json.loads(file.metadata()["config"])
+    field = TextureField(TextureConfig(**config))
+    field.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     return field.eval()
 
 
