@@ -277,6 +277,9 @@ OWN = {
     "Trying it": "Probiert sie aus",
     "Removing": "Entfernt",
     "Done": "Fertig",
+    "{name} stands beside {other}, which would have hidden it": (
+        "{name} steht neben {other}, worin es nicht zu sehen wäre"
+    ),
     "{name} is {longest:.3g} long: taken for {unit}. If that is wrong, choose the unit when you "
     "import it.": (
         "{name} ist {longest:.3g} lang: vermutlich {unit}. Wenn das falsch ist, beim Importieren "

@@ -17,7 +17,7 @@ from onet_core.engine.client import Answer
 from onet_core.errors import InputError
 from onet_core.sentences import NOTHING, Sentence
 
-from . import framing, guesses, presenting, scene_io
+from . import framing, free_place, guesses, presenting, scene_io
 from .meshes import NORMALS, MeshArrays, mesh_in_pieces
 from .pieces import Pieces
 
@@ -38,7 +38,8 @@ def place_in_pieces(
 ) -> Pieces[tuple[bpy.types.Object, Sentence]]:
     """The object of what the worker's `open_file` read, and what was guessed about its size.
 
-    It is the only one selected, stands where the file says, and has its origin in its middle.
+    It is the only one selected, stands where the file says unless it would be hidden there, and
+    has its origin in its middle.
     """
     arrays, name = answer.arrays, path.stem
     metres, message = _scale(name, arrays["vertices"], units)
@@ -55,8 +56,7 @@ def place_in_pieces(
         kept = mesh.attributes.new(NORMALS, "FLOAT_VECTOR", "POINT")
         kept.data.foreach_set("vector", arrays["normals"].ravel())
     presenting.show_colours(mesh)
-    framing.bring_into_view(made, always=True)
-    return made, message
+    return made, _seen(made, message)
 
 
 def by_blender(
@@ -86,9 +86,25 @@ def by_blender(
     for other in bpy.context.view_layer.objects:
         other.select_set(other == item)
     bpy.context.view_layer.objects.active = item
-    message = _settled(item, units)
+    return item, _seen(item, _settled(item, units))
+
+
+def _seen(item: bpy.types.Object, message: Sentence) -> Sentence:
+    """Brings a new object into view, out of what would hide it, and adds that to a message."""
+    layer = bpy.context.view_layer
+    layer.update()
+    other = free_place.what_hides(item, layer)
+    if other is not None:
+        item.location += free_place.beside(layer, *free_place.box_of(item))
+        layer.update()
+        moved = Sentence(
+            "{name} stands beside {other}, which would have hidden it",
+            name=item.name,
+            other=other.name,
+        )
+        message = Sentence("{first}. {second}", first=moved, second=message) if message else moved
     framing.bring_into_view(item, always=True)
-    return item, message
+    return message
 
 
 def _settled(item: bpy.types.Object, units: str) -> Sentence:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
+from onet_blender import activity
 from onet_blender.scene import scene_io
 from onet_blender.scene.viewpoint import turned_upright
 
@@ -114,3 +115,23 @@ def test_what_cannot_be_read_leaves_the_scene_as_it_was(models: Path, tmp_path: 
     with pytest.raises(RuntimeError, match=r"broken\.pcd"):
         open_file(tmp_path / "broken.pcd")
     assert list(bpy.data.objects) == before
+
+
+@pytest.mark.parametrize(("size", "is_a_room"), [(0.7, False), (0.7, True), (0.98, False)])
+def test_what_lies_in_the_default_cube_comes_out_of_it(
+    models: Path, tmp_path: Path, size: float, is_a_room: bool
+) -> None:
+    """But in a room, whose faces look inwards, and in what is as large, it stays in its place."""
+    comes_out = size < 0.8 and not is_a_room
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.active_object
+    if is_a_room:
+        cube.data.flip_normals()
+    shape = np.random.default_rng(0).uniform(-size, size, (300, 3))
+    np.savetxt(tmp_path / "scan.xyz", shape, fmt="%.6f")
+    item = open_file(tmp_path / "scan.xyz")
+    right_of_it = np.array([item.matrix_world @ vertex.co for vertex in item.data.vertices])[:, 0]
+    told = str(activity.message("onet.open_file"))
+    assert (right_of_it.min() > 1) == comes_out
+    assert ("scan stands beside Cube, which would have hidden it" in told) == comes_out
+    assert np.abs(item.location.yz).max() < 0.02
