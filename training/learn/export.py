@@ -66,9 +66,9 @@ def export_checkpoint(
     except RuntimeError as error:
         raise ModelError(f"{checkpoint} is not a checkpoint of this configuration.") from error
     if isinstance(network, LatentPlanesNetwork):
-        latents = ShapeLatents.of_state(content["state_dict"], "latents.")
-        set_prior(network, latents)
-        shaped = {**description.network, "centres": len(latents.means)}
+        set_prior(network, ShapeLatents.of_state(content["state_dict"], "latents."))
+        assert network.centres is not None
+        shaped = {**description.network, "centres": len(network.centres)}
         description = replace(description, network=shaped)
     training = {**description.training, "steps": int(content["global_step"]), **facts}
     training["configuration"] = config.settings()

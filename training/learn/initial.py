@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from onet_core.errors import ModelError
+from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.encoders import ImageEncoder
 from onet_core.models.original import assert_small
 from onet_core.models.weights import load_weights
@@ -53,6 +55,11 @@ def begin_from(network: nn.Module, path: Path) -> str:
             "file's have no place. Nothing was taken."
         )
     part.load_state_dict({**own, **{name: found[name] for name in own if name in found}})
+    if isinstance(network, LatentPlanesNetwork) and "centres" in found:
+        # Latents are learned under a normal distribution of deviation 1, see `latents.set_prior`.
+        layer: Any = network.encoder.fc
+        with torch.no_grad():
+            layer.weight *= found["centres"].square().mean().sqrt()
     left = [name for name in leave if name in found]
     return (
         f"{where[0].upper()}{where[1:]} begins with all of its {len(taken)} tensors from {path}"

@@ -22,12 +22,15 @@ from onet_core.models.convolutional.network import LatentPlanesNetwork
 
 # Latents move ten times as fast as the weights: each is seen once per epoch only.
 LATENT_PACE = 10.0
-# Samples are drawn near the latents of training shapes, not from one Gaussian: between few shapes
-# that one's middle holds blurred means of them all, its outskirts nothing that was ever seen.
-# BANDWIDTH: how far from those latents, as a share of their deviation; 1 would be the one Gaussian.
-BANDWIDTH = 0.6
-# All of it is drawn together this much, which spares junk.
-TIGHTNESS = 0.8
+# Samples are drawn near the latents of training shapes and on the ways to their nearest neighbours,
+# not from one Gaussian: its middle holds blurred means of unlike shapes, its outskirts nothing.
+# WIDTH: the samples' deviation around these, as a share of that of all latents.
+WIDTH = 0.2
+NEIGHBOURS = 3
+# How far the ways are gone at most; in the middle of unlike shapes legs are neither here nor there.
+FARTHEST = 0.3
+# Of each training shape: its own place, and others on ways from it.
+PLACES = 4
 
 
 class ShapeLatents(nn.Module):
@@ -58,11 +61,9 @@ class ShapeLatents(nn.Module):
 def set_prior(network: LatentPlanesNetwork, latents: ShapeLatents) -> None:
     """Changes the network so that what is drawn from its prior is like the training shapes.
 
-    The shapes' latents have some mean and covariance; their density is estimated with a normal
-    distribution around each of them (Ghosh et al., ICLR 2020, section 4: ex-post density
-    estimation), drawn towards the mean so that the covariance stays (West, J. R. Statist. Soc. B
-    1993). z -> mean + L z goes into the generator's first layer, where it costs nothing, with L
-    such that all these distributions get deviation 1; their means become `network.centres`.
+    Their latents have some mean and covariance; z -> mean + L z goes into the generator's first
+    layer, where it costs nothing, with L such that both become those of a standard normal
+    distribution: then distances tell which shapes are neighbours, see `draw_near`.
     """
     means = latents.means.double()
     centred = means - means.mean(0)
@@ -72,9 +73,33 @@ def set_prior(network: LatentPlanesNetwork, latents: ShapeLatents) -> None:
     layer: Any = network.encoder.fc
     weight = layer.weight.double()
     layer.bias += (weight @ means.mean(0)).to(layer.bias.dtype)
-    layer.weight.copy_(weight @ (TIGHTNESS * BANDWIDTH * deviations))
-    standard = torch.linalg.solve_triangular(deviations, centred.T, upper=False).T
-    network.centres = (math.sqrt(1 - BANDWIDTH**2) / BANDWIDTH * standard).to(layer.weight.dtype)
+    layer.weight.copy_(weight @ deviations)
+    draw_near(network, torch.linalg.solve_triangular(deviations, centred.T, upper=False).T)
+
+
+@torch.no_grad()
+def draw_near(network: LatentPlanesNetwork, known: Tensor) -> None:
+    """Makes the network's prior a density around known latents (N, z_dim) and between neighbours.
+
+    A mixture of normal distributions (Ghosh et al., ICLR 2020, section 4: ex-post density
+    estimation), whose means lie on the ways from each latent to those nearest to it. The scale of
+    z becomes theirs: the distributions have deviation 1, `network.centres` are their means. Every
+    PLACES-th of these is a known latent, in their order.
+    """
+    known = known.double()
+    distance = torch.cdist(known, known).fill_diagonal_(math.inf)
+    nearest = distance.argsort(dim=1)[:, : min(NEIGHBOURS, len(known) - 1)]
+    places = known.repeat_interleave(PLACES, dim=0)
+    if nearest.shape[1]:
+        generator = torch.Generator().manual_seed(0)
+        which = torch.randint(nearest.shape[1], (len(known), PLACES), generator=generator)
+        gone = torch.rand(len(known), PLACES, generator=generator, dtype=torch.float64) * FARTHEST
+        gone[:, 0] = 0
+        places = places.lerp(known[nearest.gather(1, which).flatten()], gone.reshape(-1, 1))
+    width = WIDTH * float((known - known.mean(0)).square().mean().sqrt()) or 1.0
+    layer: Any = network.encoder.fc
+    layer.weight *= width
+    network.centres = (places / width).to(layer.weight.dtype)
 
 
 def fit_latent(
@@ -89,13 +114,13 @@ def fit_latent(
     """The most probable latent of a shape, by gradient descent on the bound: (z_dim,).
 
     points: (N, 3) in the network frame with occupancies (N,). The network is left as it is. The
-    prior counts as one normal distribution, as wide as the training shapes' latents were before
-    they were drawn together: towards which of them a shape leans is for its points to say.
+    prior counts as one normal distribution, as wide as the training shapes' latents: towards which
+    of them a shape leans is for its points to say.
     """
     device = next(network.parameters()).device
     variance = 1.0
     if network.centres is not None:
-        variance = (1 + float(network.centres.square().mean())) / TIGHTNESS**2
+        variance = 1 + float(network.centres.square().mean())
     pace = 0.1 * math.sqrt(variance)
     rng = np.random.default_rng(seed)
     z = torch.zeros(1, network.z_dim, device=device, requires_grad=True)

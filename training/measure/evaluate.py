@@ -26,14 +26,11 @@ from tqdm import tqdm
 
 from onet_core.errors import InputError, OnetError
 from onet_core.inputs.observation import Observation
-from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import SURFACE_SAMPLES
-from onet_core.mesh.parts import count_parts
 from onet_core.models.catalogue import find_model
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights
 from onet_core.pipeline.reconstructor import Reconstructor
-from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
 from ..data.build.processes import in_processes
@@ -46,13 +43,17 @@ from .answers import Method, input_picture, rebuilding, reconstructing, remember
 from .baselines.methods import ALL, BASELINES, make_baselines
 from .evaluation import NETWORK, Evaluation, merged
 from .generation import (
+    HALFWAY,
+    SETS,
     compare_sets,
     halfway_meshes,
     mean_of_sets,
     mesh_cloud,
     nearest_clouds,
     sample_meshes,
+    sets_of_samples,
     surface_cloud,
+    torn_share,
 )
 from .protocol import Protocol, spread
 from .provenance import command_text, commit_text, data_version
@@ -61,10 +62,6 @@ from .report import Result
 
 SHEET_ROWS = 26
 SHEET_SAMPLES = 24
-# Sets of samples, and of real shapes beside them.
-SETS = 10
-# Shapes halfway between two samples.
-HALFWAY = 60
 
 
 def evaluate(
@@ -224,11 +221,6 @@ def _measure(
     )
 
 
-def _torn_share(meshes: Sequence[Mesh]) -> float:
-    """The share of meshes that are in several parts, crumbs of 0.1 % of the area left out."""
-    return sum(count_parts(mesh, LEAST_PART) > 1 for mesh in meshes) / max(1, len(meshes))
-
-
 def _measure_samples(
     evaluation: Evaluation,
     reconstructor: Reconstructor,
@@ -246,26 +238,22 @@ def _measure_samples(
     count = len(clouds)
     sampled = sample_meshes(reconstructor, SETS * count, settings, protocol.seed)
     samples = [mesh for mesh in sampled if mesh is not None]
-    made = [mesh_cloud(mesh, protocol.seed) for mesh in samples]
-    rest = iter(made)
-    sets = []
-    for first in range(0, len(sampled), count):
-        found = [next(rest) for mesh in sampled[first : first + count] if mesh is not None]
-        sets.append(compare_sets(found, clouds, empty=count - len(found)))
+    clouded = [None if mesh is None else mesh_cloud(mesh, protocol.seed) for mesh in sampled]
+    made = [cloud for cloud in clouded if cloud is not None]
     categories = list(dict.fromkeys(category for category, _ in shapes))
     training = list_shapes(root, protocol.train_split, categories)
     known = [surface_cloud(read_shape(root, *entry), protocol.seed) for entry in training]
     rng = np.random.default_rng(protocol.seed)
     chosen = [rng.permutation(len(known))[:count] for _ in range(SETS)]
     evaluation.sets = {
-        "samples": mean_of_sets(sets),
+        "samples": sets_of_samples(clouded, clouds),
         "training shapes": mean_of_sets(
             [compare_sets([known[index] for index in some], clouds) for some in chosen]
         ),
     }
-    evaluation.torn = _torn_share(samples)
+    evaluation.torn = torn_share(samples)
     halfway = halfway_meshes(reconstructor, HALFWAY, settings, protocol.seed)
-    evaluation.torn_halfway = _torn_share([mesh for mesh in halfway if mesh is not None])
+    evaluation.torn_halfway = torn_share([mesh for mesh in halfway if mesh is not None])
     drawn = samples[:SHEET_SAMPLES]
     for number, (mesh, (nearest, distance)) in enumerate(
         zip(drawn, nearest_clouds(made[: len(drawn)], known), strict=True)

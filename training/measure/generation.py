@@ -1,32 +1,51 @@
-"""How good a generative network is: does it rebuild shapes, do its samples cover the test set?"""
+"""How good a generative network is: does it rebuild shapes, do its samples cover the test set?
+
+    python -m training.measure.generation MODEL --data ROOT [--record]
+
+measures the samples alone, after a change of the prior: what `training.measure.evaluate` recorded
+of the network itself stays.
+"""
 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from torch import nn
 
-from onet_core.errors import InputError, ModelError, NoSurfaceError
+from onet_core.errors import InputError, ModelError, NoSurfaceError, OnetError
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import sample_surface
+from onet_core.mesh.parts import count_parts
+from onet_core.models.catalogue import find_model
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.occupancy_network import OccupancyNetwork
+from onet_core.models.weights import load_weights
 from onet_core.pipeline.morphing import along
 from onet_core.pipeline.reconstructor import Reconstruction, Reconstructor
+from onet_core.pipeline.sampling import LEAST_PART
 from onet_core.settings import Settings
 
-from ..data.labelled import LabelledShape
+from ..data.labelled import LabelledShape, list_shapes, read_shape
 from ..learn.latents import fit_latent
+from .record import record_metrics
 
 Cloud = NDArray[np.floating]
 ENCODED_POINTS = 2048  # as many as a training step sees
 COMPARED_POINTS = 2048
+# Sets of samples, and of real shapes beside them.
+SETS = 10
+# Shapes halfway between two samples.
+HALFWAY = 60
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,7 @@ def sample_meshes(
     reconstructor: Reconstructor, count: int, settings: Settings, seed: int = 0
 ) -> list[Mesh | None]:
     """Samples of the prior in the labels' frame, None where one has no surface."""
-    return _meshes(reconstructor, range(seed, seed + count), settings)
+    return rebuilt_meshes(reconstructor, range(seed, seed + count), settings)
 
 
 def halfway_meshes(
@@ -85,12 +104,13 @@ def halfway_meshes(
     """Shapes halfway between each two of samples that follow each other, as `sample_meshes`."""
     latents = [reconstructor.latent(seed + index) for index in range(count + 1)]
     halves = [along(pair, 0.5, spherical=True) for pair in itertools.pairwise(latents)]
-    return _meshes(reconstructor, halves, settings)
+    return rebuilt_meshes(reconstructor, halves, settings)
 
 
-def _meshes(
+def rebuilt_meshes(
     reconstructor: Reconstructor, latents: Iterable[ArrayLike | int], settings: Settings
 ) -> list[Mesh | None]:
+    """The shapes of latents or seeds in the labels' frame, None where one has no surface."""
     meshes: list[Mesh | None] = []
     for latent in latents:
         try:
@@ -145,6 +165,21 @@ def mean_of_sets(sets: Sequence[SampleSet]) -> SampleSet:
     )
 
 
+def sets_of_samples(samples: Sequence[Cloud | None], test: Sequence[Cloud]) -> SampleSet:
+    """What sets of as many samples as test shapes show, None for one without a surface."""
+    sets = []
+    for first in range(0, len(samples), len(test)):
+        some = samples[first : first + len(test)]
+        found = [cloud for cloud in some if cloud is not None]
+        sets.append(compare_sets(found, test, empty=len(some) - len(found)))
+    return mean_of_sets(sets)
+
+
+def torn_share(meshes: Sequence[Mesh]) -> float:
+    """The share of meshes that are in several parts, crumbs of 0.1 % of the area left out."""
+    return sum(count_parts(mesh, LEAST_PART) > 1 for mesh in meshes) / max(1, len(meshes))
+
+
 def chamfer_distances(clouds: Sequence[Cloud], others: Sequence[Cloud]) -> NDArray[np.float64]:
     """Chamfer-L1 distances between all pairs of clouds (n, 3): (clouds, others)."""
     trees = [cKDTree(cloud) for cloud in others]
@@ -156,3 +191,45 @@ def chamfer_distances(clouds: Sequence[Cloud], others: Sequence[Cloud]) -> NDArr
             back = tree.query(other, workers=-1)[0].mean()
             distance[row, column] = 0.5 * (there + back)
     return distance
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--split", default="test", show_default=True)
+@click.option("--resolution", default=64, show_default=True)
+@click.option("--record", is_flag=True, help="Replace what the weights' record says of samples.")
+def main(model: str, data: Path, split: str, resolution: int, record: bool) -> None:
+    """Measures the samples of MODEL, and shapes halfway between two, against a split of DATA."""
+    settings = Settings(resolution=resolution, normals=False)
+    try:
+        path = find_model(model).path
+        network, described = load_weights(path)
+        listed = list_shapes(data, split, described.categories)
+        test = [surface_cloud(read_shape(data, *entry)) for entry in listed]
+        reconstructor = Reconstructor.of_network(network, described)
+        samples = sample_meshes(reconstructor, SETS * len(test), settings)
+        halfway = halfway_meshes(reconstructor, HALFWAY, settings)
+        found = sets_of_samples([None if one is None else mesh_cloud(one) for one in samples], test)
+        shares = [
+            torn_share([one for one in some if one is not None]) for some in (samples, halfway)
+        ]
+        if record:
+            sets = {"coverage": round(found.coverage, 5), "mmd": round(found.mmd, 5)}
+            before: dict[str, Any] = dict(described.metrics)
+            before["generation"] = {**before.get("generation", {}), "samples": sets}
+            names = ("torn", "torn_halfway")
+            before |= {name: round(share, 5) for name, share in zip(names, shares, strict=True)}
+            record_metrics(path, before)
+    except OnetError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    click.echo(
+        f"{model}: {found.sets} sets of {len(test)}: coverage {found.coverage:.3f} ± "
+        f"{found.deviation:.3f}, MMD {found.mmd:.4f}, without surface {found.empty}; in several "
+        f"parts {shares[0]:.3f} of the samples, {shares[1]:.3f} of {HALFWAY} halfway between two"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -2,9 +2,9 @@
 
     python -m training.measure.record MODEL ...
 
-copies `chosen_by` of the configuration `free/MODEL` into the weights of that name, where both have
-the same threshold and steps, or with --values these too; run it again for new weights. The tensors
-stay as they are.
+copies `chosen_by` and `limits` of the configuration `free/MODEL` into the weights of that name,
+where both have the same threshold and steps, or with --values these too; run it again for new
+weights. The tensors stay as they are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def record_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
 
 
 def record_reasons(path: Path, wanted: ModelDescription, *, with_values: bool = False) -> bool:
-    """Gives weights the `chosen_by` of a configuration's description. Returns whether it is new.
+    """Gives weights the `chosen_by` and `limits` of a configuration's description.
+
+    Returns whether any is new.
 
     with_values: whether its threshold and steps are theirs from now on.
 
@@ -52,9 +54,12 @@ def record_reasons(path: Path, wanted: ModelDescription, *, with_values: bool = 
             f"{path.name} has {name} {ours[name]}, its configuration {theirs[name]}: "
             "the configuration's reasons are not those of the weights."
         )
-    if not differing and found.steps.chosen_by == wanted.steps.chosen_by:
+    new = replace(
+        found, threshold=wanted.threshold, steps=wanted.steps, limits=wanted.limits or found.limits
+    )
+    if new == found:
         return False
-    _rewrite(path, replace(found, threshold=wanted.threshold, steps=wanted.steps))
+    _rewrite(path, new)
     return True
 
 

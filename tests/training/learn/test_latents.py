@@ -12,7 +12,15 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from onet_core.models.convolutional.network import LatentPlanesNetwork
-from training.learn.latents import BANDWIDTH, TIGHTNESS, ShapeLatents, fit_latent, set_prior
+from training.learn.latents import (
+    FARTHEST,
+    NEIGHBOURS,
+    PLACES,
+    WIDTH,
+    ShapeLatents,
+    fit_latent,
+    set_prior,
+)
 
 
 def tiny_network() -> LatentPlanesNetwork:
@@ -29,33 +37,37 @@ def test_divergence_is_that_of_normal_distributions() -> None:
     torch.testing.assert_close(divergence, expected)
 
 
-def test_the_prior_is_a_density_estimate_of_the_shapes_latents() -> None:
+def test_the_prior_lies_around_the_shapes_latents_and_between_neighbours() -> None:
     network, latents = tiny_network(), ShapeLatents(50, 4)
     with torch.no_grad():
         latents.means += torch.tensor([1.0, -2.0, 0.5, 3.0])
         latents.means[:, 0] += 0.8 * latents.means[:, 1]
         latents.log_deviations.fill_(-9.0)
-    mean, covariance = latents.means.mean(0), torch.cov(latents.means.detach().T)
     layer = copy.deepcopy(network.encoder.fc)
     set_prior(network, latents)
     assert network.centres is not None
-    assert network.centres.shape == (50, 4)
+    assert network.centres.shape == (50 * PLACES, 4)
 
-    # What the first layer gives for samples is what it gave for samples around the latents.
-    draws = torch.randn(50, 400, 4, generator=torch.Generator().manual_seed(0))
-    drawn = network.encoder.fc(network.centres[:, None] + draws).flatten(0, 1)
-    around = mean + TIGHTNESS * math.sqrt(1 - BANDWIDTH**2) * (latents.means - mean)
-    kernel = torch.linalg.cholesky((TIGHTNESS * BANDWIDTH) ** 2 * covariance)
-    expected = layer(around[:, None] + draws @ kernel.T).flatten(0, 1)
-    torch.testing.assert_close(drawn, expected, rtol=1e-3, atol=1e-3)
-    # And in all they have the covariance of the latents, but for the tightening.
-    weight = layer.weight
+    # Every PLACES-th centre gives what the latent gave; the others lie on ways to neighbours.
+    own = network.centres[::PLACES]
+    torch.testing.assert_close(network.encoder.fc(own), layer(latents.means), rtol=1e-3, atol=1e-3)
+    distance = torch.cdist(own, own).fill_diagonal_(math.inf)
+    reach = distance.sort(dim=1).values[:, NEIGHBOURS - 1]
+    gone = (network.centres.view(50, PLACES, 4) - own[:, None]).norm(dim=-1)
+    assert (gone <= FARTHEST * reach[:, None] + 1e-4).all()
+    assert (gone[:, 1:] > 0).all()
+    # Beside the distances of all of them, the samples' own deviation of 1 is small.
     torch.testing.assert_close(
-        torch.cov(drawn[:, :6].T),
-        TIGHTNESS**2 * (weight @ covariance @ weight.T)[:6, :6],
-        rtol=0.05,
-        atol=0.01,
+        own.square().mean().sqrt(), torch.tensor(1 / WIDTH), rtol=0.02, atol=0
     )
+
+
+def test_one_shape_has_no_neighbours() -> None:
+    network, latents = tiny_network(), ShapeLatents(1, 4)
+    set_prior(network, latents)
+    assert network.centres is not None
+    assert torch.equal(network.centres, torch.zeros(PLACES, 4))
+    assert network.encoder.fc.weight.isfinite().all()
 
 
 def test_two_balls_are_told_apart_and_found_again() -> None:
@@ -115,7 +127,7 @@ def test_shapes_are_found_wherever_the_prior_puts_them() -> None:
     set_prior(far, latents)
     assert far.centres is not None
     # Only its coordinates: the mean is about zero, and the scale is made that of the other.
-    deviation = float((1 + far.centres.square().mean()).sqrt()) / TIGHTNESS
+    deviation = float((1 + far.centres.square().mean()).sqrt())
     network.encoder.fc.weight.data = far.encoder.fc.weight.data * deviation
     network.encoder.fc.bias.data = far.encoder.fc.bias.data
     near, there = (fit_latent(one, points, inside, steps=40) for one in (network, far))
