@@ -30,6 +30,7 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 from training.data.labelled import read_shape
 from training.data.observations import observe
+from training.learn.latents import PLACES
 from training.learn.onet_train import main
 from training.learn.own import meshes as own_meshes
 from training.learn.own import register
@@ -235,9 +236,9 @@ def test_a_generator_begins_from_one_of_other_shapes(meshes: Path, tmp_path: Pat
     save_weights(begun, build_network(others), others)
     wish = Wish(meshes, "none", "things", steps=1, initial=str(begun), points=3000, workers=1)
     trained, description = load_weights(train_own(wish, tmp_path / "work"))
-    # Three of the five meshes to learn from: their latents, not those of the nine others.
-    assert description.network["centres"] == 3
-    assert trained.centres.shape == (3, 4)
+    # Three of the five meshes to learn from: places near their latents, not the nine others'.
+    assert description.network["centres"] == 3 * PLACES
+    assert trained.centres.shape == (3 * PLACES, 4)
     before, _ = load_weights(begun)
     for name in ("decoder.fc_out.weight", "encoder.out.weight"):
         change = trained.state_dict()[name] - before.state_dict()[name]

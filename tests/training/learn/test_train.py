@@ -25,6 +25,7 @@ from training.learn import callbacks
 from training.learn.callbacks import Throughput
 from training.learn.config import Config, ConfigError, load_config
 from training.learn.export import main as export_main
+from training.learn.latents import PLACES
 from training.learn.lightning_module import batch_iou
 from training.learn.train import main, make_loaders, make_module, moving_average, train
 
@@ -206,7 +207,7 @@ def test_generative_run_knows_its_shapes_and_samples_like_them(root: Path, tmp_p
     assert description.architecture == "latent_planes"
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
     assert state["latents.means"].shape == (len(SHAPES), 4)
-    assert network.centres.shape == (len(SHAPES), 4)
+    assert network.centres.shape == (PLACES * len(SHAPES), 4)
     # What samples decode to is about as full as the training shapes are.
     points = torch.rand(1, 2000, 3, generator=torch.Generator().manual_seed(0)) * 1.1 - 0.55
     sampled = Reconstructor.of_network(network, description)
