@@ -82,8 +82,7 @@ def completed(observation: Observation) -> Observation | None:
             continue
         points = np.concatenate([points, found.points])
         if normals is not None:
-            flipped = normals.directions[found.of]
-            flipped = flipped - 2 * np.outer(flipped @ plane.normal, plane.normal)
+            flipped = plane._replace(offset=0.0).mirrored(normals.directions[found.of])
             normals = replace(normals, directions=np.concatenate([normals.directions, flipped]))
     if len(points) == len(observation.data):
         return None
@@ -121,7 +120,8 @@ def fill_holes(points: ArrayLike, plane: MirrorPlane) -> Filling | None:
     near = cKDTree(np.concatenate(holes)).query(image, distance_upper_bound=_LINK * typical)[0]
     of = np.flatnonzero(np.isfinite(near))
     # Points on surfaces: twice as far apart where there are a quarter as many.
-    of = of[_is_away(image[of], cloud, typical * np.sqrt(len(thin) / len(cloud)))]
+    spacing = typical * np.sqrt(len(thin) / len(cloud))
+    of = of[_is_away(image[of], cloud, cKDTree(cloud), spacing)]
     return Filling(image[of], of, plane) if len(of) else None
 
 
@@ -131,7 +131,7 @@ def groups_of(cloud: FloatArray, plane: MirrorPlane) -> list[tuple[FloatArray, f
     tree = cKDTree(cloud)
     typical = float(np.median(_spacing(cloud, tree)))
     image = plane.mirrored(cloud)
-    groups = _groups(image[_is_away(image, cloud, typical)], typical)
+    groups = _groups(image[_is_away(image, cloud, tree, typical)], typical)
     return [(group, _gain(group, image, cloud, tree, typical)) for group in groups]
 
 
@@ -146,9 +146,10 @@ def _spacing(points: FloatArray, tree: cKDTree) -> FloatArray:
     return np.asarray(tree.query(points, [_NEIGHBOURS + 1])[0][:, 0])
 
 
-def _is_away(image: FloatArray, cloud: FloatArray, typical: float) -> NDArray[np.bool_]:
+def _is_away(
+    image: FloatArray, cloud: FloatArray, tree: cKDTree, typical: float
+) -> NDArray[np.bool_]:
     """Which mirrored points (N, 3) lie where a cloud (M, 3) has none; typical: its spacing."""
-    tree = cKDTree(cloud)
     distance, nearest = tree.query(image)
     is_away = distance > _AWAY * typical
     # Where the cloud is thin, points that are farther from each other are no hole.
