@@ -39,6 +39,10 @@ class InputError(OnetError):
     """The picture, point cloud, voxel grid or mesh that was given can't be used."""
 
 
+class NoPointsError(InputError):
+    """The point cloud that was given is empty: of a movement, a frame to be left out."""
+
+
 class Damage(OnetError, ValueError):
     """What is wrong inside a file, as half a sentence: a reader catches it and names the file."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, NoPointsError
 from ..files import expand, numbers_in_order
 from ..kinds import endings_of
 from ..results import make_folder
@@ -117,10 +117,15 @@ def _order(path: Path) -> tuple[list[tuple[int, str]], str]:
 
 
 def _read(job: Job, path: Path) -> Job:
-    """The job of a file's points."""
+    """The job of a file's points, which may be none."""
+    import numpy as np
+
     from ..pipeline.job import read
 
-    return read(replace(job, path=path))
+    try:
+        return read(replace(job, path=path))
+    except NoPointsError:
+        return replace(job, name=path.name, points=np.empty((0, 3)))
 
 
 def _write(found: Movement, output: Path, fps: float, is_glb: bool) -> None:

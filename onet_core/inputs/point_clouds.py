@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, NoPointsError
 from ..sentences import Sentence
 from .content import left_out
 from .frame import Frame, network_to_up
@@ -30,7 +30,7 @@ def prepare_points(
     except (TypeError, ValueError) as error:
         raise InputError("{name} holds something that is not a number.", name=label) from error
     if points.size == 0:
-        raise InputError("{name} has no points.", name=label)
+        raise NoPointsError("{name} has no points.", name=label)
     if points.ndim != 2 or points.shape[1] != 3:
         raise InputError(
             "{name} must be rows of x, y, z, not an array of shape {shape}.",

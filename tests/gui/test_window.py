@@ -228,6 +228,29 @@ def test_what_people_do_meanwhile(
     assert not notes["told after File > New"]
 
 
+def test_a_movement_is_followed(sitting: Callable[[str], dict[str, Any]]) -> None:
+    """By the network that ships: the mesh's box is the source's at all frames, in a cache too."""
+    notes = sitting("movement")
+
+    check_stalls(notes)
+    assert "two frames or more" in notes["one frame"]["message"]
+    assert notes["one frame"]["same"]
+    assert notes["range"] == [1, 9]
+    followed = notes["followed"]
+    assert followed["keys"] == 9
+    assert followed["frame"] == 1
+    assert followed["hidden"] == ["Swimmer"]
+    assert "through 9 frames" in followed["message"]
+    assert list(followed["away"]) == [str(frame) for frame in range(2, 10)]
+    # Of a body 4 units long.
+    assert max(followed["away"].values()) < 0.2
+    assert notes["undone"] == {"Swimmer": False}
+    assert notes["cached"]["written"] == [notes["offered"]]
+    assert not notes["cached"]["keys"]
+    assert [kind for kind, _ in notes["cached"]["modifiers"]] == ["MESH_CACHE"]
+    assert notes["cached"]["away"] == followed["away"]
+
+
 def test_closed_at_work(sitting: Callable[[str], dict[str, Any]]) -> None:
     assert sitting("closed_at_work")["at work"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import InputError, NoPointsError
 from ...files import MOST_OF_DIRECTORY, size_of_directory
 from ..content import Content, cells_of_rows
 from ..limits import MOST_UNPACKED, assert_file, bounded, too_large
@@ -212,7 +212,7 @@ def _of_array(array: NDArray[Any], kind: str, name: str) -> Content:
     if array.dtype.names is not None:
         return _of_fields(array, name)
     if array.size == 0:
-        raise InputError("{name} has no points.", name=name)
+        raise NoPointsError("{name} has no points.", name=name)
     if array.dtype.kind not in "biuf":
         raise InputError(
             "{name} holds an array of {dtype} of shape {shape}, not numbers.",

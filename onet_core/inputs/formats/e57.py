@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, NoPointsError
 from ..content import Content
 from ..limits import MOST_POINTS, assert_file, bounded, optional_package
 from .tables.columns import as_colours
@@ -57,7 +57,7 @@ def read(path: Path, kind: str) -> Content:
     except Exception as error:  # the library raises whatever a damaged file makes it raise
         raise InputError("{name} is damaged or has no points.", name=path.name) from error
     if not points:
-        raise InputError("{name} has no points.", name=path.name)
+        raise NoPointsError("{name} has no points.", name=path.name)
     is_painted = len(colours) == len(points) and sum(map(len, colours)) > 0
     return Content(
         np.concatenate(points), colours=as_colours(np.concatenate(colours)) if is_painted else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import Damage, InputError
+from ...errors import Damage, InputError, NoPointsError
 from ..content import Content, checked
 from ..limits import read_bytes, reason_of
 from .polygons import MOST_CORNERS, assert_few_corners, triangles_of
@@ -38,7 +38,7 @@ def read(path: Path, kind: str) -> Content:
             name=path.name,
         )
     if not len(points):
-        raise InputError("{name} has no points.", name=path.name)
+        raise NoPointsError("{name} has no points.", name=path.name)
     return checked(Content(points, triangles, colours), path.name)
 
 

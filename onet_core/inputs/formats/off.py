@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import Damage, InputError
+from ...errors import Damage, InputError, NoPointsError
 from ..content import Content, checked
 from ..limits import MOST_POINTS, bounded, read_bytes, reason_of
 from .polygons import triangles_of
@@ -66,7 +66,7 @@ def _parse(text: str, name: str) -> Content:
         raise Damage("it ends in the middle of its vertices")
     rows = lines[:vertices]
     if not rows:
-        raise InputError("{name} has no points.", name=name)
+        raise NoPointsError("{name} has no points.", name=name)
     table = np.loadtxt(rows, ndmin=2, comments=None)
     if table.shape[1] < 3:
         raise Damage("its vertices have no x, y and z")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import Damage, InputError
+from ...errors import Damage, InputError, NoPointsError
 from ..content import Content, checked
 from ..limits import MOST_CELLS, MOST_POINTS, bounded, read_bytes, reason_of
 from ..volumes import VoxelGrid
@@ -83,6 +83,8 @@ def read(path: Path, kind: str) -> Content:
             "{name} holds compressed Gaussian splats, which are not read: save it as a plain PLY.",
             name=name,
         )
+    if not values:
+        raise NoPointsError("{name} has no points.", name=name)
     if columns is None:
         raise InputError("{name} has no vertices with x, y and z.", name=name)
     points = np.stack([values[names[column]].astype(np.float64) for column in columns], axis=1)
@@ -124,7 +126,7 @@ def _cells(content: Content, rows: dict[str, _Values], name: str) -> Content:
     points = content.points
     pitch = next(iter(rows["voxel_size"].values()))
     if points is None or not len(points) or not 0 < pitch[0] < np.inf:
-        raise InputError("{name} has no points.", name=name)
+        raise NoPointsError("{name} has no points.", name=name)
     places = np.round(points)
     low, extent = places.min(axis=0), np.ptp(places, axis=0) + 1
     bounded(name, "cells", int(min(extent.prod(), 2**62)), MOST_CELLS)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import InputError, NoPointsError
 from ...sentences import Sentence
 from ..content import Content, cells_of_rows
 from ..limits import read_bytes
@@ -59,7 +59,7 @@ def read(path: Path, kind: str) -> Content:
         return read_esri(text, path.name)
     lines = lines_of(text, path.name)
     if not lines.rows:
-        raise InputError("{name} has no points.", name=path.name)
+        raise NoPointsError("{name} has no points.", name=path.name)
     content = _by_names(lines, path.name) or _unnamed(lines, path, kind)
     content = _with_count(content, lines, path)
     for note in lines.notes:

@@ -116,6 +116,32 @@ def test_numbered_files_become_one_file_or_as_many(model: Path, tmp_path: Path) 
     assert len(mesh.faces) == len(written[0].faces)
 
 
+EMPTY = {
+    ".ply": "ply\nformat ascii 1.0\nelement vertex 0\nproperty float x\nproperty float y\n"
+    "property float z\nend_header\n",
+    ".xyz": "",
+}
+
+
+@pytest.mark.parametrize("ending", EMPTY)
+def test_files_without_points_are_frames_without(model: Path, tmp_path: Path, ending: str) -> None:
+    for number, shift in zip((1, 3, 4), SHIFTS, strict=False):
+        np.savetxt(tmp_path / f"scan{number}.xyz", cloud(number, shift))
+    (tmp_path / f"scan2{ending}").write_text(EMPTY[ending])
+    scans = [str(path) for path in tmp_path.iterdir()]
+    target = tmp_path / "moving.glb"
+    options = ["--model", str(model), "--device", "cpu", "--resolution", "16", "--no-snap"]
+    done = CliRunner().invoke(main, ["move", *scans, "-o", str(target), *options])
+    assert done.exit_code == 0, done.output
+    assert "3 frames" in done.output
+    assert "left out: 2." in done.output
+    target.unlink()
+    done = CliRunner().invoke(main, ["move", *scans, "-o", str(target), "--reference", "2"])
+    assert done.exit_code == 2
+    assert "Frame 2, whose mesh was to move, has 0 points" in done.output
+    assert not target.exists()
+
+
 def test_one_file_is_no_movement(model: Path, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", cloud(0))
     done = CliRunner().invoke(main, ["move", str(tmp_path / "scan.xyz"), "-o", "x.glb"])

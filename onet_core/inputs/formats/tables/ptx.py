@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import InputError
+from ....errors import InputError, NoPointsError
 from ...content import Content
 from ...limits import bounded
 from .columns import as_colours
@@ -42,7 +42,7 @@ def read_ptx(text: str, name: str) -> Content:
     except (ValueError, IndexError) as error:
         raise InputError("{name} is damaged or not a PTX scan.", name=name) from error
     if not parts:
-        raise InputError("{name} has no points.", name=name)
+        raise NoPointsError("{name} has no points.", name=name)
     joined = np.concatenate(colours) if all(part.shape[1] == 3 for part in colours) else None
     found = None if joined is None or not len(joined) else as_colours(joined)
     return Content(np.concatenate(parts), colours=found)
