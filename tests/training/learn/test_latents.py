@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn import functional
 
 from onet_core.models.convolutional.network import LatentPlanesNetwork
+from onet_core.models.description import ModelDescription
+from onet_core.models.weights import save_weights
+from training.learn.initial import begin_from
 from training.learn.latents import (
     FARTHEST,
     NEIGHBOURS,
@@ -132,6 +136,26 @@ def test_shapes_are_found_wherever_the_prior_puts_them() -> None:
     network.encoder.fc.bias.data = far.encoder.fc.bias.data
     near, there = (fit_latent(one, points, inside, steps=40) for one in (network, far))
     np.testing.assert_allclose(there, near * deviation, rtol=1e-2, atol=1e-2)
+
+
+def test_another_class_begins_with_latents_of_deviation_one(tmp_path: Path) -> None:
+    """Its prior is that of other shapes; what it makes of a latent's direction is kept."""
+    network, other = tiny_network(), tiny_network()
+    with torch.no_grad():
+        latents = ShapeLatents(50, 4)
+        latents.log_deviations.fill_(-9.0)
+    set_prior(network, latents)
+    assert network.centres is not None
+    shaped = {"z_dim": 4, "channels": 8, "hidden": 16, "plane_resolution": 8, "plane_width": 32}
+    shaped["centres"] = len(network.centres)
+    described = ModelDescription("a", "A", "latent_planes", "none", shaped)
+    save_weights(tmp_path / "a.safetensors", network, described)
+    assert "centres" in begin_from(other, tmp_path / "a.safetensors")
+    assert other.centres is None
+    deviation = float(network.centres.square().mean().sqrt())
+    assert deviation > 2
+    z = torch.randn(3, 4)
+    torch.testing.assert_close(other.encoder.fc(z), network.encoder.fc(deviation * z))
 
 
 @pytest.mark.parametrize("kind", ["points", "index"])
