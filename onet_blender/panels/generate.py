@@ -57,10 +57,10 @@ class ONET_PT_generate(OnetPanel, bpy.types.Panel):
         row.prop(choices, "seed")
         row.operator("onet.roll_dice", text="", icon_value=dice.icon())
         seeds = thumbnails.seeds_of(choices.generator)
-        if seeds:
-            layout.template_icon_view(
-                choices, "choice", show_labels=True, scale=SCALE_OF_CHOSEN, scale_popup=SCALE_OF_ALL
-            )
+        shown = "choice" if seeds else "generator"
+        layout.template_icon_view(
+            choices, shown, show_labels=True, scale=SCALE_OF_CHOSEN, scale_popup=SCALE_OF_ALL
+        )
         row = layout.row()
         row.enabled = activity.current() is None
         row.operator(

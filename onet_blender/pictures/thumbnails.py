@@ -1,9 +1,10 @@
-"""Thumbnails of shapes that could be generated, one for each seed; they last for the session."""
+"""Thumbnails of shapes that could be generated: of each model, and of seeds for the session."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import bpy
 import bpy.utils.previews
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 PIXELS = 128
 COUNT = 12
+UNSEEN = "QUESTION"
 Item = tuple[str, str, str, int | str, int]
 
 
@@ -30,6 +32,26 @@ class _Shown:
 
 
 _shown = _Shown()
+# Those that lie beside models' weights, by their paths.
+_of_models: bpy.utils.previews.ImagePreviewCollection | None = None
+
+
+def of_model(picture: Path) -> int | str:
+    """The icon of what a model generates, read when it is first needed."""
+    global _of_models
+    if _of_models is None:
+        _of_models = bpy.utils.previews.new()
+    key = str(picture)
+    if key not in _of_models:
+        if not picture.is_file():
+            return UNSEEN
+        _of_models.load(key, key, "IMAGE")
+    return int(_of_models[key].icon_id)
+
+
+def pictures_of_models() -> dict[str, bpy.types.ImagePreview]:
+    """What has been read of models' pictures, by their paths."""
+    return dict(_of_models or {})
 
 
 def show(generator: str, seeds: Sequence[int], pictures: NDArray[np.uint8]) -> None:
@@ -64,13 +86,13 @@ def items_for(generator: str, seed: int) -> list[Item]:
         icon = int(_shown.previews[str(one)].icon_id)
         made.append((str(one), str(one), "", icon, number))
     if seed not in seeds:
-        made.append((str(seed), str(seed), "", "QUESTION", len(seeds)))
+        made.append((str(seed), str(seed), "", UNSEEN, len(seeds)))
     _shown.items = made
     return _shown.items
 
 
 def forget() -> None:
-    """Lets go of all thumbnails."""
+    """Lets go of the seeds' thumbnails."""
     global _shown
     if _shown.previews is not None:
         bpy.utils.previews.remove(_shown.previews)
@@ -82,4 +104,8 @@ def register() -> None:
 
 
 def unregister() -> None:
+    global _of_models
     forget()
+    if _of_models is not None:
+        bpy.utils.previews.remove(_of_models)
+        _of_models = None

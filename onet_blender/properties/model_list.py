@@ -15,10 +15,12 @@ from onet_core.kinds import KINDS
 from onet_core.models.catalogue import DEFAULTS, ModelEntry, list_models
 from onet_core.models.description import ModelDescription
 
+from ..pictures import thumbnails
 from ..runtime.chosen import runtime
 from ..scene.pieces import in_background
 
 AUTOMATIC = "AUTO"
+GENERATED = "NONE"
 NETWORK_KINDS = {kind.identifier: kind.name for kind in KINDS if kind.default_model}
 SECONDS_BETWEEN_LISTINGS = 2.0
 # Once, for the first list; without a window nobody looks and scripts want all at once.
@@ -27,7 +29,7 @@ SECONDS_TO_WAIT, SECONDS_IN_BACKGROUND = 0.2, 5.0
 MOST_CATEGORIES = 4
 
 # identifier, name, description, icon, number
-Item = tuple[str, str, str, str, int]
+Item = tuple[str, str, str, int | str, int]
 
 # Blender keeps no reference to the strings of dynamic items: these must stay alive.
 _items: dict[str, list[Item]] = {}
@@ -74,15 +76,18 @@ def forget_listing() -> None:
 
 def model_items(kind: str) -> list[Item]:
     """The models that read inputs of this kind (IMAGE, POINTS, VOXELS, or NONE for generators)."""
-    items: list[Item] = [
-        (AUTOMATIC, "Automatic", "The model that suits this kind of input best", "NONE", 0)
-    ]
+    icons: dict[str, int | str] = {"": "NONE"}
+    items: list[Item] = []
     for entry in listed_models():
         described = entry.description
         if described is not None and described.input_kind == NETWORK_KINDS[kind]:
             title = described.title or entry.name
             about = about_model(described)
-            items.append((entry.name, title, about, "NONE", stable_number(entry.name)))
+            icon = thumbnails.of_model(entry.picture) if kind == GENERATED else "NONE"
+            items.append((entry.name, title, about, icon, stable_number(entry.name)))
+            icons[entry.name] = icon
+    about = "The model that suits this kind of input best"
+    items.insert(0, (AUTOMATIC, "Automatic", about, icons[taken_automatically(kind)], 0))
     _items[kind] = items
     return items
 

@@ -34,6 +34,11 @@ class ModelEntry:
     description: ModelDescription | None
     error: Sentence = NOTHING
 
+    @property
+    def picture(self) -> Path:
+        """Where a picture of what it generates may lie: beside the weights."""
+        return self.path.with_suffix(".png")
+
 
 def read_description(path: Path) -> ModelDescription:
     """The description in a safetensors header, without reading the weights.

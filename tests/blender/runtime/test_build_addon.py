@@ -97,6 +97,7 @@ def test_the_wheel_is_a_wheel(wheel: Path) -> None:
             "*.py",
             "pretrained/*.safetensors",
             "pretrained/*.md",
+            "pretrained/*.png",
             "models/scans/*.safetensors",
         )
         for path in (ROOT / "onet_core").rglob(pattern)

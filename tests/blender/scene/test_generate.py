@@ -11,7 +11,7 @@ import pytest
 
 from onet_blender.morph.codes import code_of
 from onet_blender.pictures import thumbnails
-from onet_blender.properties.model_list import forget_listing
+from onet_blender.properties.model_list import forget_listing, model_items, taken_automatically
 from onet_blender.scene import generation, scene_io
 
 
@@ -172,6 +172,34 @@ def test_rooms_and_floors_are_in_nobodys_way(models: Path) -> None:
     bpy.ops.mesh.primitive_cube_add(size=0.2, location=(0, 0, 0.2))
     (made,) = generate(models, seed=3, replace=False)
     assert made.location.x > 0.3
+
+
+def test_categories_have_pictures_of_what_they_make(sized: Path) -> None:
+    """Those that lie beside the weights; other models have none."""
+    preferences = bpy.context.preferences.addons["onet_blender"].preferences
+    preferences.model_folder = str(sized.parent)
+    forget_listing()
+    try:
+        icons = {item[0]: item[3] for item in model_items("NONE")}
+        names = ("airplane", "car", "chair", "sofa")
+        # Numbers, which are 0 where there is no window.
+        assert all(isinstance(icons[name], int) for name in names)
+        seen = thumbnails.pictures_of_models()
+        assert {Path(path).stem for path in seen} >= set(names)
+        assert all(tuple(one.image_size) == (128, 128) for one in seen.values())
+        pixels = {np.array(one.image_pixels_float[:]).tobytes() for one in seen.values()}
+        assert len(pixels) == len(seen)
+        assert icons["sized"] == thumbnails.UNSEEN
+        assert icons["AUTO"] == icons[taken_automatically("NONE")]
+        # Read once.
+        assert {item[0]: item[3] for item in model_items("NONE")} == icons
+        assert {item[3] for item in model_items("POINTS")} == {"NONE"}
+        thumbnails.unregister()
+        assert not thumbnails.pictures_of_models()
+        assert isinstance({item[0]: item[3] for item in model_items("NONE")}["car"], int)
+    finally:
+        preferences.model_folder = ""
+        forget_listing()
 
 
 def test_thumbnails_choose_a_seed(sized: Path) -> None:

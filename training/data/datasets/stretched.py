@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,42 +50,26 @@ class StretchedFiles(ShapeFiles):
 
     def near(self, index: int, labelled: LabelledPoints) -> NDArray[np.uint8]:
         """A bit for each labelled point: set where it is near the surface."""
-        return self._own(
-            index,
-            super().near,
-            labelled,
-            "near",
-            lambda surface: np.packbits(near_surface(labelled.points, surface)),
-        )
+        if index < self.originals:
+            return super().near(index, labelled)
+
+        def find() -> NDArray[np.uint8]:
+            return np.packbits(near_surface(labelled.points, self.surface(index)))
+
+        return self._cached("near", index, find, lambda found: found.nbytes)
 
     def distances(
         self, index: int, labelled: LabelledPoints, farthest: float
     ) -> NDArray[np.float16]:
         """How far each labelled point is from the surface, (N,), `farthest` at most."""
-        return self._own(
-            index,
-            lambda *given: super(StretchedFiles, self).distances(*given, farthest),
-            labelled,
-            f"distances up to {farthest:g}",
-            lambda surface: surface_distances(labelled.points, surface, farthest).astype(
-                np.float16
-            ),
-        )
-
-    def _own(
-        self,
-        index: int,
-        stored: Callable[[int, LabelledPoints], Any],
-        labelled: LabelledPoints,
-        kind: str,
-        found: Callable[[NDArray[np.floating]], NDArray[Any]],
-    ) -> Any:
-        """What is stored of an original, and what is found of a variant."""
         if index < self.originals:
-            return stored(index, labelled)
-        return self._cached(
-            kind, index, lambda: found(self.surface(index)), lambda array: array.nbytes
-        )
+            return super().distances(index, labelled, farthest)
+
+        def find() -> NDArray[np.float16]:
+            found = surface_distances(labelled.points, self.surface(index), farthest)
+            return found.astype(np.float16)
+
+        return self._cached(f"distances up to {farthest:g}", index, find, lambda one: one.nbytes)
 
     def _moved(self, index: int, points: NDArray[np.floating]) -> NDArray[np.floating]:
         if index < self.originals:
