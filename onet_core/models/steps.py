@@ -24,8 +24,6 @@ class Steps(Record):
         networks that learned from pictures mirrored together with their shapes.
     half_turn: the same with points turned by half about the vertical.
     denoise: average out the noise of dense clouds before they are read, see `inputs.denoise`.
-    share_of_highest: the surface lies at no more than this share of the highest probability that
-        the network gives anywhere, so that an object that it is unsure of is drawn; 0 turns it off.
     faint_from: the lowest level at which parts that the network is unsure of are still drawn, see
         `pipeline.faint`; 0 turns it off.
     joined_from: the lowest threshold that is tried where a lower one may join the mesh's parts, as
@@ -56,7 +54,6 @@ class Steps(Record):
     mirror: bool = limited(False, kinds=("image",))
     half_turn: bool = limited(False, kinds=_POINTS)
     denoise: bool = limited(False, kinds=_POINTS)
-    share_of_highest: float = limited(0.0, 0, 1, is_below=True, kinds=_READING)
     faint_from: float = limited(0.0, 0, 1, is_below=True)
     joined_from: float = limited(0.0, 0, 1, is_below=True, kinds=_READING)
     smoothing: int = limited(0, 0, MOST_SMOOTHING)
@@ -80,8 +77,10 @@ class Steps(Record):
 
 
 # Where 0.1.0 had the fields of `Steps`: beside the others, or in `inputs`.
-_BESIDE = ("share_of_highest", "faint_from", "joined_from", "smoothing", "snap_within", "draws")
+_BESIDE = ("faint_from", "joined_from", "smoothing", "snap_within", "draws")
 _IN_INPUTS = ("mirror", "half_turn", "denoise")
+# What there was once, and no network needs: a lower threshold for unsure ones.
+_GONE = "share_of_highest"
 
 
 def lifted(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,8 +89,9 @@ def lifted(values: Mapping[str, Any]) -> dict[str, Any]:
     Weights and configurations of 0.1.0 have the fields of `Steps` beside the others. This is the
     one place that knows.
     """
-    lifted = dict(values)
+    lifted = {name: value for name, value in values.items() if name != _GONE}
     if "steps" in lifted:
+        lifted["steps"] = _without_gone(lifted["steps"])
         return lifted
     found = {name: lifted.pop(name) for name in (*_BESIDE, *_IN_INPUTS) if name in lifted}
     if isinstance(lifted.get("inputs"), Mapping):
@@ -101,3 +101,13 @@ def lifted(values: Mapping[str, Any]) -> dict[str, Any]:
     if found:
         lifted["steps"] = found
     return lifted
+
+
+def _without_gone(steps: Any) -> Any:
+    if not isinstance(steps, Mapping):
+        return steps
+    kept = {name: value for name, value in steps.items() if name != _GONE}
+    reasons = kept.get("chosen_by")
+    if isinstance(reasons, Mapping):
+        kept["chosen_by"] = {name: text for name, text in reasons.items() if name != _GONE}
+    return kept

@@ -18,8 +18,6 @@ from .faint import faint_lift, joining_lift
 
 # Points along each axis of the grid on which faint parts are looked for.
 PROBED = 33
-# Below this the highest probability of all means that the network sees no object.
-LEAST_THRESHOLD = 0.02
 # By how much the threshold is lowered at a time where that may join parts.
 JOINING_STEP = 0.1
 
@@ -48,22 +46,17 @@ def level_of(
 ) -> Level:
     """The level at which a model wants its surface drawn.
 
-    Where the network is unsure of the whole object the threshold is lower, see `share_of_highest`;
-    with_faint: where it is unsure of parts of it the field is lifted, see `faint_from`.
+    with_faint: where the network is unsure of parts the field is lifted, see `faint_from`.
     keep_apart: whether faint parts that nothing joins to the others stay.
     """
-    threshold, share = model.threshold, model.steps.share_of_highest
+    threshold = model.threshold
     least = model.steps.faint_from if with_faint else 0.0
-    if not share and not least:
+    if not least:
         return Level(field, threshold)
     half = (1 + model.padding) / 2
     axis = torch.linspace(-half, half, PROBED, device=device)
     logits = evaluate(field, torch.cartesian_prod(axis, axis, axis))
     highest = float(logits.max().sigmoid())
-    if share:
-        threshold = min(threshold, max(share * highest, LEAST_THRESHOLD))
-    if not least:
-        return Level(field, threshold, highest)
     cube = logits.cpu().view(PROBED, PROBED, PROBED)
     steps, spacing = model.steps, 2 * half / (PROBED - 1)
     lift = faint_lift(cube, threshold, least, spacing, steps.faint_share, steps.faint_reach)

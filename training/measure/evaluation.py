@@ -71,8 +71,6 @@ class Evaluation:
         text, steps = f"{self.threshold:g}", self.description.steps
         if self.protocol.threshold is not None:
             return text
-        if steps.share_of_highest:
-            text += f", or at {steps.share_of_highest:g} of the highest value where that is less"
         if steps.faint_from:
             text += f", around faint parts lower, from {steps.faint_from:g} on"
         if steps.joined_from:

@@ -38,7 +38,7 @@ FINISHING = (
     "snap_staying",
     "snap_noise",
 )
-LEVELLING = ("share_of_highest", "faint_from", "faint_share", "faint_reach", "joined_from")
+LEVELLING = ("faint_from", "faint_share", "faint_reach", "joined_from")
 
 
 class Variants:

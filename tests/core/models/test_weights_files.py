@@ -206,7 +206,6 @@ def test_paths_that_are_no_weights(tmp_path: Path, name: str) -> None:
 
 BAD_STEPS = (
     {"surprise": 1},
-    {"share_of_highest": 1.0},
     {"faint_from": -0.1},
     {"faint_from": 0.99},
     {"joined_from": -0.1},
@@ -231,7 +230,6 @@ BAD_STEPS = (
 
 BAD_STEPS_OF_GENERATORS = (
     {"draws": 101},
-    {"share_of_highest": 0.5},
     {"joined_from": 0.1},
     {"snap_within": 0.02},
     {"denoise": True},
@@ -251,7 +249,7 @@ BAD_STEPS_OF_GENERATORS = (
             "image",
             {"share_of_highest": 0.5, "faint_from": 0.12,
              "inputs": {"image_size": 224, "mirror": True}},
-            Steps(share_of_highest=0.5, faint_from=0.12, mirror=True),
+            Steps(faint_from=0.12, mirror=True),
         ),
         ("none", {"draws": 8, "faint_from": 0.0}, Steps(draws=8)),
         ("voxels", {}, Steps()),
@@ -270,6 +268,20 @@ def test_descriptions_of_0_1_0_are_read(kind: str, old: dict, steps: Steps) -> N
     assert ModelDescription.from_json(description.to_json()) == description
     with pytest.raises(ModelError, match="smoothing"):
         ModelDescription.from_json(json.dumps({**written, "smoothing": 99}))
+
+
+def test_a_rule_that_is_gone_is_let_go_of() -> None:
+    """Headers of before 30 November name it; networks that it helped are there no more."""
+    values = {
+        "name": "a", "title": "A", "architecture": "convolutional", "input_kind": "image",
+        "steps": {
+            "share_of_highest": 0.5, "faint_from": 0.1,
+            "chosen_by": {"share_of_highest": "once", "threshold": "a look"},
+        },
+    }  # fmt: skip
+    description = ModelDescription.from_json(json.dumps(values))
+    assert description.steps == Steps(faint_from=0.1, chosen_by={"threshold": "a look"})
+    assert "share_of_highest" not in description.to_json()
 
 
 def test_descriptions_survive_json_and_refuse_nonsense() -> None:

@@ -6,44 +6,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import pytest
 import torch
 import trimesh
 from known_fields import Ball, ball_observation, with_network
 
-from onet_core.errors import NoSurfaceError
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.parts import count_parts
 from onet_core.settings import Settings
-
-
-class Unsure(Ball):
-    """A ball whose probability is 0.3 in its middle and falls by the distance, to 0 at 0.4."""
-
-    def decode(self, points, z, code):
-        probability = (0.3 * (1 - points.norm(dim=-1) / 0.4)).clamp(1e-6, 1 - 1e-6)
-        return torch.logit(self.scale * probability)
-
-
-def test_what_a_network_is_unsure_of_is_drawn_where_it_is_least_unsure():
-    settings = Settings(resolution=64, normals=False)
-    with pytest.raises(NoSurfaceError, match="whole box for outside"):
-        with_network(Unsure(), "points").reconstruct(ball_observation(), settings)
-    unsure = with_network(Unsure(), "points", share_of_highest=0.6)
-    made = unsure.reconstruct(ball_observation(), settings)
-    # At 0.6 of the highest, which is 0.4 of the way out.
-    radius = np.abs(made.frame.to_network(made.mesh.vertices)).max()
-    assert radius == pytest.approx(0.16, abs=0.01)
-    # Who names a threshold gets that one; where the network is sure nothing changes.
-    with pytest.raises(NoSurfaceError):
-        unsure.reconstruct(ball_observation(), replace(settings, threshold=0.5))
-    plain, shared = (
-        with_network(Ball(), "points", share_of_highest=share).reconstruct(
-            ball_observation(), settings
-        )
-        for share in (0.0, 0.6)
-    )
-    np.testing.assert_array_equal(plain.mesh.vertices, shared.mesh.vertices)
 
 
 class Faint(Ball):
