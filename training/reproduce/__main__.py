@@ -12,6 +12,7 @@ import click
 from onet_core.errors import OnetError
 
 from ..learn.quiet import quiet_lightning
+from ..learn.stopping import Stopped
 from ..measure.protocol import Protocol
 from ..measure.provenance import command_text, commit_text, data_version
 from . import pages, representation
@@ -84,9 +85,12 @@ def main(
                 _write(folder / f"{name}.md", text)
                 pages.write_csv(folder / f"{name}.csv", lines)
                 keep_sheets(found, folder / "pictures" / name)
+    except Stopped as stopped:
+        click.echo(str(stopped), err=True)
+        sys.exit(stopped.status)
     except OnetError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(getattr(error, "status", 2))
+        sys.exit(2)
 
 
 def _write(path: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from hands import (
     notes,
     open_tab,
     picture,
+    point,
     press,
     press_button,
     stalls,
@@ -31,7 +32,7 @@ from hands import (
     watch_everything,
 )
 
-LAST = 9
+LAST, MOST_STEPS = 9, 20
 RECONSTRUCT, _, _, MOVEMENT = range(4)
 FOLLOW, CACHE = "onet.follow_movement", "onet.mesh_cache"
 
@@ -71,12 +72,14 @@ def swimmer() -> None:
         bend.keyframe_insert("angle", frame=frame)
         item.location.x = 0.2 * (frame - 1)
         item.keyframe_insert("location", index=0, frame=frame)
+    bpy.context.scene.frame_set(1)
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         bpy.ops.ed.undo_push(message="Swimmer")
 
 
 def typed(path: str, text: str) -> Steps:
     """Into a field of the panel, by a double click."""
+    yield from away()
     place = yield from find_property(path)
     yield from click(*place)
     yield from ask(xdotool=["click", 1])
@@ -85,6 +88,13 @@ def typed(path: str, text: str) -> Steps:
     yield from ask(xdotool=["type", "--delay", "60", text])
     yield from ask(xdotool=["key", "Return"])
     yield 0.4
+
+
+def away() -> Steps:
+    """The mouse goes into the view: what has popped up over the panel goes, too."""
+    area, _ = hands.sidebar()
+    yield from point(area.x + area.width / 3, area.y + area.height / 3)
+    yield 0.5
 
 
 def one_frame() -> Steps:
@@ -96,6 +106,7 @@ def one_frame() -> Steps:
     yield 0.5
     notes["one frame"] = {"message": message(FOLLOW), "same": hands.scene_state() == before}
     yield from picture("2-one-frame")
+    yield from ask(xdotool=["key", "Escape"])  # closes the report
 
 
 def followed() -> Steps:
@@ -143,29 +154,35 @@ def scrubbed(name: str) -> Steps:
     """From frame to frame by the keyboard: how far the mesh's box is from the source's."""
     scene = bpy.context.scene
     made = bpy.context.view_layer.objects.active
-    away = {}
+    distances = {}
     for _ in range(LAST - 1):
         yield from press("Right")
         yield 0.4
         ours, theirs = places(made), source_places()
         corners = [[p.min(0), p.max(0)] for p in (ours, theirs)]
-        away[scene.frame_current] = float(np.abs(np.subtract(*corners)).max())
+        distances[scene.frame_current] = float(np.abs(np.subtract(*corners)).max())
         if scene.frame_current in (5, LAST):
             yield from picture(f"5-{name}-{scene.frame_current}")
-    notes[name] = {**notes.get(name, {}), "away": away}
+    notes[name] = {**notes.get(name, {}), "away": distances}
     for _ in range(LAST - 1):
         yield from press("Left")
         yield 0.2
 
 
 def undone() -> Steps:
+    """Blender's own frame changes are a step too, however many there were."""
     made = bpy.context.view_layer.objects.active.name
-    yield from press("ctrl+z")
-    yield lambda: made not in bpy.data.objects
-    yield 0.5
+    steps = 0
+    while made in bpy.data.objects and steps < MOST_STEPS:
+        steps += 1
+        yield from press("ctrl+z")
+        yield 0.5
+    notes["steps back"] = steps
     notes["undone"] = {item.name: item.hide_get() for item in bpy.data.objects}
     yield from picture("6-undone")
-    yield from press("ctrl+shift+z")
+    for _ in range(steps):
+        yield from press("ctrl+shift+z")
+        yield 0.5
     yield lambda: made in bpy.data.objects
     yield 0.5
 
