@@ -57,7 +57,9 @@ def test_two_machines_build_the_same_as_one(source: Path, tmp_path: Path) -> Non
     assert files_of(root) == files_of(tmp_path / "alone")
     rows = [row for path in root.glob("report-*.csv") for row in csv.DictReader(path.open())]
     assert len(rows) == 8
-    assert "7 of 8 shapes were built" in (root / "report.md").read_text()
+    summary = (root / "report.md").read_text()
+    assert "7 of 8 shapes were built" in summary
+    assert "are in report-1.csv and report-2.csv." in summary
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0"])

@@ -207,10 +207,12 @@ def write_report(root: Path, records: Sequence[Record], part: str = "") -> Path:
     ordered = [rows[key] for key in sorted(rows)]
     writer.writerows(ordered)
     _write_text(path, text.getvalue())
-    for other in sorted(root.glob(f"{Path(REPORT_FILE).stem}*.csv")):
+    tables = sorted(root.glob(f"{Path(REPORT_FILE).stem}*.csv"))
+    for other in tables:
         rows = {**_read_report(other), **rows}
     summary = root / SUMMARY_FILE
-    _write_text(summary, summarise([rows[key] for key in sorted(rows)]))
+    names = [table.name for table in tables]
+    _write_text(summary, summarise([rows[key] for key in sorted(rows)], names))
     return summary
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 _SPLITS = ("train", "val", "test")
 
 
-def summarise(rows: Sequence[Mapping[str, object]]) -> str:
-    """Markdown for the rows of report.csv: how many of each category, and what was dropped and why.
+def summarise(rows: Sequence[Mapping[str, object]], tables: Sequence[str]) -> str:
+    """Markdown for a build's rows: how many of each category, and what was dropped and why.
 
-    Reasons that differ only by the shape they name are counted together above the list.
+    tables: names of the files that hold the rows. Reasons that differ only by the shape they name
+    are counted together above the list.
     """
     built = [row for row in rows if row["status"] == "built"]
     dropped = [row for row in rows if row["status"] != "built"]
@@ -19,7 +20,7 @@ def summarise(rows: Sequence[Mapping[str, object]]) -> str:
         "# What became of the shapes",
         "",
         f"{len(built)} of {len(rows)} shapes were built, {len(dropped)} were dropped. All of them "
-        "are in report.csv.",
+        f"are in {' and '.join(tables)}.",
         "",
         "| category | train | val | test | winding number | flood fill | dropped |",
         "|---|---|---|---|---|---|---|",
