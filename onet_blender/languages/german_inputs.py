@@ -111,6 +111,9 @@ OF_THE_INPUTS = {
     "1 point that is not finite was left out": (
         "1 Punkt, der nicht endlich ist, wurde weggelassen"
     ),
+    "{count:,} points have no colour: each got that of the nearest one that has": (
+        "{count:,} Punkte haben keine Farbe: Jeder bekam die des nächsten, der eine hat"
+    ),
     "{count:,} points that are not finite were left out": (
         "{count:,} Punkte, die nicht endlich sind, wurden weggelassen"
     ),

@@ -37,7 +37,7 @@ class Content:
 
     points: (N, 3) float64, of a cloud, or the vertices of `faces`.
     faces: (F, 3) int64, triangles between the points.
-    colours: (N, 3) uint8 sRGB of the points.
+    colours: (N, 3) uint8 sRGB of the points; a reader masks those that the file leaves open.
     normals: (N, 3) of the points of a cloud, as the file states them, unit vectors or zeros.
     grid: occupied cells.
     pixels: (H, W, 3 or 4) uint8, the first row on top.
@@ -163,6 +163,26 @@ def without_unseen(content: Content) -> Content:
     if not notes or unseen.all():
         return content
     return replace(content.only(~unseen), notes=(*content.notes, *notes))
+
+
+def with_all_colours(content: Content) -> Content:
+    """The content with the nearest point's colour where a point has none."""
+    colours, points = content.colours, content.points
+    if not isinstance(colours, np.ma.MaskedArray) or points is None:
+        return content
+    unknown = np.ma.getmaskarray(colours).any(axis=1) & np.isfinite(points).all(axis=1)
+    known = ~np.ma.getmaskarray(colours).any(axis=1) & np.isfinite(points).all(axis=1)
+    if not known.any():
+        return replace(content, colours=None)
+    filled = np.array(colours.data)
+    if not unknown.any():
+        return replace(content, colours=filled)
+    _, nearest = cKDTree(points[known]).query(points[unknown])
+    filled[unknown] = filled[known][nearest]
+    return replace(content, colours=filled).noting(
+        "{count:,} points have no colour: each got that of the nearest one that has",
+        count=int(np.count_nonzero(unknown)),
+    )
 
 
 def noting_rounded(content: Content) -> Content:

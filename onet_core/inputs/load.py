@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, OnetError
 from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, endings_of, format_of, phrase_of
-from .content import Content, checked, noting_rounded, without_unseen
+from .content import Content, checked, noting_rounded, with_all_colours, without_unseen
 from .formats.elsewhere import advice_for
 from .frame import UpAxis
 from .limits import assert_file, assert_no_stand_in, unreadable
@@ -78,7 +78,7 @@ def read_input(path: str | Path, kind: str = "auto") -> Content:
         raise InputError(
             "{name} is damaged or not {label}.", name=path.name, label=form.label
         ) from error
-    content = noting_rounded(without_unseen(checked(content, path.name)))
+    content = noting_rounded(with_all_colours(without_unseen(checked(content, path.name))))
     content = _as_wanted(content, kind, path.name)
     return content if content.up_axis else replace(content, up_axis=form.vertical(content.kind))
 

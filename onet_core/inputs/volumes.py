@@ -67,7 +67,7 @@ class VoxelGrid:
         no_notes: tuple[Sentence, ...] = ()
         if array.ndim == 4:
             occupied, notes = array[..., 3] > 0, no_notes
-            colours = as_colours(np.asarray(array[occupied][:, :3]))
+            colours = as_colours(np.nan_to_num(np.asarray(array[occupied][:, :3])))
         else:
             occupied, notes = occupied_cells(array, label)
         shape = np.array(occupied.shape, dtype=np.float64)

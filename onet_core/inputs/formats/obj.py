@@ -80,15 +80,17 @@ def _vertices(rows: list[str]) -> tuple[NDArray[np.float64], NDArray[np.uint8] |
     colours = None
     if start is not None and len(table):
         columns = table[:, start : start + 3]
-        if np.isfinite(columns).all() and columns.min() >= 0 and columns.max() <= 1:
-            colours = np.round(columns * 255).astype(np.uint8)
-        elif look_like_colours(columns):
+        known = columns[np.isfinite(columns).all(axis=1)]
+        if len(known) and ((known.min() >= 0 and known.max() <= 1) or look_like_colours(known)):
             colours = as_colours(columns)
     return table[:, :3], colours
 
 
 def _table(rows: list[str]) -> NDArray[np.float64]:
-    """The numbers of the vertices (N, 3 and more): three of each where they have unequally many."""
+    """The numbers of the vertices (N, 3 and more).
+
+    Three of each where they have unequally many; no number for colours that some are without.
+    """
     try:
         table = np.loadtxt(rows, ndmin=2, comments=None) if rows else np.zeros((0, 3))
         if len(table) == len(rows) and table.shape[1] >= 3:
@@ -99,7 +101,10 @@ def _table(rows: list[str]) -> NDArray[np.float64]:
     width = min(map(len, cut), default=3)
     if width < 3:
         raise Damage("it has fewer than three coordinates")
-    if width != max(map(len, cut), default=3):
+    if {len(row) for row in cut} == {3, 6}:
+        cut = [row if len(row) == 6 else [*row, *["nan"] * 3] for row in cut]
+        width = 6
+    elif width != max(map(len, cut), default=3):
         width = 3
     return np.array([row[:width] for row in cut], dtype=np.float64).reshape(-1, width)
 

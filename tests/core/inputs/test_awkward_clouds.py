@@ -29,6 +29,41 @@ def assert_cloud(found: Content, colours: bool = False, places: np.ndarray = POI
         assert found.colours is None
 
 
+def half_coloured(ending: str) -> str:
+    """The points, every second one without a colour."""
+    known = np.arange(len(POINTS)) % 2 == 0
+    lines = []
+    for place, colour, has in zip(POINTS, COLOURS, known, strict=True):
+        numbers = [*place, *(colour / 255 if ending == ".obj" else colour)]
+        words = [f"{number:.9g}" for number in numbers]
+        if not has:
+            words = words[:3] if ending == ".obj" else [*words[:3], *["nan"] * 3]
+        lines.append(" ".join(["v", *words] if ending == ".obj" else words))
+    if ending == ".ply":
+        header = ["ply", "format ascii 1.0", f"element vertex {len(POINTS)}"]
+        names = ("x", "y", "z", "red", "green", "blue")
+        lines = [*header, *(f"property float {name}" for name in names), "end_header", *lines]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("ending", [".ply", ".xyz", ".obj"])
+def test_points_without_a_colour_get_that_of_the_nearest(tmp_path: Path, ending: str) -> None:
+    found = read(tmp_path, f"a{ending}", half_coloured(ending), "points")
+    np.testing.assert_allclose(found.points, POINTS, atol=1e-6)
+    known = np.arange(len(POINTS)) % 2 == 0
+    away = np.linalg.norm(POINTS[:, None] - POINTS[known], axis=2)
+    expected = np.where(known[:, None], COLOURS, COLOURS[known][away.argmin(1)])
+    assert type(found.colours) is np.ndarray
+    np.testing.assert_array_equal(found.colours, expected)
+    count = int((~known).sum())
+    assert any(f"{count:,} points have no colour" in str(note) for note in found.notes)
+
+
+def test_a_file_without_any_known_colour_has_none(tmp_path: Path) -> None:
+    lines = "".join(f"{x} {y} {z} nan nan nan\n" for x, y, z in POINTS)
+    assert read(tmp_path, "a.xyz", lines, "points").colours is None
+
+
 COUNT = np.arange(len(POINTS))
 INTENSITY = COUNT * 3 % 200
 NAMED = {

@@ -229,7 +229,8 @@ def _plain(name: str) -> str:
 def as_colours(columns: NDArray[Any]) -> NDArray[np.uint8] | None:
     """Columns (N, 3) that are known to be colours, as 8-bit sRGB; None where they can't be.
 
-    Whole numbers above 255 have 16 bits; numbers up to 1 with fractions are shares.
+    Whole numbers above 255 have 16 bits; numbers up to 1 with fractions are shares. Where some
+    rows are not finite, a masked array, see `content.with_all_colours`.
     """
     values = np.asarray(columns)
     if (
@@ -241,14 +242,22 @@ def as_colours(columns: NDArray[Any]) -> NDArray[np.uint8] | None:
         return None
     if values.dtype == np.uint8:
         return np.array(values)
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    unknown = ~np.isfinite(values).all(axis=1)
+    if unknown.all():
+        return None
+    values = np.where(unknown[:, None], 0.0, values.astype(np.float64))
     most = values.max()
     if values.min() < 0 or most > 65535:
         return None
-    if most > 255:
-        return np.round(values / 257).astype(np.uint8)
     is_share = most <= 1 and (columns.dtype.kind == "f" or most == 0)
-    return np.round(values * 255 if is_share else values).astype(np.uint8)
+    if most > 255:
+        values = values / 257
+    elif is_share:
+        values = values * 255
+    colours = np.round(values).astype(np.uint8)
+    if not unknown.any():
+        return colours
+    return np.ma.MaskedArray(colours, np.repeat(unknown[:, None], 3, axis=1))
 
 
 def look_like_colours(columns: NDArray[np.float64]) -> bool:
