@@ -203,6 +203,10 @@ FORMATS = (
 )
 # What is looked for in folders, offered in dialogs and taken when dropped.
 ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)
+MESH_ENDINGS = tuple(
+    ending for form in FORMATS if {"points", "voxels"} <= set(form.kinds) and form.is_mesh
+    for ending in form.endings
+)  # fmt: skip
 _BY_ENDING = {ending: form for form in FORMATS for ending in form.endings}
 
 

@@ -11,17 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, OnetError
-from ..kinds import ENDINGS, FORMATS, INPUT_NAMES, endings_of, format_of, phrase_of
+from ..kinds import ENDINGS, INPUT_NAMES, endings_of, format_of, phrase_of
 from .content import Content, checked, noting_rounded, with_all_colours, without_unseen
 from .formats.elsewhere import advice_for
 from .frame import UpAxis
 from .limits import assert_file, assert_no_stand_in, unreadable
 from .observation import Observation
 
-MESH_SUFFIXES = tuple(
-    ending for form in FORMATS if {"points", "voxels"} <= set(form.kinds) and form.is_mesh
-    for ending in form.endings
-)  # fmt: skip
 _HEAD = 64
 # How files of some formats begin.
 _BEGINNINGS = {

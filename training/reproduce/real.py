@@ -18,7 +18,7 @@ from PIL import Image
 
 from onet_core.errors import InputError, OnetError
 from onet_core.inputs.frame import network_to_up
-from onet_core.inputs.load import MESH_SUFFIXES
+from onet_core.kinds import MESH_ENDINGS
 from onet_core.mesh.drawing import drawn
 from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.metrics import (
@@ -117,7 +117,7 @@ def _upright(mesh: Mesh) -> Mesh:
 
 def _truth(folder: Path, name: str) -> Mesh | None:
     for path in sorted((folder / "truth").glob(f"{name}.*")):
-        if path.suffix.lower() in MESH_SUFFIXES:
+        if path.suffix.lower() in MESH_ENDINGS:
             found = read_triangles(path)
             return Mesh(found.vertices, found.faces)
     return None

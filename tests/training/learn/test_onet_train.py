@@ -288,11 +288,13 @@ def test_mistakes_are_found_before_pytorch_is_loaded(meshes: Path, tmp_path: Pat
         "    print('ended with', end.code, sorted(heavy))\n"
     )
     options = [str(meshes), "--input", "pointcloud", "--name", "a", "--work", str(tmp_path / "w")]
+    (tmp_path / "empty").mkdir()
     for arguments, status in (
         (["--help"], 0),
         ([*options, "--initial", "nosuch"], 2),
         ([*options, "--minutes", "0"], 2),
         ([str(tmp_path / "nowhere"), *options[1:]], 2),
+        ([str(tmp_path / "empty"), *options[1:]], 2),
     ):
         result = subprocess.run(
             [sys.executable, "-c", source, *arguments], capture_output=True, text=True, check=True

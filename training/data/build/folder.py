@@ -17,12 +17,12 @@ import trimesh
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError
-from onet_core.files import assert_readable, is_folder
-from onet_core.inputs.load import MESH_SUFFIXES, default_up_axis
+from onet_core.files import assert_readable
+from onet_core.inputs.load import default_up_axis
 from onet_core.mesh.files import load_with_trimesh
 
 from .normalise import GREY, Triangles, make_triangles, normalise
-from .source import Entry, NormalisedShape
+from .source import Entry, NormalisedShape, find_meshes
 
 # Shares of train, val and test, as the original's build script has them.
 DEFAULT_SHARES = (0.7, 0.1, 0.2)
@@ -91,17 +91,9 @@ def list_meshes(
     shares: of train, val and test. Files of one name in different formats or sub-folders are
     different shapes. Raises InputError where there are no meshes or a category is missing.
     """
-    if not source.is_dir():
-        raise InputError(f"There is no folder {source}.")
+    paths = find_meshes(source)
     if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise InputError(f"The shares of the splits, {shares}, must add up to 1.")
-    paths = sorted(
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in MESH_SUFFIXES
-        and not is_folder(path)
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-    )
     entries: list[Entry] = []
     for path in paths:
         inner = path.relative_to(source)
@@ -123,9 +115,8 @@ def list_meshes(
             )
         )
     missing = sorted(set(categories or ()) - {entry.category for entry in entries})
-    if missing or not entries:
-        wanted = f" of the category {', '.join(missing)}" if missing else ""
-        raise InputError(f"There are no meshes{wanted} in {source}.")
+    if missing:
+        raise InputError(f"There are no meshes of the category {', '.join(missing)} in {source}.")
     return entries
 
 

@@ -57,7 +57,6 @@ def build_dataset(wish: Wish, work: Path, bar: WholeBar) -> dict[str, int]:
     entries = [
         replace(one, split="train") for one in list_meshes(wish.source, up_axis=wish.up_axis)
     ]
-    assigned((_name(entry) for entry in entries), {})  # too few is known at once
     views = wish.views if wish.input_kind == "image" else 0
     amount = Amount(points=wish.points, surface=wish.points, views=views)
     done = 0

@@ -15,6 +15,9 @@ from onet_core.models.catalogue import PRETRAINED, default_model, find_model, us
 from onet_core.models.description import ModelDescription
 from onet_core.settings import Settings
 
+from ...data.build.source import find_meshes
+from .split import assigned
+
 MINUTES = 60.0
 
 
@@ -79,8 +82,7 @@ def checked(wish: Wish, work: Path) -> tuple[tuple[Path, ModelDescription] | Non
         )
     if (wish.steps is not None and wish.steps < 1) or wish.minutes <= 0:
         raise InputError("Training takes at least 1 step, or more than 0 minutes.")
-    if not wish.source.is_dir():
-        raise InputError(f"There is no folder {wish.source}.")
+    assigned((str(path) for path in find_meshes(wish.source)), {})  # too few is known at once
     begun = initial_model(wish)
     target = user_models() / f"{wish.key}.safetensors"
     if target.is_dir():
