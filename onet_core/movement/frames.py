@@ -16,8 +16,11 @@ FEWEST_POINTS = 50
 MOST_PLACES = 100_000_000
 """Vertices times frames: they take 1.2 GB."""
 
-# Beyond this share of the longest edge, and so many times what is usual, points are off the mesh.
-_FAR, _TIMES = 0.04, 2.5
+FAR = 0.04
+"""Beyond this share of the longest edge points are off the mesh."""
+
+# And where they are so many times farther than is usual.
+_TIMES = 2.5
 _NAMED = 5
 
 
@@ -85,7 +88,7 @@ def notes_of(
                 frames=_listed(left_out),
             )
         )
-    limit = max(_FAR, _TIMES * float(np.median(misses)))
+    limit = max(FAR, _TIMES * float(np.median(misses)))
     lost = [frames[number] for number, miss in zip(used, misses, strict=True) if miss > limit]
     if lost:
         notes.append(

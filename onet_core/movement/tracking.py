@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from ..mesh.mesh import Mesh
 from .fit import FitSettings, Places, Samples, distances_to, fitted, moved_samples
+from .frames import FAR
 from .graph import Graph, Pose, graph_of, moved
 
 
@@ -55,6 +56,15 @@ class Track:
     misses: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Where the nodes are at a frame, and how far they have come since the one before."""
+
+    pose: Pose
+    frame: int
+    step: Places | None
+
+
 def tracked(
     mesh: Mesh,
     clouds: Sequence[Places],
@@ -82,20 +92,35 @@ def tracked(
         vertices[frame] = moved(graph, pose, places, graph.carriers, graph.weights)
         misses[frame] = _miss(moved_samples(graph, pose, samples), clouds[frame])
 
+    def followed(state: _State, frame: int) -> _State:
+        guess = _guess(
+            clouds[state.frame], clouds[frame], state.pose.places, state.step, how, velocity
+        )
+        begun = _carried_on(graph, state.pose, guess)
+        found = fitted(graph, samples, soft, begun, clouds[frame], how.fit)
+        return _State(found, frame, found.places - state.pose.places)
+
     start = Pose.at_rest(graph)
     keep(reference, start)
     done = 1
     for way in (range(reference + 1, len(clouds)), range(reference - 1, -1, -1)):
-        pose, before, last = start, reference, None
+        state = reached = _State(start, reference, None)
         for frame in way:
             if progress is not None:
                 progress(done / len(clouds))
-            guess = _guess(clouds[before], clouds[frame], pose.places, last, how, velocity)
-            found = fitted(
-                graph, samples, soft, _carried_on(graph, pose, guess), clouds[frame], how.fit
-            )
-            last, pose, before = found.places - pose.places, found, frame
-            keep(frame, pose)
+            lost = state
+            state = followed(state, frame)
+            keep(frame, state.pose)
+            if lost is not reached and misses[frame] > FAR:
+                # What led astray at the frame before may be gone.
+                astray, miss = state, misses[frame]
+                state = followed(reached, frame)
+                keep(frame, state.pose)
+                if misses[frame] > miss:
+                    state = astray
+                    keep(frame, state.pose)
+            if misses[frame] <= FAR:
+                reached = state
             done += 1
     return Track(vertices, misses)
 

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from onet_core.errors import Cancelled, InputError
 from onet_core.mesh.mesh import Mesh
-from onet_core.movement.frames import notes_of, usable
+from onet_core.movement.frames import FAR, notes_of, usable
 from onet_core.movement.graph import Pose, graph_of, moved
 from onet_core.movement.tracking import TrackSettings, tracked
 
@@ -95,6 +95,19 @@ def test_both_ways_from_the_reference() -> None:
     assert missed.max() < 0.02
     again = tracked(mesh, clouds, 2, QUICK)
     np.testing.assert_array_equal(track.vertices, again.vertices)
+
+
+def test_one_frame_of_something_else_does_not_lead_the_others_astray() -> None:
+    mesh = rod(17, 8)
+    truth = [bent(mesh.vertices, turn) for turn in (0.0, 0.15, 0.3, 0.45, 0.6)]
+    clouds = [surface_points(Mesh(p, mesh.faces), 400, n) for n, p in enumerate(truth)]
+    apart = np.random.default_rng(0).normal(size=(400, 3)) * 0.1
+    clouds[2] = apart + np.where(np.arange(400)[:, None] % 2, [0, 1.5, 0], [0, -1.5, 0])
+    track = tracked(mesh, clouds, 0, QUICK)
+    missed = np.linalg.norm(track.vertices - np.stack(truth), axis=2).mean(1)
+    assert missed[[1, 3, 4]].max() < 0.02
+    assert track.misses[2] > 0.1
+    assert track.misses[[1, 3, 4]].max() < FAR
 
 
 def test_it_can_be_stopped() -> None:
