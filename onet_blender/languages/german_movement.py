@@ -46,6 +46,7 @@ OF_MOVING_OBJECTS = {
     "{count} objects, one for each frame, by name": "{count} Objekte, eines je Frame, nach Namen",
     "Select an object that moves, or one for each frame": "Ein Objekt wählen, das sich bewegt, "
     "oder eines je Frame",
+    "Reading frame {frame}": "Liest Frame {frame}",
     "Following the movement": "Folge der Bewegung",
     "{name} has no shape keys that move.": "{name} hat keine Shape Keys, die sich bewegen.",
     "Choose a file for the mesh cache.": "Eine Datei für den Mesh-Cache wählen.",

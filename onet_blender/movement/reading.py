@@ -16,6 +16,7 @@ from onet_core.engine.protocol import Arrays
 from onet_core.errors import Cancelled, InputError
 from onet_core.files import numbers_in_order
 from onet_core.movement.frames import FEWEST_POINTS
+from onet_core.sentences import Sentence
 
 from ..scene import scene_io
 from ..scene.known import Known, known_by
@@ -110,6 +111,7 @@ def prepare(
     before = scene.frame_current, scene.frame_subframe
     try:
         for frame, name in zip(wanted.frames, wanted.names, strict=True):
+            yield Sentence("Reading frame {frame}", frame=frame)
             if wanted.plays:
                 scene.frame_set(frame)
             graph = graph_of(scene, layer)

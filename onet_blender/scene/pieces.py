@@ -1,7 +1,8 @@
 """Work of Blender's main thread in pieces, between which the interface is drawn.
 
-A piece ends where the generator yields: None, or a `Future` that the next piece has to wait for.
-What needs no Blender is such a future, computed in a thread of its own.
+A piece ends where the generator yields: None, or a `Future` that the next piece has to wait for,
+or a `Sentence` that says to the user what comes next. What needs no Blender is such a future,
+computed in a thread of its own.
 
 A piece of the extension's own stays below 50 ms up to 1.1 million faces, 1.5 million coloured
 points and 18 megapixels of a painted picture: larger arrays Blender hands over whole or, a hundred
@@ -23,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.errors import Cancelled
+from onet_core.sentences import Sentence
 
 T = TypeVar("T")
-Pieces = Generator[Future[Any] | None, None, T]
+Pieces = Generator[Future[Any] | Sentence | None, None, T]
 
 # A tick that has taken this long begins no further piece.
 SECONDS_OF_A_TICK = 0.005
@@ -53,7 +55,7 @@ def all_at_once(pieces: Pieces[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-        if waited is not None:
+        if isinstance(waited, Future):
             wait([waited])
 
 
@@ -101,6 +103,7 @@ class Gradual(Generic[T]):
         self._pieces = pieces
         self._waited: Future[Any] | None = None
         self._result: T | None = None
+        self._told: Sentence | None = None
         self.done = False
 
     def step(self) -> bool:
@@ -111,7 +114,9 @@ class Gradual(Generic[T]):
         start = time.perf_counter()
         while not self.done and (self._waited is None or self._waited.done()):
             try:
-                self._waited = next(self._pieces)
+                came = next(self._pieces)
+                self._waited = came if isinstance(came, Future) else None
+                self._told = came if isinstance(came, Sentence) else self._told
             except StopIteration as end:
                 self._result = end.value
                 self.done = True
@@ -120,6 +125,11 @@ class Gradual(Generic[T]):
             if time.perf_counter() - start > SECONDS_OF_A_TICK:
                 break
         return self.done
+
+    def told(self) -> Sentence | None:
+        """What it is at; None where that was asked already."""
+        told, self._told = self._told, None
+        return told
 
     @property
     def result(self) -> T:

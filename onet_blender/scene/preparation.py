@@ -62,7 +62,10 @@ class Preparation(Generic[T]):
                 self._go_on()
             except OnetError as error:
                 self._error = error
-        return self._job.poll(wait) if self._job is not None else []
+        if self._job is not None:
+            return self._job.poll(wait)
+        told = self._gradual.told()
+        return [] if told is None else [Event("progress", told)]
 
     def cancel(self) -> None:
         """See `Job.cancel`."""

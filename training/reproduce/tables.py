@@ -24,15 +24,16 @@ SMALL_CHANGES = (
     "test.points_iou=5000",
 )
 _DECODER = "model.network.decoder_kwargs={hidden_size: 32}"
+# The encoders of pictures and voxels are costly: fewer steps.
 SMALL_NETWORKS = {
-    "img/onet": ("model.network.c_dim=64", _DECODER),
+    "img/onet": ("model.network.c_dim=64", _DECODER, "training.max_steps=500"),
     "pointcloud/onet": (
         "model.network.encoder=pointnet_simple",
         "model.network.encoder_kwargs={hidden_dim: 32}",
         "model.network.c_dim=32",
         _DECODER,
     ),
-    "voxels/onet": ("model.network.c_dim=64", _DECODER),
+    "voxels/onet": ("model.network.c_dim=64", _DECODER, "training.max_steps=250"),
     "repr_power/onet": (_DECODER,),
 }
 

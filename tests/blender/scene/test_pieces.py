@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import bpy
@@ -19,11 +20,12 @@ from onet_blender.pictures import images as pictures
 from onet_blender.scene import meshes, reconstruction, scene_io
 from onet_blender.scene.generation import place_in_pieces as place_samples
 from onet_blender.scene.pieces import Gradual, Pieces, Room, all_at_once, in_background
-from onet_blender.scene.preparation import Preparation
+from onet_blender.scene.preparation import Finished, Preparation
 from onet_blender.scene.reconstruction import Request
 from onet_blender.scene.sources import digest
 from onet_core.engine.client import Answer
 from onet_core.errors import Cancelled, InputError
+from onet_core.sentences import Sentence
 
 SECONDS_OF_PATIENCE = 60
 
@@ -288,6 +290,27 @@ def test_errors_of_the_preparation_arrive_where_the_answer_would() -> None:
     assert work.done
     with pytest.raises(InputError, match="too bad"):
         all_at_once(pieces())
+
+
+def test_what_is_being_prepared_is_told() -> None:
+    steps = [threading.Event(), threading.Event()]
+
+    def pieces() -> Pieces[int]:
+        for number, step in enumerate(steps):
+            yield Sentence("Reading frame {frame}", frame=number)
+            yield in_background(partial(step.wait, SECONDS_OF_PATIENCE))
+        return 5
+
+    work = Preparation(pieces(), lambda found: Finished())
+    seen = []
+    for step in steps:
+        seen += [str(event.stage) for event in work.poll()]
+        assert work.poll() == []
+        step.set()
+        seen += [str(event.stage) for event in work.poll(SECONDS_OF_PATIENCE)]
+    assert seen == ["Reading frame 0", "Reading frame 1"]
+    work.result()
+    assert all_at_once(pieces()) == 5
 
 
 def test_cancelled_while_it_is_prepared() -> None:
