@@ -1,7 +1,7 @@
 """Dense scans beside screened Poisson, with Open3D and PyMeshLab, which have to be installed too.
 
     python -m training.measure.baselines.scans --meshes FOLDER [--counts 30000 100000]
-        [--noises 0 0.002] [--out results.json] [--table results.md]
+        [--noises 0 0.002] [--depths 9 10] [--keep FOLDER] [--out results.json] [--table results.md]
 
 Distances are exact, from points to triangles, in units of the longest edge.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,15 +129,23 @@ def poisson(
     return np.asarray(mesh.vertices), np.asarray(mesh.triangles), seconds
 
 
-def measured(mesh: trimesh.Trimesh, count: int, noise: float) -> dict[str, Any]:
-    """Ours and Poisson's best of one scan."""
+def measured(
+    mesh: trimesh.Trimesh,
+    count: int,
+    noise: float,
+    depths: Sequence[int],
+    keep: Path | None = None,
+) -> dict[str, Any]:
+    """Ours and Poisson's best of one scan; ours is also kept as a file, if one is named."""
     points, normals = scan_of(mesh, count, noise)
     vertices, faces, seconds = ours(points, _CELLS[count])
+    if keep:
+        trimesh.Trimesh(vertices, faces, process=False).export(keep)
     found = {**compared(mesh, vertices, faces), **faults(vertices, faces)}
     row: dict[str, Any] = {"ours": {**found, "seconds": seconds}}
     for name, estimate in (("true normals", False), ("estimated normals", True)):
         tries = []
-        for depth in _DEPTHS[noise]:
+        for depth in depths:
             vertices, faces, seconds = poisson(points, normals, depth, estimate=estimate)
             found = compared(mesh, vertices, faces)
             tries.append({**found, "seconds": seconds, "depth": depth})
@@ -182,6 +191,8 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", default=SHAPES)
     parser.add_argument("--counts", nargs="*", type=int, choices=COUNTS, default=COUNTS)
     parser.add_argument("--noises", nargs="*", type=float, default=NOISES)
+    parser.add_argument("--depths", nargs="*", type=int, help="Poisson's; else those of the noise")
+    parser.add_argument("--keep", type=Path, help="folder for our meshes, as .ply")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="Markdown file to write")
     given = parser.parse_args()
@@ -189,7 +200,9 @@ def main() -> None:
     for count in given.counts:
         for noise in given.noises:
             for name in given.shapes:
-                row = measured(shape_of(given.meshes / f"{name}.off"), count, noise)
+                keep = given.keep and given.keep / f"{name}_{count}_{noise:g}.ply"
+                mesh = shape_of(given.meshes / f"{name}.off")
+                row = measured(mesh, count, noise, given.depths or _DEPTHS[noise], keep)
                 rows.append({"shape": name, "points": count, "noise": noise, **row})
                 print(json.dumps(rows[-1]), flush=True)
                 if given.out:
