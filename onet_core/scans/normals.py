@@ -21,6 +21,12 @@ _FITTED_AT_ONCE = 1 << 10
 _SMOOTH = 0.04
 """Neighbours less than this off a fit, in radii, count in full."""
 
+CLEARER = 0.5
+"""A point takes a neighbour's normal where that is off by less than this share of its own."""
+
+LOOKED_AT = 24
+"""Neighbours, the point among them, whose normals it may take."""
+
 
 @dataclass(frozen=True)
 class Fits:
@@ -145,6 +151,29 @@ def _fitted(
         np.where(is_enough, coefficients[:, 0] * reach[:, 0], 0),
         deviation * reach[:, 0],
     )
+
+
+def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
+    """The normals (N, 3) of fits around points (N, 3), those next to edges from one side of them.
+
+    A fit across an edge leans between both faces. A neighbour further into the face has a fit that
+    lies on its points, and where the point lies on that, too, it is of that face. So edges stay
+    sharp instead of frayed.
+    """
+    normals = fits.normals.copy()
+    for part in parts(len(points)):
+        here = points[part]
+        _, near = tree.query(here, min(LOOKED_AT, len(points)))
+        theirs = fits.normals[near]
+        off = np.abs(np.einsum("mki,mki->mk", here[:, None] - points[near], theirs))
+        off += fits.residuals[near]
+        same = np.einsum("mki,mi->mk", theirs, fits.normals[part])
+        off = np.where(same > 0, off, np.inf)
+        best = off.argmin(axis=1)
+        each = np.arange(len(here))
+        is_clearer = off[each, best] < CLEARER * fits.residuals[part]
+        normals[part] = np.where(is_clearer[:, None], theirs[each, best], normals[part])
+    return normals
 
 
 def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,7 +17,7 @@ from ..models.scans.network import ScanNetwork
 from .batches import merged_with_members
 from .denoised import denoised
 from .following import follow
-from .normals import fitted, plane_normals
+from .normals import fitted, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .reading import read
 from .sheets import REACH, SheetField
@@ -217,13 +217,17 @@ def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:
 
 
 def finished(points: FloatArray, normals: FloatArray, noise: FloatArray) -> Oriented:
-    """Normals refined by quadrics, and the noise (N,) averaged out by them, as a first step."""
+    """Normals refined by quadrics; noise (N,) is averaged out by them as a first step, and where
+    there is none, edges are kept sharp."""
     tree = cKDTree(points)
     spacing = spacing_of(points, tree)
     radius = spacing * (_FIT + _FIT_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
     neighbours = int(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
     fits = fitted(points, normals, tree, radius, neighbours)
+    if not noise.any():
+        found = sharpened(points, fits, tree)
+        return Oriented(points, found, spacing, REACH * spacing)
     share = np.minimum(noise / (0.1 * spacing), 1)
     points = points + (share * fits.heights)[:, None] * fits.normals
     return Oriented(points, fits.normals, spacing, REACH * spacing)

@@ -1,0 +1,57 @@
+"""Normals of clean points, against those of the solids that they lie on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+from scipy.spatial import cKDTree
+
+from onet_core.mesh.gaps import spacing_of
+from onet_core.scans.normals import fitted, plane_normals, sharpened
+
+
+def angles_on(solid: trimesh.Trimesh, true: np.ndarray | None = None) -> np.ndarray:
+    """Degrees to the true normals, quadrics' and sharpened (2, N), of 20,000 points."""
+    points, faces = trimesh.sample.sample_surface(solid, 20_000, seed=0)
+    points = np.asarray(points)
+    truth = np.asarray(solid.face_normals[faces]) if true is None else points / 0.5
+    tree = cKDTree(points)
+    axes = plane_normals(points, tree, 10)
+    axes *= np.sign(np.einsum("ni,ni->n", axes, truth))[:, None]
+    fits = fitted(points, axes, tree, 2.2 * spacing_of(points, tree), 12)
+    found = np.stack([fits.normals, sharpened(points, fits, tree)])
+    return np.degrees(np.arccos(np.clip(np.einsum("kni,ni->kn", found, truth), -1, 1)))
+
+
+@pytest.mark.parametrize(
+    "solid",
+    [
+        trimesh.creation.box((1.0, 0.7, 0.4)),
+        trimesh.creation.cylinder(0.5, 0.5, sections=200),
+        # Edges of 120 degrees.
+        trimesh.creation.cylinder(0.5, 0.5, sections=6),
+    ],
+    ids=["box", "cylinder", "prism"],
+)
+def test_normals_next_to_edges_are_of_one_face(solid: trimesh.Trimesh) -> None:
+    quadrics, sharp = angles_on(solid)
+    assert (quadrics > 10).mean() > 0.02
+    assert (sharp > 10).mean() < 0.35 * (quadrics > 10).mean()
+    assert sharp.mean() < 0.5 * quadrics.mean()
+
+
+def test_a_ball_stays_round() -> None:
+    ball = trimesh.creation.icosphere(6, 0.5)
+    points = np.asarray(trimesh.sample.sample_surface(ball, 20_000, seed=0)[0])
+    quadrics, sharp = angles_on(ball, points)
+    assert sharp.max() < 3
+    assert sharp.mean() < quadrics.mean() + 0.2
+
+
+@pytest.mark.parametrize("thickness", [0.012, 0.03])
+def test_two_sheets_do_not_mix(thickness: float) -> None:
+    """The sides of a plate that is one or three spacings thin keep their directions."""
+    quadrics, sharp = angles_on(trimesh.creation.box((1.0, 1.0, thickness)))
+    assert (sharp > 90).sum() <= (quadrics > 90).sum()
+    assert (sharp > 45).mean() < 0.5 * (quadrics > 45).mean()
