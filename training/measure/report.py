@@ -75,8 +75,11 @@ def mean_seconds(results: Sequence[Result], method: str) -> dict[str, float]:
 
 
 def mean(values: Iterable[float]) -> float:
-    """The arithmetic mean; NaN of nothing."""
-    found = list(values)
+    """The arithmetic mean without what is not a number, as the original's; NaN of nothing.
+
+    The IoU of a shape without an occupied point, in truth and found, is no number.
+    """
+    found = [value for value in values if not math.isnan(value)]
     return math.fsum(found) / len(found) if found else math.nan
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,17 @@ def test_categories_count_once_and_shapes_count_once(exact: Evaluation) -> None:
         for index, value in enumerate((0.2, 0.4, 0.6))
     ] + [Result("b", "0", "network", {"iou": 1.0}, {})]
     assert summary(made, "network")["iou"] == pytest.approx((0.4 + 1.0) / 2)
+
+
+def test_shapes_without_an_iou_do_not_spoil_the_mean() -> None:
+    """Where neither truth nor mesh holds a point; as in the original, whose means skip them."""
+    scores = (("a", 0.4), ("a", math.nan), ("b", math.nan))
+    made = [
+        Result(category, str(number), "network", {"iou": iou}, {})
+        for number, (category, iou) in enumerate(scores)
+    ]
+    assert summary(made, "network") == {"iou": 0.4}
+    assert shape_summary(made, "network") == {"iou": 0.4}
     assert shape_summary(made, "network")["iou"] == pytest.approx(2.2 / 4)
     assert "**mean of categories**" in exact.markdown()
 
