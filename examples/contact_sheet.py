@@ -17,6 +17,7 @@ from mathutils import Matrix, Vector
 PICTURES = {".png", ".jpg", ".jpeg"}
 CELL = 1.5  # Blender units between the middles of neighbouring cells
 PIXELS = 360  # pixels of a cell's edge
+FEW_POINTS = 10_000  # up to so many points are shown at full size
 
 
 def material(name: str, colour: tuple[float, float, float], **inputs: float) -> bpy.types.Material:
@@ -72,9 +73,11 @@ def place(item: bpy.types.Object, like: np.ndarray, column: int, row: int) -> No
 
 
 def show_points(item: bpy.types.Object, paint: bpy.types.Material) -> None:
-    """Makes every vertex of the object a small ball."""
-    size = float(np.ptp(vertices_of(item), axis=0).max())
-    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=1, radius=0.007 * size)
+    """Makes every vertex of the object a small ball, the smaller the more there are."""
+    places = vertices_of(item)
+    size = float(np.ptp(places, axis=0).max())
+    radius = 0.007 * min(1.0, float(np.sqrt(FEW_POINTS / len(places))))
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=1, radius=radius * size)
     ball = bpy.context.object
     ball.data.materials.append(paint)
     ball.parent = item
