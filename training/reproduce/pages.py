@@ -42,16 +42,18 @@ def our_lines(found: Sequence[Measured]) -> list[Line]:
             figures = (run.figure(name) for run in runs)
             cells.append(spread_text([scale * value for value in figures if value is not None]))
         seeds = ", ".join(str(run.seed) for run in runs)
-        source = f"our run{'s' if len(runs) > 1 else ''}, seed {seeds}, {_shapes_text(runs[0])}"
+        source = f"our run{'s' if len(runs) > 1 else ''}, seed {seeds}, {_shapes_text(runs)}"
         lines.append((f"{title}, {OURS}", *cells, source))
     return lines
 
 
-def _shapes_text(run: Measured) -> str:
-    metrics, training = run.metrics, run.training
+def _shapes_text(runs: Sequence[Measured]) -> str:
+    """The steps after which each run was best, and what it was measured on."""
+    metrics, training = runs[0].metrics, runs[0].training
+    steps = ", ".join(str(run.training.get("steps", "-")) for run in runs)
     return (
-        f"{training.get('steps', '-')} steps, {metrics.get('shapes', '-')} shapes of "
-        f"{metrics.get('data', '-')}, commit {training.get('commit', '-')}"
+        f"{steps} steps, {metrics.get('shapes', '-')} shapes of {metrics.get('data', '-')}, "
+        f"commit {training.get('commit', '-')}"
     )
 
 
@@ -130,7 +132,11 @@ def page(
     text += [f"- Differs: {sentence}" for sentence in differences(table, profile)]
     order = order_text(name, found)
     text += [f"- {order}"] if order else []
-    text += ["- Chamfer-L1 in tenths of the longest edge, as in the paper. ± is between seeds.", ""]
+    text += [
+        "- Chamfer-L1 in tenths of the longest edge, as in the paper. ± is between seeds. Steps: "
+        "those after which each run was best on the validation shapes.",
+        "",
+    ]
     text += [_row(HEADINGS), "|" + "---|" * len(HEADINGS), *map(_row, lines)]
     if name == "generation":
         text += generation_lines(found)
