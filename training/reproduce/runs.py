@@ -79,8 +79,11 @@ def run_table(
 def _trained(config: Config, folder: Path) -> Path:
     weights = folder / WEIGHTS
     if weights.is_file():
-        kept = read_description(weights).training.get("configuration")
-        if kept == json.loads(json.dumps(config.settings())):
+        kept, wanted = read_description(weights), config.description()
+        # What is known by number has as many as there were shapes.
+        same_network = wanted.input_kind == "index" or kept.network == wanted.network
+        settings = json.loads(json.dumps(config.settings()))
+        if same_network and kept.training.get("configuration") == settings:
             return weights
     (folder / METRICS).unlink(missing_ok=True)
     return train(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from tiny_shapes import Sphere, labelled, write_shape
 
 from training.learn.config import load_config
-from training.reproduce import pages, representation, runs
+from training.reproduce import pages, representation, runs, tables
 from training.reproduce.__main__ import main
 from training.reproduce.figures import (
     CATEGORIES,
@@ -131,6 +132,10 @@ def test_representation_without_codes(tmp_path: Path) -> None:
         assert len(picture.convert("RGB").getcolors(100_000)) > 4
 
 
+def not_again(name: str, *rest: object, **more: object) -> None:
+    pytest.fail(f"{name} again")
+
+
 def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command trains, measures, and the second time only reads."""
     for number, split in enumerate(("train", "train", "val", "test")):
@@ -146,13 +151,17 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert "2 steps, 1 shapes of d" in page
     assert (tmp_path / "out" / "pictures" / "voxels" / "voxels.png").is_file()
     for name in ("train", "evaluate"):
-        monkeypatch.setattr(runs, name, lambda *rest, **more: pytest.fail("made again"))
+        monkeypatch.setattr(runs, name, partial(not_again, name))
     again = CliRunner().invoke(main, command)
     assert again.exit_code == 0, again.output
     assert (tmp_path / "out" / "voxels.md").read_text() == page
-    other = Effort(1, 3)
-    with pytest.raises(pytest.fail.Exception):
-        run_table(TABLES["voxels"], "small", tmp_path / "d", tmp_path / "out", other)
+    where = (TABLES["voxels"], "small", tmp_path / "d", tmp_path / "out")
+    with pytest.raises(pytest.fail.Exception, match="train again"):
+        run_table(*where, Effort(1, 3))
+    narrow = {"voxels/onet": ("model.network.c_dim=16", *tables.SMALL_NETWORKS["voxels/onet"][1:])}
+    monkeypatch.setattr(tables, "SMALL_NETWORKS", narrow)
+    with pytest.raises(pytest.fail.Exception, match="train again"):
+        run_table(*where, Effort(1, 2))
 
 
 SHORT = (
