@@ -122,6 +122,19 @@ def framed_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
     return seen
 
 
+def shown_in(
+    picture: NDArray[np.float32], mask: NDArray[np.uint8] | None = None
+) -> NDArray[np.bool_] | None:
+    """Where a picture (3, S, S) in [0, 1] shows its object, (S, S); None where nothing tells.
+
+    mask: see `framed_mask`; without one its background is what is plain.
+    """
+    if mask is not None:
+        return framed_mask(mask, picture.shape[-1])
+    background = plain_background((picture.transpose(1, 2, 0) * 255).round().astype(np.uint8))
+    return None if background is None else ~background
+
+
 def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.uint8]:
     """Pixels (H, W, 3) in the middle of a white square of `edge` pixels, brought to `size`."""
     height, width = colours.shape[:2]

@@ -34,6 +34,8 @@ class Steps(Record):
     foretold_base, foretold_slope: base + slope x the highest probability that the network gives
         anywhere is the IoU to be expected of a picture's shape; slope 0: not known.
     doubt_below: the IoU foretold so below which the user is told that the shape is guessed.
+    outline_margin: how far above the threshold, as a logit, the field is raised where a picture
+        shows something and the field has nothing, see `pictures.outline`; 0 turns it off.
     draws: the most latents that are drawn for a new shape until one is in one part.
 
     local_points: the most points that are read at a time by networks with local features; clouds
@@ -48,6 +50,7 @@ class Steps(Record):
     snap_staying: the weight, in points, for staying where the network says.
     snap_noise: standard deviation of the noise that may be left; of noisier points a vertex follows
         more.
+    outline_depth: how far below the highest logit on a line of sight something is still raised.
     chosen_by: field -> the script that chose it, on how many shapes, and the spread that it saw.
     """
 
@@ -61,6 +64,7 @@ class Steps(Record):
     foretold_base: float = limited(0.0, -1, 1, kinds=("image",))
     foretold_slope: float = limited(0.0, 0, 10, kinds=("image",))
     doubt_below: float = limited(0.0, 0, 1, kinds=("image",))
+    outline_margin: float = limited(0.0, 0, 10, kinds=("image",))
     draws: int = limited(1, 1, MOST_DRAWS, kinds=("none",))
 
     local_points: int = limited(4_500, 1, 10_000_000, kinds=_POINTS)
@@ -73,6 +77,7 @@ class Steps(Record):
     snap_radius: float = limited(0.05, 0, 1, is_above=True, kinds=_POINTS)
     snap_staying: float = limited(0.5, 0, 1000, is_above=True, kinds=_POINTS)
     snap_noise: float = limited(0.0018, 0, 1, is_above=True, kinds=_POINTS)
+    outline_depth: float = limited(0.5, 0, 10, is_above=True, kinds=("image",))
     chosen_by: dict[str, str] = field(default_factory=dict)
 
 

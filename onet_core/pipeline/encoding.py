@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..cells.surface import is_followed
+from ..inputs.background import shown_in
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
 from ..inputs.symmetry.completion import completed
@@ -47,6 +48,7 @@ class Encoded(NamedTuple):
     normals: of these points, where some are known.
     scanned: all points (N, 3) of a cloud, however it is read.
     view: where a picture was taken from; None where the network does not say.
+    shown: (S, S), where the picture shows its object; None where that is not known.
     notes: what the user should know of the input.
     cells: (A, B, C) of a voxel grid that is followed cell by cell, see `cells.surface`.
     """
@@ -59,6 +61,7 @@ class Encoded(NamedTuple):
     normals: Normals | None = None
     scanned: NDArray[np.float32] | None = None
     view: PictureView | None = None
+    shown: NDArray[np.bool_] | None = None
     notes: tuple[Sentence, ...] = ()
     cells: NDArray[np.bool_] | None = None
 
@@ -116,7 +119,9 @@ def encoded(
         inputs = resized(inputs, int(model.inputs.get("image_size", 224)))
     field, code = reader.field(inputs, inputs)
     cells = observation.cells if is_followed(model, settings) else None
-    return Encoded(field, reader.vector(code), view=_view(code), cells=cells)
+    view = _view(code)
+    shown = None if view is None else shown_in(observation.data, observation.mask)
+    return Encoded(field, reader.vector(code), view=view, shown=shown, cells=cells)
 
 
 def decoded(

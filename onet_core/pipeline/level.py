@@ -6,13 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from ..field import evaluate
+from ..field import evaluate, logit
 from ..mesh.parts import count_parts
 from ..models.description import ModelDescription
+from ..models.pictures.camera import PictureCamera
+from ..models.pictures.outline import fitted_camera, lack_of
+from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField
 from ..models.prepared.lifted import Lifted
+from ..models.prepared.outlined import OutlinedField
 from ..surface.extract import Extraction
 from .faint import faint_lift, joining_lift
 
@@ -25,15 +32,25 @@ JOINING_STEP = 0.1
 class Level(NamedTuple):
     """Where to draw a surface.
 
-    field: the network's, lifted around faint parts.
+    field: the network's, raised where a picture shows more, lifted around faint parts.
     threshold: the probability at the surface.
     highest: the highest probability of a network that reads something; None where that was not
         looked at.
+    view: where a picture was taken from, with which outline and field agree best; None where that
+        was not looked at.
     """
 
     field: PreparedField
     threshold: float
     highest: float | None = None
+    view: PictureView | None = None
+
+
+class Outline(NamedTuple):
+    """What a picture shows of an object: where, (S, S), and where it was taken from, about."""
+
+    shown: NDArray[np.bool_]
+    view: PictureView
 
 
 def level_of(
@@ -43,25 +60,60 @@ def level_of(
     *,
     with_faint: bool,
     keep_apart: bool,
+    outline: Outline | None = None,
 ) -> Level:
     """The level at which a model wants its surface drawn.
 
     with_faint: where the network is unsure of parts the field is lifted, see `faint_from`.
-    keep_apart: whether faint parts that nothing joins to the others stay.
+    keep_apart: whether faint parts that nothing joins to the others stay. outline: of a picture;
+    what it shows is drawn, see `outline_margin`, and no faint part where it shows none.
     """
     threshold = model.threshold
     least = model.steps.faint_from if with_faint else 0.0
-    if not least:
+    if not model.steps.outline_margin:
+        outline = None
+    if not least and outline is None:
         return Level(field, threshold)
     half = (1 + model.padding) / 2
     axis = torch.linspace(-half, half, PROBED, device=device)
-    logits = evaluate(field, torch.cartesian_prod(axis, axis, axis))
+    nodes = torch.cartesian_prod(axis, axis, axis)
+    logits = evaluate(field, nodes)
     highest = float(logits.max().sigmoid())
-    cube = logits.cpu().view(PROBED, PROBED, PROBED)
+    cube, view, possible = logits.view((PROBED,) * 3), None, None
+    if outline is not None:
+        outlined, view = _outlined(field, cube, threshold, outline, model)
+        cube = cube + outlined.added(nodes).view_as(cube)
+        possible, field = outlined.is_possible(nodes).view_as(cube).cpu(), outlined
+    if not least:
+        return Level(field, threshold, highest, view)
     steps, spacing = model.steps, 2 * half / (PROBED - 1)
+    cube = cube.cpu()
     lift = faint_lift(cube, threshold, least, spacing, steps.faint_share, steps.faint_reach)
+    if possible is not None:
+        lift = lift * possible
     lift = joining_lift(cube, lift, threshold, keep_apart=keep_apart)
-    return Level(Lifted(field, lift.to(device), half), threshold, highest)
+    return Level(Lifted(field, lift.to(device), half), threshold, highest, view)
+
+
+def _outlined(
+    field: PreparedField,
+    cube: Tensor,
+    threshold: float,
+    outline: Outline,
+    model: ModelDescription,
+) -> tuple[OutlinedField, PictureView]:
+    """The field with all that a picture shows, and where that was taken from.
+
+    cube: its logits on the grid of `level_of`.
+    """
+    half, level = (1 + model.padding) / 2, logit(threshold)
+    shown = torch.from_numpy(outline.shown).to(cube)
+    begin = PictureCamera.of_view(outline.view)
+    camera = fitted_camera(cube, half, begin, shown, level)
+    lack = lack_of(cube, half, camera, shown, level, model.steps.outline_margin)
+    view = PictureView.of_numbers(camera.numbers()[0].tolist(), outline.view.confidence)
+    depth = model.steps.outline_depth
+    return OutlinedField(field, camera, shown, lack, cube, half, depth), view
 
 
 def joined(

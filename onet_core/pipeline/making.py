@@ -20,7 +20,6 @@ from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.pictures.confidence import doubts_of
 from ..models.pictures.view import PictureView
-from ..models.prepared import PreparedField
 from ..sentences import Sentence
 from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
@@ -29,7 +28,7 @@ from ..surface.memory import Memory
 from .dense import dense_mesh
 from .encoding import Encoded
 from .finish import Context, finished, pull_of, shares
-from .level import Level, joined, level_of
+from .level import Level, Outline, joined, level_of
 from .loaded import interactive_surface
 from .progress import Progress, Run
 
@@ -129,7 +128,7 @@ def make(
                     shape.code,
                     surface.is_followed,
                     shape.is_mirrored,
-                    shape.view,
+                    level.view or shape.view,
                     (*shape.notes, *surface.notes),
                     doubts_of(level.highest, model.steps),
                 )
@@ -153,7 +152,7 @@ class Making:
             if followed is not None:
                 return [(Level(shapes[0].field, self._model.threshold), followed)]
         start = time.perf_counter()
-        levels = [self._level(shape.field) for shape in shapes]
+        levels = [self._level(shape) for shape in shapes]
         probing = time.perf_counter() - start
         # The same for all: only networks that read something lower it, and those read one thing.
         least = self._model.steps.joined_from if self._wish.is_free else 0.0
@@ -213,16 +212,20 @@ class Making:
             is_of_field=not shape.is_followed,
         )
 
-    def _level(self, field: PreparedField) -> Level:
+    def _level(self, shape: Encoded) -> Level:
         if self._wish.settings.threshold is not None:
-            return Level(field, self._wish.settings.threshold)
+            return Level(shape.field, self._wish.settings.threshold)
+        outline = None
+        if shape.shown is not None and shape.view is not None:
+            outline = Outline(shape.shown, shape.view)
         return level_of(
-            field,
+            shape.field,
             self._model,
             self._device,
             with_faint=self._wish.is_free,
             # What was observed may be in several parts, an invented shape should not be.
             keep_apart=self._model.input_kind != "none",
+            outline=outline,
         )
 
     def _found_at(self, field: Field, threshold: float, memory: Memory | None) -> Extraction:

@@ -6,7 +6,6 @@ shows of the object.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from onet_core.errors import InputError, NoSurfaceError
-from onet_core.inputs.background import plain_background
+from onet_core.inputs.background import shown_in
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.mesh import Mesh
 from onet_core.models.pictures.camera import PictureCamera
@@ -29,35 +28,14 @@ from ..data.views.cameras import project_flat
 from ..data.views.raster import rasterise
 
 
-def camera_of(view: PictureView) -> PictureCamera:
-    """The camera of one picture, fields (1,)."""
-    scale = 2 * view.focal / view.distance
-    numbers = [
-        math.radians(view.azimuth),
-        math.radians(view.elevation),
-        2 * view.x - 1,
-        2 * view.y - 1,
-        math.log(scale),
-        1 / view.distance,
-    ]
-    return PictureCamera.from_numbers(torch.tensor([numbers]))
-
-
 def silhouette(mesh: Mesh, view: PictureView, size: int) -> NDArray[np.bool_]:
     """Where a mesh in the network's frame is seen, (size, size)."""
-    camera = camera_of(view)
+    camera = PictureCamera.of_view(view)
     corners = torch.from_numpy(np.asarray(mesh.vertices, np.float32)[mesh.faces].reshape(-1, 3))
     seen = project_flat(camera, corners, torch.zeros(len(corners), dtype=torch.long))
     placed = torch.cat([seen[:, :2], seen[:, 2:] + view.distance], dim=1).view(-1, 3, 3)
     found = rasterise(placed, torch.zeros(len(placed), dtype=torch.long), 1, size)
     return (found.face[0] >= 0).numpy()
-
-
-def shown(picture: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-    """Where a picture (3, S, S) on a plain background shows its object; None without one."""
-    pixels = (picture.transpose(1, 2, 0) * 255).round().astype(np.uint8)
-    background = plain_background(pixels)
-    return None if background is None else ~background
 
 
 def overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -79,7 +57,7 @@ def main(weights: str, root: Path, split: str, resolution: int) -> None:
     found: dict[str, list[float]] = {}
     for category, name in list_shapes(root, split):
         picture = read_view(root / category / name, size)
-        mask = shown(picture)
+        mask = shown_in(picture)
         if mask is None:
             continue
         try:

@@ -38,7 +38,14 @@ FINISHING = (
     "snap_staying",
     "snap_noise",
 )
-LEVELLING = ("faint_from", "faint_share", "faint_reach", "joined_from")
+LEVELLING = (
+    "faint_from",
+    "faint_share",
+    "faint_reach",
+    "joined_from",
+    "outline_margin",
+    "outline_depth",
+)
 
 
 class Variants:

@@ -6,10 +6,13 @@ lie anywhere, as it does in a picture that was cropped around its object.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from .view import PictureView
 
 NUMBERS = 6
 
@@ -35,6 +38,19 @@ class PictureCamera(NamedTuple):
     def from_numbers(cls, numbers: Tensor) -> PictureCamera:
         """From (B, 6), the fields in their order."""
         return cls(*numbers.float().unbind(-1))
+
+    @classmethod
+    def of_view(cls, view: PictureView) -> PictureCamera:
+        """The camera of one picture, fields (1,)."""
+        numbers = [
+            math.radians(view.azimuth),
+            math.radians(view.elevation),
+            2 * view.x - 1,
+            2 * view.y - 1,
+            math.log(2 * view.focal / view.distance),
+            1 / view.distance,
+        ]
+        return cls.from_numbers(torch.tensor([numbers]))
 
     def numbers(self) -> Tensor:
         """(B, 6), the fields in their order."""

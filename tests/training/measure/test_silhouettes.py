@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import trimesh
 
+from onet_core.inputs.background import shown_in
 from onet_core.mesh.mesh import Mesh
 from onet_core.models.pictures.camera import PictureCamera
 from onet_core.models.pictures.view import PictureView
 from training.data.build.normalise import make_triangles
 from training.data.render.render import Renderer
-from training.measure.silhouettes import camera_of, overlap, shown, silhouette
+from training.measure.silhouettes import overlap, silhouette
 
 
 def test_silhouette_is_what_the_renderer_shows() -> None:
@@ -35,7 +36,7 @@ def test_silhouette_is_what_the_renderer_shows() -> None:
         confidence=1.0,
     )
     mesh = Mesh(whole.vertices.astype(np.float32), whole.faces.astype(np.int32))
-    seen = shown(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
+    seen = shown_in(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
     assert seen is not None
     assert overlap(silhouette(mesh, view, size), seen) > 0.98
     turned = PictureView(view.azimuth + 60, *list(vars(view).values())[1:])
@@ -47,7 +48,7 @@ def test_view_is_the_cameras_numbers() -> None:
     view = PictureView.of_numbers(numbers, 0.7)
     assert view.azimuth == pytest.approx(math.degrees(0.4))
     assert view.distance == pytest.approx(2)
-    camera = camera_of(view)
+    camera = PictureCamera.of_view(view)
     assert isinstance(camera, PictureCamera)
     assert camera.numbers()[0].tolist() == pytest.approx(numbers, abs=1e-6)
 
