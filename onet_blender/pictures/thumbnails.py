@@ -32,8 +32,10 @@ class _Shown:
 
 
 _shown = _Shown()
-# Those that lie beside models' weights, by their paths.
+# Those that lie beside models' weights, by their paths, and which of these there are not: a folder
+# may lie on a slow share, and panels are drawn often.
 _of_models: bpy.utils.previews.ImagePreviewCollection | None = None
+_missing: set[str] = set()
 
 
 def of_model(picture: Path) -> int | str:
@@ -42,10 +44,13 @@ def of_model(picture: Path) -> int | str:
     if _of_models is None:
         _of_models = bpy.utils.previews.new()
     key = str(picture)
-    if key not in _of_models:
-        if not picture.is_file():
-            return UNSEEN
-        _of_models.load(key, key, "IMAGE")
+    if key not in _of_models and key not in _missing:
+        if picture.is_file():
+            _of_models.load(key, key, "IMAGE")
+        else:
+            _missing.add(key)
+    if key in _missing:
+        return UNSEEN
     return int(_of_models[key].icon_id)
 
 
@@ -109,3 +114,4 @@ def unregister() -> None:
     if _of_models is not None:
         bpy.utils.previews.remove(_of_models)
         _of_models = None
+    _missing.clear()
