@@ -130,9 +130,13 @@ def shown_in(
     mask: see `framed_mask`; without one its background is what is plain.
     """
     if mask is not None:
-        return framed_mask(mask, picture.shape[-1])
-    background = plain_background((picture.transpose(1, 2, 0) * 255).round().astype(np.uint8))
-    return None if background is None else ~background
+        shown = framed_mask(mask, picture.shape[-1])
+    else:
+        background = plain_background((picture.transpose(1, 2, 0) * 255).round().astype(np.uint8))
+        if background is None:
+            return None
+        shown = ~background
+    return shown if shown.any() else None
 
 
 def _centred(colours: NDArray[np.uint8], edge: float, size: int) -> NDArray[np.uint8]:

@@ -63,18 +63,18 @@ def fitted_camera(
     wanted = functional.interpolate(shown[None, None], size=(_PIXELS, _PIXELS), mode="area")[0, 0]
     rows, columns = torch.meshgrid(*[torch.arange(_PIXELS, device=cube.device)] * 2, indexing="ij")
     pixels = torch.stack([columns.flatten(), rows.flatten()], dim=1)
-    begin, steps = camera.numbers()[0], cube.new_tensor(_STEPS)
+    begin, steps = camera.numbers()[0].to(cube), cube.new_tensor(_STEPS)
 
     def unlikeness(change: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         with torch.enable_grad():
-            leaf = torch.from_numpy(change).to(begin).requires_grad_(True)
+            leaf = torch.from_numpy(change.astype(np.float32)).to(begin).requires_grad_(True)
             moved = PictureCamera.from_numbers((begin + steps * leaf)[None])
             highest = _highest(cube, half, moved, pixels, _PIXELS, _DEPTHS)
             seen = (_SHARPNESS * (highest - level)).sigmoid().view(_PIXELS, _PIXELS)
             both = (seen * wanted).sum()
             loss = 1 - both / (seen + wanted - seen * wanted).sum()
             (slope,) = torch.autograd.grad(loss, leaf)
-        return float(loss.detach()), slope.double().cpu().numpy()
+        return float(loss.detach()), slope.cpu().double().numpy()
 
     nearness = (np.array(_NEARNESS) - float(begin[-1])) / _STEPS[-1]
     found = minimize(
@@ -85,7 +85,7 @@ def fitted_camera(
         bounds=[*[(None, None)] * (len(_STEPS) - 1), tuple(nearness)],
         options={"maxfun": _TRIES},
     )
-    change = torch.from_numpy(found.x).to(begin)
+    change = torch.from_numpy(found.x.astype(np.float32)).to(begin)
     return PictureCamera.from_numbers((begin + steps * change)[None])
 
 
