@@ -27,6 +27,7 @@ CLASSES = ("ONET_PT_reconstruct_advanced", "ONET_PT_generate", "ONET_PT_next_ste
 def scenario() -> Steps:
     use_runtime()
     add_points()
+    yield lambda: "cube_points" in listed()  # looked up in a thread, which a busy machine delays
     choices = bpy.context.scene.onet
     choices.model, choices.quality = "cube_points", "DRAFT"
     opened()
@@ -51,6 +52,10 @@ def scenario() -> Steps:
         yield 1.0
         yield from picture("5-german")
     notes["worker"] = extension("runtime.engine_session").process_id()
+
+
+def listed() -> set[str]:
+    return {entry.name for entry in extension("properties.model_list").listed_models()}
 
 
 def opened() -> None:
