@@ -86,16 +86,16 @@ def find_mirror_planes(points: ArrayLike) -> list[MirrorPlane]:
         low, high = np.quantile(points @ normal, (0, 1))
         offsets = [0.0, *np.linspace(low, high, 2 + _OFFSETS)[1:-1]]
         found.append(_best([MirrorPlane(normal, one) for one in offsets], tree, searched, own))
-    distances = np.array([distance for distance, _ in found])
+    distances = np.array([_distance(plane, tree, searched, own) for plane in found])
     is_best = (distances <= np.roll(distances, 1)) & (distances <= np.roll(distances, -1))
     fits = []
-    best = sorted((found[number] for number in np.flatnonzero(is_best)), key=_by_distance)
-    for _, plane in best[:_TRIED]:
+    best = sorted(np.flatnonzero(is_best), key=lambda number: float(distances[number]))
+    for plane in (found[number] for number in best[:_TRIED]):
         # Long parts slide along themselves, so that only the right offset shows what the rest says.
         low, high = np.quantile(points @ plane.normal, _MIDDLE)
         steps = np.arange(low, high, max(own, (high - low) / _FINE))
         beside = [plane, *(plane._replace(offset=float(one)) for one in steps)]
-        plane = _best(beside, tree, searched, own)[1]
+        plane = _best(beside, tree, searched, own)
         plane = _judged(_fitted(plane, tree, moved, own), tree, moved, own)[1]
         if plane.matched >= _WORTH_SETTLING:
             plane = _settled(plane, tree, moved, own)
@@ -118,9 +118,17 @@ def _directions() -> NDArray[np.float64]:
 
 def _best(
     planes: Sequence[MirrorPlane], tree: cKDTree, points: NDArray[np.float64], own: float
-) -> tuple[float, MirrorPlane]:
-    """The best of some planes, see `_judged`."""
-    return min((_judged(plane, tree, points, own) for plane in planes), key=_by_distance)
+) -> MirrorPlane:
+    """The best of some planes, see `_distance`."""
+    return min(planes, key=lambda plane: _distance(plane, tree, points, own))
+
+
+def _distance(plane: MirrorPlane, tree: cKDTree, points: NDArray[np.float64], own: float) -> float:
+    """The mean distance of mirrored points (N, 3) from a cloud, of which none counts more than
+    `_MATCHED`. own: the distance between points."""
+    reach = _MATCHED * own
+    distances = tree.query(plane.mirrored(points), distance_upper_bound=reach)[0]
+    return float((distances / own).clip(max=_MATCHED).mean())
 
 
 def _by_distance(one: tuple[float, MirrorPlane]) -> float:
@@ -130,8 +138,8 @@ def _by_distance(one: tuple[float, MirrorPlane]) -> float:
 def _judged(
     plane: MirrorPlane, tree: cKDTree, points: NDArray[np.float64], own: float
 ) -> tuple[float, MirrorPlane]:
-    """The mean distance of mirrored points (N, 3) from a cloud, of which none counts more than
-    `_MATCHED`, and the plane with what is known of it. own: the distance between points."""
+    """The `_distance` of mirrored points (N, 3) from a cloud, and the plane with what is known of
+    it."""
     distances = tree.query(plane.mirrored(points))[0] / own
     is_matched = distances < _MATCHED
     likeness = float(distances[is_matched].mean()) if is_matched.any() else np.inf
@@ -177,7 +185,7 @@ def _settled(
         return MirrorPlane(normal, float(normal @ middle) + beside + float(shift))
 
     found = minimize(
-        lambda change: _judged(moved(change), tree, points, own)[0],
+        lambda change: _distance(moved(change), tree, points, own),
         np.zeros(2),
         method="Nelder-Mead",
         options={"maxfev": _SETTLING, "initial_simplex": [[0, 0], [2, 0], [0, 1]]},
