@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from torch import Tensor
 from torch.nn import functional
 
 from .prepared_field import PreparedField, differentiated
 
 
-class Lifted(PreparedField):
+class Raised(PreparedField):
+    """Logits field(p) + added(p)."""
+
+    def __init__(self, field: PreparedField) -> None:
+        super().__init__()
+        self.evaluations = field.evaluations  # What is added was found by asking it.
+        self._field = field
+
+    @abstractmethod
+    def added(self, points: Tensor) -> Tensor:
+        """What is added at points (n, 3), (n,)."""
+
+    @property
+    def is_rough_faster(self) -> bool:
+        return self._field.is_rough_faster
+
+    def _logits(self, points: Tensor) -> Tensor:
+        return self._field(points) + self.added(points)
+
+    def _rough(self, points: Tensor) -> Tensor:
+        return self._field.rough(points) + self.added(points)
+
+    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        logits, gradients = self._field.with_gradient(points)
+        added, slopes = differentiated(self.added, points)
+        return logits + added, gradients + slopes
+
+
+class Lifted(Raised):
     """Logits field(p) + lift(p).
 
     lift: (G, G, G) numbers at the nodes of a grid, indexed x, y, z, from one side to the other of
@@ -16,28 +46,12 @@ class Lifted(PreparedField):
     """
 
     def __init__(self, field: PreparedField, lift: Tensor, half: float) -> None:
-        super().__init__()
-        self.evaluations = field.evaluations  # What the lift was made of went through it too.
-        self._field, self._half = field, half
+        super().__init__(field)
+        self._half = half
         # Where grid_sample looks for x, y, z: in the last, the middle and the first axis.
         self._lift = lift.permute(2, 1, 0)[None, None].contiguous()
 
-    @property
-    def is_rough_faster(self) -> bool:
-        return self._field.is_rough_faster
-
-    def _logits(self, points: Tensor) -> Tensor:
-        return self._field(points) + self._added(points)
-
-    def _rough(self, points: Tensor) -> Tensor:
-        return self._field.rough(points) + self._added(points)
-
-    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        logits, gradients = self._field.with_gradient(points)
-        added, slopes = differentiated(self._added, points)
-        return logits + added, gradients + slopes
-
-    def _added(self, points: Tensor) -> Tensor:
+    def added(self, points: Tensor) -> Tensor:
         places = (points / self._half).to(self._lift.dtype)[None, None, None]
         added = functional.grid_sample(
             self._lift, places, padding_mode="border", align_corners=True

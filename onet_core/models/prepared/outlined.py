@@ -8,13 +8,14 @@ from torch.nn import functional
 
 from ..pictures.camera import PictureCamera
 from ..pictures.outline import Lack, sample_cube
-from .prepared_field import PreparedField, differentiated
+from .lifted import Raised
+from .prepared_field import PreparedField
 
 # Pixels by which an outline may be wrong.
 _FUZZY = 2
 
 
-class OutlinedField(PreparedField):
+class OutlinedField(Raised):
     """Logits field(p) + what the picture's line of sight through p lacks.
 
     The more so the nearer p is to the highest logit on its line: what is missing is raised there,
@@ -34,30 +35,13 @@ class OutlinedField(PreparedField):
         half: float,
         depth: float,
     ) -> None:
-        super().__init__()
-        self.evaluations = field.evaluations  # What the lack was found with went through it too.
-        self._field, self._camera, self._depth = field, camera, depth
+        super().__init__(field)
+        self._camera, self._depth = camera, depth
         self._cube, self._half = cube, half
         self._shown = functional.max_pool2d(shown[None, None], 2 * _FUZZY + 1, 1, _FUZZY)
         self._maps = torch.stack(lack)[None].contiguous()
 
-    @property
-    def is_rough_faster(self) -> bool:
-        return self._field.is_rough_faster
-
-    def _logits(self, points: Tensor) -> Tensor:
-        return self._field(points) + self.added(points)
-
-    def _rough(self, points: Tensor) -> Tensor:
-        return self._field.rough(points) + self.added(points)
-
-    def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        logits, gradients = self._field.with_gradient(points)
-        added, slopes = differentiated(self.added, points)
-        return logits + added, gradients + slopes
-
     def added(self, points: Tensor) -> Tensor:
-        """What is added at points (n, 3), (n,), 0 or more."""
         places = points.to(self._cube.dtype)
         seen = self._camera.project(places[None])[:, :, None, :2]
         missing, highest = functional.grid_sample(self._maps, seen, align_corners=False)[0, :, :, 0]
