@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional
 
+from ..layers import in_one_thread
 from .camera import PictureCamera
 
 # Lines of sight along an edge of the picture, and places on each, while the camera is fitted.
@@ -77,14 +78,16 @@ def fitted_camera(
         return float(loss.detach()), slope.cpu().double().numpy()
 
     nearness = (np.array(_NEARNESS) - float(begin[-1])) / _STEPS[-1]
-    found = minimize(
-        unlikeness,
-        np.zeros(len(_STEPS)),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[*[(None, None)] * (len(_STEPS) - 1), tuple(nearness)],
-        options={"maxfun": _TRIES},
-    )
+    # Sums of another order would end elsewhere: shapes don't depend on the number of threads.
+    with torch.no_grad(), in_one_thread(cube):
+        found = minimize(
+            unlikeness,
+            np.zeros(len(_STEPS)),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[*[(None, None)] * (len(_STEPS) - 1), tuple(nearness)],
+            options={"maxfun": _TRIES},
+        )
     change = torch.from_numpy(found.x.astype(np.float32)).to(begin)
     return PictureCamera.from_numbers((begin + steps * change)[None])
 
