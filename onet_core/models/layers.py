@@ -69,6 +69,17 @@ def in_one_thread(values: Tensor) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def sample_cube(cube: Tensor, places: Tensor) -> Tensor:
+    """Numbers (n,) at places (n, 3), -1 to 1 from side to side of a cube (G, G, G) of numbers at
+    the nodes of a grid, indexed x, y, z; interpolated linearly, outside as at its sides."""
+    # grid_sample looks for x, y, z in the last, the middle and the first axis.
+    laid = cube.permute(2, 1, 0)[None, None]
+    found = functional.grid_sample(
+        laid, places[None, None, None], padding_mode="border", align_corners=True
+    )
+    return found.flatten()
+
+
 def resized(pictures: Tensor, size: int) -> Tensor:
     """Square pictures (B, C, S, S) -> (B, C, size, size), smoothed before they become smaller."""
     if pictures.shape[-1] == size:

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional
 
-from ..layers import in_one_thread
+from ..layers import in_one_thread, sample_cube
 from .camera import PictureCamera
 
 # Lines of sight along an edge of the picture, and places on each, while the camera is fitted.
@@ -131,17 +131,6 @@ def _parts(drawn: NDArray[np.bool_], shown: NDArray[np.bool_]) -> NDArray[np.boo
     rim = len(shown) // _RIM
     core = lacking & (ndimage.distance_transform_edt(~drawn) > rim)
     return np.asarray(ndimage.binary_dilation(core, iterations=rim + 2) & shown)
-
-
-def sample_cube(cube: Tensor, places: Tensor) -> Tensor:
-    """Numbers (n,) at places (n, 3), -1 to 1 from side to side of a cube (G, G, G) of numbers at
-    the nodes of a grid, indexed x, y, z; interpolated linearly, outside as at its sides."""
-    # grid_sample looks for x, y, z in the last, the middle and the first axis.
-    laid = cube.permute(2, 1, 0)[None, None]
-    found = functional.grid_sample(
-        laid, places[None, None, None], padding_mode="border", align_corners=True
-    )
-    return found.flatten()
 
 
 def _highest(

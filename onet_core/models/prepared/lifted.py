@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from torch import Tensor
-from torch.nn import functional
 
+from ..layers import sample_cube
 from .prepared_field import PreparedField, differentiated
 
 
@@ -47,13 +47,8 @@ class Lifted(Raised):
 
     def __init__(self, field: PreparedField, lift: Tensor, half: float) -> None:
         super().__init__(field)
-        self._half = half
-        # Where grid_sample looks for x, y, z: in the last, the middle and the first axis.
-        self._lift = lift.permute(2, 1, 0)[None, None].contiguous()
+        self._lift, self._half = lift, half
 
     def added(self, points: Tensor) -> Tensor:
-        places = (points / self._half).to(self._lift.dtype)[None, None, None]
-        added = functional.grid_sample(
-            self._lift, places, padding_mode="border", align_corners=True
-        )
-        return added.flatten().to(points.dtype)
+        places = (points / self._half).to(self._lift.dtype)
+        return sample_cube(self._lift, places).to(points.dtype)

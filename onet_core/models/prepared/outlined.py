@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..layers import sample_cube
 from ..pictures.camera import PictureCamera
-from ..pictures.outline import Lack, sample_cube
+from ..pictures.outline import Lack
 from .lifted import Raised
 from .prepared_field import PreparedField
 

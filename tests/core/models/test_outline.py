@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy import ndimage
 
+from onet_core.models.layers import sample_cube
 from onet_core.models.pictures.camera import PictureCamera
-from onet_core.models.pictures.outline import fitted_camera, lack_of, sample_cube
+from onet_core.models.pictures.outline import fitted_camera, lack_of
 from onet_core.models.prepared.outlined import OutlinedField
 from onet_core.models.prepared.prepared_field import PreparedField
 
