@@ -44,9 +44,13 @@ def list_shapes(
 ) -> list[tuple[str, str]]:
     """(category, name) of every shape of a split, in the order of the lists.
 
+    split: the lists' name; "train:8" for no more than the first eight shapes of each category.
     categories: None for every folder that has a list of that split. Raises InputError where the
     dataset, a named category's list, or every shape is missing.
     """
+    split, _, count = split.partition(":")
+    if count and not count.isdecimal():
+        raise InputError(f"How many shapes of {split!r} must be a whole number, not {count!r}.")
     if not root.is_dir():
         raise InputError(f"There is no dataset folder {root}.")
     if categories is None:
@@ -57,7 +61,8 @@ def list_shapes(
         if not listing.is_file():
             raise InputError(f"The category {category!r} has no list {listing}.")
         names = listing.read_text(encoding="utf-8").split("\n")
-        shapes += [(category, name.strip()) for name in names if name.strip()]
+        found = [(category, name.strip()) for name in names if name.strip()]
+        shapes += found[: int(count)] if count else found
     if not shapes:
         raise InputError(f"The dataset {root} has no shapes in its split {split!r}.")
     return shapes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -42,6 +43,14 @@ REAL, ALL = "real", "all"
 @click.option("--samples", default=100_000, show_default=True, help="Points per measured shape.")
 @click.option("--resolution", default=128, show_default=True, help="Of measured meshes.")
 @click.option("--workers", default=os.cpu_count() or 1, show_default="one per core")
+@click.option(
+    "--shapes",
+    "counts",
+    multiple=True,
+    type=click.IntRange(1),
+    help="Of representation, once or more often: codes of only so many shapes of each category.",
+)
+@click.option("--row", "titles", multiple=True, help="Only these rows of the table.")
 @click.option("--grids-only", is_flag=True, help="Of representation: no codes are learned.")
 @click.option("--model", default="", help="Of real: the model or weights; else the one that ships.")
 def main(
@@ -55,6 +64,8 @@ def main(
     samples: int,
     resolution: int,
     workers: int,
+    counts: tuple[int, ...],
+    titles: tuple[str, ...],
     grids_only: bool,
     model: str,
 ) -> None:
@@ -78,10 +89,11 @@ def main(
             return
         for name in TABLES if table == ALL else (table,):
             if name == "representation":
-                _representation(profile, root, folder, effort, command, grids_only)
+                _representation(profile, root, folder, effort, command, counts, grids_only)
             else:
-                found = run_table(TABLES[name], profile, root, folder, effort)
-                text, lines = pages.page(name, TABLES[name], profile, found, command)
+                wanted = TABLES[name].only(titles)
+                found = run_table(wanted, profile, root, folder, effort)
+                text, lines = pages.page(name, wanted, profile, found, command)
                 _write(folder / f"{name}.md", text)
                 pages.write_csv(folder / f"{name}.csv", lines)
                 keep_sheets(found, folder / "pictures" / name)
@@ -100,10 +112,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def _representation(
-    profile: str, root: Path, folder: Path, effort: Effort, command: str, grids_only: bool
+    profile: str,
+    root: Path,
+    folder: Path,
+    effort: Effort,
+    command: str,
+    counts: Sequence[int],
+    grids_only: bool,
 ) -> None:
-    """Grids of the shapes that are learned, and their codes beside them."""
-    table = TABLES["representation"]
+    """Grids of the training shapes, and learned codes beside them."""
+    table = TABLES["representation"].of_shapes(sorted(counts))
     config = table.config(table.rows[0], profile, (f"data.root={root}",))
     categories = None if config.data.categories is None else tuple(config.data.categories)
     limit = effort.protocol.limit
@@ -119,8 +137,11 @@ def _representation(
     codes = representation.codes(found)
     text += representation.text_of(grids, codes, f"{data}, commit {commit_text()}")
     _write(folder / "representation.md", text)
-    representation.draw(folder / "pictures" / "representation.png", grids, codes)
-    keep_sheets(found, folder / "pictures" / "representation")
+    pictures = folder / "pictures"
+    representation.draw(pictures / "representation.png", grids, codes)
+    if codes:
+        representation.draw_codes(pictures / "codes.png", grids, codes)
+    keep_sheets(found, pictures / "representation")
 
 
 if __name__ == "__main__":

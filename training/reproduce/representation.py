@@ -25,6 +25,7 @@ from onet_core.models.build import network_layout
 from onet_core.models.catalogue import read_description
 
 from ..data.labelled import LabelledShape, read_shape
+from .pages import spread_text
 from .plot import draw_lines
 from .runs import WEIGHTS, Measured
 
@@ -35,6 +36,7 @@ COUNTS = (100, 1000, 4746)
 # lower than this, a shape says nothing about grids.
 READABLE = 0.95
 BOX = 1.1
+LOWEST = 0.4
 
 
 @dataclass(frozen=True)
@@ -96,30 +98,37 @@ def grids(
 class Codes:
     """What learned codes of shapes come to.
 
-    iou: over the shapes, mean of the runs. shapes: how many. parameters: of the network without
-    the codes. width: of a code.
+    ious: over the shapes, of each run. shapes: how many. parameters: of the network without the
+    codes. width: of a code.
     """
 
-    iou: float
+    ious: tuple[float, ...]
     shapes: int
     parameters: int
     width: int
+
+    @property
+    def iou(self) -> float:
+        """The mean of the runs."""
+        return mean(self.ious)
 
     def bytes_for(self, shapes: int) -> float:
         """Memory of the network and a code of float32 for each of as many shapes."""
         return 4.0 * (self.parameters + self.width * shapes)
 
 
-def codes(found: Sequence[Measured]) -> Codes | None:
-    """The runs of `repr_power/onet` together; None without any."""
-    if not found:
-        return None
-    description = read_description(found[0].folder / WEIGHTS)
-    total = sum(value.numel() for value in network_layout(description).values())
-    shapes = int(description.network["encoder_kwargs"]["shapes"])
-    width = int(description.network["c_dim"])
-    iou = mean(float(one.metrics["iou"]) for one in found)
-    return Codes(iou, shapes, total - shapes * width, width)
+def codes(found: Sequence[Measured]) -> list[Codes]:
+    """The runs of `repr_power/onet`, those of each row together, by their number of shapes."""
+    made = []
+    for title in dict.fromkeys(one.row.title for one in found):
+        runs = [one for one in found if one.row.title == title]
+        description = read_description(runs[0].folder / WEIGHTS)
+        total = sum(value.numel() for value in network_layout(description).values())
+        shapes = int(description.network["encoder_kwargs"]["shapes"])
+        width = int(description.network["c_dim"])
+        ious = tuple(float(one.metrics["iou"]) for one in runs)
+        made.append(Codes(ious, shapes, total - shapes * width, width))
+    return sorted(made, key=lambda one: one.shapes)
 
 
 def grid_bytes(cells: int, shapes: int) -> float:
@@ -127,7 +136,7 @@ def grid_bytes(cells: int, shapes: int) -> float:
     return cells**3 / 8 * shapes
 
 
-def text_of(found: Grids, learned: Codes | None, data: str) -> str:
+def text_of(found: Grids, learned: Sequence[Codes], data: str) -> str:
     """Markdown: IoU and memory of grids and codes over the number of shapes."""
     lines = ["", "## Voxel grids and codes", ""]
     lines += [
@@ -142,10 +151,10 @@ def text_of(found: Grids, learned: Codes | None, data: str) -> str:
     for cells, iou in found.ious.items():
         sizes = (_size(grid_bytes(cells, count)) for count in COUNTS)
         lines.append(f"| {cells}³ cells | {iou:.3f} | {' | '.join(sizes)} |")
-    if learned is not None:
-        sizes = (_size(learned.bytes_for(count)) for count in COUNTS)
-        title = f"codes of {learned.width}, {learned.shapes} shapes learned"
-        lines.append(f"| {title} | {learned.iou:.3f} | {' | '.join(sizes)} |")
+    for one in learned:
+        sizes = (_size(one.bytes_for(count)) for count in COUNTS)
+        title = f"codes of {one.width}, {one.shapes} shapes learned"
+        lines.append(f"| {title} | {spread_text(one.ious)} | {' | '.join(sizes)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -157,7 +166,7 @@ def _size(count: float) -> str:
     return f"{count:.3g} GB"
 
 
-def draw(path: Path, found: Grids, learned: Codes | None) -> None:
+def draw(path: Path, found: Grids, learned: Sequence[Codes]) -> None:
     """The plot: IoU over memory, a line for each number of shapes."""
     lines = {
         f"grids of 16 to 128 cells, {count:,} shapes": [
@@ -165,7 +174,18 @@ def draw(path: Path, found: Grids, learned: Codes | None) -> None:
         ]
         for count in COUNTS
     }
-    if learned is not None:
-        title = f"codes of {learned.width}, {COUNTS[0]:,} to {COUNTS[-1]:,} shapes"
-        lines[title] = [(learned.bytes_for(count) / 1e6, learned.iou) for count in COUNTS]
-    draw_lines(path, lines, "memory, MB", "IoU", low=0.5, high=1.0)
+    if learned:
+        title = f"codes of {learned[0].width}, as many shapes as were learned"
+        lines[title] = [(one.bytes_for(one.shapes) / 1e6, one.iou) for one in learned]
+    draw_lines(path, lines, "memory, MB", "IoU", low=LOWEST, high=1.0)
+
+
+def draw_codes(path: Path, found: Grids, learned: Sequence[Codes]) -> None:
+    """The plot: IoU over the number of shapes, of codes and beside them of grids."""
+    counts = [one.shapes for one in learned]
+    lines = {
+        f"codes of {learned[0].width}": [(one.shapes, one.iou) for one in learned],
+        **{f"grids of {n}³ cells": [(count, iou) for count in counts]
+           for n, iou in found.ious.items()},
+    }  # fmt: skip
+    draw_lines(path, lines, "shapes", "IoU", low=LOWEST, high=1.0)

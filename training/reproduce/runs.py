@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ def run_table(
                 overrides.append(f"training.max_steps={effort.steps}")
             config = table.config(row, profile, tuple(overrides))
             weights = _trained(config, folder)
-            metrics = _metrics(weights, root, folder, effort)
+            protocol = replace(effort.protocol, train_split=config.data.train_split)
+            metrics = _metrics(weights, root, folder, replace(effort, protocol=protocol))
             training = read_description(weights).training
             found.append(Measured(row, seed, metrics, training, folder))
             logger.info("%s, seed %d: IoU %.4f", row.title, seed, metrics["iou"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from onet_core.errors import InputError
 
 from ..learn.config import Config, load_config
 
@@ -44,18 +47,20 @@ class Row:
 
     config: the paper's.
     changes: what it changes of the table's base configuration in the profile `small`.
+    overrides: what it changes in every profile.
     run: the name of its folder, where rows of two tables are one run; else made of the title.
     """
 
     title: str
     config: str
     changes: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     run: str = ""
 
     @property
     def key(self) -> str:
         """The name of its folder."""
-        return self.run or self.title.replace(" ", "_").lower()
+        return self.run or self.title.replace(",", "").replace(" ", "_").lower()
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,29 @@ class Table:
     base: str = ""
     differs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def only(self, titles: Sequence[str]) -> Table:
+        """The table with only these rows; as it is without any. Raises InputError where it has
+        no such row."""
+        known = [row.title for row in self.rows]
+        for title in titles:
+            if title not in known:
+                raise InputError(f"{self.title} has no row {title!r}, but {', '.join(known)}.")
+        rows = tuple(row for row in self.rows if row.title in titles)
+        return replace(self, rows=rows) if titles else self
+
+    def of_shapes(self, counts: Sequence[int]) -> Table:
+        """The table with its first row for each of so many training shapes of a category, which
+        are validated on too; as it is without any."""
+        row, rows = self.rows[0], []
+        for count in counts:
+            splits = [f"data.{name}_split=train:{count}" for name in ("train", "val")]
+            title = f"{row.title}, {count} shapes"
+            rows.append(replace(row, title=title, overrides=(*row.overrides, *splits)))
+        return replace(self, rows=tuple(rows)) if rows else self
+
     def config(self, row: Row, profile: str, overrides: tuple[str, ...]) -> Config:
         """The configuration of a row."""
+        overrides = (*row.overrides, *overrides)
         if profile == "paper":
             return load_config(row.config, [*PAPER_CHANGES, *overrides])
         base = self.base or row.config

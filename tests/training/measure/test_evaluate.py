@@ -166,6 +166,10 @@ def test_shapes_are_read_back(root: Path) -> None:
     assert list_shapes(root, "test") == [
         ("large", "test0"), ("large", "test1"), ("large", "test2"), ("small", "test0"),
     ]  # fmt: skip
+    assert list_shapes(root, "test:1") == [("large", "test0"), ("small", "test0")]
+    assert list_shapes(root, "test:9") == list_shapes(root, "test")
+    with pytest.raises(InputError, match="whole number, not 'few'"):
+        list_shapes(root, "test:few")
     shape = read_shape(root, "small", "test0")  # 16-bit coordinates, moved by the jitter
     truth = labelled(Sphere(0.25), 10)
     assert 1e-5 < np.abs(shape.points - truth.points).mean() < 5e-4

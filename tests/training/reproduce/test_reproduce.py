@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 from tiny_shapes import Sphere, labelled, write_shape
 
+from onet_core.errors import InputError
 from training.learn.config import load_config
 from training.reproduce import pages, representation, runs, tables
 from training.reproduce.__main__ import main
@@ -66,6 +67,14 @@ def test_each_row_has_a_configuration(name: str, profile: str) -> None:
             assert config.model == original.model
             assert config.training.batch_size == 64
     assert pages.differences(table, profile)
+
+
+def test_rows_can_be_chosen() -> None:
+    table = TABLES["generation"]
+    assert [row.title for row in table.only(("chair",)).rows] == ["chair"]
+    assert table.only(()) is table
+    with pytest.raises(InputError, match="no row 'boat', but airplane, car"):
+        table.only(("chair", "boat"))
 
 
 def test_ablations_of_the_small_profile_differ_in_one_thing() -> None:
@@ -130,6 +139,29 @@ def test_representation_without_codes(tmp_path: Path) -> None:
     assert [row["shape"] for row in rows] == ["b0", "b1"]
     with Image.open(tmp_path / "out" / "pictures" / "representation.png") as picture:
         assert len(picture.convert("RGB").getcolors(100_000)) > 4
+
+
+def test_codes_of_more_and_more_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        radius = 0.3 + 0.05 * number
+        write_shape(
+            tmp_path / "d", "balls", f"b{number}", Sphere(radius), split="train", count=3000
+        )
+    monkeypatch.setattr("training.reproduce.tables.SMALL_CHANGES", SHORT)
+    options = ["--profile", "small", "--seeds", "1", "--steps", "2", "--samples", "500"]
+    options += ["--resolution", "16", "--workers", "1", "--output", str(tmp_path / "out")]
+    options += ["--shapes", "2", "--shapes", "1"]
+    command = ["representation", "--data", str(tmp_path / "d"), *options]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out" / "representation.md").read_text()
+    for count in (1, 2):
+        assert f"| codes, {count} shapes, ours |" in page
+        assert f"| codes of 512, {count} shapes learned | " in page
+        assert f"2 steps, {count} shapes of d" in page
+        assert (tmp_path / "out" / "runs" / f"codes_{count}_shapes" / "seed0").is_dir()
+    assert "- 3 of 3 shapes of d, version" in page
+    assert (tmp_path / "out" / "pictures" / "codes.png").is_file()
 
 
 def not_again(name: str, *rest: object, **more: object) -> None:
