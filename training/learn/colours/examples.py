@@ -15,13 +15,15 @@ from onet_core.mesh.normals import face_based_normals
 from onet_core.models.pictures.painting import Look
 
 from ...data.build.normalise import Triangles
-from ...measure.colours.comparison import coloured_triangles
+from ...measure.colours.comparison import MOST_VERTICES, coloured_triangles
 from ...measure.colours.views import ColouredShape
 from .candidates import candidates
 from .textured import small_picture
 
 PLACES = 384
-_CHUNK = 50
+_CHUNK = 25
+# Pictures are taken in turn from above and from eye level: CAMERA_STYLES.
+_CAMERAS = ("fitted", "level")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +47,23 @@ class Examples:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def examples_of(triangles: Triangles, name: str, number: int) -> Examples | None:
-    """One example: of a picture with this number; None where it shows nothing or hides nothing."""
+def examples_of(triangles: Triangles, name: str, views: int, place: int) -> list[Examples]:
+    """One example for each of so many pictures, fewer where some show nothing or hide nothing.
+
+    place: of the shape among all; so pictures of all shapes are in turn from above and from eye
+    level.
+    """
     shape = ColouredShape(triangles, name)
+    if len(shape.vertices) > MOST_VERTICES:
+        return []
+    styles = [_CAMERAS[(place * views + view) % len(_CAMERAS)] for view in range(views)]
+    made = (_example_of(shape, 1 + view, cameras) for view, cameras in enumerate(styles))
+    return [one for one in made if one is not None]
+
+
+def _example_of(shape: ColouredShape, number: int, cameras: str) -> Examples | None:
     try:
-        picture, shown, look = shape.look(number, is_lit=True)
+        picture, shown, look = shape.look(number, is_lit=True, cameras=cameras)
     except InputError:
         return None
     asked, true = _hidden_places(shape, look, np.random.default_rng(number))
@@ -87,26 +101,27 @@ def _hidden_places(
 def made_once(source: Path, split: str, limit: int | None, views: int, folder: Path) -> Examples:
     """Examples of the coloured shapes of a split, kept below `folder` so that they are made once.
 
-    views: pictures of each shape, one shape after the other.
+    views: pictures of each shape. Larger shapes than MOST_VERTICES are left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for view in range(views):
-        shapes = islice(coloured_triangles(source, split), limit)
-        for chunk in count():
-            path = folder / f"{split}-{view}-{chunk}.npz"
-            some = list(islice(shapes, _CHUNK))
-            if path.is_file():
-                with np.load(path) as kept:
-                    parts.append(Examples(**kept))
-            elif some:
-                found = [one for one in (examples_of(*one, 1 + view) for one in some) if one]
-                parts += [Examples.joined(found)] if found else []
-                if found:
-                    _keep(path, parts[-1])
-                    print(f"{path.name}: {len(found)} examples", flush=True)
-            if len(some) < _CHUNK:
-                break
+    parts: list[Examples] = []
+    shapes = islice(coloured_triangles(source, split), limit)
+    for chunk in count():
+        path = folder / f"{split}-{chunk}.npz"
+        some = list(islice(shapes, _CHUNK))
+        if not some:
+            break
+        if path.is_file():
+            with np.load(path) as kept:
+                parts.append(Examples(**kept))
+            continue
+        found: list[Examples] = []
+        for place, one in enumerate(some, chunk * _CHUNK):
+            found += examples_of(*one, views, place)
+        if found:
+            parts.append(Examples.joined(found))
+            _keep(path, parts[-1])
+            print(f"{path.name}: {len(found)} examples", flush=True)
     return Examples.joined(parts)
 
 

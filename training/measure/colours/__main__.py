@@ -23,14 +23,12 @@ from tqdm import tqdm
 from onet_core.errors import OnetError
 
 from ..provenance import command_text, commit_text
-from .comparison import Pictures, Score, coloured_triangles, compare
+from .comparison import MOST_VERTICES, Pictures, Score, coloured_triangles, compare
 from .perceptual import perceptual
 from .views import ColouredShape
 from .ways import FIELD, SHIPS, WAYS, from_field
 
 _SHEET_ROWS = 6
-# Larger ones take a minute each; they are named.
-_MOST_VERTICES = 100_000
 
 
 @click.command()
@@ -80,7 +78,7 @@ def main(
         left = islice((one for one in chosen if one[1] not in known), at_most)
         for one in tqdm(left, "shapes", total=at_most, disable=not sys.stderr.isatty()):
             shape = ColouredShape(*one)
-            if len(shape.vertices) > _MOST_VERTICES:
+            if len(shape.vertices) > MOST_VERTICES:
                 left_out.append(shape.name)
                 continue
             found = compare(shape, ways, is_lit=lit, perceptual=measure)

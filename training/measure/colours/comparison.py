@@ -22,6 +22,8 @@ from .ways import Given, Way
 
 # Shapes whose colours deviate less (0 to 1) are of one colour: every way gets these right.
 LEAST_SPREAD = 0.05
+MOST_VERTICES = 100_000
+"""Of a fine mesh; larger ones take a minute each."""
 
 
 @dataclass(frozen=True)

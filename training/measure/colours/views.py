@@ -64,13 +64,14 @@ class ColouredShape:
         return Mesh(self.vertices @ network_to_up("z").T, self.faces)
 
     def look(
-        self, number: int, *, is_lit: bool
+        self, number: int, *, is_lit: bool, cameras: str = "fitted"
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], Look]:
         """A picture from a random side, always the same for the same number, where it shows the
-        shape, and what it shows of the fine mesh. Raises InputError where that is nothing."""
+        shape, and what it shows of the fine mesh; cameras: one of CAMERA_STYLES. Raises InputError
+        where it shows nothing."""
         rng = view_generator(self.name, number)
         picture, shown, camera = Renderer(self._coarse).view_and_mask(
-            rng, fineness=_FINENESS, is_lit=is_lit
+            rng, cameras, fineness=_FINENESS, is_lit=is_lit
         )
         return picture, shown, look_at(self.mesh, picture, view_of(camera), shown)
 
