@@ -149,6 +149,12 @@ class Settings:
         True, "Colours", "Give the mesh the colours of the points or faces, where there are any",
         "colours", kinds=(POINTS, VOXELS),
     )  # fmt: skip
+    picture_colours: bool = _setting(
+        False, "Colours from the Picture",
+        "Give a picture's mesh the picture's colours: what it shows those of its pixels, what it "
+        "hides likely ones",
+        "colours", kinds=(IMAGE,), offered=(PYTHON, SHELL, *WITHOUT_A_WINDOW),
+    )  # fmt: skip
     normals: bool = _setting(
         True, "Normals",
         "Store a normal for each vertex; Blender makes its own",

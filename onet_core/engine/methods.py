@@ -190,20 +190,15 @@ def fetch_cut_out(params: Params, arrays: Arrays, report: Report) -> Answer:
 
 
 def paint(params: Params, arrays: Arrays, report: Report) -> Answer:
-    """Colours for a mesh that was made from a picture, see `models.pictures.painting`.
+    """Colours for a mesh that was made from a picture, see `pipeline.job.picture_colours`.
 
     params and arrays: as for `look`; also the arrays mesh_vertices (V, 3), as they were made, z up,
     and mesh_faces (F, 3). Answers with the array `colours` (V, 3).
     """
-    from ..inputs.background import framed_mask
-    from ..models.pictures import painting
-    from ..pipeline import job
+    from ..pipeline.job import picture_colours
 
     mesh = mesh_of({"vertices": arrays["mesh_vertices"], "faces": arrays["mesh_faces"]}, "")
-    observation, seen = job.look(job_of(params, arrays), painting.EDGE)
-    mask = observation.mask
-    shown = None if mask is None else framed_mask(mask, len(seen))
-    return {}, {"colours": painting.painted(mesh, seen, shown=shown)}
+    return {}, {"colours": picture_colours(mesh, job_of(params, arrays))}
 
 
 def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:

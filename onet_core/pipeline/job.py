@@ -130,6 +130,8 @@ def run(job: Job, progress: Progress | None = None) -> Result:
     made = reconstructor.reconstruct(observation, job.settings, progress)
     if job.colours is not None and job.settings.colours:
         made = replace(made, mesh=replace(made.mesh, colours=colours_at(made.mesh, job)))
+    if observation.kind == "image" and job.settings.picture_colours:
+        made = _with_picture_colours(made, observation, job)
     findings = Findings(
         fit=_fit(job, observation, made.mesh),
         within=job.fit_within or 0.0,
@@ -289,6 +291,32 @@ def colours_at(mesh: Mesh, job: Job) -> NDArray[np.uint8]:
     if job.mesh is None:
         raise InputError("Only points, meshes and voxels can have colours.")
     return colours_from_mesh(mesh.vertices, job.mesh.vertices, job.mesh.faces, job.colours)
+
+
+def picture_colours(mesh: Mesh, job: Job) -> NDArray[np.uint8]:
+    """Colours (V, 3) for a mesh that was made of a job's picture, as it was made, z up.
+
+    Raises InputError where the picture shows nothing to take colours from.
+    """
+    from ..inputs.background import framed_mask
+    from ..models.pictures import painting
+
+    observation, seen = look(job, painting.EDGE)
+    mask = observation.mask
+    shown = None if mask is None else framed_mask(mask, len(seen))
+    return painting.painted(mesh, seen, shown=shown)
+
+
+def _with_picture_colours(
+    made: Reconstruction, observation: Observation, job: Job
+) -> Reconstruction:
+    """Where the picture shows nothing to take colours from the mesh has none, with a note."""
+    try:
+        # What was cut out once need not be found again.
+        colours = picture_colours(made.mesh, replace(job, mask=observation.mask))
+    except InputError as error:
+        return replace(made, notes=(*made.notes, error.sentence))
+    return replace(made, mesh=replace(made.mesh, colours=colours))
 
 
 def seen_of(observation: Observation) -> NDArray[np.uint8]:

@@ -68,6 +68,7 @@ OTHERS: dict[str, Others] = {
         "save_masks": ("-cut", Path("-cut")),
         "cut_out": (False, False),
         "colours": (False, False),
+        "picture_colours": (True, True),
         "remove_outliers": (True, True),
         "open_gaps": (3.0, 3.0),
         "symmetry": (False, False),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 from click.testing import CliRunner
+from PIL import Image
 
 from onet_core.cli import main
 from onet_core.engine.methods import METHODS
@@ -158,3 +159,50 @@ def test_a_picture_is_seen_alike_whether_its_model_is_named_or_the_default() -> 
     seen = [look(Job(pixels=picture, model=model))[1] for model in ("", "picture")]
     assert seen[0].shape == (224, 224, 3)
     np.testing.assert_array_equal(seen[0], seen[1])
+
+
+def test_a_pictures_mesh_has_its_colours_where_they_are_asked_for(tmp_path: Path) -> None:
+    """The same as the button in Blender gives, and in the shell's file."""
+    picture = np.full((120, 120, 3), 255, np.uint8)
+    picture[30:60, 30:90], picture[60:90, 30:90] = RED, GREEN
+    Image.fromarray(picture).save(tmp_path / "cube.png")
+    model = str(write(tmp_path, "cube_picture"))
+    job = Job(path=tmp_path / "cube.png", model=model, device="cpu", settings=FAST)
+    plain, made = (
+        run(replace(job, settings=replace(FAST, picture_colours=chosen))).made.mesh
+        for chosen in (False, True)
+    )
+    assert plain.colours is None
+    assert made.colours is not None
+    high = made.vertices[:, 2] > 0.05
+    low = made.vertices[:, 2] < -0.05
+    front = np.abs(made.vertices[:, 1]) > 0.29
+    for chosen, colour in ((high & front, RED), (low & front, GREEN)):
+        assert np.abs(made.colours[chosen].astype(int) - colour).mean() < 30
+    given = {"pixels": picture, "mesh_vertices": made.vertices, "mesh_faces": made.faces}
+    _, button = METHODS["paint"]({"name": "cube"}, given, lambda stage, fraction: None)
+    np.testing.assert_array_equal(button["colours"], made.colours)
+    asked = [
+        "reconstruct", str(tmp_path / "cube.png"), "-o", str(tmp_path / "made.ply"), "--model",
+        model, "--device", "cpu", "--resolution", "32", "--picture-colours",
+    ]  # fmt: skip
+    shell = CliRunner().invoke(main, asked, catch_exceptions=False)
+    assert shell.exit_code == 0, shell.output
+    written = trimesh.load(tmp_path / "made.ply", process=False)
+    np.testing.assert_array_equal(written.visual.vertex_colors[:, :3], made.colours)
+
+
+def test_a_picture_without_colours_to_take_still_gives_a_mesh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*given: object, **more: object) -> None:
+        raise InputError("There is nothing in the picture to take colours from.")
+
+    monkeypatch.setattr("onet_core.models.pictures.painting.painted", nothing)
+    picture = np.full((80, 80, 3), 255, np.uint8)
+    picture[20:60, 20:60] = RED
+    model = str(write(tmp_path, "cube_picture"))
+    settings = replace(FAST, picture_colours=True)
+    found = run(Job(pixels=picture, model=model, device="cpu", settings=settings))
+    assert found.made.mesh.colours is None
+    assert any("take colours from" in str(note) for note in found.findings.sentences())
