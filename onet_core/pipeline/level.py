@@ -9,19 +9,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ..field import evaluate, logit
+from .. import devices
+from ..field import logit
 from ..mesh.parts import count_parts
 from ..models.description import ModelDescription
 from ..models.pictures.camera import PictureCamera
-from ..models.pictures.outline import fitted_camera, lack_of
+from ..models.pictures.outline import fitted_camera, lack_of, lacks_along
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField
 from ..models.prepared.lifted import Lifted
 from ..models.prepared.outlined import OutlinedField
 from ..surface.extract import Extraction
-from .faint import faint_lift, joining_lift
+from ..surface.probing import Probe
+from .faint import LEAST_JOINED, faint_lift, joining_lift
 
 # Points along each axis of the grid on which faint parts are looked for.
 PROBED = 33
@@ -75,15 +76,15 @@ def level_of(
     if not least and outline is None:
         return Level(field, threshold)
     half = (1 + model.padding) / 2
-    axis = torch.linspace(-half, half, PROBED, device=device)
-    nodes = torch.cartesian_prod(axis, axis, axis)
-    logits = evaluate(field, nodes)
-    highest = float(logits.max().sigmoid())
-    cube, view, possible = logits.view((PROBED,) * 3), None, None
+    # On a card asking in rounds costs more than fewer nodes save.
+    lowest = None if devices.is_card(device) else min(logit(threshold), logit(LEAST_JOINED))
+    probe = Probe(field, PROBED, half, lowest, device)
+    highest = float(probe.values.max().sigmoid())
+    cube, view, possible = probe.values, None, None
     if outline is not None:
-        outlined, view = _outlined(field, cube, threshold, outline, model)
-        cube = cube + outlined.added(nodes).view_as(cube)
-        possible, field = outlined.is_possible(nodes).view_as(cube).cpu(), outlined
+        outlined, view = _outlined(field, probe, threshold, outline, model)
+        cube = probe.values + outlined.added(probe.nodes).view_as(cube)
+        possible, field = outlined.is_possible(probe.nodes).view_as(cube).cpu(), outlined
     if not least:
         return Level(field, threshold, highest, view)
     steps, spacing = model.steps, 2 * half / (PROBED - 1)
@@ -97,23 +98,26 @@ def level_of(
 
 def _outlined(
     field: PreparedField,
-    cube: Tensor,
+    probe: Probe,
     threshold: float,
     outline: Outline,
     model: ModelDescription,
 ) -> tuple[OutlinedField, PictureView]:
     """The field with all that a picture shows, and where that was taken from.
 
-    cube: its logits on the grid of `level_of`.
+    probe: what the field says; it is asked wherever the picture may show what is lacking.
     """
     half, level = (1 + model.padding) / 2, logit(threshold)
-    shown = torch.from_numpy(outline.shown).to(cube)
+    shown = torch.from_numpy(outline.shown).to(probe.values)
     begin = PictureCamera.of_view(outline.view)
-    camera = fitted_camera(cube, half, begin, shown, level)
-    lack = lack_of(cube, half, camera, shown, level, model.steps.outline_margin)
+    camera = fitted_camera(probe.values, half, begin, shown, level)
+    margin = model.steps.outline_margin
+    lack = lack_of(probe.values, half, camera, shown, level, margin)
+    probe.ask(lacks_along(lack, camera, probe.nodes).view_as(probe.is_known))
+    lack = lack_of(probe.values, half, camera, shown, level, margin)
     view = PictureView.of_numbers(camera.numbers()[0].tolist(), outline.view.confidence)
     depth = model.steps.outline_depth
-    return OutlinedField(field, camera, shown, lack, cube, half, depth), view
+    return OutlinedField(field, camera, shown, lack, probe.values, half, depth), view
 
 
 def joined(

@@ -21,21 +21,21 @@ from ..layers import in_one_thread, sample_cube
 from .camera import PictureCamera
 
 # Lines of sight along an edge of the picture, and places on each, while the camera is fitted.
-_PIXELS, _DEPTHS = 40, 32
+_PIXELS, _DEPTHS = 40, 24
 # Places on a line of sight where the parts are looked for that are lacking.
-_FINE_DEPTHS = 56
+_FINE_DEPTHS = 40
 # Parts stand out from what is drawn by more than the picture's edge over this.
 _RIM = 32
 # The picture's edge over the deviation of the Gaussian that evens out lines of sight.
 _EVEN = 64
-# Half the length of a line of sight: the box's diagonal.
-_REACH = 0.95
 # How much a camera's numbers are changed at first, see `PictureCamera`.
 _STEPS = (0.1, 0.1, 0.1, 0.1, 0.1, 0.05)
 _TRIES = 30
 # Logits times this are a soft outline: blunter ones make all look smaller than they are.
 _SHARPNESS = 3.0
 _NEARNESS = (0.02, 1.0)
+# A line that advances less along an axis stays beside the sides that it doesn't meet.
+_LEVEL = 1e-9
 # The logit of what lies beyond the box.
 _NOTHING = -20.0
 
@@ -112,6 +112,12 @@ def lack_of(
     return Lack(*(torch.from_numpy(values).to(cube) for values in (missing, found)))
 
 
+def lacks_along(lack: Lack, camera: PictureCamera, points: Tensor) -> Tensor:
+    """Which points (n, 3) lie on lines of sight along which a field lacks something, (n,)."""
+    seen = camera.project(points[None])[:, :, None, :2]
+    return functional.grid_sample(lack.missing[None, None], seen, align_corners=False).flatten() > 0
+
+
 def _even(values: NDArray[np.float32], shown: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Values (S, S) without the steps from one line of sight to the next; where nothing is shown,
     those of the nearest line that meets the object."""
@@ -137,18 +143,21 @@ def _highest(
     cube: Tensor, half: float, camera: PictureCamera, pixels: Tensor, size: int, depths: int
 ) -> Tensor:
     """The highest logits (P,) on the lines of sight of pixels (P, 2), column and row, of a picture
-    of `size` of them along an edge."""
+    of `size` of them along an edge, between where they enter the cube and where they leave it."""
     places = (pixels + 0.5) * (2 / size) - 1
-    depth = torch.linspace(-_REACH, _REACH, depths, device=cube.device)
-    seen = torch.cat(
-        [
-            places[:, None].expand(-1, depths, -1),
-            depth[None, :, None].expand(len(places), -1, -1),
-        ],
-        dim=2,
-    )
-    points = camera.locate(seen.view(1, -1, 3)) / half
-    is_beyond = (points[0].abs() > 1).any(dim=1)
-    return (
-        sample_cube(cube, points[0]).masked_fill(is_beyond, _NOTHING).view(-1, depths).amax(dim=1)
-    )
+    ends = [torch.cat([places, places[:, :1] * 0 + depth], dim=1) for depth in (0, 1)]
+    start, end = (camera.locate(torch.cat(ends)[None])[0] / half).chunk(2)
+    step = end - start
+    step = torch.where(step.abs() < _LEVEL, _LEVEL, step)
+    with torch.no_grad():
+        # Where the sides are met, in order along the line.
+        sides = torch.stack([(-1 - start) / step, (1 - start) / step])
+        enter, leave = sides.amin(0).amax(1), sides.amax(0).amin(1)
+        share = torch.linspace(0, 1, depths, device=cube.device)
+        depth = torch.lerp(enter[:, None], leave[:, None], share)
+        along = start[:, None] + depth[:, :, None] * step[:, None]
+        deepest = sample_cube(cube, along.flatten(0, 1)).view_as(depth).argmax(dim=1)
+        depth = depth.gather(1, deepest[:, None])
+    # Where it is highest is known: one place a line has a slope, not all.
+    highest = sample_cube(cube, start + depth * step)
+    return highest.masked_fill(enter > leave, _NOTHING)

@@ -1,0 +1,45 @@
+"""A field's values at all nodes of a grid, of which few are asked that plainly count for nothing.
+
+A quarter of the nodes tells about the others as in `root`. Where the six nearest of a node are all
+below the lowest logit that counts, and by more than half of what they differ by, so is the node,
+and the middle between the lowest and the highest of them will do for it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..field import Field, evaluate
+from .root import MARGIN, every_fourth, range_around
+
+
+class Probe:
+    """What a field says on a grid over the cube of edge 2 * half around the origin.
+
+    size: G, nodes along each axis, odd; lowest: the lowest logit that counts, None where all do.
+    nodes: (G ** 3, 3); values: logits (G, G, G), indexed x, y, z; is_known: which of them are the
+    field's own, (G, G, G).
+    """
+
+    def __init__(
+        self, field: Field, size: int, half: float, lowest: float | None, device: torch.device
+    ) -> None:
+        self._field = field
+        axis = torch.linspace(-half, half, size, device=device)
+        self.nodes = torch.cartesian_prod(axis, axis, axis)
+        self.values = torch.zeros((size,) * 3, device=device)
+        self.is_known = torch.zeros_like(self.values, dtype=torch.bool)
+        if lowest is None:
+            self.ask(~self.is_known)
+            return
+        self.ask(every_fourth(self.values[None])[0])
+        low, high = (side[0] for side in range_around(self.values[None], self.is_known[None]))
+        self.values = torch.where(self.is_known, self.values, (low + high) / 2)
+        self.ask(lowest - high <= MARGIN * (high - low))
+
+    def ask(self, wanted: Tensor) -> None:
+        """Asks the field at those nodes that are wanted, (G, G, G), and not known."""
+        wanted = wanted & ~self.is_known
+        self.values[wanted] = evaluate(self._field, self.nodes[wanted.flatten()])
+        self.is_known |= wanted
