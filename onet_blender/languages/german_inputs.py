@@ -31,6 +31,9 @@ OF_THE_INPUTS = {
     "The object is cut off at the border: what is beyond it is guessed, so take a picture of all "
     "of it": "Das Objekt ist am Rand abgeschnitten: was dahinter liegt, ist geraten, also besser "
     "ein Bild vom Ganzen nehmen",
+    "The background is uneven, so some of it may pass for the object: cut the object out, or give "
+    "a mask": "Der Hintergrund ist ungleichmäßig, ein Teil davon kann also als Objekt gelten: das "
+    "Objekt freistellen oder eine Maske geben",
     "The picture shows {count} separate things, which become one mesh: mask all but one": "Das "
     "Bild zeigt {count} getrennte Dinge, die ein Mesh werden: alle bis auf eines maskieren",
     "The network that cuts objects out is not here: fetch it ({size} MB) in Blender's panel or "

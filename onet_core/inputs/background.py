@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -11,6 +13,8 @@ from scipy import ndimage
 # its own noise along the border asks for, within these. The lower one keeps light objects on white
 # whole, the upper one allows for coarse JPEG; few objects are as near to their background.
 TOLERANCES = (5, 20)
+# Differences that are no noise are larger than nine in ten of the border's, times this.
+_APART = 2.5
 # Share of the border that must be background; the object may be cut off along the rest.
 BORDER_SHARE = 0.6
 # From here on a background counts as white.
@@ -26,8 +30,18 @@ RECTANGLE = 0.93
 FILL = 0.8
 
 
-def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """The background of a picture (H, W, 3) as (H, W) bool, or None if it has no plain one.
+class PlainBackground(NamedTuple):
+    """pixels: (H, W), true where the background is.
+    is_even: whether it differs from its gradient by less along the border than an object has to.
+    Else some of it passes for the object, as of a room whose wall and floor are alike.
+    """
+
+    pixels: NDArray[np.bool_]
+    is_even: bool
+
+
+def plain_background(colours: NDArray[np.uint8]) -> PlainBackground | None:
+    """The background of a picture (H, W, 3), or None if it has no plain one.
 
     Plain means: along most of the border the colour follows one even gradient. The background are
     all pixels that follow it too: those that can be reached from the border, and the holes through
@@ -53,7 +67,8 @@ def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
         if np.abs(gradient - previous).max() < 0.1:
             break
     noise = np.quantile(np.abs(around - place @ gradient).max(axis=1)[fits], 0.9)
-    tolerance = np.clip(2.5 * noise, *TOLERANCES)
+    wanted = _APART * noise
+    tolerance = np.clip(wanted, *TOLERANCES)
     difference = np.abs(colours - position @ gradient).max(axis=-1)
     differs = difference > tolerance
     if gradient[0].min() < WHITE:
@@ -68,7 +83,8 @@ def plain_background(colours: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     outside = ndimage.binary_propagation(similar & border, mask=similar)
     # Patterns and dithering have gaps of the background's colour, too, but no open areas of it.
     holes = ndimage.binary_opening(similar & ~outside, structure=np.ones((3, 3)))
-    return outside | _large_parts(holes, int(np.count_nonzero(~outside)))
+    holes = _large_parts(holes, int(np.count_nonzero(~outside)))
+    return PlainBackground(outside | holes, bool(wanted <= loosest))
 
 
 def opaque_rectangle(alpha: NDArray[np.uint8]) -> tuple[slice, slice] | None:
@@ -135,7 +151,7 @@ def shown_in(
         background = plain_background((picture.transpose(1, 2, 0) * 255).round().astype(np.uint8))
         if background is None:
             return None
-        shown = ~background
+        shown = ~background.pixels
     return shown if shown.any() else None
 
 

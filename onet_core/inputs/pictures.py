@@ -16,7 +16,13 @@ from scipy import ndimage
 from ..errors import InputError
 from ..matting.doubts import doubts_about
 from ..sentences import Sentence
-from .background import framed, opaque_rectangle, plain_background, without_specks
+from .background import (
+    PlainBackground,
+    framed,
+    opaque_rectangle,
+    plain_background,
+    without_specks,
+)
 from .frame import Frame
 from .limits import (
     MOST_PIXELS,
@@ -210,9 +216,10 @@ def prepare_picture(
     cutter: what finds the object where nothing else does, see `matting`; None for nothing.
 
     The background is what the mask leaves out, else what is transparent, else a plain background
-    (see `plain_background`), else what the cutter leaves out; where the plain background leaves an
-    odd mask, the cutter's if that is less odd. A picture without any of these is
-    taken whole, with white beside it where it is not square. The frame is the unit cube with z up:
+    (see `plain_background`), else what the cutter leaves out. Where there is a cutter, an uneven
+    background is left to it too, and where the plain one leaves an odd mask, the cutter's is taken
+    if that is less odd. A picture without any of these is taken whole, with white beside it where
+    it is not square. The frame is the unit cube with z up:
     a picture has no place in space. Raises InputError for pictures smaller than 8 pixels and where
     no object is left.
     """
@@ -240,16 +247,9 @@ def prepare_picture(
         if coverage is not None:
             coverage = _resized(coverage, shape)
         colours = _resized(colours, shape)
+    doubts: tuple[Sentence, ...] = ()
     if coverage is None:
-        coverage = _coverage_on_plain_background(colours, label)
-        background = "none" if coverage is None else "plain"
-        if coverage is None and cutter is not None:
-            coverage, background = _cut_out(cutter, colours, label), "cut_out"
-        elif coverage is not None and cutter is not None and doubts_about(coverage):
-            # A room or a wall can be plain in most places: what is left is odd then.
-            other = cutter(colours)
-            if (other > 127).any() and len(doubts_about(other)) < len(doubts_about(coverage)):
-                coverage, background = other, "cut_out"
+        coverage, background, doubts = _separated(colours, cutter, label)
     notes: tuple[Sentence, ...] = ()
     if coverage is not None and background == "transparent":
         inside = _coverage_in_a_frame(colours, coverage)
@@ -267,10 +267,35 @@ def prepare_picture(
         )
     square = framed(colours, coverage, size)
     data = square.transpose(2, 0, 1) * np.float32(1 / 255)
-    doubts = () if coverage is None else doubts_about(coverage)
+    if coverage is not None:
+        doubts = (*doubts, *doubts_about(coverage))
     return Observation(
         "image", data, Frame.unit(), name, background, notes, mask=coverage, doubts=doubts
     )
+
+
+def _separated(
+    colours: NDArray[np.uint8], cutter: Cutter | None, label: Label
+) -> tuple[NDArray[np.uint8] | None, Background, tuple[Sentence, ...]]:
+    """Where a picture shows its object, see `prepare_picture`, how that was found, and doubts."""
+    plain = plain_background(colours)
+    if cutter is not None and (plain is None or not plain.is_even):
+        return _cut_out(cutter, colours, label), "cut_out", ()
+    if plain is None:
+        return None, "none", ()
+    coverage = _coverage_on(plain, label)
+    if cutter is not None and doubts_about(coverage):
+        # A room or a wall can be plain in most places: what is left is odd then.
+        other = cutter(colours)
+        if (other > 127).any() and len(doubts_about(other)) < len(doubts_about(coverage)):
+            return other, "cut_out", ()
+    if plain.is_even:
+        return coverage, "plain", ()
+    uneven = Sentence(
+        "The background is uneven, so some of it may pass for the object: cut the object out, or "
+        "give a mask"
+    )
+    return coverage, "plain", (uneven,)
 
 
 def _cut_out(cutter: Cutter, colours: NDArray[np.uint8], label: Label) -> NDArray[np.uint8]:
@@ -300,12 +325,12 @@ def _coverage_in_a_frame(
     background = plain_background(colours[box])
     if inside.shape == alpha.shape and _is_opaque_around(alpha) and alpha.min() <= 127:
         # Transparent in the middle only: the alpha is the wrong way round, or a mistake.
-        foreground = without_specks(inside <= 127 if background is None else ~background)
+        foreground = without_specks(inside <= 127 if background is None else ~background.pixels)
         return np.where(foreground, 255, 0).astype(np.uint8) if foreground.any() else None
     if background is None:
         return None
     whole = ndimage.binary_erosion(inside >= _OPAQUE, iterations=2, border_value=1)
-    foreground = without_specks(~background & whole)
+    foreground = without_specks(~background.pixels & whole)
     if np.count_nonzero(foreground) < max(4, 1e-4 * foreground.size):
         return None
     coverage = np.zeros_like(alpha)
@@ -318,13 +343,9 @@ def _is_opaque_around(alpha: NDArray[np.uint8]) -> bool:
     return bool(min(alpha[0].min(), alpha[-1].min(), alpha[:, 0].min(), alpha[:, -1].min()) > 127)
 
 
-def _coverage_on_plain_background(
-    colours: NDArray[np.uint8], label: Label
-) -> NDArray[np.uint8] | None:
-    background = plain_background(colours)
-    if background is None:
-        return None
-    foreground = without_specks(~background)
+def _coverage_on(background: PlainBackground, label: Label) -> NDArray[np.uint8]:
+    """Where a picture shows something else than its background; InputError where it is nothing."""
+    foreground = without_specks(~background.pixels)
     if np.count_nonzero(foreground) < max(4, 1e-4 * foreground.size):
         raise InputError(
             "{name} is of one colour: no object stands out from the background.", name=label

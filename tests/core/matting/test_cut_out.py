@@ -221,6 +221,44 @@ def test_the_cutter_is_not_asked_where_the_background_is_known() -> None:
     assert prepare_picture(noise(), square(), cutter=never).background == "mask"
 
 
+def block(behind: NDArray[np.floating]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A dark block in front of a background (H, W, 3) with a little grain, and where it is."""
+    grain = np.random.default_rng(0).normal(0, 2, behind.shape)
+    picture = np.clip(behind + grain, 0, 255).astype(np.uint8)
+    where = np.zeros(picture.shape[:2], dtype=np.uint8)
+    where[60:240, 120:280] = 255
+    picture[where > 0] = (30, 90, 20)
+    return picture, where
+
+
+def test_an_uneven_background_is_left_to_the_cutter_or_told() -> None:
+    rows, columns = np.indices((300, 400))
+    tiles = 155 + 24.0 * ((rows // 30 + columns // 30) % 2)
+    room, where = block(np.repeat(tiles[..., None], 3, axis=2))
+    alone = prepare_picture(room)
+    assert alone.background == "plain"
+    assert any("uneven" in str(doubt) for doubt in alone.doubts)
+    cut = prepare_picture(room, cutter=lambda colours: where)
+    assert cut.background == "cut_out"
+    assert np.array_equal(cut.mask > 127, where > 127)
+    assert not cut.doubts
+    with pytest.raises(InputError, match="No object was found"):
+        prepare_picture(room, cutter=lambda colours: 0 * where)
+
+
+def test_soft_light_is_even() -> None:
+    down, across = np.linspace(0, 40, 300)[:, None, None], np.linspace(0, 60, 400)[None, :, None]
+    studio, where = block(120 + down + across + np.zeros(3))
+
+    def never(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raise AssertionError("asked")
+
+    found = prepare_picture(studio, cutter=never)
+    assert found.background == "plain"
+    assert np.count_nonzero((found.mask > 127) != (where > 127)) < 0.01 * np.count_nonzero(where)
+    assert not found.doubts
+
+
 def test_a_wall_that_is_plain_in_most_places_is_cut_away_too() -> None:
     room = np.full((60, 80, 3), 200, dtype=np.uint8)
     room[52:] = (120, 60, 60)  # the floor, which goes to the border
