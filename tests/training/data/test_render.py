@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 from click.testing import CliRunner
+from some_blender import BLENDER, has_bpy
 
 from onet_core.errors import OnetError
 from training.data.build.__main__ import main
@@ -17,10 +16,6 @@ from training.data.build.normalise import Triangles, make_triangles
 from training.data.render.cameras import CAMERA_STYLES, SIZE, draw_camera
 from training.data.render.cycles import BLENDER_VARIABLE, blender_command
 from training.data.render.render import Style, render_views
-
-BLENDER = os.environ.get(BLENDER_VARIABLE) or str(
-    Path(__file__).parents[3] / ".venv-bpy-5.0" / "bin" / "python"
-)
 
 
 def airplane() -> Triangles:
@@ -36,14 +31,6 @@ def airplane() -> Triangles:
     mesh.apply_translation(-mesh.bounds.mean(axis=0))
     colours = np.tile([60, 90, 160], (len(mesh.faces), 1))
     return make_triangles(mesh.vertices, mesh.faces, colours)
-
-
-def has_bpy(program: str) -> bool:
-    command = [program, "-c", "import bpy"]
-    try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 def test_cameras_in_the_originals_style() -> None:

@@ -9,7 +9,7 @@ original's fusion does (its surfaces lie 1.5/256 outside).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import igl
@@ -247,25 +247,47 @@ def make_solid(
         raise InputError(
             f"There is no thickness {thickness!r}: choose one of {', '.join(THICKENINGS)}."
         )
-    solid = _find_solid(triangles, method, rng)
-    return replace(solid, thickness=thickness)
+    found = find_inside(triangles, method, rng)
+    samples = sample_surface(found.triangles, _SAMPLES, rng)
+    front, back = _solid_sides(found.base, samples, _PROBES[found.method])
+    return Solid(
+        found.triangles,
+        found.method,
+        found.orientation,
+        found.base,
+        samples,
+        front,
+        back,
+        thickness,
+    )
 
 
-def _find_solid(triangles: Triangles, method: str, rng: np.random.Generator) -> Solid:
+@dataclass(frozen=True, eq=False)
+class Found:
+    """How a shape's inside is told: its fields are those of `Solid`."""
+
+    triangles: Triangles
+    method: str
+    orientation: str
+    base: Inside
+
+
+def find_inside(triangles: Triangles, method: str, rng: np.random.Generator) -> Found:
+    """What `make_solid` begins with. Raises InputError where nothing finds an inside."""
     if method == "winding":
-        return _solid(triangles, method, "as-is", WindingNumber(triangles), rng)
+        return Found(triangles, method, "as-is", WindingNumber(triangles))
     if method == "floodfill":
-        return _solid(triangles, method, "as-is", FloodFill(triangles), rng)
+        return Found(triangles, method, "as-is", FloodFill(triangles))
     if method != "auto":
         raise InputError(f"There is no method {method!r}: choose auto, {', '.join(METHODS)}.")
     for orientation, turn in _ORIENTATIONS.items():
         candidate = turn(triangles)
         winding = WindingNumber(candidate)
         if is_clear(winding, rng):
-            return _solid(candidate, "winding", orientation, winding, rng)
+            return Found(candidate, "winding", orientation, winding)
     flood = FloodFill(triangles)
     if flood.enclosed >= _ENCLOSED:
-        return _solid(triangles, "floodfill", "as-is", flood, rng)
+        return Found(triangles, "floodfill", "as-is", flood)
     raise InputError("Neither winding numbers nor a flood fill find an inside.")
 
 
@@ -303,14 +325,6 @@ _ORIENTATIONS: dict[str, Callable[[Triangles], Triangles]] = {
     "flipped": Triangles.flipped,
     "reoriented": turned_outwards,
 }
-
-
-def _solid(
-    triangles: Triangles, method: str, orientation: str, base: Inside, rng: np.random.Generator
-) -> Solid:
-    samples = sample_surface(triangles, _SAMPLES, rng)
-    front, back = _solid_sides(base, samples, _PROBES[method])
-    return Solid(triangles, method, orientation, base, samples, front, back)
 
 
 def _solid_sides(

@@ -1,10 +1,11 @@
-"""The command line: `python -m training.data.sources download|meshes`."""
+"""The command line: `python -m training.data.sources download|meshes|procedural`."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -13,10 +14,14 @@ from onet_core.errors import OnetError
 from .catalogue import read_catalogue
 from .download import download as fetch
 from .download import find_package, look_up
+from .procedural.environment import DISK, DOWNLOAD, is_made, make_environment, python_of
+from .procedural.generators import GENERATORS, find_generators
+from .procedural.make import make_shapes
 from .rebuild import rebuild
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _categories = click.option("--categories", help="Only these, separated by commas.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask before downloading.")
 
 
 @click.group()
@@ -25,13 +30,14 @@ def main() -> None:
 
     First `download`, then `meshes`, then `python -m training.data.build shapes`. Every mesh is
     under a free licence; ATTRIBUTION.md, written beside the meshes, names the authors.
+    `procedural` makes more furniture and tableware, in any number, by the generators of Infinigen.
     """
 
 
 @main.command()
 @click.option("--output", required=True, type=_FOLDER, help="Where the packages go.")
 @click.option("--packages", help="Only these, separated by commas.")
-@click.option("--yes", is_flag=True, help="Do not ask before downloading.")
+@_yes
 @_categories
 def download(output: Path, packages: str | None, yes: bool, categories: str | None) -> None:
     """Downloads the packages through apt, after saying how large they are; installs nothing."""
@@ -82,7 +88,61 @@ def meshes(packages: Path, output: Path, categories: str | None) -> None:
     for found in missing:
         if not found.reason.endswith("is not there"):
             click.echo(f"{found.shape.category}/{found.shape.id}: {found.reason}.", err=True)
-    click.echo(f"{len(shapes) - len(missing)} of {len(shapes)} shapes are in {output}.")
+    _end(len(shapes) - len(missing), len(shapes), output)
+
+
+@main.command()
+@click.option("--output", required=True, type=_FOLDER, help="Where the shapes go.")
+@click.option(
+    "--generator",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help=f"May be given several times: {', '.join(GENERATORS)}.",
+)
+@click.option("--count", default=50, show_default=True, type=click.IntRange(1), help="Of each.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The first one.")
+@click.option(
+    "--environment",
+    default=".venv-procedural",
+    show_default=True,
+    type=_FOLDER,
+    help="The generators' own Python; it is made where there is none.",
+)
+@_yes
+def procedural(
+    output: Path, names: tuple[str, ...], count: int, seed: int, environment: Path, yes: bool
+) -> None:
+    """Makes shapes by the generators of Infinigen, one for each seed; what is there stays."""
+    try:
+        generators = find_generators(names)
+        if not is_made(environment):
+            if not yes:
+                click.confirm(
+                    f"Download {DOWNLOAD:g} GB of Python packages into {environment}, "
+                    f"{DISK:g} GB on disk?",
+                    abort=True,
+                )
+            make_environment(environment)
+        left_out = []
+        for generator in generators:
+            left_out += make_shapes(
+                generator,
+                range(seed, seed + count),
+                output,
+                python_of(environment),
+                progress=sys.stderr.isatty(),
+            )
+    except OnetError as error:
+        _fail(error)
+    for one in left_out:
+        click.echo(f"{one.id}: {one.reason}.", err=True)
+    _end(count * len(generators) - len(left_out), count * len(generators), output)
+
+
+def _end(count: int, wanted: int, output: Path) -> None:
+    click.echo(f"{count} of {wanted} shapes are in {output}.")
     click.echo(f"Next: python -m training.data.build shapes --source {output} --output DATASET")
 
 
@@ -92,7 +152,7 @@ def _listed(text: str | None) -> list[str] | None:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _fail(error: OnetError) -> None:
+def _fail(error: OnetError) -> NoReturn:
     click.echo(f"Error: {error}", err=True)
     sys.exit(2)
 

@@ -6,38 +6,37 @@ ATTRIBUTION.md. A shape that can't be rebuilt is reported and left out.
 
 from __future__ import annotations
 
-import csv
-import io
-import shutil
-import signal
-import sys
 import tempfile
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from tqdm import tqdm
 
 from onet_core.errors import InputError, OnetError
 from onet_core.mesh.files import replacing
 
-from ..build.normalise import Triangles, make_triangles, normalise
+from ..build.normalise import Triangles, make_triangles
 from ..build.shapes import INDEX_FILE
 from .archives import extract_package, extract_zipped, open_zip
 from .catalogue import Shape, attribution, turn_matrix
 from .download import find_package
 from .parts import read_shape
+from .stored import (
+    COLUMNS,
+    SCRATCH,
+    ended_by_exceptions,
+    place_of,
+    remove_remains,
+    write_shape,
+    write_table,
+)
 
 ATTRIBUTION_FILE = "ATTRIBUTION.md"
-_COLUMNS = ("id", "category", "split", "inside_method", "source", "licence", "credit", "name")
 # What an .obj needs beside it for its colours.
 _COMPANIONS = (".mtl", ".png", ".jpg", ".jpeg", ".bmp")
-_STEPS = 65535
-_SCRATCH = ".unpacked-"
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def rebuild(
     except OSError as error:
         raise OnetError(f"Could not write {output}: {error.strerror or error}.") from error
     missing: list[Missing] = []
-    _remove_remains(output)
-    with _ended_by_exceptions(), tqdm(total=len(shapes), unit="shape", disable=not progress) as bar:
+    remove_remains(output)
+    with ended_by_exceptions(), tqdm(total=len(shapes), unit="shape", disable=not progress) as bar:
         for name in names:
             own = [shape for shape in shapes if shape.package == name]
             todo = [shape for shape in own if not _target(output, shape).is_file()]
@@ -86,40 +85,12 @@ def rebuild(
     return missing
 
 
-def _remove_remains(output: Path) -> None:
-    """What runs left behind that were killed too hard to tidy up; one run at a time is meant."""
-    for folder in output.glob(f"{_SCRATCH}*"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in output.glob("shapes/*/.*.part"):
-        file.unlink()
-
-
-@contextmanager
-def _ended_by_exceptions() -> Iterator[None]:
-    """While it lasts, SIGTERM ends the process as an exception does, so that folders are removed.
-
-    In the main thread only: others can't set what signals do, and are not sent them.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _rebuild_package(
     shapes: Sequence[Shape], package: Path, output: Path
 ) -> Iterator[Missing | None]:
     """One answer for each shape: None where it is rebuilt."""
     with (
-        tempfile.TemporaryDirectory(dir=output, prefix=_SCRATCH) as scratch,
+        tempfile.TemporaryDirectory(dir=output, prefix=SCRATCH) as scratch,
         ExitStack() as stack,
     ):
         files = list(dict.fromkeys(shape.file for shape in shapes))
@@ -143,7 +114,8 @@ def _rebuild_package(
                     if shape.file not in zips:
                         zips[shape.file] = stack.enter_context(open_zip(path, shape.file))
                     path = _unzip(zips[shape.file], shape.member, Path(scratch))
-                _write_shape(read_shape(path, shape.without), shape, _target(output, shape))
+                triangles = _turned(read_shape(path, shape.without), shape.turn)
+                write_shape(triangles, _target(output, shape))
             except InputError as error:
                 yield Missing(shape, str(error).rstrip("."))
             else:
@@ -163,35 +135,8 @@ def _unzip(archive: zipfile.ZipFile, member: str, scratch: Path) -> Path:
     return folder / inside.name
 
 
-def _write_shape(triangles: Triangles, shape: Shape, target: Path) -> None:
-    turned = make_triangles(
-        triangles.vertices @ turn_matrix(shape.turn).T, triangles.faces, triangles.colours
-    )
-    used, faces = np.unique(turned.faces, return_inverse=True)
-    placed, _, _ = normalise(
-        make_triangles(turned.vertices[used], faces.reshape(-1, 3), turned.colours)
-    )
-    steps = np.rint((placed.vertices + 0.5) * _STEPS).clip(0, _STEPS).astype(np.uint16)
-    vertices, merged = np.unique(steps, axis=0, return_inverse=True)
-    faces = merged.reshape(-1)[placed.faces]
-    kept = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
-    # Raises where quantisation left nothing.
-    make_triangles(vertices, faces[kept])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as file:
-        np.savez_compressed(
-            file,
-            vertices=vertices,
-            faces=faces[kept].astype(np.uint32),
-            colours=placed.colours[kept],
-        )
-
-
 def _write_index(shapes: Sequence[Shape], output: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(
+    rows = [
         [
             shape.id,
             shape.category,
@@ -203,12 +148,17 @@ def _write_index(shapes: Sequence[Shape], output: Path) -> None:
             shape.name,
         ]
         for shape in shapes
-    )
-    with replacing(output / INDEX_FILE) as file:
-        file.write(text.getvalue().encode("utf-8"))
+    ]
+    write_table(COLUMNS, rows, output / INDEX_FILE)
     with replacing(output / ATTRIBUTION_FILE) as file:
         file.write(attribution(shapes).encode("utf-8"))
 
 
+def _turned(triangles: Triangles, turn: str) -> Triangles:
+    return make_triangles(
+        triangles.vertices @ turn_matrix(turn).T, triangles.faces, triangles.colours
+    )
+
+
 def _target(output: Path, shape: Shape) -> Path:
-    return output / "shapes" / shape.category / f"{shape.id}.npz"
+    return place_of(output, shape.category, shape.id)

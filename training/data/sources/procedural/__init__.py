@@ -1,0 +1,1 @@
+"""Shapes that the generators of Infinigen make, one for each seed."""
