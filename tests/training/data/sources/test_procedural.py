@@ -119,6 +119,20 @@ def test_shapes_are_stored_as_data_sets_are_built_from_them(python: Path, tmp_pa
     assert first == again
 
 
+def test_tables_have_their_long_side_sideways(python: Path, tmp_path: Path) -> None:
+    with np.load(tmp_path / "block.npz") as content:
+        arrays = dict(content)
+    table = Generator("table", "table", THING.module, "TableFactory")
+    make_shapes(table, range(1), tmp_path / "made", python)  # 1.5 deep, 2 wide
+    arrays["vertices"] *= [2, 1, 1]  # 3 deep, 2 wide
+    np.savez(tmp_path / "block.npz", **arrays)
+    make_shapes(table, range(1, 2), tmp_path / "made", python)
+    wide, deep = (entry.load().triangles for entry in list_indexed_shapes(tmp_path / "made"))
+    np.testing.assert_allclose(np.ptp(wide.vertices, axis=0), [0.5, 1, 0.375], atol=1e-4)
+    np.testing.assert_allclose(np.ptp(deep.vertices, axis=0), [0.75, 1, 0.5], atol=1e-4)
+    assert trimesh.Trimesh(deep.vertices, deep.faces).volume > 0
+
+
 def test_a_run_goes_on_where_another_one_ended(python: Path, tmp_path: Path) -> None:
     output = tmp_path / "made"
     make_shapes(THING, range(2), output, python)

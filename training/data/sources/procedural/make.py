@@ -48,6 +48,8 @@ CREDIT = "made with Infinigen (Princeton Vision & Learning Lab)"
 LEFT_OUT_FILE = "left_out.csv"
 # What becomes x, y and z: the generators' z is up, and their x is the front.
 TURN = "-y +z -x"
+# Classes without a front: what is this much deeper than wide has its long side along x instead.
+LONG_SIDEWAYS, DEEPER, SIDEWAYS = ("table",), 1.15, "+x +z -y"
 MOST_FACES = 2500
 # A mesh that can't be made so small has come apart.
 TOO_MANY_FACES = 2650
@@ -115,17 +117,21 @@ def make_shapes(
     return [left_out[name] for name in names.values() if name in left_out]
 
 
-def triangles_of(arrays: dict[str, NDArray[Any]], name: str) -> Triangles:
+def triangles_of(arrays: dict[str, NDArray[Any]], name: str, category: str) -> Triangles:
     """A generator's mesh in the network's frame, its parts outwards, a colour for each material.
 
     arrays: as `scene` leaves them; name: from which the colours are drawn. Raises InputError.
     """
+    turn = TURN
     if len(arrays["faces"]) > TOO_MANY_FACES:
         raise InputError(f"it has {len(arrays['faces'])} faces still")
     numbers, places = np.unique(arrays["materials"], return_inverse=True)
     colours = np.array([_colour(f"{name}/{number}") for number in numbers], np.uint8)
+    depth, width, _ = np.ptp(arrays["vertices"][arrays["faces"]], axis=(0, 1))
+    if category in LONG_SIDEWAYS and depth > DEEPER * width:
+        turn = SIDEWAYS
     turned = make_triangles(
-        arrays["vertices"] @ turn_matrix(TURN).T, arrays["faces"], colours[places.reshape(-1)]
+        arrays["vertices"] @ turn_matrix(turn).T, arrays["faces"], colours[places.reshape(-1)]
     )
     return turned_outwards(normalise(turned)[0])
 
@@ -152,7 +158,7 @@ def _stored(
         return LeftOut(name, made)
     try:
         rng = np.random.default_rng(zlib.crc32(name.encode()))
-        found = find_inside(triangles_of(made, name), "auto", rng)
+        found = find_inside(triangles_of(made, name, generator.category), "auto", rng)
         write_shape(found.triangles, place_of(output, generator.category, name))
     except InputError as error:
         return LeftOut(name, str(error).rstrip("."))
