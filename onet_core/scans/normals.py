@@ -53,7 +53,7 @@ def plane_normals(
         distances, near = tree.query(points[rows], neighbours)
         weights = np.maximum(1 - (distances / (1.05 * distances[:, -1:] + 1e-12)) ** 2, 0)
         weights /= weights.sum(axis=1, keepdims=True) + 1e-300
-        away = points[near] - points[rows][:, None]
+        away = points.take(near, axis=0) - points[rows][:, None]
         away -= np.einsum("nk,nki->ni", weights, away)[:, None]
         spread = np.matmul((away * weights[..., None]).transpose(0, 2, 1), away)
         normals[rows] = np.linalg.eigh(spread)[1][:, :, 0]
@@ -123,14 +123,15 @@ def _fitted(
     their neighbours, radius (M,). is_sided: whether neighbours of the other side don't count."""
     normal = normals[rows]
     reach = np.minimum(radius, 1.05 * distances[:, -1])[:, None] + 1e-12
-    away = points[near]
+    # Twice as fast as indexing, here and where else many neighbours are looked up.
+    away = points.take(near, axis=0)
     away -= points[rows][:, None]
     first, second = tangents(normal)
     frame = np.stack([first, second, normal], axis=2) / reach[..., None]
     x, y, z = np.moveaxis(np.matmul(away, frame).astype(np.float32), 2, 0)
     weights = np.maximum(1 - (distances / reach) ** 2, 0).astype(np.float32) ** 2
     if is_sided:
-        same = np.matmul(normals[near], normal[..., None])[..., 0].astype(np.float32)
+        same = np.matmul(normals.take(near, axis=0), normal[..., None])[..., 0].astype(np.float32)
         weights *= np.maximum(same, 0) ** 2
     terms = np.empty((*x.shape, 6), dtype=np.float32)
     terms[..., 0] = 1
@@ -164,8 +165,8 @@ def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
     for part in parts(len(points)):
         here = points[part]
         _, near = tree.query(here, min(LOOKED_AT, len(points)))
-        theirs = fits.normals[near]
-        off = np.abs(np.einsum("mki,mki->mk", here[:, None] - points[near], theirs))
+        theirs = fits.normals.take(near, axis=0)
+        off = np.abs(np.einsum("mki,mki->mk", here[:, None] - points.take(near, axis=0), theirs))
         off += fits.residuals[near]
         same = np.einsum("mki,mi->mk", theirs, fits.normals[part])
         off = np.where(same > 0, off, np.inf)

@@ -113,8 +113,8 @@ def _agreement(
 ) -> csr_array:
     """How much neighbours' signs have to do with each other, symmetric, from -1 to 1."""
     count, width = near.shape
-    cosine = np.einsum("nki,ni->nk", directions[near], directions)
-    step = (middles[near] - middles[:, None]) / (distances[..., None] + 1e-12)
+    cosine = np.einsum("nki,ni->nk", directions.take(near, axis=0), directions)
+    step = (middles.take(near, axis=0) - middles[:, None]) / (distances[..., None] + 1e-12)
     # What lies above a point is another sheet.
     above = np.abs(np.einsum("nki,ni->nk", step, directions))
     scale = np.median(distances[:, 1:], axis=1, keepdims=True) + 1e-12

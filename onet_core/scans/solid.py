@@ -57,8 +57,9 @@ def _owners(
     normal is the point's or the opposite."""
     distances, near = cKDTree(places).query(points, min(_CANDIDATES, len(places)))
     distances, near = distances.reshape(len(points), -1), near.reshape(len(points), -1)
-    cosine = np.einsum("nki,ni->nk", directions[near], normals)
-    above = np.einsum("nki,nki->nk", places[near] - points[:, None], directions[near])
+    theirs = directions.take(near, axis=0)
+    cosine = np.einsum("nki,ni->nk", theirs, normals)
+    above = np.einsum("nki,nki->nk", places.take(near, axis=0) - points[:, None], theirs)
     typical = float(np.median(distances[:, 0]))
     cost = distances + 2 * np.abs(above) + 3 * typical * (1 - np.abs(cosine))
     rows, best = np.arange(len(points)), cost.argmin(axis=1)

@@ -35,6 +35,6 @@ def are_plausible(points: FloatArray, axes: FloatArray, stated: FloatArray) -> b
         return False
     _, near = cKDTree(points).query(points[some], min(_NEIGHBOURS + 1, len(points)))
     near = near[:, 1:]
-    is_one = np.abs(np.einsum("nki,ni->nk", axes[near], axes[some])) > _ONE_SHEET
-    agree = np.einsum("nki,ni->nk", stated[near], stated[some]) > 0
+    is_one = np.abs(np.einsum("nki,ni->nk", axes.take(near, axis=0), axes[some])) > _ONE_SHEET
+    agree = np.einsum("nki,ni->nk", stated.take(near, axis=0), stated[some]) > 0
     return bool(is_one.any() and agree[is_one].mean() >= _AGREED)
