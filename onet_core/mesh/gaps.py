@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -21,7 +22,7 @@ _SPECK = 4.0
 def spacing_of(points: NDArray[np.floating], tree: cKDTree) -> NDArray[np.float64]:
     """(N,) edge of the square that each point has for itself on the surface, about."""
     count = min(_COUNTED, len(points) - 1)
-    distances, _ = tree.query(points, count + 1)
+    distances, _ = tree.query(points, count + 1, workers=torch.get_num_threads())
     return np.asarray(distances[:, -1] * np.sqrt(np.pi / count) + 1e-9)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -17,6 +19,22 @@ def parts(count: int, size: int = PART) -> Iterator[slice]:
     """Slices that cover `count` rows."""
     for first in range(0, count, size):
         yield slice(first, min(first + size, count))
+
+
+def by_parts(work: Callable[[slice], None], count: int, size: int = PART) -> None:
+    """Calls `work` with slices that cover `count` rows, in as many threads as torch uses.
+
+    Each call may write to its own rows only, so results don't depend on the number of threads.
+    NumPy and SciPy let other threads run meanwhile.
+    """
+    threads = min(torch.get_num_threads(), -(-count // size))
+    if threads <= 1:
+        for part in parts(count, size):
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, parts(count, size)):
+            pass  # Raises what a call raised.
 
 
 def unique(keys: NDArray[np.int64]) -> NDArray[np.int64]:

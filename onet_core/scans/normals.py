@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from .batches import parts
+from .batches import by_parts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 # Weights of the quadric's six coefficients that keep a fit of few points from running wild.
 _STIFFNESS = np.array([1e-6, 1e-5, 1e-5, 3e-3, 3e-3, 3e-3])
 _FEWEST = 6
-_FITTED_AT_ONCE = 1 << 10
+_AT_ONCE, _FITTED_AT_ONCE = 1 << 12, 1 << 10
 _SMOOTH = 0.04
 """Neighbours less than this off a fit, in radii, count in full."""
 
@@ -48,7 +48,8 @@ def plane_normals(
     neighbours = min(neighbours, len(points))
     wanted = np.arange(len(points)) if chosen is None else chosen
     normals = np.zeros_like(points)
-    for part in parts(len(wanted)):
+
+    def fit(part: slice) -> None:
         rows = wanted[part]
         distances, near = tree.query(points[rows], neighbours)
         weights = np.maximum(1 - (distances / (1.05 * distances[:, -1:] + 1e-12)) ** 2, 0)
@@ -57,6 +58,8 @@ def plane_normals(
         away -= np.einsum("nk,nki->ni", weights, away)[:, None]
         spread = np.matmul((away * weights[..., None]).transpose(0, 2, 1), away)
         normals[rows] = np.linalg.eigh(spread)[1][:, :, 0]
+
+    by_parts(fit, len(wanted), _AT_ONCE)
     return normals
 
 
@@ -99,13 +102,16 @@ def fitted_in(
     counts = [min(count, len(points)) for count in neighbours]
     wanted = np.arange(len(points)) if chosen is None else chosen
     results = [Fits(normals[wanted], np.zeros(len(wanted)), np.zeros(len(wanted))) for _ in counts]
-    for part in parts(len(wanted), _FITTED_AT_ONCE):
+
+    def fit(part: slice) -> None:
         rows = wanted[part]
         distances, near = tree.query(points[rows], max(counts))
         for result, radius, count in zip(results, radii, counts, strict=True):
             ends = distances[:, :count], near[:, :count]
             found = _fitted(points, normals, rows, *ends, radius[rows], rounds, chosen is None)
             result.normals[part], result.heights[part], result.residuals[part] = found
+
+    by_parts(fit, len(wanted), _FITTED_AT_ONCE)
     return results
 
 
@@ -162,7 +168,8 @@ def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
     sharp instead of frayed.
     """
     normals = fits.normals.copy()
-    for part in parts(len(points)):
+
+    def sharpen(part: slice) -> None:
         here = points[part]
         _, near = tree.query(here, min(LOOKED_AT, len(points)))
         theirs = fits.normals.take(near, axis=0)
@@ -174,6 +181,8 @@ def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
         each = np.arange(len(here))
         is_clearer = off[each, best] < CLEARER * fits.residuals[part]
         normals[part] = np.where(is_clearer[:, None], theirs[each, best], normals[part])
+
+    by_parts(sharpen, len(points), _AT_ONCE)
     return normals
 
 

@@ -77,8 +77,9 @@ class Neighbourhoods:
         """Of the points with these numbers (M,)."""
         at, axes = self.points[rows], self.normals[rows]
         frames = np.stack([*tangents(axes), axes], axis=1)
+        threads = torch.get_num_threads()
         near = [
-            some[tree.query(at, min(count, len(some)))[1][:, ::step]]
+            some[tree.query(at, min(count, len(some)), workers=threads)[1][:, ::step]]
             for some, tree, count, step in self._asked
         ]
         known = self._known[torch.from_numpy(np.concatenate(near, axis=1))]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from .batches import parts
+from .batches import by_parts
 from .spheres import sphere_distances, weights_of
 from .whole import NEIGHBOURS, WholeField
 
@@ -26,6 +26,7 @@ _ENOUGH = 0.5
 
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 24, 48
 
+_AT_ONCE = 1 << 12
 _HEARD = 0.02
 """Weight of points that take part in a sphere."""
 
@@ -57,8 +58,11 @@ class SheetField:
     def __call__(self, places: FloatArray) -> FloatArray:
         """Values (M,) at places (M, 3): positive outside, lengths in units of the box."""
         values = np.empty(len(places))
-        for part in parts(len(places)):
+
+        def evaluate(part: slice) -> None:
             values[part] = self._values(places[part])
+
+        by_parts(evaluate, len(places), _AT_ONCE)
         return values
 
     def _values(self, places: FloatArray) -> FloatArray:
@@ -71,14 +75,14 @@ class SheetField:
         if not len(here):
             return values
         outward = self._whole.outward(places[here])
-        normals = self._normals[chosen[here]]
+        normals = self._normals.take(chosen[here], axis=0)
         same = np.maximum(np.einsum("mki,mi->mk", normals, outward), 0)
         weights = weights[here] * same * same
         if self._errors is not None:
             weights = weights * _precision(self._errors[chosen[here]], weights)
         share = np.clip(weights.sum(axis=1) / _ENOUGH, 0, 1)
         share = share * share * (3 - 2 * share)
-        away = self._points[chosen[here]] - places[here, None]
+        away = self._points.take(chosen[here], axis=0) - places[here, None]
         found = sphere_distances(away, normals, weights, radius[here, 0])
         values[here] += share * (found - values[here])
         return values

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
@@ -87,7 +88,8 @@ def signed(
     lengths = np.linalg.norm(directions, axis=1)
     directions = directions / (lengths[:, None] + 1e-12)
     tree = cKDTree(middles)
-    distances, near = tree.query(middles, min(_NEIGHBOURS + 1, len(middles)))
+    count = min(_NEIGHBOURS + 1, len(middles))
+    distances, near = tree.query(middles, count, workers=torch.get_num_threads())
     weights = _agreement(middles, directions, distances, near)
     own = np.clip(strength, 0, 1) ** 2 * lengths
     if sides is not None:

@@ -9,6 +9,7 @@ and, point by point, by Lu et al. 2018 and Xu et al. 2023.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
@@ -55,7 +56,8 @@ def _owners(
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """The place (M,) on the same sheet that stands for each point, and +1 or -1 (M,): whether its
     normal is the point's or the opposite."""
-    distances, near = cKDTree(places).query(points, min(_CANDIDATES, len(places)))
+    count = min(_CANDIDATES, len(places))
+    distances, near = cKDTree(places).query(points, count, workers=torch.get_num_threads())
     distances, near = distances.reshape(len(points), -1), near.reshape(len(points), -1)
     theirs = directions.take(near, axis=0)
     cosine = np.einsum("nki,ni->nk", theirs, normals)

@@ -1,0 +1,61 @@
+"""Work on rows in parts, by several threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import cKDTree
+
+from onet_core.scans.batches import by_parts
+from onet_core.scans.normals import fitted_in, plane_normals
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_every_row_is_worked_on_once(threads: int) -> None:
+    counted, names = np.zeros(1000, dtype=int), set()
+
+    def work(part: slice) -> None:
+        counted[part] += 1
+        names.add(threading.get_ident())
+
+    by_parts(work, 1000, 7)
+    by_parts(work, 0)
+    assert (counted == 1).all()
+    assert len(names) <= threads
+
+
+def test_what_a_part_raises_is_raised(threads: int) -> None:
+    def work(part: slice) -> None:
+        if part.start == 14:
+            raise ValueError("part 14")
+
+    with pytest.raises(ValueError, match="part 14"):
+        by_parts(work, 100, 7)
+
+
+def test_normals_do_not_depend_on_the_threads() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(9000, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    tree, radii = cKDTree(points), [np.full(9000, 0.1), np.full(9000, 0.2)]
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        fits = fitted_in(points, points, tree, radii, [12, 24])
+        found.append([plane_normals(points, tree, 12), *(fit.normals for fit in fits)])
+    torch.set_num_threads(before)
+    for one, other in zip(*found, strict=True):
+        assert np.array_equal(one, other)
+        # Of a ball, the normals are the points.
+        assert np.abs(np.einsum("ni,ni->n", one, points)).min() > 0.99
