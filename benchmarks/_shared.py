@@ -171,15 +171,16 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -
         print("| " + " | ".join(map(str, row)) + " |", flush=True)
 
 
-def torus_cloud(count: int = 300) -> Tensor:
-    """Points (1, count, 3) of the torus that the toy network was fitted to, with its noise."""
+def torus_cloud(count: int = 300, noise: float = 0.005) -> Tensor:
+    """Points (1, count, 3) of the torus that the toy network was fitted to, by default with its
+    noise."""
     generator = np.random.default_rng(0)
     around, across = generator.uniform(0, 2 * np.pi, (2, count))
     radius = 0.3 + 0.12 * np.cos(across)
     torus = np.stack(
         [radius * np.cos(around), 0.12 * np.sin(across), radius * np.sin(around)], axis=1
     )
-    noisy = torus + generator.normal(0, 0.005, torus.shape)
+    noisy = torus + generator.normal(0, noise, torus.shape)
     return torch.tensor(noisy, dtype=torch.float32)[None]
 
 

@@ -200,9 +200,13 @@ def warm_table(chosen: argparse.Namespace) -> None:
     table(f"Warm, {CELLS} cells", header, rows)
 
 
-def write_cloud(path: Path, count: int) -> None:
+# Points, and their noise as a share of the size.
+SHELL_CLOUDS = ((3_000, 0.005), (100_000, 0.0), (100_000, 0.005))
+
+
+def write_cloud(path: Path, count: int, noise: float) -> None:
     """A torus of `count` points as text."""
-    np.savetxt(path, torus_cloud(count)[0].numpy(), fmt="%.6f")
+    np.savetxt(path, torus_cloud(count, noise)[0].numpy(), fmt="%.6f")
 
 
 def shell_table(chosen: argparse.Namespace) -> None:
@@ -210,19 +214,19 @@ def shell_table(chosen: argparse.Namespace) -> None:
     has_peer = importlib.util.find_spec("open3d") is not None
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for count in (3_000, 100_000):
-            cloud = Path(folder) / f"{count}.xyz"
-            write_cloud(cloud, count)
+        for count, noise in SHELL_CLOUDS:
+            cloud = Path(folder) / f"{count}_{noise}.xyz"
+            write_cloud(cloud, count, noise)
             mesh = Path(folder) / "mesh.obj"
             onet = [sys.executable, "-m", "onet_core.cli", "reconstruct", cloud, "-o", mesh]
             commands: list[list[str | Path]] = [[*onet, "--kind", "points", "--device", "cpu"]]
             if has_peer:
                 commands.append([sys.executable, "-c", POISSON, cloud, mesh])
             times = processes_in_turn(chosen, commands)
-            row: list[object] = [f"{count:,}", median(times[0])]
+            row: list[object] = [f"{count:,}", f"{noise:.1%}", median(times[0])]
             row += [median(times[1]), f"**{ratio(*times)}**"] if has_peer else ["-", "-"]
             rows.append(row)
-    header = ["points", "`onet reconstruct`, s", "Poisson of depth 8, s", "ours / Poisson"]
+    header = ["points", "noise", "`onet reconstruct`, s", "Poisson of depth 8, s", "ours / Poisson"]
     table("From the shell, 128 cells, one thread, processor seconds", header, rows)
 
 
