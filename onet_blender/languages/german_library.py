@@ -30,8 +30,8 @@ OF_THE_LIBRARY = {
     "The folder {folder} can't be made: {reason}.": "Der Ordner {folder} kann nicht angelegt "
     "werden: {reason}.",
     "{end} Its log ({path}) ends with: {log}": "{end} Sein Protokoll ({path}) endet mit: {log}",
-    "{name} holds no weights of this network of scans: {reason}": "{name} enthält keine Gewichte "
-    "dieses Netzes für Scans: {reason}",
+    "{name} holds no weights of this network: {reason}": "{name} enthält keine Gewichte dieses "
+    "Netzes: {reason}",
     "{message} The details are in {path}.": "{message} Die Einzelheiten stehen in {path}.",
     "The worker was closed before it had answered.": (
         "Der Arbeitsprozess wurde beendet, bevor er geantwortet hatte."

@@ -138,6 +138,16 @@ def framed_mask(mask: NDArray[np.uint8], size: int) -> NDArray[np.bool_]:
     return seen
 
 
+def enlargement(mask: NDArray[np.uint8], size: int) -> float:
+    """How many pixels of the picture (size, size) of `prepare_picture` one pixel became.
+
+    mask: (H, W), the observation's.
+    """
+    seen = mask > 127
+    longest = max(np.ptp(np.flatnonzero(seen.any(axis))) + 1 for axis in (0, 1))
+    return float(size * FILL / longest)
+
+
 def shown_in(
     picture: NDArray[np.float32], mask: NDArray[np.uint8] | None = None
 ) -> NDArray[np.bool_] | None:

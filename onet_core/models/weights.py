@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -19,6 +21,8 @@ from .build import build_network, network_layout
 from .catalogue import HEADER_KEY, read_description
 from .description import ModelDescription
 from .original import read_original
+
+Network = TypeVar("Network", bound=nn.Module)
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -143,3 +147,24 @@ def convert_checkpoint(source: Path, target: Path, *, half: bool = False) -> Mod
     network, description = load_weights(source)
     save_weights(target, network, description, half=half)
     return description
+
+
+def load_by_config(
+    path: Path, build: Callable[[dict[str, Any]], Network], device: torch.device | str = "cpu"
+) -> Network:
+    """The network of a file whose header has a `config` instead of a model's description, for
+    inference in float32: one that is a part of a step, such as those of dense scans.
+
+    build: makes it of that. Raises ModelError where the file doesn't hold one.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+        network = build(json.loads(header["config"]))
+        weights = load_file(path)
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            "{name} holds no weights of this network: {reason}", name=path.name, reason=error
+        ) from error
+    return network.eval().to(device)

@@ -298,13 +298,16 @@ def picture_colours(mesh: Mesh, job: Job) -> NDArray[np.uint8]:
 
     Raises InputError where the picture shows nothing to take colours from.
     """
-    from ..inputs.background import framed_mask
-    from ..models.pictures import painting
+    from ..inputs.background import enlargement, framed_mask
+    from ..models.pictures.painting import EDGE
+    from ..models.pictures.texture.painted import painted
 
-    observation, seen = look(job, painting.EDGE)
+    observation, seen = look(job, EDGE)
     mask = observation.mask
-    shown = None if mask is None else framed_mask(mask, len(seen))
-    return painting.painted(mesh, seen, shown=shown)
+    if mask is None:
+        return painted(mesh, seen)
+    shown = framed_mask(mask, len(seen))
+    return painted(mesh, seen, shown=shown, enlarged=enlargement(mask, len(seen)))
 
 
 def _with_picture_colours(

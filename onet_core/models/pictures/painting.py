@@ -1,7 +1,7 @@
-"""Colours for a mesh that was made from a picture: the picture, seen through its camera.
+"""What a picture shows of a mesh that was made from it: the picture, seen through its camera.
 
 What the camera sees takes its colour; what lies hidden takes that of its mirror image, as most
-objects are alike to the left and to the right, else that of the nearest place that has one.
+objects are alike to the left and to the right. For the rest see `texture`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ EDGE = 512
 
 # Where no mask says what is background: brighter in all channels is.
 _WHITE = 250
-# The object's rim is mixed with the background: pixels of the edge that are left out.
-_RIM = EDGE // 170
+# The object's rim is mixed with the background: pixels of the edge that are left out, and of a
+# small picture that was enlarged, how many of its own pixels.
+_RIM, _MIXED = EDGE // 170, 2
 # Pixels along the edge of the map of what the camera sees first, and how far behind that still
 # counts as seen, in units of the frame.
 _MAP, _BEHIND = 256, 0.03
@@ -70,38 +71,26 @@ class Look:
         return colours / np.maximum(total, 1e-9)[:, None], total > 0
 
 
-def painted(
-    mesh: Mesh,
-    picture: NDArray[np.uint8],
-    view: PictureView | None = None,
-    shown: NDArray[np.bool_] | None = None,
-) -> NDArray[np.uint8]:
-    """Colours (V, 3) for a mesh, z up and its front towards -y, around the network's origin.
-
-    picture, view, shown, errors: see `look_at`.
-    """
-    look = look_at(mesh, picture, view, shown)
-    colours, known = look.blended()
-    return in_bytes(from_nearest(look.vertices, colours, known))
-
-
 def look_at(
     mesh: Mesh,
     picture: NDArray[np.uint8],
     view: PictureView | None = None,
     shown: NDArray[np.bool_] | None = None,
+    enlarged: float = 1.0,
 ) -> Look:
     """What a picture shows of a mesh, z up and its front towards -y.
 
     picture: (S, S, 3) as the network gets it, the object on white.
     view: where it was taken from, None where the network does not say: then from where the outlines
         are most alike.
-    shown: (S, S), where it shows the object; None where that is not known: then what is not white.
+    shown: (S, S), where it shows the object; None where that is not known, see `not_white`.
+    enlarged: how many of its pixels one pixel of the user's picture became.
 
     Raises InputError where the picture shows no object, or the camera sees nothing of the mesh.
     """
     if shown is None:
-        shown = np.asarray((picture < _WHITE).any(axis=2))
+        shown = not_white(picture)
+    picture = _without_rim(picture, shown, math.ceil(_MIXED * enlarged))
     inner = ndimage.binary_erosion(shown, iterations=_RIM)
     if not inner.any() or mesh.is_empty:
         raise InputError("There is nothing in the picture to take colours from.")
@@ -118,6 +107,29 @@ def look_at(
         raise InputError("There is nothing in the picture to take colours from.")
     colours = np.stack([_at(filled, fit(part.places)) for part in (own, flipped)], axis=1)
     return Look(vertices, weights, colours, picture[inner].mean(axis=0), view)
+
+
+def _without_rim(
+    picture: NDArray[np.uint8], shown: NDArray[np.bool_], rim: int
+) -> NDArray[np.uint8]:
+    """The picture where what is nearer to the object's border than `rim` pixels has the colour of
+    the nearest place that is not, thin parts that of the deepest place around."""
+    if rim <= _RIM:
+        return picture
+    depth = ndimage.distance_transform_edt(shown)
+    away, nearest = ndimage.distance_transform_edt(depth < rim, return_indices=True)
+    taken = nearest[0] * depth.shape[1] + nearest[1]
+    # Depths in sixteenths, and behind them the pixel's place.
+    places = np.arange(depth.size).reshape(depth.shape)
+    keys = np.rint(depth * 16).astype(np.int64) * depth.size + places
+    deepest = ndimage.maximum_filter(keys, 2 * rim + 1) % depth.size
+    taken = np.where(away > 2 * rim, deepest, taken)
+    return np.where(shown[..., None], picture.reshape(-1, 3)[taken], picture)
+
+
+def not_white(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels (S, S) of a picture (S, S, 3) on white show its object."""
+    return np.asarray((picture < _WHITE).any(axis=2))
 
 
 def from_nearest(
@@ -137,11 +149,6 @@ def from_nearest(
         _, chosen = cKDTree(places[given]).query(places[hidden], count)
         made[hidden] = colours[given[chosen.reshape(len(hidden), count)]].mean(axis=1)
     return made
-
-
-def in_bytes(colours: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colours (V, 3) from 0 to 255, rounded."""
-    return np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
 
 
 def likeliest_view(vertices: NDArray[np.float64], shown: NDArray[np.bool_]) -> PictureView:

@@ -99,6 +99,7 @@ def test_the_wheel_is_a_wheel(wheel: Path) -> None:
             "pretrained/*.md",
             "pretrained/*.png",
             "models/scans/*.safetensors",
+            "models/pictures/texture/*.safetensors",
         )
         for path in (ROOT / "onet_core").rglob(pattern)
     }

@@ -198,7 +198,7 @@ def test_a_picture_without_colours_to_take_still_gives_a_mesh(
     def nothing(*given: object, **more: object) -> None:
         raise InputError("There is nothing in the picture to take colours from.")
 
-    monkeypatch.setattr("onet_core.models.pictures.painting.painted", nothing)
+    monkeypatch.setattr("onet_core.models.pictures.texture.painted.painted", nothing)
     picture = np.full((80, 80, 3), 255, np.uint8)
     picture[20:60, 20:60] = RED
     model = str(write(tmp_path, "cube_picture"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from click.testing import CliRunner
 
 from onet_core.mesh.normals import face_based_normals
 from onet_core.models.pictures.painting import from_nearest
+from onet_core.models.pictures.texture.candidates import KIND_OF, PLAIN, candidates
+from onet_core.models.pictures.texture.network import TextureField
+from onet_core.models.pictures.texture.painted import textured
 from training.data.build.normalise import make_triangles
 from training.learn.colours.__main__ import main
-from training.learn.colours.candidates import KIND_OF, PLAIN, candidates
-from training.learn.colours.network import TextureField
 from training.measure.colours.comparison import compare
 from training.measure.colours.perceptual import distance
 from training.measure.colours.views import ColouredShape
@@ -50,6 +52,17 @@ def test_candidates_are_colours_that_the_object_shows() -> None:
     assert nearest[clear].max() < 0.05
     assert np.isfinite(found.about).all()
     assert np.isfinite(found.places).all()
+
+
+def test_an_object_of_one_colour_stays_so_without_a_word() -> None:
+    mesh = trimesh.creation.box([0.4, 0.6, 1.0]).subdivide().subdivide()
+    colours = np.tile(RED, (len(mesh.faces), 1))
+    shape = ColouredShape(make_triangles(mesh.vertices, mesh.faces, colours), "box/one")
+    picture, shown, look = shape.look(0, is_lit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = textured(look, face_based_normals(look.vertices, shape.faces), picture, shown)
+    np.testing.assert_allclose(made, np.tile(RED, (len(made), 1)), atol=3)
 
 
 def test_colours_are_a_mix_of_the_candidates_and_begin_as_the_plain_ones() -> None:

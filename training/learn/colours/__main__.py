@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from onet_core.models.pictures.texture.candidates import PLAIN
+from onet_core.models.pictures.texture.network import TextureConfig, TextureField
+
 from ..run import Averaged, backward, rate, write_json, write_state
-from .candidates import PLAIN
 from .examples import Examples, batches, made_once
-from .network import TextureConfig, TextureField
 
 _HIGHEST_RATE = 2e-3
 _BATCH, _PLACES = 12, 128

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from onet_core.errors import InputError
 from onet_core.mesh.normals import face_based_normals
 from onet_core.models.pictures.painting import Look
+from onet_core.models.pictures.texture.candidates import candidates
+from onet_core.models.pictures.texture.painted import small_picture
 
 from ...data.build.normalise import Triangles
 from ...measure.colours.comparison import MOST_VERTICES, coloured_triangles
 from ...measure.colours.views import ColouredShape
-from .candidates import candidates
-from .textured import small_picture
 
 PLACES = 384
 _CHUNK = 25

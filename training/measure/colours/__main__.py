@@ -26,7 +26,7 @@ from ..provenance import command_text, commit_text
 from .comparison import MOST_VERTICES, Pictures, Score, coloured_triangles, compare
 from .perceptual import perceptual
 from .views import ColouredShape
-from .ways import FIELD, SHIPS, WAYS, from_field
+from .ways import OTHER, PLAIN, WAYS, from_field
 
 _SHEET_ROWS = 6
 
@@ -44,7 +44,7 @@ _SHEET_ROWS = 6
 @click.option(
     "--texture",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Weights of a texture field, which is then compared too.",
+    help="Weights of another texture field, which is then compared too.",
 )
 @click.option(
     "--kept",
@@ -72,7 +72,7 @@ def main(
     left_out = []
     ways, measure = dict(WAYS), perceptual()
     if texture is not None:
-        ways[FIELD] = partial(from_field, weights=texture)
+        ways[OTHER] = partial(from_field, weights=texture)
     try:
         chosen = islice(coloured_triangles(source, split), limit)
         left = islice((one for one in chosen if one[1] not in known), at_most)
@@ -109,26 +109,26 @@ def _kept_scores(kept: Path | None) -> list[Score]:
 
 
 def table(scores: Sequence[Score], ways: Iterable[str]) -> str:
-    """Means over shapes as Markdown; the last columns: less error than the way that ships, with the
-    standard error of the paired differences."""
+    """Means over shapes as Markdown; the last columns: how much more error than the plain way, with
+    the standard error of the paired differences."""
     by_way = {way: [one for one in scores if one.way == way] for way in ways}
-    shapes = len(by_way[SHIPS])
+    shapes = len(by_way[PLAIN])
     lines = [
         f"| way ({shapes} shapes) | L1 | L1 where the picture shows nothing | SSIM | "
-        "perceptual | L1 less that of the way that ships | where the picture shows nothing |",
+        "perceptual | L1 less that of the plain way | where the picture shows nothing |",
         "|" + "---|" * 7,
     ]
     for way, found in by_way.items():
         behind = [one.hidden_error for one in found if one.hidden_error is not None]
         unlike = [one.unlike for one in found if one.unlike is not None]
-        plain = by_way[SHIPS]
+        plain = by_way[PLAIN]
         apart = [a.error - b.error for a, b in zip(found, plain, strict=True)]
         apart_behind = [
             a.hidden_error - b.hidden_error
             for a, b in zip(found, plain, strict=True)
             if a.hidden_error is not None and b.hidden_error is not None
         ]
-        against = [""] * 2 if way == SHIPS else [_difference(apart), _difference(apart_behind)]
+        against = [""] * 2 if way == PLAIN else [_difference(apart), _difference(apart_behind)]
         lines.append(
             f"| {way} | {mean(one.error for one in found):.4f} | {mean(behind):.4f} | "
             f"{mean(one.similarity for one in found):.4f} | "

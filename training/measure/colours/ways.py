@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onet_core.models.pictures.painting import Look, from_nearest
-
-from ...learn.colours.textured import textured
+from onet_core.models.pictures.texture.painted import WEIGHTS, textured
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +67,20 @@ def alike_places(
     return np.hstack([vertices, normals * (turned / np.sqrt(2))])
 
 
-def from_field(given: Given, weights: Path) -> NDArray[np.float64]:
+def from_field(given: Given, weights: Path = WEIGHTS) -> NDArray[np.float64]:
     """What is hidden takes its mirror image's colour, else what a texture field says."""
     return textured(given.look, given.normals, given.picture, given.shown, weights)
 
 
-SHIPS = "seen, mirrored, else nearest (ships)"
-FIELD = "seen, mirrored, else a texture field"
+PLAIN = "seen, mirrored, else nearest"
+SHIPS = "seen, mirrored, else the texture field (ships)"
+OTHER = "seen, mirrored, else another texture field"
 
 WAYS: dict[str, Way] = {
     "mean colour": mean_colour,
     "seen, else mean": seen_and_mean,
     "seen, else nearest": nearest_visible,
     "seen, mirrored, else mean": mirrored_and_mean,
-    SHIPS: mirrored_and_nearest,
+    PLAIN: mirrored_and_nearest,
+    SHIPS: from_field,
 }

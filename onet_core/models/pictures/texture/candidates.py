@@ -6,6 +6,7 @@ somewhere else: on its mirror image, near by, on what faces the same way, at the
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
-from onet_core.models.pictures.painting import Look, camera_axes, from_nearest
+from ..painting import Look, camera_axes, from_nearest
 
 Floats = NDArray[np.float32]
 
@@ -177,7 +178,10 @@ def _palette(
     colours: NDArray[np.float64], places: NDArray[np.float64], count: int
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
     """The main colours of anchors (A, 3), the most usual first: colour, middle, share of each."""
-    middles, which = kmeans2(colours, count, minit="++", seed=_SEED, missing="warn")
+    with warnings.catch_warnings():
+        # Objects of fewer colours have parts without any, which are left out below.
+        warnings.simplefilter("ignore")
+        middles, which = kmeans2(colours, count, minit="++", seed=_SEED, missing="warn")
     shares = np.bincount(which, minlength=count) / len(colours)
     made = []
     for number in np.argsort(-shares, kind="stable"):

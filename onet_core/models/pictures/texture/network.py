@@ -22,14 +22,17 @@ PICTURE = 64
 
 @dataclass(frozen=True)
 class TextureConfig:
-    """Sizes.
+    """Sizes, and what is tuned for the network: training/recipes/texture.md.
 
     width: of all layers.
     code: of the picture.
+    spread: of the Gaussian by which colours of places next to each other are averaged, in longest
+        edges; 0: not at all.
     """
 
     width: int = 64
     code: int = 32
+    spread: float = 0.03
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a file's header."""
@@ -82,18 +85,7 @@ class TextureField(nn.Module):
         scores: Tensor = self.score(after)[..., 0] + self.habit
         return scores.softmax(2)
 
-    def forward(
-        self,
-        pictures: Tensor,
-        places: Tensor,
-        about: Tensor,
-        colours: Tensor,
-        sharpness: float = 1.0,
-    ) -> Tensor:
-        """Colours (B, H, 3), 0 to 1; see `shares`.
-
-        sharpness: the power that shares are raised to.
-        """
-        shares = self.shares(pictures, places, about, colours) ** sharpness
-        shares = shares / shares.sum(2, keepdim=True)
+    def forward(self, pictures: Tensor, places: Tensor, about: Tensor, colours: Tensor) -> Tensor:
+        """Colours (B, H, 3), 0 to 1; see `shares`."""
+        shares = self.shares(pictures, places, about, colours)
         return torch.einsum("bhk,bhkc->bhc", shares, colours)

@@ -1,0 +1,1 @@
+"""Likely colours for what a picture does not show of a mesh."""
