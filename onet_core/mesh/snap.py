@@ -20,8 +20,8 @@ from .nearest import barycentric, nearest_on_mesh
 from .normals import face_based_normals
 
 MOST_NEIGHBOURS = 200
-# Pairs of a vertex and a point that are looked at together: some 150 MB.
-_PAIRS_AT_ONCE = 2_400_000
+# Pairs of a vertex and a point that are looked at together: they fit into a processor's cache.
+_PAIRS_AT_ONCE = 1 << 17
 
 
 class Pull(NamedTuple):
@@ -65,7 +65,7 @@ def snap(mesh: Mesh, points: ArrayLike, pull: Pull, noise: float = 0.0) -> Mesh:
         some = slice(start, start + at_once)
         away, chosen = tree.query(vertices[some], nearest)
         # Points on the other side of a thin sheet say nothing of this one.
-        agreement = np.einsum("vnk,vk->vn", directions[chosen], normals[some]).clip(min=0) ** 2
+        agreement = np.einsum("vnk,vk->vn", directions.take(chosen, axis=0), normals[some]).clip(min=0) ** 2
         weights = believed[chosen] * agreement * np.exp(-((away / pull.radius) ** 2))
         moves = (weights * distances[chosen]).sum(axis=1) / (weights.sum(axis=1) + pull.staying)
         snapped[some] += moves[:, None] * normals[some]
