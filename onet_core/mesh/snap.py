@@ -65,7 +65,8 @@ def snap(mesh: Mesh, points: ArrayLike, pull: Pull, noise: float = 0.0) -> Mesh:
         some = slice(start, start + at_once)
         away, chosen = tree.query(vertices[some], nearest)
         # Points on the other side of a thin sheet say nothing of this one.
-        agreement = np.einsum("vnk,vk->vn", directions.take(chosen, axis=0), normals[some]).clip(min=0) ** 2
+        toward = directions.take(chosen, axis=0)
+        agreement = np.einsum("vnk,vk->vn", toward, normals[some]).clip(min=0) ** 2
         weights = believed[chosen] * agreement * np.exp(-((away / pull.radius) ** 2))
         moves = (weights * distances[chosen]).sum(axis=1) / (weights.sum(axis=1) + pull.staying)
         snapped[some] += moves[:, None] * normals[some]

@@ -28,11 +28,12 @@ class Probe:
         self._field = field
         axis = torch.linspace(-half, half, size, device=device)
         self.nodes = torch.cartesian_prod(axis, axis, axis)
+        if lowest is None:
+            self.values = evaluate(field, self.nodes).view((size,) * 3)
+            self.is_known = torch.ones_like(self.values, dtype=torch.bool)
+            return
         self.values = torch.zeros((size,) * 3, device=device)
         self.is_known = torch.zeros_like(self.values, dtype=torch.bool)
-        if lowest is None:
-            self.ask(~self.is_known)
-            return
         self.ask(every_fourth(self.values[None])[0])
         low, high = (side[0] for side in range_around(self.values[None], self.is_known[None]))
         self.values = torch.where(self.is_known, self.values, (low + high) / 2)
