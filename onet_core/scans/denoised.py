@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..devices import is_card
 from ..models.scans.denoiser import Denoiser
 from .batches import parts
 from .opinions import Neighbourhoods
 
 FloatArray = NDArray[np.float64]
 
-_AT_ONCE = 1 << 12
+# Points at a time: more leave a processor's cache, fewer leave a card idle.
+_AT_ONCE, _ON_CARD = 1 << 9, 1 << 13
 
 
 class Denoised(NamedTuple):
@@ -36,7 +38,7 @@ def denoised(around: Neighbourhoods, network: Denoiser) -> Denoised:
     device = next(network.parameters()).device
     points, normals = np.empty_like(around.points), np.empty_like(around.points)
     errors = np.empty(len(points))
-    for part in parts(len(points), _AT_ONCE):
+    for part in parts(len(points), _ON_CARD if is_card(device) else _AT_ONCE):
         rows = np.arange(part.start, part.stop)
         opinions = around.around(rows)
         found = network(opinions.features.to(device), opinions.heights.to(device))
