@@ -21,7 +21,10 @@ def command_text(module: str, context: click.Context) -> str:
     words = ["python", "-m", module]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if value is None or value == parameter.default:
+        if value in (None, (), parameter.default):
+            continue
+        if isinstance(value, tuple):
+            words += [word for one in value for word in (parameter.opts[0], str(one))]
             continue
         # Where a file lies on this machine is of no use to others.
         text = Path(str(value)).name if _is_path(value) else str(value)

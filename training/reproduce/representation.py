@@ -185,7 +185,7 @@ def draw_codes(path: Path, found: Grids, learned: Sequence[Codes]) -> None:
     counts = [one.shapes for one in learned]
     lines = {
         f"codes of {learned[0].width}": [(one.shapes, one.iou) for one in learned],
-        **{f"grids of {n}³ cells": [(count, iou) for count in counts]
+        **{f"grids, {n} cells an axis": [(count, iou) for count in counts]
            for n, iou in found.ious.items()},
     }  # fmt: skip
     draw_lines(path, lines, "shapes", "IoU", low=LOWEST, high=1.0)

@@ -21,6 +21,7 @@ def command_and_choices(arguments: list[str]) -> tuple[str, dict[str, object]]:
     @click.option("--count", default=3000)
     @click.option("--symmetry/--no-symmetry", default=True)
     @click.option("--record", is_flag=True)
+    @click.option("--of", multiple=True, type=int)
     def main(**choices: object) -> None:
         message.append((command_text("training.toy", click.get_current_context()), choices))
 
@@ -34,6 +35,7 @@ def command_and_choices(arguments: list[str]) -> tuple[str, dict[str, object]]:
         ["points"],
         ["points", "--no-symmetry"],
         ["points", "--symmetry", "--record"],
+        ["points", "--of", "8", "--of", "16"],
         ["points", "--data", "free 13", "--count", "300", "--no-symmetry", "--record"],
     ],
 )
