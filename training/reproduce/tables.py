@@ -114,8 +114,9 @@ ALWAYS = {
         "500,000 steps unless --steps says otherwise; the original ran until it was stopped.",
     ),
     "small": (
-        "Free shapes instead of ShapeNet, decoders of 32 instead of 256 channels, batches of 8, "
-        "512 points a shape, a learning rate of 0.001, few steps: our figures are to be compared "
+        "Free shapes instead of ShapeNet, decoders of 32 instead of 256 channels (of generation "
+        "the original's 128), batches of 8, 512 points a shape, a learning rate of 0.001, few "
+        "steps: our figures are to be compared "
         "with each other only.",
     ),
 }
