@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from .mesh import Mesh
 
@@ -51,6 +52,24 @@ def without_specks(mesh: Mesh, size: float) -> Mesh:
     np.maximum.at(high, piece, mesh.vertices)
     stays = (high - low).max(axis=1) >= size
     return _of(mesh, stays[piece]) if stays.any() else mesh
+
+
+def without_flakes(mesh: Mesh, points: NDArray[np.float64], fewest: int) -> Mesh:
+    """The mesh without the pieces that go through fewer than so many of the points (N, 3).
+
+    The largest piece always stays.
+    """
+    if mesh.is_empty:
+        return mesh
+    piece, areas = _pieces(mesh)
+    asked = np.flatnonzero(piece != areas.argmax())
+    if not len(asked):
+        return mesh
+    _, nearest = cKDTree(points).query(mesh.vertices[asked])
+    pairs = np.unique(np.stack([piece[asked], nearest], axis=1), axis=0)
+    stays = np.bincount(pairs[:, 0], minlength=len(areas)) >= fewest
+    stays[areas.argmax()] = True
+    return _of(mesh, stays[piece])
 
 
 def _of(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:

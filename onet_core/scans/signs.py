@@ -35,6 +35,10 @@ _PASSES = 400
 _TRUST = 0.0005
 """What a point's own vote counts beside its neighbours'."""
 
+FLAT, _LEAST_FLAT = 0.5, 1e-3
+"""Neighbours say little about a point's sign if they lie so far off its plane, in their distances:
+there are two sheets, or an edge, and its axis is a mean of both."""
+
 _SOLID = 17.0
 """What the solid counts beside neighbours, along an edge that has as many points as the root of
 their number."""
@@ -123,6 +127,9 @@ def _agreement(
     close = np.exp(-((distances / (2 * scale)) ** 2))
     weight = np.sign(cosine) * cosine**2 * close * np.maximum(1 - above, 0) ** 2
     weight[:, 0] = 0
+    off = (close * (above * distances) ** 2).sum(axis=1) / close.sum(axis=1)
+    flat = np.exp(-off / (FLAT * scale[:, 0]) ** 2) + _LEAST_FLAT
+    weight *= flat[:, None] * flat[near]
     rows = np.repeat(np.arange(count), width)
     matrix = csr_array((weight.ravel(), (rows, near.ravel())), shape=(count, count))
     return (matrix + matrix.T) / 2

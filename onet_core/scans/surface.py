@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
-from ..mesh.parts import without_specks
+from ..mesh.parts import without_flakes, without_specks
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
 from .batches import merged_with_members
@@ -269,7 +269,8 @@ def surface_of(
         return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
 
     least = max(_SPECK * spacing, _SPECK_NOISE * cloud.noise)
-    return without_specks(Mesh(*follow(bounded, cloud.points, cell)), least)
+    mesh = without_specks(Mesh(*follow(bounded, cloud.points, cell)), least)
+    return without_flakes(mesh, cloud.points, _FEWEST_FITTED)
 
 
 def thinned(points: FloatArray, edge: float) -> FloatArray:

@@ -8,7 +8,7 @@ import trimesh
 
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
-from onet_core.mesh.parts import count_parts, without_islands, without_specks
+from onet_core.mesh.parts import count_parts, without_flakes, without_islands, without_specks
 from onet_core.settings import Settings
 
 RADII = (1.0, 0.5, 0.1)
@@ -76,3 +76,18 @@ def test_specks_below_the_size_go(size: float, left: int) -> None:
     """Balls 0.2, 1 and 2 wide; where all are too small, all stay."""
     made = without_specks(balls(), size)
     assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
+
+
+@pytest.mark.parametrize(("fewest", "left"), [(3, 3), (4, 2), (21, 1)])
+def test_pieces_of_few_points_go(fewest: int, left: int) -> None:
+    """Of balls through 3, 20 and 2 points, the largest stays, as small as it is in points."""
+    counts = {0.1: 3, 0.5: 20, 1.0: 2}
+    random = np.random.default_rng(0)
+    points = []
+    for radius, count in counts.items():
+        ways = random.standard_normal((count, 3))
+        ways *= radius / np.linalg.norm(ways, axis=1, keepdims=True)
+        points.append(ways + np.array([4 * radius, 0, 0]))
+    made = without_flakes(balls(), np.concatenate(points), fewest)
+    assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
+    assert np.ptp(made.vertices, axis=0).max() >= 2

@@ -1,0 +1,121 @@
+"""Which side of clean dense scans is taken for outside, beside the truth.
+
+    python -m training.measure.clouds.signs BUILT --data DATA [--limit 112] [--points 30000]
+
+The clouds are those of `edges`. Prints a table in Markdown: for some values of the constants of
+`onet_core.scans.signs`, the share of the points whose normals point inward.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from onet_core.inputs.observation import Observation
+from onet_core.models.catalogue import default_model
+from onet_core.pipeline.reconstructor import Reconstructor
+from onet_core.scans import signs, surface
+from onet_core.settings import Settings
+
+from ...data.labelled import read_shape
+from ...data.observations import NETWORK_FRAME
+from ..protocol import Protocol
+from .edges import cloud_of
+
+FloatArray = NDArray[np.float64]
+
+_VALUES: dict[str, tuple[float, ...]] = {"FLAT": (99.0, 0.7, 0.5, 0.42, 0.35, 0.3)}
+
+
+class _Asked(Exception):
+    """What `signs.signed` was asked, which is all that is wanted of a reconstruction."""
+
+    def __init__(self, *given: Any) -> None:
+        self.given = given
+
+
+def asked_of(points: FloatArray, reconstructor: Reconstructor) -> tuple[Any, ...]:
+    """The arguments of `signs.signed` for a cloud (N, 3); both opinions are asked once only."""
+
+    def stop(*given: Any) -> None:
+        raise _Asked(*given)
+
+    before = surface.signed
+    surface.signed = stop  # type: ignore[assignment]
+    try:
+        observation = Observation("points", points.astype(np.float32), NETWORK_FRAME)
+        reconstructor.reconstruct(observation, Settings(resolution=64, symmetry=False))
+    except _Asked as asked:
+        *first, sides, blur = asked.given
+        known: list[FloatArray] = []
+
+        def remembered(places: FloatArray, ways: FloatArray) -> FloatArray:
+            if not known:
+                known.append(sides(places, ways))
+            return known[0]
+
+        return (*first, sides and remembered, blur)
+    finally:
+        surface.signed = before
+    raise ValueError("the cloud is not followed point by point")
+
+
+def wrong_by_value(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float]:
+    """Of each value, the share of points whose normals are on the wrong side; truth (N, 3)."""
+    found = {}
+    for name, values in _VALUES.items():
+        before = getattr(signs, name)
+        for value in values:
+            setattr(signs, name, value)
+            normals = signs.signed(*given).normals
+            found[f"{name} {value:g}"] = float((np.einsum("ni,ni->n", normals, truth) < 0).mean())
+        setattr(signs, name, before)
+    return found
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("root", type=Path, help="folder of prepared shapes")
+    parser.add_argument("--data", type=Path, required=True, help="the indexed source of the same")
+    parser.add_argument("--limit", type=int, help="shapes; else all of the split val")
+    parser.add_argument("--points", type=int, default=30_000)
+    given = parser.parse_args()
+    reconstructor = Reconstructor(default_model("points").path, "cpu")
+    rows: dict[str, list[float]] = {}
+    for category, name in Protocol(split="val", limit=given.limit).shapes(given.root):
+        shape = read_shape(given.root, category, name)
+        ways = shape.surface_normals.astype(np.float64)
+        path = given.data / "shapes" / category / f"{name}.npz"
+        points, truth = cloud_of(path, shape.surface_points.astype(np.float64), ways, given.points)
+        if len(points) < given.points * 0.9:
+            continue
+        try:
+            asked = asked_of(points, reconstructor)
+        except ValueError:
+            continue
+        truth = truth[cKDTree(points).query(asked[0])[1]]
+        for title, share in wrong_by_value(asked, truth).items():
+            rows.setdefault(title, []).append(100 * share)
+        print(name, {title: round(shares[-1], 3) for title, shares in rows.items()}, flush=True)
+    plain = np.array(next(iter(rows.values())))
+    print(f"\n{len(plain)} shapes of the split `val`, {given.points:,} points.\n")
+    print("| | wrong side | median | less than the first | worse by > 0.05 % | better |")
+    print("|---|---|---|---|---|---|")
+    for title, found in rows.items():
+        values = np.array(found)
+        less = plain - values
+        error = less.std(ddof=1) / np.sqrt(len(less))
+        print(
+            f"| {title} | {values.mean():.3f} % | {np.median(values):.3f} % "
+            f"| {less.mean():.3f} ± {error:.3f} | {(less < -0.05).sum()} | {(less > 0.05).sum()} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
