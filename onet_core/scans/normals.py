@@ -24,6 +24,14 @@ _SMOOTH = 0.04
 CLEARER = 0.5
 """A point takes a neighbour's normal where that is off by less than this share of its own."""
 
+ROD = 0.35
+"""The square of how wide a rod is, to that of how long, among the points that are looked at; 0: no
+cloud has rods."""
+
+_ROUND, _LEANING, _NEXT = 0.35, 0.1, 10
+"""A rod is as thick as wide, to so much of a square; planes through the next points lean if they
+lie off them by so much of their distances."""
+
 LOOKED_AT = 24
 """Neighbours, the point among them, whose normals it may take."""
 
@@ -61,6 +69,37 @@ def plane_normals(
 
     by_parts(fit, len(wanted), _AT_ONCE)
     return normals
+
+
+def around_rods(points: FloatArray, axes: FloatArray, tree: cKDTree) -> FloatArray:
+    """The axes (N, 3) of planes through neighbours, on rods as thin as a few points those that lead
+    away from their middle.
+
+    Neighbours on a tail or a wire lie all around it, so that planes through them lean any way.
+    """
+    found = axes.copy()
+
+    def work(part: slice) -> None:
+        here = points[part]
+        near = tree.query(here, min(LOOKED_AT, len(points)))[1]
+        away = points.take(near, axis=0) - here[:, None]
+        heights = np.einsum("nki,ni->nk", away[:, :_NEXT], axes[part])
+        lengths = (away[:, :_NEXT] ** 2).sum(axis=(1, 2))
+        leaning = np.flatnonzero((heights**2).sum(axis=1) > _LEANING**2 * lengths)
+        away = away[leaning]
+        middles = away.mean(axis=1)
+        away -= middles[:, None]
+        squares, ways = np.linalg.eigh(np.matmul(away.transpose(0, 2, 1), away))
+        is_rod = (squares[:, 1] < ROD * squares[:, 2]) & (squares[:, 0] > _ROUND * squares[:, 1])
+        along = ways[:, :, 2]
+        outward = np.einsum("ni,ni->n", middles, along)[:, None] * along - middles
+        lengths = np.linalg.norm(outward, axis=1)
+        is_rod &= lengths > 0
+        rows = part.start + leaning[is_rod]
+        found[rows] = outward[is_rod] / lengths[is_rod, None]
+
+    by_parts(work, len(points))
+    return found
 
 
 def fitted(

@@ -17,7 +17,7 @@ from ..models.scans.network import ScanNetwork
 from .batches import merged_with_members
 from .denoised import denoised
 from .following import follow
-from .normals import fitted, plane_normals, sharpened
+from .normals import around_rods, fitted, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .reading import read
 from .sheets import REACH, SheetField
@@ -152,7 +152,10 @@ def prepared(
     moved = points - (trust * distances)[:, None] * directions
     blur = 0.0
     if rough < _ROUGH * typical:
-        axes = plane_normals(moved, cKDTree(moved), 20 if noise.any() else 10)
+        tree = cKDTree(moved)
+        axes = plane_normals(moved, tree, 20 if noise.any() else 10)
+        if not noise.any():
+            axes = around_rods(moved, axes, tree)
     else:
         # Neighbours say nothing about each other before the noise is off.
         smooth = finished(moved, directions, noise)

@@ -8,7 +8,7 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.gaps import spacing_of
-from onet_core.scans.normals import fitted, plane_normals, sharpened
+from onet_core.scans.normals import around_rods, fitted, plane_normals, sharpened
 
 
 def angles_on(solid: trimesh.Trimesh, true: np.ndarray | None = None) -> np.ndarray:
@@ -55,3 +55,21 @@ def test_two_sheets_do_not_mix(thickness: float) -> None:
     quadrics, sharp = angles_on(trimesh.creation.box((1.0, 1.0, thickness)))
     assert (sharp > 90).sum() <= (quadrics > 90).sum()
     assert (sharp > 45).mean() < 0.5 * (quadrics > 45).mean()
+
+
+def test_axes_of_a_rod_lead_away_from_its_middle() -> None:
+    """A rod one and a half spacings thick beside a ball, which stays as it is."""
+    random = np.random.default_rng(0)
+    turns = random.uniform(0, 2 * np.pi, 2_000)
+    ways = np.stack([np.cos(turns), np.sin(turns), np.zeros(2_000)], axis=1)
+    rod = 0.007 * ways + [[0, 0, 1]] * random.uniform(-0.5, 0.5, (2_000, 1)) * 4
+    ball = random.standard_normal((20_000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    points = np.concatenate([rod, 0.45 * ball + [1.0, 0, 0]])
+    truth = np.concatenate([ways, ball])
+    tree = cKDTree(points)
+    planes = plane_normals(points, tree, 10)
+    axes = around_rods(points, planes, tree)
+    along = np.abs(np.einsum("kni,ni->kn", np.stack([planes, axes]), truth))
+    assert (along[0, :2_000] < 0.7).mean() > 2 * (along[1, :2_000] < 0.7).mean()
+    assert (axes[2_000:] == planes[2_000:]).all()

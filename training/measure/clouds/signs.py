@@ -1,9 +1,10 @@
 """Which side of clean dense scans is taken for outside, beside the truth.
 
     python -m training.measure.clouds.signs BUILT --data DATA [--limit 112] [--points 30000]
+        [--rods]
 
 The clouds are those of `edges`. Prints a table in Markdown: for some values of the constants of
-`onet_core.scans.signs`, the share of the points whose normals point inward.
+`onet_core.scans.signs`, or of `normals.ROD`, the share of the points whose normals point inward.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy.spatial import cKDTree
 from onet_core.inputs.observation import Observation
 from onet_core.models.catalogue import default_model
 from onet_core.pipeline.reconstructor import Reconstructor
-from onet_core.scans import signs, surface
+from onet_core.scans import normals, signs, surface
 from onet_core.settings import Settings
 
 from ...data.labelled import read_shape
@@ -30,6 +31,9 @@ from .edges import cloud_of
 FloatArray = NDArray[np.float64]
 
 _VALUES: dict[str, tuple[float, ...]] = {"FLAT": (99.0, 0.7, 0.5, 0.42, 0.35, 0.3)}
+_RODS = (0.0, 0.25, 0.35)
+_NEIGHBOURS = 10
+"""Of planes, as for scans without noise."""
 
 
 class _Asked(Exception):
@@ -72,9 +76,24 @@ def wrong_by_value(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float
         before = getattr(signs, name)
         for value in values:
             setattr(signs, name, value)
-            normals = signs.signed(*given).normals
-            found[f"{name} {value:g}"] = float((np.einsum("ni,ni->n", normals, truth) < 0).mean())
+            made = signs.signed(*given).normals
+            found[f"{name} {value:g}"] = float((np.einsum("ni,ni->n", made, truth) < 0).mean())
         setattr(signs, name, before)
+    return found
+
+
+def wrong_by_rod(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float]:
+    """The same for values of `onet_core.scans.normals.ROD`."""
+    points, _, *others = given
+    tree = cKDTree(points)
+    planes = normals.plane_normals(points, tree, _NEIGHBOURS)
+    found, before = {}, normals.ROD
+    for value in _RODS:
+        normals.ROD = value
+        axes = normals.around_rods(points, planes, tree)
+        made = signs.signed(points, axes, *others).normals
+        found[f"ROD {value:g}"] = float((np.einsum("ni,ni->n", made, truth) < 0).mean())
+    normals.ROD = before
     return found
 
 
@@ -85,6 +104,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the indexed source of the same")
     parser.add_argument("--limit", type=int, help="shapes; else all of the split val")
     parser.add_argument("--points", type=int, default=30_000)
+    parser.add_argument("--rods", action="store_true", help="values of ROD, not those of FLAT")
     given = parser.parse_args()
     reconstructor = Reconstructor(default_model("points").path, "cpu")
     rows: dict[str, list[float]] = {}
@@ -100,7 +120,8 @@ def main() -> None:
         except ValueError:
             continue
         truth = truth[cKDTree(points).query(asked[0])[1]]
-        for title, share in wrong_by_value(asked, truth).items():
+        wrong_sides = wrong_by_rod if given.rods else wrong_by_value
+        for title, share in wrong_sides(asked, truth).items():
             rows.setdefault(title, []).append(100 * share)
         print(name, {title: round(shares[-1], 3) for title, shares in rows.items()}, flush=True)
     plain = np.array(next(iter(rows.values())))
