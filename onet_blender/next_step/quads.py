@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-import bmesh  # type: ignore[import-not-found]
+import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix

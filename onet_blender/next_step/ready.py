@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bmesh  # type: ignore[import-not-found]
+import bmesh
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
