@@ -35,7 +35,7 @@ _TRIES = 30
 _SHARPNESS = 3.0
 _NEARNESS = (0.02, 1.0)
 # A line that advances less along an axis stays beside the sides that it doesn't meet.
-_LEVEL = 1e-9
+_LEAST_STEP = 1e-9
 # The logit of what lies beyond the box.
 _NOTHING = -20.0
 
@@ -148,7 +148,7 @@ def _highest(
     ends = [torch.cat([places, places[:, :1] * 0 + depth], dim=1) for depth in (0, 1)]
     start, end = (camera.locate(torch.cat(ends)[None])[0] / half).chunk(2)
     step = end - start
-    step = torch.where(step.abs() < _LEVEL, _LEVEL, step)
+    step = torch.where(step.abs() < _LEAST_STEP, _LEAST_STEP, step)
     with torch.no_grad():
         # Where the sides are met, in order along the line.
         sides = torch.stack([(-1 - start) / step, (1 - start) / step])

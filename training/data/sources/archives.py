@@ -29,7 +29,6 @@ _DAMAGE = (
     EOFError,
     ValueError,
     RuntimeError,
-    NotImplementedError,
     lzma.LZMAError,
     zlib.error,
     tarfile.TarError,

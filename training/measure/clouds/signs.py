@@ -3,14 +3,12 @@
     python -m training.measure.clouds.signs BUILT --data DATA [--limit 112] [--points 30000]
         [--rods]
 
-The clouds are those of `edges`. Prints a table in Markdown: for some values of the constants of
-`onet_core.scans.signs`, or of `normals.ROD`, the share of the points whose normals point inward.
+The clouds are those of `validation`. Prints a table in Markdown: for some values of the constants
+of `onet_core.scans.signs`, or of `normals.ROD`, the share of the points whose normals point inward.
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +21,8 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.scans import normals, signs, surface
 from onet_core.settings import Settings
 
-from ...data.labelled import read_shape
 from ...data.observations import NETWORK_FRAME
-from ..protocol import Protocol
-from .edges import cloud_of
+from .validation import clouds, options
 
 FloatArray = NDArray[np.float64]
 
@@ -99,29 +95,19 @@ def wrong_by_rod(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float]:
 
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", type=Path, help="folder of prepared shapes")
-    parser.add_argument("--data", type=Path, required=True, help="the indexed source of the same")
-    parser.add_argument("--limit", type=int, help="shapes; else all of the split val")
-    parser.add_argument("--points", type=int, default=30_000)
+    parser = options(__doc__)
     parser.add_argument("--rods", action="store_true", help="values of ROD, not those of FLAT")
     given = parser.parse_args()
     reconstructor = Reconstructor(default_model("points").path, "cpu")
     rows: dict[str, list[float]] = {}
-    for category, name in Protocol(split="val", limit=given.limit).shapes(given.root):
-        shape = read_shape(given.root, category, name)
-        ways = shape.surface_normals.astype(np.float64)
-        path = given.data / "shapes" / category / f"{name}.npz"
-        points, truth = cloud_of(path, shape.surface_points.astype(np.float64), ways, given.points)
-        if len(points) < given.points * 0.9:
-            continue
+    for name, points, truth in clouds(given, least=0.9):
         try:
             asked = asked_of(points, reconstructor)
         except ValueError:
             continue
-        truth = truth[cKDTree(points).query(asked[0])[1]]
+        ways = truth[cKDTree(points).query(asked[0])[1]]
         wrong_sides = wrong_by_rod if given.rods else wrong_by_value
-        for title, share in wrong_sides(asked, truth).items():
+        for title, share in wrong_sides(asked, ways).items():
             rows.setdefault(title, []).append(100 * share)
         print(name, {title: round(shares[-1], 3) for title, shares in rows.items()}, flush=True)
     plain = np.array(next(iter(rows.values())))
