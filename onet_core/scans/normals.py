@@ -1,25 +1,18 @@
-"""Normals of points: from planes, and refined by fitting a quadric around each point."""
+"""Normals of points: axes from planes, those on rods, and those next to edges."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .batches import by_parts
+from .quadrics import Fits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Weights of the quadric's six coefficients that keep a fit of few points from running wild.
-_STIFFNESS = np.array([1e-6, 1e-5, 1e-5, 3e-3, 3e-3, 3e-3])
-_FEWEST = 6
-_AT_ONCE, _FITTED_AT_ONCE = 1 << 12, 1 << 10
-_SMOOTH = 0.04
-"""Neighbours less than this off a fit, in radii, count in full."""
+_AT_ONCE = 1 << 12
 
 CLEARER = 0.5
 """A point takes a neighbour's normal where that is off by less than this share of its own."""
@@ -34,16 +27,6 @@ lie off them by so much of their distances."""
 
 LOOKED_AT = 24
 """Neighbours, the point among them, whose normals it may take."""
-
-
-@dataclass(frozen=True)
-class Fits:
-    """Of each point: the unit normal (N, 3), how far the fitted surface lies from it along that
-    normal (N,), and the deviation of its neighbours from the surface (N,)."""
-
-    normals: FloatArray
-    heights: FloatArray
-    residuals: FloatArray
 
 
 def plane_normals(
@@ -102,103 +85,6 @@ def around_rods(points: FloatArray, axes: FloatArray, tree: cKDTree) -> FloatArr
     return found
 
 
-def fitted(
-    points: FloatArray,
-    normals: FloatArray,
-    tree: cKDTree,
-    radius: FloatArray,
-    neighbours: int,
-    *,
-    rounds: int = 2,
-    chosen: IntArray | None = None,
-) -> Fits:
-    """A quadric fitted over the tangent plane of each point, to its neighbours of the same side.
-
-    points, normals (N, 3), oriented; radius (N,): how far neighbours count, at most `neighbours` of
-    them. Neighbours that lie off the first fit count less in the second, so that an edge or a
-    second layer does not bend it. Where there are too few neighbours the normal stays.
-    chosen: (M,) numbers of the points to fit around, for all where it is None, with the sides of
-    neighbours left out of account where they are some.
-    """
-    (found,) = fitted_in(
-        points, normals, tree, [radius], [neighbours], rounds=rounds, chosen=chosen
-    )
-    return found
-
-
-def fitted_in(
-    points: FloatArray,
-    normals: FloatArray,
-    tree: cKDTree,
-    radii: Sequence[FloatArray],
-    neighbours: Sequence[int],
-    *,
-    rounds: int = 2,
-    chosen: IntArray | None = None,
-) -> list[Fits]:
-    """As `fitted`, for several radii, each with its number of neighbours: they are looked for once,
-    as those of a small radius are among those of a large one."""
-    counts = [min(count, len(points)) for count in neighbours]
-    wanted = np.arange(len(points)) if chosen is None else chosen
-    results = [Fits(normals[wanted], np.zeros(len(wanted)), np.zeros(len(wanted))) for _ in counts]
-
-    def fit(part: slice) -> None:
-        rows = wanted[part]
-        distances, near = tree.query(points[rows], max(counts))
-        for result, radius, count in zip(results, radii, counts, strict=True):
-            ends = distances[:, :count], near[:, :count]
-            found = _fitted(points, normals, rows, *ends, radius[rows], rounds, chosen is None)
-            result.normals[part], result.heights[part], result.residuals[part] = found
-
-    by_parts(fit, len(wanted), _FITTED_AT_ONCE)
-    return results
-
-
-def _fitted(
-    points: FloatArray,
-    normals: FloatArray,
-    rows: IntArray,
-    distances: FloatArray,
-    near: IntArray,
-    radius: FloatArray,
-    rounds: int,
-    is_sided: bool,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The fields of `Fits` for the points with the numbers rows (M,); distances, near (M, K) of
-    their neighbours, radius (M,). is_sided: whether neighbours of the other side don't count."""
-    normal = normals[rows]
-    reach = np.minimum(radius, 1.05 * distances[:, -1])[:, None] + 1e-12
-    # Twice as fast as indexing, here and where else many neighbours are looked up.
-    away = points.take(near, axis=0)
-    away -= points[rows][:, None]
-    first, second = tangents(normal)
-    frame = np.stack([first, second, normal], axis=2) / reach[..., None]
-    x, y, z = np.moveaxis(np.matmul(away, frame).astype(np.float32), 2, 0)
-    weights = np.maximum(1 - (distances / reach) ** 2, 0).astype(np.float32) ** 2
-    if is_sided:
-        same = np.matmul(normals.take(near, axis=0), normal[..., None])[..., 0].astype(np.float32)
-        weights *= np.maximum(same, 0) ** 2
-    terms = np.empty((*x.shape, 6), dtype=np.float32)
-    terms[..., 0] = 1
-    terms[..., 1], terms[..., 2] = x, y
-    terms[..., 3], terms[..., 4], terms[..., 5] = x * x, x * y, y * y
-    used = weights
-    for round_number in range(rounds):
-        coefficients = _solved(terms, z, used)
-        rest = z - np.matmul(terms, coefficients[..., None].astype(np.float32))[..., 0]
-        deviation = np.sqrt((used * rest**2).sum(1) / (used.sum(1) + 1e-12))
-        if round_number < rounds - 1:
-            used = weights * np.exp(-((rest / (2 * deviation[:, None] + _SMOOTH)) ** 2))
-    tilted = normal - coefficients[:, 1:2] * first - coefficients[:, 2:3] * second
-    tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
-    is_enough = (weights > 0).sum(axis=1) >= _FEWEST
-    return (
-        np.where(is_enough[:, None], tilted, normal),
-        np.where(is_enough, coefficients[:, 0] * reach[:, 0], 0),
-        deviation * reach[:, 0],
-    )
-
-
 def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
     """The normals (N, 3) of fits around points (N, 3), those next to edges from one side of them.
 
@@ -223,22 +109,3 @@ def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
 
     by_parts(sharpen, len(points), _AT_ONCE)
     return normals
-
-
-def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Two unit vectors (N, 3) each, at right angles to the normals (N, 3) and each other."""
-    axis = np.where(np.abs(normals[:, :1]) < 0.6, [[1.0, 0, 0]], [[0, 1.0, 0]])
-    first = np.cross(normals, axis)
-    first /= np.linalg.norm(first, axis=1, keepdims=True) + 1e-300
-    return first, np.cross(normals, first)
-
-
-def _solved(
-    terms: NDArray[np.floating], heights: NDArray[np.floating], weights: NDArray[np.floating]
-) -> FloatArray:
-    """The coefficients (N, 6) of terms (N, K, 6) that fit heights (N, K) best."""
-    weighted = (terms * weights[..., None]).transpose(0, 2, 1)
-    matrix = np.matmul(weighted, terms).astype(np.float64)
-    matrix += np.diag(_STIFFNESS) * (weights.sum(axis=1) + 1e-9)[:, None, None]
-    right = np.matmul(weighted, heights[..., None])
-    return np.asarray(np.linalg.solve(matrix, right)[..., 0])

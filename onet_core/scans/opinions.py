@@ -1,7 +1,7 @@
 """What the neighbours of a scan's points say of the surface there: the denoiser's input.
 
-Quadrics of three sizes are fitted around every point (`normals.fitted_in`). A neighbour extends its
-own, as planes, to a point: so few neighbours carry what is known of many.
+Quadrics of three sizes are fitted around every point (`quadrics.fitted_in`). A neighbour extends
+its own, as planes, to a point: so few neighbours carry what is known of many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..mesh.gaps import spacing_of
-from .normals import Fits, fitted_in, tangents
+from .quadrics import Fits, fitted_in, tangents
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -142,17 +142,23 @@ def _opinions(
     features = torch.cat(
         [
             middle[..., :2] / (_ACROSS * spacing),
-            (away[:, :, 0, 2:] / unit).asinh(),
-            heights.asinh(),
-            (middle[..., 2:] / unit).asinh(),
+            _asinh(away[:, :, 0, 2:] / unit),
+            _asinh(heights),
+            _asinh(middle[..., 2:] / unit),
             normals[:, :, 1],
-            (known[..., 21:25] / unit).asinh(),
+            _asinh(known[..., 21:25] / unit),
             (unit / spacing).log().expand(-1, neighbours, -1),
             (known[..., 25:] / spacing).log(),
         ],
         dim=2,
     )
     return features, heights.clamp(-_FARTHEST, _FARTHEST)
+
+
+def _asinh(values: Tensor) -> Tensor:
+    """The inverse hyperbolic sine, to 3e-7: torch's own takes five times as long."""
+    sizes = values.abs()
+    return ((sizes.square() + 1).sqrt_() + sizes).log_().copysign(values)
 
 
 def _tensor(array: FloatArray) -> Tensor:

@@ -17,8 +17,9 @@ from ..models.scans.network import ScanNetwork
 from .batches import merged_with_members
 from .denoised import denoised
 from .following import follow
-from .normals import around_rods, fitted, plane_normals, sharpened
+from .normals import around_rods, plane_normals, sharpened
 from .opinions import Neighbourhoods
+from .quadrics import fitted
 from .reading import read
 from .sheets import REACH, SheetField
 from .signs import Sides, signed

@@ -11,7 +11,8 @@ import torch
 from scipy.spatial import cKDTree
 
 from onet_core.scans.batches import by_parts
-from onet_core.scans.normals import fitted_in, plane_normals
+from onet_core.scans.normals import plane_normals
+from onet_core.scans.quadrics import fitted_in
 
 
 @pytest.fixture(params=[1, 2, 3])

@@ -8,7 +8,8 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.gaps import spacing_of
-from onet_core.scans.normals import around_rods, fitted, plane_normals, sharpened
+from onet_core.scans.normals import around_rods, plane_normals, sharpened
+from onet_core.scans.quadrics import fitted
 
 
 def angles_on(solid: trimesh.Trimesh, true: np.ndarray | None = None) -> np.ndarray:

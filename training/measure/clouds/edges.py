@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.gaps import spacing_of
-from onet_core.scans import normals
+from onet_core.scans import normals, quadrics
 
 from .validation import clouds, options
 
@@ -35,7 +35,7 @@ def angles(points: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:
     spacing = spacing_of(points, tree)
     planes = normals.plane_normals(points, tree, 10)
     planes *= np.where(np.einsum("ni,ni->n", planes, truth) < 0, -1.0, 1.0)[:, None]
-    fits = normals.fitted(points, planes, tree, _WIDE * spacing, _NEIGHBOURS)
+    fits = quadrics.fitted(points, planes, tree, _WIDE * spacing, _NEIGHBOURS)
 
     def off(found: FloatArray) -> FloatArray:
         cosine = np.clip(np.einsum("ni,ni->n", found, truth), -1, 1)
