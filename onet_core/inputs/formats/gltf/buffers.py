@@ -120,12 +120,13 @@ class Buffers:
                 name=self._name, extension=packed[0],
             )  # fmt: skip
         start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
-        content = self._buffer(int(view["buffer"]))
+        content = self.buffer(int(view["buffer"]))
         if start < 0 or length < 0 or start + length > len(content):
             raise Damage("a view reaches beyond its buffer")
         return memoryview(content)[start : start + length]  # type: ignore[return-value]
 
-    def _buffer(self, number: int) -> bytes:
+    def buffer(self, number: int) -> bytes:
+        """All bytes of a buffer."""
         if number not in self._buffers:
             uri = self.document["buffers"][number].get("uri")
             self._buffers[number] = self._binary if uri is None else self._external(str(uri))
