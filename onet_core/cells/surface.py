@@ -9,9 +9,9 @@ from scipy.ndimage import zoom
 from ..inputs.observation import VOXEL_RESOLUTION
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
-from ..scans.following import follow
 from ..sentences import Sentence
 from ..settings import Settings
+from ..surface.from_points import follow
 from .field import LAYERS, field_of_cells
 
 _BORDER = LAYERS + 2

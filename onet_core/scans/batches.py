@@ -1,4 +1,4 @@
-"""Work on many points: a part at a time, which bounds the memory, keys by sorting, and means."""
+"""Work on many points: a part at a time, which bounds the memory, and means of those in voxels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from ..surface.from_points import unique
 
 FloatArray = NDArray[np.float64]
 
@@ -35,14 +37,6 @@ def by_parts(work: Callable[[slice], None], count: int, size: int = PART) -> Non
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(work, parts(count, size)):
             pass  # Raises what a call raised.
-
-
-def unique(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each key once, sorted. NumPy's own way is by hashes, which is far slower for such keys."""
-    ordered = np.sort(keys)
-    is_first = np.ones(len(ordered), dtype=bool)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_first]
 
 
 def merged_with_members(

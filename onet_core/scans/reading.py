@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..models.scans.network import ScanNetwork, Voxels, voxels_of
-from .batches import parts, unique
+from ..surface.from_points import unique
+from .batches import parts
 
 FloatArray = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from ..mesh.mesh import Mesh
 from ..mesh.parts import without_flakes, without_specks
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
+from ..surface.from_points import follow
 from .batches import merged_with_members
 from .denoised import denoised
-from .following import follow
 from .normals import around_rods, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .quadrics import fitted

@@ -13,13 +13,13 @@ from onet_core.models.catalogue import default_model, read_description
 from onet_core.pipeline import dense
 from onet_core.pipeline.dense import is_dense
 from onet_core.pipeline.job import Job, run
-from onet_core.scans.following import follow
 from onet_core.scans.normals import plane_normals
 from onet_core.scans.quadrics import fitted
 from onet_core.scans.signs import signed
 from onet_core.scans.spheres import sphere_distances, weights_of
 from onet_core.scans.surface import Oriented, distinct, spacing_of, surface_of, thinned
 from onet_core.settings import Settings
+from onet_core.surface.from_points import follow
 
 RADIUS = 0.4
 

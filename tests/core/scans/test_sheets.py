@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.mesh import Mesh
-from onet_core.scans.following import follow
 from onet_core.scans.sheets import REACH, SheetField
 from onet_core.scans.whole import NEIGHBOURS, WholeField
+from onet_core.surface.from_points import follow
 
 
 def _ball(radius: float, count: int) -> np.ndarray:

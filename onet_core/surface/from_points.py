@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..surface.cube_cases import CORNERS, EDGE_AXIS, EDGE_CORNERS, TRIANGLE_COUNTS, TRIANGLES
-from .batches import unique
+from .cube_cases import CORNERS, EDGE_AXIS, EDGE_CORNERS, TRIANGLE_COUNTS, TRIANGLES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,6 +55,14 @@ def follow(
         fresh = unique(np.concatenate(ahead))
         fresh = fresh[~_are_in(fresh, done)]
     return _polygons(done, nodes, values, cell)
+
+
+def unique(keys: IntArray) -> IntArray:
+    """Each key once, sorted. NumPy's own way is by hashes, which is far slower for such keys."""
+    ordered = np.sort(keys)
+    is_first = np.ones(len(ordered), dtype=bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
 
 
 def _polygons(
