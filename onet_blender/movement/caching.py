@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
@@ -72,5 +73,13 @@ def to_cache(item: bpy.types.Object, path: Path) -> int:
     # First, as shape keys come before all modifiers.
     item.modifiers.move(len(item.modifiers) - 1, 0)
     cache.cache_format, cache.frame_start = "PC2", start
-    cache.filepath = bpy.path.relpath(str(path)) if bpy.data.filepath else str(path)
+    cache.filepath = _kept(path)
     return count
+
+
+def _kept(path: Path) -> str:
+    """A file as a scene names it: from where that was saved, if both are on one drive."""
+    if bpy.data.filepath:
+        with suppress(ValueError):
+            return str(bpy.path.relpath(str(path)))
+    return str(path)

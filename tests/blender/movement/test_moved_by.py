@@ -179,3 +179,24 @@ def test_a_mesh_cache_that_can_not_be_written_changes_nothing(tmp_path: Path) ->
         bpy.ops.onet.mesh_cache()
     assert len(item.data.shape_keys.key_blocks) == 2
     assert not item.modifiers
+
+
+def test_a_mesh_cache_may_lie_on_another_drive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = cube()
+    item.shape_key_add(name="Basis")
+    block = item.shape_key_add(name="up")
+    for frame in (1, 4):
+        block.keyframe_insert("value", frame=frame)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    item = bpy.data.objects[item.name]
+
+    def on_two_drives(*_: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")  # as on Windows
+
+    path = tmp_path / "cube.pc2"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.path.relpath", on_two_drives)
+        assert bpy.ops.onet.mesh_cache(filepath=str(path)) == {"FINISHED"}
+    assert item.modifiers[0].filepath == str(path.resolve())
