@@ -15,6 +15,10 @@ from .mesh import Mesh
 # Smaller pieces, by their share of the whole area, are crumbs.
 LEAST_SHARE = 0.01
 
+# A hollow was scanned if so much of its area was, by one of the nearest points whose normal is at
+# most 60 degrees off, as a cosine.
+_SCANNED, _LOOKED_AT, _ALIKE = 0.5, 12, 0.5
+
 
 def count_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> int:
     """The number of pieces that hang together by shared vertices.
@@ -70,6 +74,39 @@ def without_flakes(mesh: Mesh, points: NDArray[np.float64], fewest: int) -> Mesh
     stays = np.bincount(pairs[:, 0], minlength=len(areas)) >= fewest
     stays[areas.argmax()] = True
     return _of(mesh, stays[piece])
+
+
+def without_bubbles(
+    mesh: Mesh,
+    points: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+) -> Mesh:
+    """The mesh without hollows inside it that were not scanned.
+
+    A hollow is a piece whose faces look inward. It stays if most of its area lies within a spacing
+    (N,) of points (N, 3) whose normals (N, 3) look the same way. The largest piece always stays.
+    """
+    if mesh.is_empty:
+        return mesh
+    piece, areas = _pieces(mesh)
+    owner, corners = piece[mesh.faces[:, 0]], mesh.vertices[mesh.faces]
+    volumes = np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
+    is_hollow = np.bincount(owner, volumes, len(areas)) < 0
+    is_hollow[areas.argmax()] = False
+    asked = np.flatnonzero(is_hollow[owner])
+    if not len(asked):
+        return mesh
+    corners, owner = corners[asked], owner[asked]
+    ways = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    sizes = np.linalg.norm(ways, axis=1)
+    near = min(_LOOKED_AT, len(points))
+    distances, nearest = cKDTree(points).query(corners.mean(axis=1), near)
+    distances, nearest = distances.reshape(len(asked), -1), nearest.reshape(len(asked), -1)
+    alike = np.einsum("fki,fi->fk", normals.take(nearest, axis=0), ways) > _ALIKE * sizes[:, None]
+    is_scanned = (alike & (distances < spacing[nearest])).any(axis=1)
+    scanned = np.bincount(owner, sizes * is_scanned, len(areas))
+    return _of(mesh, ~(is_hollow & (scanned < _SCANNED * areas))[piece])
 
 
 def _of(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
-from ..mesh.parts import without_flakes, without_specks
+from ..mesh.parts import without_bubbles, without_flakes, without_specks
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
 from ..surface.from_points import follow
@@ -262,7 +262,8 @@ def surface_of(
     """The closed surface of an oriented cloud, on a grid of cells with that edge.
 
     half: what lies further from 0 along an axis is outside. progress: called between steps; may
-    raise `Cancelled`. Specks that are too small to be more than noise are left out.
+    raise `Cancelled`. Specks that are too small to be more than noise are left out, and hollows
+    that were not scanned.
     """
     spacing = float(np.median(cloud.spacing))
     field = SheetField(cloud.points, cloud.normals, cloud.radius, cloud.spacing, cloud.errors)
@@ -274,7 +275,8 @@ def surface_of(
 
     least = max(_SPECK * spacing, _SPECK_NOISE * cloud.noise)
     mesh = without_specks(Mesh(*follow(bounded, cloud.points, cell)), least)
-    return without_flakes(mesh, cloud.points, _FEWEST_FITTED)
+    mesh = without_flakes(mesh, cloud.points, _FEWEST_FITTED)
+    return without_bubbles(mesh, cloud.points, cloud.normals, cloud.spacing)
 
 
 def thinned(points: FloatArray, edge: float) -> FloatArray:

@@ -199,3 +199,31 @@ def test_bad_clouds_give_a_closed_mesh_in_their_box(make) -> None:  # type: igno
     assert found.is_watertight
     size = np.ptp(points, axis=0).max()
     assert np.abs(found.vertices - (points.min(0) + points.max(0)) / 2).max() < 0.6 * size
+
+
+def _ball_with(points: NDArray[np.float64], normals: NDArray[np.float64]) -> trimesh.Trimesh:
+    """The surface of 20,000 points of a ball, a spacing of 0.01, and some more inside it."""
+    ways = on_sphere(20_000)
+    places = np.concatenate([RADIUS * ways, points])
+    spacing = np.full(len(places), np.sqrt(4 * np.pi * RADIUS**2 / len(ways)))
+    cloud = Oriented(places, np.concatenate([ways, normals]), spacing, 2 * spacing)
+    made = surface_of(cloud, 1 / 160)
+    return trimesh.Trimesh(made.vertices, made.faces, process=False)
+
+
+@pytest.mark.parametrize("radius", [0.03, 0.1])
+def test_a_hollow_that_was_scanned_stays(radius: float) -> None:
+    ways = on_sphere(int(20_000 * (radius / RADIUS) ** 2), 1)
+    mesh = _ball_with(radius * ways, -ways)
+    assert mesh.body_count == 2
+    volume = 4 / 3 * np.pi * (RADIUS**3 - radius**3)
+    assert mesh.volume == pytest.approx(volume, rel=0.01)
+
+
+def test_a_hollow_of_few_turned_points_goes() -> None:
+    """Some points in a ball, a tenth of what would cover a hollow of their size, say that outside
+    is between them."""
+    ways = on_sphere(16, 1)
+    mesh = _ball_with(0.03 * ways, -ways)
+    assert mesh.body_count == 1
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.01)
