@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from .mesh import Mesh
 from .parts import without_specks
 
-_COUNTED = 8
+COUNTED = 8
 """Neighbours that a point's spacing is measured by."""
 
 _SPECK = 4.0
@@ -21,8 +21,14 @@ _SPECK = 4.0
 
 def spacing_of(points: NDArray[np.floating], tree: cKDTree) -> NDArray[np.float64]:
     """(N,) edge of the square that each point has for itself on the surface, about."""
-    count = min(_COUNTED, len(points) - 1)
+    count = min(COUNTED, len(points) - 1)
     distances, _ = tree.query(points, count + 1, workers=torch.get_num_threads())
+    return spacing_by(distances)
+
+
+def spacing_by(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) as `spacing_of`, by the distances (N, 1 + K) from each point to itself and the next."""
+    count = distances.shape[1] - 1
     return np.asarray(distances[:, -1] * np.sqrt(np.pi / count) + 1e-9)
 
 

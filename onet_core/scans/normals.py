@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .batches import by_parts
+from .neighbours import Neighbours
 from .quadrics import Fits
 
 FloatArray = NDArray[np.float64]
@@ -30,19 +30,18 @@ LOOKED_AT = 24
 
 
 def plane_normals(
-    points: FloatArray, tree: cKDTree, neighbours: int, chosen: IntArray | None = None
+    points: FloatArray, around: Neighbours, neighbours: int, chosen: IntArray | None = None
 ) -> FloatArray:
     """Unit normals (N, 3) of the planes through each point's neighbours; their signs are random.
 
     chosen: (M,) numbers of the points that are wanted; those of the others are 0.
     """
-    neighbours = min(neighbours, len(points))
     wanted = np.arange(len(points)) if chosen is None else chosen
     normals = np.zeros_like(points)
 
     def fit(part: slice) -> None:
         rows = wanted[part]
-        distances, near = tree.query(points[rows], neighbours)
+        distances, near = around.of(rows, neighbours)
         weights = np.maximum(1 - (distances / (1.05 * distances[:, -1:] + 1e-12)) ** 2, 0)
         weights /= weights.sum(axis=1, keepdims=True) + 1e-300
         away = points.take(near, axis=0) - points[rows][:, None]
@@ -54,7 +53,7 @@ def plane_normals(
     return normals
 
 
-def around_rods(points: FloatArray, axes: FloatArray, tree: cKDTree) -> FloatArray:
+def around_rods(points: FloatArray, axes: FloatArray, around: Neighbours) -> FloatArray:
     """The axes (N, 3) of planes through neighbours, on rods as thin as a few points those that lead
     away from their middle.
 
@@ -64,7 +63,7 @@ def around_rods(points: FloatArray, axes: FloatArray, tree: cKDTree) -> FloatArr
 
     def work(part: slice) -> None:
         here = points[part]
-        near = tree.query(here, min(LOOKED_AT, len(points)))[1]
+        near = around.of(part, LOOKED_AT)[1]
         away = points.take(near, axis=0) - here[:, None]
         heights = np.einsum("nki,ni->nk", away[:, :_NEXT], axes[part])
         lengths = (away[:, :_NEXT] ** 2).sum(axis=(1, 2))
@@ -85,7 +84,7 @@ def around_rods(points: FloatArray, axes: FloatArray, tree: cKDTree) -> FloatArr
     return found
 
 
-def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
+def sharpened(points: FloatArray, fits: Fits, around: Neighbours) -> FloatArray:
     """The normals (N, 3) of fits around points (N, 3), those next to edges from one side of them.
 
     A fit across an edge leans between both faces. A neighbour further into the face has a fit that
@@ -96,7 +95,7 @@ def sharpened(points: FloatArray, fits: Fits, tree: cKDTree) -> FloatArray:
 
     def sharpen(part: slice) -> None:
         here = points[part]
-        _, near = tree.query(here, min(LOOKED_AT, len(points)))
+        _, near = around.of(part, LOOKED_AT)
         theirs = fits.normals.take(near, axis=0)
         off = np.abs(np.einsum("mki,mki->mk", here[:, None] - points.take(near, axis=0), theirs))
         off += fits.residuals[near]

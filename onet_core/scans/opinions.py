@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from ..mesh.gaps import spacing_of
+from .neighbours import Neighbours
 from .quadrics import Fits, fitted_in, tangents
 
 FloatArray = NDArray[np.float64]
@@ -63,11 +63,11 @@ class Neighbourhoods:
     def __init__(
         self, points: FloatArray, normals: FloatArray, noise: FloatArray, distances: FloatArray
     ) -> None:
-        tree = cKDTree(points)
+        found = Neighbours(points)
         self.points, self.directions = points, normals
-        self.spacing = spacing_of(points, tree)
+        self.spacing = found.spacing()
         self.unit = np.maximum(noise, _QUIET * self.spacing)
-        fits = _fits(points, normals, noise, self.spacing, tree)
+        fits = _fits(points, normals, noise, self.spacing, found)
         self.normals = fits[1].normals
         self.heights = fits[1].heights
         self._known = _known(points, normals, fits, distances, self.unit, self.spacing)
@@ -91,12 +91,16 @@ class Neighbourhoods:
 
 
 def _fits(
-    points: FloatArray, normals: FloatArray, noise: FloatArray, spacing: FloatArray, tree: cKDTree
+    points: FloatArray,
+    normals: FloatArray,
+    noise: FloatArray,
+    spacing: FloatArray,
+    around: Neighbours,
 ) -> list[Fits]:
     radius = spacing * (_REACH + _REACH_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
     counts = [int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)) for size in _SIZES]
-    return fitted_in(points, normals, tree, [size * radius for size in _SIZES], counts)
+    return fitted_in(points, normals, around, [size * radius for size in _SIZES], counts)
 
 
 def _known(

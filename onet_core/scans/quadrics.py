@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from .batches import by_parts
+from .neighbours import Neighbours
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -65,7 +65,7 @@ class _Around(NamedTuple):
 def fitted(
     points: FloatArray,
     normals: FloatArray,
-    tree: cKDTree,
+    neighbours_of: Neighbours,
     radius: FloatArray,
     neighbours: int,
     *,
@@ -81,7 +81,7 @@ def fitted(
     neighbours left out of account where they are some.
     """
     (found,) = fitted_in(
-        points, normals, tree, [radius], [neighbours], rounds=rounds, chosen=chosen
+        points, normals, neighbours_of, [radius], [neighbours], rounds=rounds, chosen=chosen
     )
     return found
 
@@ -89,7 +89,7 @@ def fitted(
 def fitted_in(
     points: FloatArray,
     normals: FloatArray,
-    tree: cKDTree,
+    neighbours_of: Neighbours,
     radii: Sequence[FloatArray],
     neighbours: Sequence[int],
     *,
@@ -104,7 +104,7 @@ def fitted_in(
 
     def fit(part: slice) -> None:
         rows = wanted[part]
-        around = _around(points, normals, rows, tree, max(counts), is_sided=chosen is None)
+        around = _around(points, normals, rows, neighbours_of, max(counts), is_sided=chosen is None)
         same: tuple[int, FloatArray] | None = None
         for result, radius, count in zip(results, radii, counts, strict=True):
             nearest = around.nearest(count)
@@ -131,14 +131,14 @@ def _around(
     points: FloatArray,
     normals: FloatArray,
     rows: IntArray,
-    tree: cKDTree,
+    neighbours_of: Neighbours,
     count: int,
     *,
     is_sided: bool,
 ) -> _Around:
     """The points with the numbers rows (M,) and their neighbours; is_sided: whether neighbours of
     the other side don't count."""
-    distances, near = tree.query(points[rows], count)
+    distances, near = neighbours_of.of(rows, count)
     normal = normals[rows]
     frame = np.stack([*tangents(normal), normal], axis=1)
     # `take` is twice as fast as indexing, here and where else many neighbours are looked up.

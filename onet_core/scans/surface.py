@@ -17,7 +17,8 @@ from ..models.scans.network import ScanNetwork
 from ..surface.from_points import follow
 from .batches import merged_with_members
 from .denoised import denoised
-from .normals import around_rods, plane_normals, sharpened
+from .neighbours import Neighbours
+from .normals import LOOKED_AT, around_rods, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .quadrics import fitted
 from .reading import read
@@ -84,6 +85,7 @@ class Prepared:
     """A cloud whose normals have their signs, before noise is taken off its points.
 
     points: (N, 3).
+    neighbours: of these points.
     normals: (N, 3), signs consistent.
     noise: (N,) its deviation, 0 for all where there is none.
     distances: (N,) how far the network takes each point for from the surface.
@@ -92,6 +94,7 @@ class Prepared:
     """
 
     points: FloatArray
+    neighbours: Neighbours
     normals: FloatArray
     noise: FloatArray
     distances: FloatArray
@@ -118,7 +121,8 @@ def oriented(
         around = Neighbourhoods(ready.points, ready.normals, ready.noise, ready.distances)
         cloud, share = _evened(around, ready.noise, denoiser)
     else:
-        cloud, share = finished(ready.points, ready.normals, ready.noise), 1.0
+        cloud = finished(ready.points, ready.normals, ready.noise, ready.neighbours)
+        share = 1.0
     return replace(
         cloud,
         noise=float(np.median(ready.noise)),
@@ -144,44 +148,49 @@ def prepared(
     distances = reading.distances[keep]
     stated = None if stated is None else stated[keep]
     directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
-    tree = cKDTree(points)
-    spacing = spacing_of(points, tree)
-    noise = _noise(points, distances, 2 * reading.voxel, tree, spacing)
+    neighbours = Neighbours(points)
+    noise = _noise(points, distances, 2 * reading.voxel, neighbours)
+    if not noise.any():
+        neighbours.know(LOOKED_AT)
+    spacing = neighbours.spacing()
     typical, rough = float(np.median(spacing)), float(np.median(noise))
     # Where there is little noise, the network's distances are less precise than what is fitted.
     trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
     moved = points - (trust * distances)[:, None] * directions
-    blur = 0.0
-    if rough < _ROUGH * typical:
-        tree = cKDTree(moved)
-        axes = plane_normals(moved, tree, 20 if noise.any() else 10)
-        if not noise.any():
-            axes = around_rods(moved, axes, tree)
+    blur, around = 0.0, None
+    if not noise.any():
+        axes, around = plane_normals(moved, neighbours, 10), neighbours
+        axes = around_rods(moved, axes, around)
+    elif rough < _ROUGH * typical:
+        around = Neighbours(moved)
+        axes = plane_normals(moved, around, 20)
     else:
         # Neighbours say nothing about each other before the noise is off.
-        smooth = finished(moved, directions, noise)
+        smooth = finished(moved, directions, noise, Neighbours(moved))
         moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
     is_stated = stated is not None and are_plausible(moved, axes, stated)
     if stated is not None and is_stated:
         votes, sides = stated, None
-    found = signed(moved, axes, votes, typical, sides, blur)
+    found = signed(moved, axes, votes, typical, sides, blur, around)
     return Prepared(
-        points, found.normals, noise, distances, keep, found.doubtful, found.is_open, is_stated
-    )
+        points, neighbours, found.normals, noise, distances, keep,
+        found.doubtful, found.is_open, is_stated,
+    )  # fmt: skip
 
 
 def _noise(
     points: FloatArray,
     distances: FloatArray,
     edge: float,
-    tree: cKDTree,
-    spacing: FloatArray,
+    neighbours: Neighbours,
 ) -> FloatArray:
     """(N,) the deviation of the noise; 0 for all where smooth surfaces go through the points."""
     rng = np.random.default_rng(0)
     some = rng.choice(len(points), min(2_000, len(points)), replace=False)
-    axes = plane_normals(points, tree, 12, some)
-    fits = fitted(points, axes, tree, 3 * spacing, 20, rounds=1, chosen=some)
+    axes = plane_normals(points, neighbours, 12, some)
+    spacing = np.zeros(len(points))
+    spacing[some] = neighbours.spacing(some)
+    fits = fitted(points, axes, neighbours, 3 * spacing, 20, rounds=1, chosen=some)
     roughness = float(np.median(fits.residuals / spacing[some]))
     share = float(np.clip((roughness - _SMOOTH) / _ROUGHER, 0, 1))
     return share * _local_deviation(points, distances, edge)
@@ -220,17 +229,18 @@ def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:
     return Oriented(points, normals, spacing, REACH * spacing)
 
 
-def finished(points: FloatArray, normals: FloatArray, noise: FloatArray) -> Oriented:
+def finished(
+    points: FloatArray, normals: FloatArray, noise: FloatArray, around: Neighbours
+) -> Oriented:
     """Normals refined by quadrics; noise (N,) is averaged out by them as a first step, and where
     there is none, edges are kept sharp."""
-    tree = cKDTree(points)
-    spacing = spacing_of(points, tree)
+    spacing = around.spacing()
     radius = spacing * (_FIT + _FIT_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    neighbours = int(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
-    fits = fitted(points, normals, tree, radius, neighbours)
+    wanted = int(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
+    fits = fitted(points, normals, around, radius, wanted)
     if not noise.any():
-        found = sharpened(points, fits, tree)
+        found = sharpened(points, fits, around)
         return Oriented(points, found, spacing, REACH * spacing)
     share = np.minimum(noise / (0.1 * spacing), 1)
     points = points + (share * fits.heights)[:, None] * fits.normals

@@ -46,7 +46,7 @@ class WholeField:
         self._cell = EDGE / cells
         self._spacing, self._areas = spacing, spacing**2
         vectors = _spread(points / self._cell, normals * self._areas[:, None], cells)
-        self._values = (_solved(vectors) / self._cell**2).numpy()
+        self._values = (solved(vectors) / self._cell**2).numpy()
         self._at_points = self._at(points)
         self._level = float(np.average(self._at_points, weights=self._areas))
         # A step blurred by a normal distribution rises by 1 / (blur sqrt(2 pi)) a length.
@@ -80,19 +80,23 @@ class WholeField:
         return np.asarray(found)
 
 
-def _solved(vectors: torch.Tensor) -> torch.Tensor:
+def solved(vectors: torch.Tensor) -> torch.Tensor:
     """The (cells, cells, cells) values that have the vectors (3, cells, cells, cells) for their
     gradient, blurred by a cell; lengths in cells."""
     cells = vectors.shape[-1]
-    frequency = 2 * np.pi * torch.fft.fftfreq(cells)
-    along = [frequency[:, None, None], frequency[None, :, None]]
-    along.append(2 * np.pi * torch.fft.rfftfreq(cells)[None, None])
-    solved = torch.zeros(cells, cells, cells // 2 + 1, dtype=torch.complex64)
-    for axis in range(3):
-        solved += torch.fft.rfftn(vectors[axis]) * along[axis]
-    square = along[0] ** 2 + along[1] ** 2 + along[2] ** 2
-    square[0, 0, 0] = 1
-    solved *= (-1j / square) * torch.exp(-0.5 * square)
+    whole, half = 2 * np.pi * torch.fft.fftfreq(cells), 2 * np.pi * torch.fft.rfftfreq(cells)
+    spectra = [torch.fft.rfftn(part) for part in vectors]
+    across = whole[:, None] ** 2 + half**2
+    solved = spectra[0]
+    # A slab at a time, which stays in a processor's cache.
+    for number, along in enumerate(whole.tolist()):
+        square = across + along**2
+        if number == 0:
+            square[0, 0] = 1
+        slab = solved[number].mul_(along)
+        slab.addcmul_(spectra[1][number], whole[:, None])
+        slab.addcmul_(spectra[2][number], half)
+        slab.mul_(-1j).mul_(torch.exp(-0.5 * square).div_(square))
     solved[0, 0, 0] = 0
     return torch.fft.irfftn(solved, s=(cells,) * 3)
 

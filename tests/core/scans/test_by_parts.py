@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from scipy.spatial import cKDTree
 
 from onet_core.scans.batches import by_parts
+from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.normals import plane_normals
 from onet_core.scans.quadrics import fitted_in
 
@@ -49,12 +49,12 @@ def test_normals_do_not_depend_on_the_threads() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(9000, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    tree, radii = cKDTree(points), [np.full(9000, 0.1), np.full(9000, 0.2)]
+    around, radii = Neighbours(points), [np.full(9000, 0.1), np.full(9000, 0.2)]
     before, found = torch.get_num_threads(), []
     for threads in (1, 3):
         torch.set_num_threads(threads)
-        fits = fitted_in(points, points, tree, radii, [12, 24])
-        found.append([plane_normals(points, tree, 12), *(fit.normals for fit in fits)])
+        fits = fitted_in(points, points, around, radii, [12, 24])
+        found.append([plane_normals(points, around, 12), *(fit.normals for fit in fits)])
     torch.set_num_threads(before)
     for one, other in zip(*found, strict=True):
         assert np.array_equal(one, other)

@@ -15,6 +15,7 @@ from onet_core.errors import ModelError
 from onet_core.models.scans.load import load_denoiser
 from onet_core.pipeline.dense import DENOISER
 from onet_core.scans.denoised import Denoised, denoised
+from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.opinions import Neighbourhoods
 from onet_core.scans.surface import finished
 
@@ -58,7 +59,7 @@ def test_it_leaves_less_noise_than_quadrics(
 ) -> None:
     shape, points, normals, found = case
     before = distances_to(shape, points).mean()
-    quadrics = finished(points, normals, np.full(COUNT, NOISE)).points
+    quadrics = finished(points, normals, np.full(COUNT, NOISE), Neighbours(points)).points
     left = distances_to(shape, found.points).mean()
     assert left < 0.4 * before
     assert left < 0.85 * distances_to(shape, quadrics).mean()

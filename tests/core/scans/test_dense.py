@@ -13,6 +13,7 @@ from onet_core.models.catalogue import default_model, read_description
 from onet_core.pipeline import dense
 from onet_core.pipeline.dense import is_dense
 from onet_core.pipeline.job import Job, run
+from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.normals import plane_normals
 from onet_core.scans.quadrics import fitted
 from onet_core.scans.signs import signed
@@ -56,10 +57,10 @@ def test_the_followed_surface_is_closed_and_in_its_place() -> None:
 def test_quadrics_give_a_spheres_normals() -> None:
     normals = on_sphere(4_000)
     points = RADIUS * normals
-    tree = cKDTree(points)
-    planes = plane_normals(points, tree, 10)
+    around = Neighbours(points)
+    planes = plane_normals(points, around, 10)
     planes *= np.sign(np.einsum("ni,ni->n", planes, normals))[:, None]
-    fits = fitted(points, planes, tree, 2.2 * spacing_of(points, tree), 12)
+    fits = fitted(points, planes, around, 2.2 * around.spacing(), 12)
     wrong = np.linalg.norm(fits.normals - normals, axis=1)
     before = np.linalg.norm(planes - normals, axis=1)
     assert np.degrees(wrong.mean()) < 0.3

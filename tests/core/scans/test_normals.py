@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from scipy.spatial import cKDTree
 
-from onet_core.mesh.gaps import spacing_of
+from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.normals import around_rods, plane_normals, sharpened
 from onet_core.scans.quadrics import fitted
 
@@ -17,11 +16,11 @@ def angles_on(solid: trimesh.Trimesh, true: np.ndarray | None = None) -> np.ndar
     points, faces = trimesh.sample.sample_surface(solid, 20_000, seed=0)
     points = np.asarray(points)
     truth = np.asarray(solid.face_normals[faces]) if true is None else points / 0.5
-    tree = cKDTree(points)
-    axes = plane_normals(points, tree, 10)
+    around = Neighbours(points)
+    axes = plane_normals(points, around, 10)
     axes *= np.sign(np.einsum("ni,ni->n", axes, truth))[:, None]
-    fits = fitted(points, axes, tree, 2.2 * spacing_of(points, tree), 12)
-    found = np.stack([fits.normals, sharpened(points, fits, tree)])
+    fits = fitted(points, axes, around, 2.2 * around.spacing(), 12)
+    found = np.stack([fits.normals, sharpened(points, fits, around)])
     return np.degrees(np.arccos(np.clip(np.einsum("kni,ni->kn", found, truth), -1, 1)))
 
 
@@ -68,9 +67,9 @@ def test_axes_of_a_rod_lead_away_from_its_middle() -> None:
     ball /= np.linalg.norm(ball, axis=1, keepdims=True)
     points = np.concatenate([rod, 0.45 * ball + [1.0, 0, 0]])
     truth = np.concatenate([ways, ball])
-    tree = cKDTree(points)
-    planes = plane_normals(points, tree, 10)
-    axes = around_rods(points, planes, tree)
+    around = Neighbours(points)
+    planes = plane_normals(points, around, 10)
+    axes = around_rods(points, planes, around)
     along = np.abs(np.einsum("kni,ni->kn", np.stack([planes, axes]), truth))
     assert (along[0, :2_000] < 0.7).mean() > 2 * (along[1, :2_000] < 0.7).mean()
     assert (axes[2_000:] == planes[2_000:]).all()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from scipy.spatial import cKDTree
 
+from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.normals import plane_normals
 from onet_core.scans.signs import signed
 from onet_core.scans.solid import WindingNumbers
@@ -101,7 +101,7 @@ def test_slits_of_few_spacings_do_not_turn_signs() -> None:
     """Plates three spacings thick, half of that apart, where planes of neighbours lean between two
     sheets: 20 % of the signs were wrong when leaning neighbours counted in full."""
     points, normals = comb(0.03, 0.015, 0.01)
-    axes = plane_normals(points, cKDTree(points), 10)
+    axes = plane_normals(points, Neighbours(points), 10)
     random = np.random.default_rng(1)
     votes = normals * random.choice([1.0, 1.0, 1.0, -0.7], (len(points), 1))
     found = signed(points, axes, votes, 0.01).normals

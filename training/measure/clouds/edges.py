@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from onet_core.mesh.gaps import spacing_of
 from onet_core.scans import normals, quadrics
+from onet_core.scans.neighbours import Neighbours
 
 from .validation import clouds, options
 
@@ -31,11 +30,11 @@ _VALUES: dict[str, tuple[float, ...]] = {
 
 def angles(points: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:
     """Of each choice of constants, the angles (N,) of a cloud's normals to the true ones."""
-    tree = cKDTree(points)
-    spacing = spacing_of(points, tree)
-    planes = normals.plane_normals(points, tree, 10)
+    around = Neighbours(points)
+    spacing = around.spacing()
+    planes = normals.plane_normals(points, around, 10)
     planes *= np.where(np.einsum("ni,ni->n", planes, truth) < 0, -1.0, 1.0)[:, None]
-    fits = quadrics.fitted(points, planes, tree, _WIDE * spacing, _NEIGHBOURS)
+    fits = quadrics.fitted(points, planes, around, _WIDE * spacing, _NEIGHBOURS)
 
     def off(found: FloatArray) -> FloatArray:
         cosine = np.clip(np.einsum("ni,ni->n", found, truth), -1, 1)
@@ -46,7 +45,7 @@ def angles(points: FloatArray, truth: FloatArray) -> dict[str, FloatArray]:
         before = getattr(normals, name)
         for value in values:
             setattr(normals, name, value)
-            results[f"{name} {value:g}"] = off(normals.sharpened(points, fits, tree))
+            results[f"{name} {value:g}"] = off(normals.sharpened(points, fits, around))
         setattr(normals, name, before)
     return results
 

@@ -19,6 +19,7 @@ from onet_core.inputs.observation import Observation
 from onet_core.models.catalogue import default_model
 from onet_core.pipeline.reconstructor import Reconstructor
 from onet_core.scans import normals, signs, surface
+from onet_core.scans.neighbours import Neighbours
 from onet_core.settings import Settings
 
 from ...data.observations import NETWORK_FRAME
@@ -42,8 +43,8 @@ class _Asked(Exception):
 def asked_of(points: FloatArray, reconstructor: Reconstructor) -> tuple[Any, ...]:
     """The arguments of `signs.signed` for a cloud (N, 3); both opinions are asked once only."""
 
-    def stop(*given: Any) -> None:
-        raise _Asked(*given)
+    def stop(*given: Any, **_: bool) -> None:
+        raise _Asked(*given[:6])
 
     before = surface.signed
     surface.signed = stop  # type: ignore[assignment]
@@ -81,12 +82,12 @@ def wrong_by_value(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float
 def wrong_by_rod(given: tuple[Any, ...], truth: FloatArray) -> dict[str, float]:
     """The same for values of `onet_core.scans.normals.ROD`."""
     points, _, *others = given
-    tree = cKDTree(points)
-    planes = normals.plane_normals(points, tree, _NEIGHBOURS)
+    around = Neighbours(points)
+    planes = normals.plane_normals(points, around, _NEIGHBOURS)
     found, before = {}, normals.ROD
     for value in _RODS:
         normals.ROD = value
-        axes = normals.around_rods(points, planes, tree)
+        axes = normals.around_rods(points, planes, around)
         made = signs.signed(points, axes, *others).normals
         found[f"ROD {value:g}"] = float((np.einsum("ni,ni->n", made, truth) < 0).mean())
     normals.ROD = before

@@ -1,0 +1,58 @@
+"""The nearest points of each point of a cloud, looked for once where many steps ask for them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..mesh.gaps import COUNTED, spacing_by
+from .batches import by_parts
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_AT_ONCE = 1 << 12
+
+
+class Neighbours:
+    """The neighbours of each point (N, 3), itself the first. `know` keeps some of them."""
+
+    def __init__(self, points: FloatArray) -> None:
+        self._points, self._tree = points, cKDTree(points)
+        self._distances = np.empty((len(points), 0))
+        self._near = np.empty((len(points), 0), dtype=np.int64)
+
+    def know(self, count: int) -> None:
+        """Keeps so many neighbours of every point: 16 bytes each."""
+        count = min(count, len(self._points))
+        distances = np.empty((len(self._points), count))
+        near = np.empty(distances.shape, dtype=np.int64)
+
+        def look(part: slice) -> None:
+            found = self._tree.query(self._points[part], np.arange(1, count + 1))
+            distances[part], near[part] = found
+
+        by_parts(look, len(self._points), _AT_ONCE)
+        self._distances, self._near = distances, near
+
+    def of(self, rows: slice | IntArray, count: int) -> tuple[FloatArray, IntArray]:
+        """Distances and numbers (M, count), the nearest first, of points with numbers (M,); fewer
+        where the cloud has fewer points."""
+        count = min(count, len(self._points))
+        if count <= self._near.shape[1]:
+            return self._distances[rows, :count], self._near[rows, :count]
+        distances, near = self._tree.query(self._points[rows], np.arange(1, count + 1))
+        return distances, near
+
+    def spacing(self, rows: slice | IntArray | None = None) -> FloatArray:
+        """(M,) as `spacing_of`, of all points or of those with numbers (M,)."""
+        if rows is not None or self._near.shape[1] > COUNTED:
+            return spacing_by(self.of(slice(None) if rows is None else rows, COUNTED + 1)[0])
+        found = np.empty(len(self._points))
+
+        def measure(part: slice) -> None:
+            found[part] = spacing_by(self.of(part, COUNTED + 1)[0])
+
+        by_parts(measure, len(found), _AT_ONCE)
+        return found

@@ -1,0 +1,72 @@
+"""Neighbours that are kept, beside distances of all to all, and what is solved for all of a cloud
+beside other ways to the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
+
+from onet_core.mesh.gaps import spacing_of
+from onet_core.scans.neighbours import Neighbours
+from onet_core.scans.signs import agreed
+from onet_core.scans.whole import solved
+
+
+@pytest.mark.parametrize("known", [0, 5, 40])
+def test_neighbours_are_the_nearest(known: int) -> None:
+    points = np.random.default_rng(0).random((300, 3))
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    around = Neighbours(points)
+    if known:
+        around.know(known)
+    rows = np.array([7, 3, 299])
+    for wanted in (rows, slice(100, 160)):
+        distances, near = around.of(wanted, 12)
+        assert np.array_equal(near, np.argsort(apart[wanted], axis=1)[:, :12])
+        assert distances == pytest.approx(np.sort(apart[wanted], axis=1)[:, :12])
+    spacing = spacing_of(points, cKDTree(points))
+    assert np.array_equal(around.spacing(), spacing)
+    assert np.array_equal(around.spacing(rows), spacing[rows])
+
+
+def test_few_points_have_fewer_neighbours() -> None:
+    around = Neighbours(np.random.default_rng(0).random((4, 3)))
+    around.know(12)
+    assert around.of(slice(None), 12)[1].shape == (4, 4)
+    assert around.of(np.array([1]), 2)[1].shape == (1, 2)
+
+
+def test_signs_that_agree_solve_the_linear_system() -> None:
+    random = np.random.default_rng(0)
+    points = random.random((400, 3))
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    weights = np.where(apart < 0.2, random.uniform(-0.2, 1, apart.shape), 0)
+    weights = (weights + weights.T) / 2
+    np.fill_diagonal(weights, 0)
+    own = 10 * random.standard_normal(400) ** 2 * random.choice([-1.0, 1.0, 1.0], 400)
+    trust = 0.0005
+    matrix = np.diag(np.abs(weights).sum(axis=1) + trust * np.abs(own) + 1e-6) - weights
+    wanted = np.linalg.solve(matrix, trust * own)
+    found = agreed(csr_array(weights), own)
+    assert found == pytest.approx(wanted, abs=1e-2 * np.abs(wanted).max())
+    clear = np.abs(wanted) > 0.02 * np.abs(wanted).max()
+    assert np.array_equal(np.sign(found[clear]), np.sign(wanted[clear]))
+
+
+def test_the_whole_has_the_blurred_vectors_for_its_gradient() -> None:
+    """Of vectors that are the gradient of waves, which NumPy takes in double precision."""
+    cells = 12
+    turn = 2 * np.pi / cells
+    x, y, z = np.meshgrid(*[np.arange(cells) * turn] * 3, indexing="ij")
+    waves = [(1, 0, 0, 0.3), (2, -1, 0, 1.1), (0, 3, 1, -0.7), (-2, 2, 4, 2.0)]
+    wanted, vectors = np.zeros((cells,) * 3), np.zeros((3, *(cells,) * 3))
+    for *steps, phase in waves:
+        angle = steps[0] * x + steps[1] * y + steps[2] * z + phase
+        square = turn**2 * sum(step**2 for step in steps)
+        wanted += np.exp(-square / 2) * np.cos(angle)
+        vectors -= turn * np.array(steps)[:, None, None, None] * np.sin(angle)
+    found = solved(torch.from_numpy(vectors.astype(np.float32))).numpy()
+    assert found == pytest.approx(wanted, abs=1e-5)
