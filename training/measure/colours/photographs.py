@@ -164,7 +164,11 @@ def sheet_of(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
 @click.option("--resolution", default=128, show_default=True)
 def main(sheet: Path, resolution: int) -> None:
     """See the module."""
-    sheet_of([row_of(one, resolution) for one in PHOTOGRAPHS]).save(sheet)
+    rows = []
+    for one in PHOTOGRAPHS:
+        click.echo(one.title)
+        rows.append(row_of(one, resolution))
+    sheet_of(rows).save(sheet)
 
 
 if __name__ == "__main__":
