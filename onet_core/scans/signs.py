@@ -31,7 +31,7 @@ _ASKED = 3_000
 _ASKED_WEIGHT = 30.0
 _NEIGHBOURS = 10
 _PASSES, _EXACT = 400, 1e-4
-_TRUST = 0.0005
+TRUST = 0.0005
 """What a point's own vote counts beside its neighbours'."""
 
 FLAT, _LEAST_FLAT = 0.5, 1e-3
@@ -139,7 +139,7 @@ def _agreement(
 def agreed(weights: csr_array, own: FloatArray) -> FloatArray:
     """The signs (M,), as numbers, that differ least from neighbours' and from votes of strength
     `own` for +1, which count little: the solution of a linear system by conjugate gradients."""
-    degree = np.abs(weights).sum(axis=1) + _TRUST * np.abs(own) + 1e-6
+    degree = np.abs(weights).sum(axis=1) + TRUST * np.abs(own) + 1e-6
     root = np.sqrt(degree)
     # In units in which the diagonal is 1. Single precision is exact enough and half the work.
     scale = diags_array(1 / root)
@@ -147,7 +147,7 @@ def agreed(weights: csr_array, own: FloatArray) -> FloatArray:
     indices, starts = others.indices.astype(np.int32), others.indptr.astype(np.int32)
     others = csr_array((others.data, indices, starts), shape=others.shape)
     solved = root.astype(np.float32)  # all signs are +1
-    right = (_TRUST * own / root).astype(np.float32)
+    right = (TRUST * own / root).astype(np.float32)
     rest = right - (solved - others @ solved)
     # Sums of products: BLAS would share them out among threads, and results differ.
     way, left = rest.copy(), float((rest * rest).sum())
@@ -168,7 +168,7 @@ def agreed(weights: csr_array, own: FloatArray) -> FloatArray:
 def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> FloatArray:
     """Which signs (M,) are turned, as +1 and -1, so that neighbours and votes agree as before and
     the mean winding number at the surface is one half; by least squares."""
-    degree = np.abs(weights).sum(axis=1) + _TRUST * np.abs(own) + 1e-6
+    degree = np.abs(weights).sum(axis=1) + TRUST * np.abs(own) + 1e-6
     # Neighbours part along lines, and the solid goes by areas.
     share = _SOLID * float(degree.mean() * np.sqrt(len(own))) / len(numbers.asked)
 
@@ -179,7 +179,7 @@ def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> Floa
     half = np.full(len(numbers.asked), 0.5)
     solved, _ = cg(
         LinearOperator((len(own), len(own)), matvec=product, dtype=np.float64),
-        _TRUST * own + share * numbers.transposed(half),
+        TRUST * own + share * numbers.transposed(half),
         x0=np.ones(len(own)),
         rtol=1e-4,
         maxiter=_SOLID_PASSES,
