@@ -212,8 +212,10 @@ def gallery() -> None:
         say(f"Inventing shapes: {name}")
         given = ["--model", name, "--output", out / f"{name}-1", *shared]
         run(bpy_python, *batch, "generate", "--seed", "1", "--count", "5", *given, env=env)
-        given = ["--model", name, "--output", out / f"{name}-2-morph", *shared]
-        run(bpy_python, *batch, "morph", "--seeds", "1", "4", "--steps", "5", *given, env=env)
+    name = listed[0]
+    say(f"A morph: {name}")
+    given = ["--model", name, "--output", out / f"{name}-2-morph", *shared]
+    run(bpy_python, *batch, "morph", "--seeds", "1", "4", "--steps", "5", *given, env=env)
     say("Rendering")
     docs = ROOT / "docs"
     run(bpy_python, ROOT / "examples" / "shapes_sheet.py", "--", out, docs / "shapes.png")
