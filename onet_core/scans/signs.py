@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, eye_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -143,25 +143,10 @@ def agreed(weights: csr_array, own: FloatArray) -> FloatArray:
     root = np.sqrt(degree)
     # In units in which the diagonal is 1. Single precision is exact enough and half the work.
     scale = diags_array(1 / root)
-    others = csr_array(scale @ weights @ scale).astype(np.float32)
-    indices, starts = others.indices.astype(np.int32), others.indptr.astype(np.int32)
-    others = csr_array((others.data, indices, starts), shape=others.shape)
-    solved = root.astype(np.float32)  # all signs are +1
+    matrix = csr_array(eye_array(len(own)) - scale @ weights @ scale).astype(np.float32)
     right = (TRUST * own / root).astype(np.float32)
-    rest = right - (solved - others @ solved)
-    # Sums of products: BLAS would share them out among threads, and results differ.
-    way, left = rest.copy(), float((rest * rest).sum())
-    enough = _EXACT**2 * float((right * right).sum())
-    for _ in range(_PASSES):
-        ahead = way - others @ way
-        curve = float((way * ahead).sum())
-        if left <= enough or curve <= 0:
-            break
-        step = np.float32(left / curve)
-        solved += step * way
-        rest -= step * ahead
-        before, left = left, float((rest * rest).sum())
-        way = rest + np.float32(left / before) * way
+    begin = root.astype(np.float32)  # all signs are +1
+    solved, _ = cg(matrix, right, x0=begin, rtol=_EXACT, maxiter=_PASSES)
     return np.asarray(solved / root, dtype=np.float64)
 
 
@@ -181,7 +166,7 @@ def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> Floa
         LinearOperator((len(own), len(own)), matvec=product, dtype=np.float64),
         TRUST * own + share * numbers.transposed(half),
         x0=np.ones(len(own)),
-        rtol=1e-4,
+        rtol=_EXACT,
         maxiter=_SOLID_PASSES,
         M=diags_array(1 / degree),
     )
