@@ -105,14 +105,14 @@ def fitted_in(
     def fit(part: slice) -> None:
         rows = wanted[part]
         around = _around(points, normals, rows, neighbours_of, max(counts), is_sided=chosen is None)
-        same: tuple[int, FloatArray] | None = None
+        before: tuple[int, FloatArray] | None = None
         for result, radius, count in zip(results, radii, counts, strict=True):
             nearest = around.nearest(count)
             reach = np.minimum(radius[rows], 1.05 * nearest.distances[:, -1]) + 1e-12
             # Large radii end at the farthest neighbour, and so do those that are larger still.
-            if same is None or same[0] != count or not np.array_equal(same[1], reach):
+            if before is None or before[0] != count or not np.array_equal(before[1], reach):
                 found = _fitted(nearest, reach, rounds)
-                same = count, reach
+                before = count, reach
             result.normals[part], result.heights[part], result.residuals[part] = found
 
     by_parts(fit, len(wanted), _AT_ONCE)

@@ -87,18 +87,18 @@ def solved(vectors: torch.Tensor) -> torch.Tensor:
     whole, half = 2 * np.pi * torch.fft.fftfreq(cells), 2 * np.pi * torch.fft.rfftfreq(cells)
     spectra = [torch.fft.rfftn(part) for part in vectors]
     across = whole[:, None] ** 2 + half**2
-    solved = spectra[0]
+    spectrum = spectra[0]
     # A slab at a time, which stays in a processor's cache.
     for number, along in enumerate(whole.tolist()):
         square = across + along**2
         if number == 0:
             square[0, 0] = 1
-        slab = solved[number].mul_(along)
+        slab = spectrum[number].mul_(along)
         slab.addcmul_(spectra[1][number], whole[:, None])
         slab.addcmul_(spectra[2][number], half)
         slab.mul_(-1j).mul_(torch.exp(-0.5 * square).div_(square))
-    solved[0, 0, 0] = 0
-    return torch.fft.irfftn(solved, s=(cells,) * 3)
+    spectrum[0, 0, 0] = 0
+    return torch.fft.irfftn(spectrum, s=(cells,) * 3)
 
 
 def _spread(places: FloatArray, vectors: FloatArray, cells: int) -> torch.Tensor:
