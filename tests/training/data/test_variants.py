@@ -16,7 +16,7 @@ from onet_core.mesh.nearest import nearest_on_mesh
 from training.data.build.__main__ import main
 from training.data.build.normalise import make_triangles
 from training.data.build.source import Entry, NormalisedShape
-from training.data.build.variants import Variant, with_variants
+from training.data.build.variants import Variant, shortened, with_variants
 from training.data.labelled import read_shape
 from training.data.stretching import Stretch
 
@@ -153,3 +153,24 @@ def test_by_the_command_line(tmp_path: Path) -> None:
     inside = shape.points[shape.occupancies > 0]
     # A box in a cube: half of its longest edge is 0.5, its middle the origin.
     assert np.abs(inside).max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_what_is_long_is_shortened_to_its_widths() -> None:
+    rod, plank = trimesh.creation.box((0.1, 0.2, 1.0)), trimesh.creation.box((0.5, 0.1, 1.0))
+    colours = np.full((12, 3), 9, np.uint8)
+    rod_entry = InMemory("thing", "rod", "test", "winding", mesh=rod, colours=colours)
+    short, same = shortened([rod_entry, entry(plank)], 3.5)
+    found = short.load().triangles
+    # 0.1 by 0.2 by 0.35, and the longest edge 1 again.
+    assert np.allclose(np.ptp(found.vertices, axis=0), np.array((0.1, 0.2, 0.35)) / 0.35)
+    assert np.array_equal(found.colours, colours)
+    assert (short.name, short.split, short.method) == ("rod", "test", "winding")
+    assert np.array_equal(same.load().triangles.vertices, plank.vertices)
+    assert shortened([rod_entry], None) == [rod_entry]
+
+
+def test_variants_of_what_is_shortened_are_no_rods_either() -> None:
+    rod = trimesh.creation.box((0.1, 0.1, 1.0))
+    stretched = with_variants(shortened([entry(rod)], 2.0), 1)[1].load().triangles
+    width, _, length = np.ptp(stretched.vertices, axis=0)
+    assert 0.2 < width / length < 1

@@ -23,7 +23,7 @@ from .occupancy import THICKENINGS
 from .shapenet_core import list_shapenet
 from .shapes import INDEX_FILE, list_indexed_shapes
 from .source import Entry
-from .variants import with_variants
+from .variants import shortened, with_variants
 from .work import Amount, build
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -126,6 +126,14 @@ _variants = click.option(
 )
 
 
+_longest = click.option(
+    "--longest",
+    metavar="RATIO",
+    type=click.FloatRange(1),
+    help="Shapes that are longer, front to back, than this many times their width are shortened.",
+)
+
+
 @click.group()
 def main() -> None:
     """Builds training data in the layout of the original's ShapeNet files.
@@ -142,6 +150,7 @@ def main() -> None:
 @_surface
 @_views
 @_variants
+@_longest
 @_method
 @_thickness
 def shapes(
@@ -155,6 +164,7 @@ def shapes(
     surface: int,
     views: int,
     variants: int,
+    longest: float | None,
     method: str | None,
     thickness: str,
     renderer: str,
@@ -163,7 +173,9 @@ def shapes(
 ) -> None:
     """From a collection with an index.csv, whose splits and methods are used."""
     _build(
-        lambda: list_indexed_shapes(source, _listed(categories), method)[:limit],
+        lambda: shortened(
+            list_indexed_shapes(source, _listed(categories), method)[:limit], longest
+        ),
         output,
         Amount(points, surface, views, thickness, Style(renderer, cameras, blender)),
         workers,

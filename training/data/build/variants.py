@@ -1,4 +1,7 @@
-"""Variants of shapes, built like any shape: stretched unevenly, and half of them painted anew."""
+"""Variants of shapes, built like any shape: stretched unevenly, and half of them painted anew.
+
+Also shapes that are shortened, for networks to whose cells long ones would be rods.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,48 @@ class Variant(Entry):
         vertices = Stretch.drawn(rng)(triangles.vertices)
         colours = _painted(triangles.colours, rng)
         return NormalisedShape(*normalise(make_triangles(vertices, triangles.faces, colours)))
+
+
+@dataclass(frozen=True)
+class Shortened(Entry):
+    """A shape whose length, front to back, is at most `longest` times its width."""
+
+    original: Entry = field(kw_only=True)
+    longest: float = field(kw_only=True)
+
+    def load(self) -> NormalisedShape:
+        """The original, shortened if it is longer. Raises InputError where it can't be used."""
+        shape = self.original.load()
+        vertices, faces, colours = (
+            shape.triangles.vertices,
+            shape.triangles.faces,
+            shape.triangles.colours,
+        )
+        width, _, length = np.ptp(vertices[faces].reshape(-1, 3), axis=0)
+        if length <= self.longest * width:
+            return shape
+        shorter = vertices * (1, 1, self.longest * width / length)
+        return NormalisedShape(*normalise(make_triangles(shorter, faces, colours)))
+
+
+def shortened(entries: Sequence[Entry], longest: float | None) -> list[Entry]:
+    """The entries, each at most `longest` times as long as wide; None leaves them as they are."""
+    if longest is None:
+        return list(entries)
+    return [
+        Shortened(
+            entry.category,
+            entry.name,
+            entry.split,
+            entry.method,
+            entry.source,
+            entry.licence,
+            entry.credit,
+            original=entry,
+            longest=longest,
+        )
+        for entry in entries
+    ]
 
 
 def with_variants(entries: Sequence[Entry], count: int) -> list[Entry]:

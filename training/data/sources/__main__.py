@@ -1,4 +1,4 @@
-"""The command line: `python -m training.data.sources download|meshes|procedural`."""
+"""The command line: `python -m training.data.sources download|meshes|procedural|ships`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .procedural.environment import DISK, DOWNLOAD, is_made, make_environment, p
 from .procedural.generators import GENERATORS, find_generators
 from .procedural.make import make_shapes
 from .rebuild import rebuild
+from .ships import write_ships
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _categories = click.option("--categories", help="Only these, separated by commas.")
@@ -30,7 +31,8 @@ def main() -> None:
 
     First `download`, then `meshes`, then `python -m training.data.build shapes`. Every mesh is
     under a free licence; ATTRIBUTION.md, written beside the meshes, names the authors.
-    `procedural` makes more furniture and tableware, in any number, by the generators of Infinigen.
+    `procedural` makes more furniture and tableware, in any number, by the generators of Infinigen,
+    `ships` ships and boats.
     """
 
 
@@ -139,6 +141,19 @@ def procedural(
     for one in left_out:
         click.echo(f"{one.id}: {one.reason}.", err=True)
     _end(count * len(generators) - len(left_out), count * len(generators), output)
+
+
+@main.command()
+@click.option("--output", required=True, type=_FOLDER, help="Where the shapes go.")
+@click.option("--count", default=48, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The first one.")
+def ships(output: Path, count: int, seed: int) -> None:
+    """Draws ships and boats at random, one for each seed, of eight kinds in turn."""
+    try:
+        written = write_ships(output, range(seed, seed + count))
+    except OnetError as error:
+        _fail(error)
+    _end(written, count, output)
 
 
 def _end(count: int, wanted: int, output: Path) -> None:
