@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # It logs the tracebacks of errors that are raised, and reported in one sentence, anyway.
 logging.getLogger("trimesh").addHandler(logging.NullHandler())
 
+# So many lines of text are made at once: enough that Python's own work is small, few to hold.
+_LINES = 20_000
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
@@ -164,20 +167,28 @@ def _write_obj(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
         # The common extension of the format: colours behind the coordinates, from 0 to 1.
         line += " %.4g %.4g %.4g"
         rows = np.concatenate([rows, mesh.colours / 255], axis=1)
-    np.savetxt(file, rows, line)
+    _write_lines(file, rows, line)
     corners = mesh.faces + 1
     if mesh.normals is None:
-        np.savetxt(file, corners, "f %d %d %d")
+        _write_lines(file, corners, "f %d %d %d")
     else:
-        np.savetxt(file, mesh.normals, "vn %.6g %.6g %.6g")
-        np.savetxt(file, np.repeat(corners, 2, axis=1), "f %d//%d %d//%d %d//%d")
+        _write_lines(file, mesh.normals, "vn %.6g %.6g %.6g")
+        _write_lines(file, np.repeat(corners, 2, axis=1), "f %d//%d %d//%d %d//%d")
 
 
 def _write_off(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:
     digits = "%.9g" if not is_far(mesh.vertices) else "%.17g"
     file.write(f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n".encode("ascii"))
-    np.savetxt(file, mesh.vertices, f"{digits} {digits} {digits}")
-    np.savetxt(file, mesh.faces, "3 %d %d %d")
+    _write_lines(file, mesh.vertices, f"{digits} {digits} {digits}")
+    _write_lines(file, mesh.faces, "3 %d %d %d")
+
+
+def _write_lines(file: BinaryIO, rows: NDArray, line: str) -> None:
+    """One line for each row of an array (N, C), as `np.savetxt` does line by line: in a quarter of
+    its time, which was that of a small cloud's network."""
+    for first in range(0, len(rows), _LINES):
+        some = rows[first : first + _LINES]
+        file.write(((line + "\n") * len(some) % tuple(some.ravel().tolist())).encode("ascii"))
 
 
 def _write_stl(mesh: Mesh, file: BinaryIO, up_axis: str) -> None:

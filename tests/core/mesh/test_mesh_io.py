@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 import trimesh
 
 from onet_core.errors import InputError, OnetError
+from onet_core.mesh import files
 from onet_core.mesh.files import MESH_FORMATS, read_mesh, write_mesh
 from onet_core.mesh.mesh import Mesh
 
@@ -159,3 +161,24 @@ def test_what_cannot_be_read_is_said(tmp_path):
         (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match=name):
             read_mesh(tmp_path / name)
+
+
+def test_many_lines_of_text_are_those_of_numpy(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_LINES", 100)
+    mesh = torus(0.1234567890123)
+    assert len(mesh.vertices) % 100
+    write_mesh(mesh, tmp_path / "torus.obj")
+    write_mesh(mesh, tmp_path / "torus.off")
+    number, obj, off = mesh.faces + 1, io.BytesIO(), io.BytesIO()
+    np.savetxt(
+        obj,
+        np.concatenate([mesh.vertices, mesh.colours / 255], axis=1),
+        "v %.9g %.9g %.9g %.4g %.4g %.4g",
+    )
+    np.savetxt(obj, mesh.normals, "vn %.6g %.6g %.6g")
+    np.savetxt(obj, np.repeat(number, 2, axis=1), "f %d//%d %d//%d %d//%d")
+    off.write(b"OFF\n%d %d 0\n" % (len(mesh.vertices), len(mesh.faces)))
+    np.savetxt(off, mesh.vertices, "%.9g %.9g %.9g")
+    np.savetxt(off, mesh.faces, "3 %d %d %d")
+    assert (tmp_path / "torus.obj").read_bytes() == obj.getvalue()
+    assert (tmp_path / "torus.off").read_bytes() == off.getvalue()
