@@ -115,6 +115,8 @@ class TrainingConfig:
         its own.
     initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
         torchvision's ResNet-18, see `training.learn.initial`.
+    teacher: a model's name or weights file with the same encoder, whose answers are learned instead
+        of the labels, see `training.learn.teacher`.
     devices: how many, None for all that are there.
     nodes: machines, see `training.learn.train`.
     """
@@ -141,6 +143,7 @@ class TrainingConfig:
     loss: str | None = None
     divergence_weight: float = 1.0
     initial_weights: str | None = None
+    teacher: str | None = None
     devices: int | None = None
     nodes: int = 1
 
@@ -227,8 +230,9 @@ class Config:
         values = self.to_dict()
         kept = {name: dict(values[name]) for name in ("data", "training", "test")}
         kept["data"]["root"] = Path(self.data.root).name
-        if self.training.initial_weights:
-            kept["training"]["initial_weights"] = Path(self.training.initial_weights).name
+        for name in ("initial_weights", "teacher"):
+            if kept["training"][name]:
+                kept["training"][name] = Path(kept["training"][name]).name
         del kept["test"]["steps"]
         return kept
 
@@ -423,6 +427,12 @@ def _check(config: Config, where: str) -> None:
         "training.loss",
         training.loss,
         "null for networks with a latent, whose loss is the paper's bound",
+    )
+    require(
+        training.teacher is None or (training.loss is None and not training.initial_weights),
+        "training.teacher",
+        training.teacher,
+        "null where there is a loss of its own or initial weights",
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")

@@ -17,6 +17,7 @@ from onet_core.models.occupancy_network import OccupancyNetwork
 
 from ..data.augmentation import Batch, Choice, augment
 from .latents import LATENT_PACE, ShapeLatents
+from .teacher import Teacher, unlikeness
 
 PointLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -47,7 +48,8 @@ class OccupancyTraining(lightning.LightningModule):
 
     latents: the training shapes' posteriors, for networks without an encoder of shapes; batches
     then hold the shapes' indices as inputs. divergence_weight: of their divergence from the prior,
-    against the sum over points. point_loss: of each point, see `cross_entropy`.
+    against the sum over points. point_loss: of each point, see `cross_entropy`. teacher: whose
+    answers are learned in the place of the occupancies, see `training.learn.teacher`.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class OccupancyTraining(lightning.LightningModule):
         latents: ShapeLatents | None = None,
         divergence_weight: float = 1.0,
         point_loss: PointLoss = cross_entropy,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.description = description
@@ -76,6 +79,7 @@ class OccupancyTraining(lightning.LightningModule):
         self.latents = latents
         self.divergence_weight = divergence_weight
         self.point_loss = point_loss
+        self.teacher = teacher
 
     def learning_rate_factor(self, step: int) -> float:
         """Warm-up from zero, then constant or a cosine down to 2 % at `max_steps`."""
@@ -114,8 +118,11 @@ class OccupancyTraining(lightning.LightningModule):
         else:
             z, divergence = self.latents(batch["inputs"])
             code = network.encode_inputs(z)
-        logits = network.decode(points, z, code)
-        losses = self.point_loss(logits.float(), occupancies, batch.get("weights"))
+        logits = network.decode(points, z, code).float()
+        if self.teacher is None:
+            losses = self.point_loss(logits, occupancies, batch.get("weights"))
+        else:
+            losses = unlikeness(logits, self.teacher(points, z, code).float())
         return (losses.sum(-1) + self.divergence_weight * divergence).mean()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:

@@ -42,6 +42,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from onet_core.errors import ModelError, OnetError
+from onet_core.models.catalogue import find_model
+from onet_core.models.weights import load_weights
 
 from ..data.datasets.shapenet import ShapeDataset
 from ..measure.provenance import commit_text, data_version
@@ -54,6 +56,7 @@ from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining, cross_entropy
 from .quiet import quiet_lightning
 from .stopping import SavedWhenStopped, Stopped, outlast_signals
+from .teacher import Teacher
 
 Tensors = Sequence[Tensor]
 
@@ -136,7 +139,8 @@ def knows_shapes_by_index(config: Config) -> bool:
 
 
 def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
-    """The network in its training clothes, from `initial_weights` where they are given.
+    """The network in its training clothes, from `initial_weights` or with a `teacher` where they
+    are given.
 
     shapes: how many training shapes there are, for networks that know them one by one. Raises
     ModelError where the initial weights don't fit.
@@ -160,6 +164,9 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
         module.loss = torch.compile(module.loss)  # type: ignore[method-assign]
     if settings.initial_weights:
         logger.info(begin_from(module.network, Path(settings.initial_weights)))
+    if settings.teacher:
+        module.teacher = Teacher(load_weights(find_model(settings.teacher).path)[0])
+        logger.info(module.teacher.lead(module.network))
     return module
 
 
