@@ -40,6 +40,7 @@ def model_card(described: ModelDescription) -> str:
     """
     learned = dict(described.training)
     configuration = learned.pop("configuration", None)
+    teacher = learned.pop("teacher", None)
     lines = [f"# {described.title} (`{described.name}`)", ""]
     lines += [f"- Reads {kind_of(described.input_kind).reads}."]
     lines += [f"- Network: {described.architecture}, {json.dumps(described.network)}."]
@@ -47,8 +48,13 @@ def model_card(described: ModelDescription) -> str:
         lines += [f"- Data: {learned.pop('data')}."]
     if described.categories:
         lines += [f"- Categories: {', '.join(described.categories)}."]
+    if isinstance(teacher, Mapping):
+        lines += [
+            "- It learned to answer as a heavier network does, which had learned from shapes."
+        ]
+        lines += [f"- Training of that network: {_facts(teacher)}."]
     if learned:
-        lines += [f"- Training: {'; '.join(f'{name} {learned[name]}' for name in learned)}."]
+        lines += [f"- Training: {_facts(learned)}."]
     lines += [f"- Licence: {described.licence or 'unknown'}."]
     if described.attribution:
         lines += [f"- {described.attribution}"]
@@ -62,6 +68,10 @@ def model_card(described: ModelDescription) -> str:
         written = json.dumps(configuration, indent=1)
         lines += ["", "## Configuration", "", "```json", written, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _facts(learned: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name} {fact}" for name, fact in learned.items())
 
 
 def _numbers(metrics: Mapping[str, Any]) -> list[str]:

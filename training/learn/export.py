@@ -16,11 +16,13 @@ from lightning.pytorch.callbacks import Timer
 
 from onet_core.errors import ModelError, OnetError
 from onet_core.models.build import build_network
+from onet_core.models.catalogue import find_model, read_description
 from onet_core.models.convolutional.network import LatentPlanesNetwork
 from onet_core.models.weights import save_weights
 
 from .config import Config, load_config
 from .latents import ShapeLatents, set_prior
+from .teacher import taught_by
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -73,6 +75,10 @@ def export_checkpoint(
     training = {**description.training, "steps": int(content["global_step"]), **facts}
     training["configuration"] = config.settings()
     description = replace(description, training=training)
+    if config.training.teacher:
+        description = taught_by(
+            read_description(find_model(config.training.teacher).path), description
+        )
     save_weights(target, network.eval(), description, half=config.output.half)
 
 

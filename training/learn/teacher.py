@@ -7,6 +7,7 @@ steps do where labels need many times as many (Ba and Caruana 2014; Hinton et al
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onet_core.errors import ModelError
+from onet_core.models.description import ModelDescription
 
 # Logits beyond about this many, a probability of 0.9997, are all the same to a surface.
 _PLAIN = 8.0
@@ -55,11 +57,23 @@ class Teacher:
         return self._network.decode(points, latent, code)
 
 
+def taught_by(teacher: ModelDescription, pupil: ModelDescription) -> ModelDescription:
+    """The pupil's description, with what the teacher learned from and what it may be used for."""
+    learned = {name: fact for name, fact in teacher.training.items() if name != "configuration"}
+    return replace(
+        pupil,
+        categories=pupil.categories or teacher.categories,
+        licence=pupil.licence or teacher.licence,
+        attribution=pupil.attribution or teacher.attribution,
+        training={**pupil.training, "teacher": learned},
+    )
+
+
 def unlikeness(logits: Tensor, taught: Tensor) -> Tensor:
     """How far logits are from those of the teacher, of each point: (B, T) each -> (B, T).
 
     A difference counts as itself, a small one as half its square; where a place is plainly inside
     or outside, it hardly counts.
     """
-    plain = [_PLAIN * torch.tanh(values / _PLAIN) for values in (logits, taught)]
-    return functional.smooth_l1_loss(*plain, reduction="none")
+    found, wanted = (_PLAIN * torch.tanh(values / _PLAIN) for values in (logits, taught))
+    return functional.smooth_l1_loss(found, wanted, reduction="none")

@@ -11,6 +11,7 @@ from torch import nn
 
 from onet_core.errors import ModelError
 from onet_core.models.build import build_network
+from onet_core.models.card import model_card
 from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights, save_weights
 from training.data.observations import read_voxels
@@ -95,7 +96,10 @@ def taught(root: Path, teacher: Path, out: Path, *more: str) -> Config:
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("teacher") / "heavy.safetensors"
-    about = ModelDescription("heavy", "Heavy", "convolutional", "voxels", dict(NETWORK))
+    about = ModelDescription(
+        "heavy", "Heavy", "convolutional", "voxels", dict(NETWORK), licence="CC0",
+        training={"steps": 7, "configuration": {"data": {}}},
+    )  # fmt: skip
     network = voxel_network()
     # Logits that differ enough to be worth learning.
     nn.init.normal_(network.get_parameter("decoder.fc_out.weight"), std=2.0)
@@ -121,6 +125,11 @@ def test_the_pupil_comes_near_its_teacher(tmp_path: Path, teacher: Path) -> None
     light, about = load_weights(train(config))
     # The teacher's place on this machine does not go with the weights.
     assert about.training["configuration"]["training"]["teacher"] == teacher.name
+    assert about.licence == "CC0"
+    assert about.training["teacher"] == {"steps": 7}
+    card = model_card(about)
+    assert "Training of that network: steps 7." in card
+    assert "steps 120" in card
     voxels = torch.from_numpy(read_voxels(tmp_path / "things" / "val0")).float()[None]
     points = (torch.rand(1, 2000, 3, generator=torch.Generator().manual_seed(0)) - 0.5) * 0.9
     none = torch.zeros(1, 0)
