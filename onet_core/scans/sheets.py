@@ -14,14 +14,14 @@ from scipy.spatial import cKDTree
 
 from .batches import by_parts
 from .spheres import sphere_distances, weights_of
-from .whole import NEIGHBOURS, WholeField
+from .whole import WholeField
 
 FloatArray = NDArray[np.float64]
 
 REACH = 2.0
 """Radius of the spheres' points, in spacings."""
 
-_ENOUGH = 0.5
+ENOUGH = 0.5
 """Weight of the points around a place from which on the whole is not asked."""
 
 _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS = 24, 48
@@ -53,7 +53,7 @@ class SheetField:
         self._tree = cKDTree(points)
         reach = float(np.median(radius / spacing))
         wanted = int(np.clip(0.9 * np.pi * reach**2, _FEWEST_NEIGHBOURS, _MOST_NEIGHBOURS))
-        self._neighbours = max(min(wanted, len(points)), min(NEIGHBOURS, len(points)))
+        self._neighbours = min(wanted, len(points))
 
     def __call__(self, places: FloatArray) -> FloatArray:
         """Values (M,) at places (M, 3): positive outside, lengths in units of the box."""
@@ -68,7 +68,7 @@ class SheetField:
     def _values(self, places: FloatArray) -> FloatArray:
         distances, chosen = self._tree.query(places, self._neighbours)
         distances, chosen = distances.reshape(len(places), -1), chosen.reshape(len(places), -1)
-        values = self._whole.values(places, distances, chosen)
+        values = self._whole.values(places)
         radius = self._radius[chosen]
         weights = weights_of(distances, radius)
         here = np.flatnonzero(weights[:, 0])
@@ -80,7 +80,7 @@ class SheetField:
         weights = weights[here] * same * same
         if self._errors is not None:
             weights = weights * _precision(self._errors[chosen[here]], weights)
-        share = np.clip(weights.sum(axis=1) / _ENOUGH, 0, 1)
+        share = np.clip(weights.sum(axis=1) / ENOUGH, 0, 1)
         share = share * share * (3 - 2 * share)
         away = self._points.take(chosen[here], axis=0) - places[here, None]
         found = sphere_distances(away, normals, weights, radius[here, 0])

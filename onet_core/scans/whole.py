@@ -1,116 +1,236 @@
 """Inside and outside of a whole cloud of oriented points, from one smooth solve.
 
-The indicator function whose gradient is closest to the normals, on a periodic grid, by Fourier
-transforms (Kazhdan 2005; Peng et al. 2021 use it for learning). All points have their say in it
-everywhere, so that some wrong normals change little and what a cloud leaves open is closed. Near
-the points its level is theirs, so that it goes through them (what screening is for in Kazhdan and
-Hoppe 2013).
+The indicator function whose gradient is closest to the normals and that is 0 at the points
+(screened Poisson, Kazhdan and Hoppe 2013). All points have their say in it everywhere, so that some
+wrong normals change little and what a cloud leaves open is closed. That it is 0 at the points is
+solved together with the rest: to take a level from the points around each place afterwards made
+bulges at thin tips and bridges in slits. Grids are solved one after the other, each twice as fine:
+the first whole, the others in a band around the points, with what was found before beyond it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from scipy.ndimage import map_coordinates
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import LinearOperator, cg
 
 FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 EDGE = 1.25
-"""Edge of the periodic box; the cloud's longest is 1."""
+"""Edge of the box of the grids; the cloud's longest is 1."""
 
-NEIGHBOURS = 12
-"""Points that the level at a place is the mean of."""
+_MOST_CELLS, _FEWEST_CELLS, _MOST_OF_ALL = 256, 64, 32
+"""Cells along the finest grid's edge, and at most along that of the grid that is solved whole."""
 
-_MOST_CELLS, _FEWEST_CELLS = 256, 64
+SCREENING, COARSER = 4.0, 1.0
+"""What the points' places count beside their normals, and what that is multiplied by on each grid
+that is twice as coarse, both as Kazhdan and Hoppe have it."""
+
+_BAND = 3
+"""Cells to either side of the points in which finer grids are solved."""
+
+_EXACT, _PASSES, _PASSES_OF_ALL = 1e-3, 20, 200
 _STEP = 0.7
 """Of a cell: half of what directions are differences over."""
 
-_NEAR = 4.0
-"""Farther from the points than this, in their spacings, the level is that of the whole cloud."""
+_SLOPE = 2 / 3
+"""What the function rises by a cell, where it is 0."""
 
 
 class WholeField:
     """About the signed distance from the surface, positive outside.
 
     points, normals (N, 3), the points within -0.6 and 0.6; spacing (N,): edge of the square of the
-    surface that each point stands for. The grid's cells are a typical spacing wide, as far as its
-    memory allows.
+    surface that each point stands for. The finest grid's cells are a typical spacing wide, as far
+    as its memory allows.
     """
 
     def __init__(self, points: FloatArray, normals: FloatArray, spacing: FloatArray) -> None:
         wanted = int(np.clip(EDGE / float(np.median(spacing)), _FEWEST_CELLS, _MOST_CELLS))
-        cells = next_fast_len(wanted, real=True)
-        self._cell = EDGE / cells
-        self._spacing, self._areas = spacing, spacing**2
-        vectors = _spread(points / self._cell, normals * self._areas[:, None], cells)
-        self._values = (solved(vectors) / self._cell**2).numpy()
-        self._at_points = self._at(points)
-        self._level = float(np.average(self._at_points, weights=self._areas))
-        # A step blurred by a normal distribution rises by 1 / (blur sqrt(2 pi)) a length.
-        self._length = self._cell * np.sqrt(2 * np.pi)
+        halvings = int(np.ceil(np.log2(wanted / _MOST_OF_ALL)))
+        cells = -(-wanted >> halvings)
+        values = np.zeros((cells + 1,) * 3, dtype=np.float32)
+        for halving in range(halvings + 1):
+            if halving:
+                values, cells = _twice_as_fine(values), 2 * cells
+            self._cell = EDGE / cells
+            # What a point counts for must not end at a side of the box.
+            places = np.clip((points + EDGE / 2) / self._cell, 1, cells - 1.001)
+            areas = (spacing / self._cell) ** 2
+            screening = SCREENING * COARSER ** (halvings - halving)
+            solve(values, places, normals, areas, screening, is_whole=halving == 0)
+        self._values, self._smooth = values, _blurred(values)
 
-    def values(self, places: FloatArray, distances: FloatArray, nearest: IntArray) -> FloatArray:
-        """Values (M,) at places (M, 3); distances, nearest (M, K) of the points next to each, the
-        nearest first."""
-        distances, nearest = distances[:, :NEIGHBOURS], nearest[:, :NEIGHBOURS]
-        reach = distances[:, -1:] * 1.0001 + 1e-9
-        weights = np.maximum(1 - (distances / reach) ** 2, 0) ** 2 * self._areas[nearest]
-        level = (weights * self._at_points[nearest]).sum(axis=1) / weights.sum(axis=1)
-        far = np.clip(distances[:, 0] / (_NEAR * self._spacing[nearest[:, 0]]) - 0.5, 0, 1)
-        level += far * (self._level - level)
-        return np.asarray((self._at(places) - level) * self._length)
+    def values(self, places: FloatArray) -> FloatArray:
+        """Values (M,) at places (M, 3)."""
+        return self._at(self._values, places) * (self._cell / _SLOPE)
 
     def outward(self, places: FloatArray) -> FloatArray:
-        """Unit vectors (M, 3) that point out of the object, at places (M, 3)."""
+        """Unit vectors (M, 3) that point out of the object, at places (M, 3); points at random
+        make the function wavy, so they are those of one that is blurred by a cell."""
         columns = []
         for axis in range(3):
             step = np.zeros(3)
             step[axis] = _STEP * self._cell
-            columns.append(self._at(places + step) - self._at(places - step))
+            ahead, behind = (self._at(self._smooth, places + way) for way in (step, -step))
+            columns.append(ahead - behind)
         ways = np.stack(columns, axis=1)
         return ways / (np.linalg.norm(ways, axis=1, keepdims=True) + 1e-300)
 
-    def _at(self, places: FloatArray) -> FloatArray:
-        found = map_coordinates(
-            self._values, places.T / self._cell, np.float64, order=1, mode="grid-wrap"
-        )
+    def _at(self, values: Float32Array, places: FloatArray) -> FloatArray:
+        nodes = (places + EDGE / 2).T / self._cell
+        found = map_coordinates(values, nodes, np.float64, order=1, mode="nearest")
         return np.asarray(found)
 
 
-def solved(vectors: torch.Tensor) -> torch.Tensor:
-    """The (cells, cells, cells) values that have the vectors (3, cells, cells, cells) for their
-    gradient, blurred by a cell; lengths in cells."""
-    cells = vectors.shape[-1]
-    whole, half = 2 * np.pi * torch.fft.fftfreq(cells), 2 * np.pi * torch.fft.rfftfreq(cells)
-    spectra = [torch.fft.rfftn(part) for part in vectors]
-    across = whole[:, None] ** 2 + half**2
-    spectrum = spectra[0]
-    # A slab at a time, which stays in a processor's cache.
-    for number, along in enumerate(whole.tolist()):
-        square = across + along**2
-        if number == 0:
-            square[0, 0] = 1
-        slab = spectrum[number].mul_(along)
-        slab.addcmul_(spectra[1][number], whole[:, None])
-        slab.addcmul_(spectra[2][number], half)
-        slab.mul_(-1j).mul_(torch.exp(-0.5 * square).div_(square))
-    spectrum[0, 0, 0] = 0
-    return torch.fft.irfftn(spectrum, s=(cells,) * 3)
+def solve(
+    values: Float32Array,
+    places: FloatArray,
+    normals: FloatArray,
+    areas: FloatArray,
+    screening: float,
+    *,
+    is_whole: bool,
+) -> None:
+    """Solves for the values (M, M, M) at a grid's nodes, in place, from what they are.
+
+    places (N, 3), normals (N, 3) and areas (N,) of points, in cells; is_whole: whether all nodes
+    are solved for, not only a band around the points.
+    """
+    edge = len(values)
+    cells = np.floor(places).astype(np.int64)
+    inside = places - cells
+    flat = values.reshape(-1)
+    nodes = np.arange(len(flat)) if is_whole else _band(cells, edge)
+    number = np.full(len(flat), -1, dtype=np.int32)
+    number[nodes] = np.arange(len(nodes))
+    right = _divergence(number, cells, inside, normals * areas[:, None], edge)
+    laplacian, beyond = _laplacian(nodes, number, flat, edge)
+    right += beyond
+    corners = _CORNERS @ _strides(edge)
+    shares = np.where(_CORNERS, inside[:, None], 1 - inside[:, None]).prod(axis=2)
+    columns = number[(cells @ _strides(edge))[:, None] + corners]
+    rows = np.arange(0, columns.size + 1, 8)
+    at_points = csr_array(
+        (shares.ravel().astype(np.float32), columns.ravel(), rows), (len(places), len(nodes))
+    )
+    to_nodes = csr_array(at_points.T)
+    counts = (screening * areas).astype(np.float32)
+
+    def product(unknown: Float32Array) -> Float32Array:
+        return np.asarray(laplacian @ unknown + to_nodes @ (counts * (at_points @ unknown)))
+
+    diagonal = laplacian.diagonal() + to_nodes.power(2) @ counts
+    flat[nodes] = cg(
+        LinearOperator(laplacian.shape, matvec=product, dtype=np.float32),
+        right.astype(np.float32),
+        x0=flat[nodes],
+        rtol=_EXACT,
+        maxiter=_PASSES_OF_ALL if is_whole else _PASSES,
+        M=diags_array(1 / diagonal),
+    )[0]
 
 
-def _spread(places: FloatArray, vectors: FloatArray, cells: int) -> torch.Tensor:
-    """Sums (3, cells, cells, cells) of vectors (N, 3), shared to the eight nodes around each."""
-    low = np.floor(places).astype(np.int64)
-    part = places - low
-    given = torch.from_numpy(vectors.astype(np.float32))
-    sums = torch.zeros(cells**3, 3)
-    for number in range(8):
-        step = np.array([number >> 2 & 1, number >> 1 & 1, number & 1])
-        share = np.where(step, part, 1 - part).prod(axis=1).astype(np.float32)
-        x, y, z = ((low + step) % cells).T
-        node = torch.from_numpy((x * cells + y) * cells + z)
-        sums.index_add_(0, node, given * torch.from_numpy(share)[:, None])
-    return sums.T.reshape(3, cells, cells, cells)
+_CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+
+
+def _strides(edge: int) -> IntArray:
+    return np.array([edge * edge, edge, 1])
+
+
+def _twice_as_fine(values: Float32Array) -> Float32Array:
+    """Values (M, M, M) at nodes that lie twice as close, by linear interpolation."""
+    for axis in range(3):
+        ahead = np.moveaxis(values, axis, 0)
+        finer = np.empty((2 * len(ahead) - 1, *ahead.shape[1:]), dtype=np.float32)
+        finer[::2] = ahead
+        finer[1::2] = (ahead[:-1] + ahead[1:]) / 2
+        values = np.moveaxis(finer, 0, axis)
+    return np.ascontiguousarray(values)
+
+
+def _band(cells: IntArray, edge: int) -> IntArray:
+    """The numbers (K,) of the nodes around cells (N, 3)."""
+    is_near = np.zeros((edge,) * 3, dtype=bool)
+    is_near[tuple(cells.T)] = True
+    for axis in range(3):
+        wide = is_near.copy()
+        ahead, before = np.moveaxis(wide, axis, 0), np.moveaxis(is_near, axis, 0)
+        for step in range(1, _BAND + 1):
+            ahead[step:] |= before[:-step]
+            if step < _BAND:
+                ahead[:-step] |= before[step:]
+        is_near = wide
+    return np.flatnonzero(is_near)
+
+
+def _divergence(
+    number: NDArray[np.int32], cells: IntArray, inside: FloatArray, vectors: FloatArray, edge: int
+) -> FloatArray:
+    """Of each node (K,) the sum of the points' vectors (N, 3), each along the slope of the node's
+    cubic B-spline at the point; number: of each of the grid's nodes."""
+    count = int(number.max()) + 1
+    before = 1 - inside
+    splines = [
+        before**3 / 6, (3 * inside**3 - 6 * inside**2 + 4) / 6,
+        (3 * before**3 - 6 * before**2 + 4) / 6, inside**3 / 6,
+    ]  # fmt: skip
+    slopes = [
+        -(before**2) / 2, (3 * inside**2 - 4 * inside) / 2,
+        (4 * before - 3 * before**2) / 2, inside**2 / 2,
+    ]  # fmt: skip
+    lowest = (cells - 1) @ _strides(edge)
+    total = np.zeros(count)
+    for x in range(4):
+        along = vectors[:, 0] * slopes[x][:, 0]
+        for y in range(4):
+            both = splines[x][:, 0] * splines[y][:, 1]
+            first = along * splines[y][:, 1] + vectors[:, 1] * splines[x][:, 0] * slopes[y][:, 1]
+            for z in range(4):
+                here = first * splines[z][:, 2] + vectors[:, 2] * both * slopes[z][:, 2]
+                nodes = number[lowest + _strides(edge) @ (x, y, z)]
+                total += np.bincount(nodes, here, minlength=count)
+    return total
+
+
+def _blurred(values: Float32Array) -> Float32Array:
+    """Values (M, M, M) with a quarter of each neighbour's, along all axes."""
+    for axis in range(3):
+        ahead = np.moveaxis(values, axis, 0)
+        wide = 2 * ahead
+        wide[1:] += ahead[:-1]
+        wide[:-1] += ahead[1:]
+        wide[1:-1] /= 4
+        wide[[0, -1]] /= 3
+        values = np.moveaxis(wide, 0, axis)
+    return np.ascontiguousarray(values)
+
+
+def _laplacian(
+    nodes: IntArray, number: NDArray[np.int32], values: Float32Array, edge: int
+) -> tuple[csr_array, FloatArray]:
+    """The differences of nodes (K,) from their six neighbours, as a matrix (K, K), and what those
+    neighbours that are not among them have, (K,)."""
+    degree, beyond = np.zeros(len(nodes), dtype=np.float32), np.zeros(len(nodes))
+    rows, columns = [], []
+    for stride in _strides(edge).tolist():
+        place = nodes // stride % edge
+        for step in (-1, 1):
+            is_there = (place + step >= 0) & (place + step < edge)
+            degree += is_there
+            neighbour = np.where(is_there, nodes + step * stride, nodes)
+            theirs = number[neighbour]
+            is_known = is_there & (theirs < 0)
+            beyond[is_known] += values[neighbour[is_known]]
+            is_unknown = is_there & (theirs >= 0)
+            rows.append(np.flatnonzero(is_unknown))
+            columns.append(theirs[is_unknown])
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    neighbours = csr_array(
+        (np.ones(len(row), dtype=np.float32), (row, column)), shape=(len(nodes),) * 2
+    )
+    return csr_array(diags_array(degree) - neighbours), beyond

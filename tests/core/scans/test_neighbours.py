@@ -1,18 +1,16 @@
-"""Neighbours that are kept, beside distances of all to all, and what is solved for all of a cloud
-beside other ways to the same numbers."""
+"""Neighbours that are kept, beside distances of all to all, and signs that are solved for all of a
+cloud beside another way to the same numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from onet_core.mesh.gaps import spacing_of
 from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.signs import agreed
-from onet_core.scans.whole import solved
 
 
 @pytest.mark.parametrize("known", [0, 5, 40])
@@ -54,19 +52,3 @@ def test_signs_that_agree_solve_the_linear_system() -> None:
     assert found == pytest.approx(wanted, abs=1e-2 * np.abs(wanted).max())
     clear = np.abs(wanted) > 0.02 * np.abs(wanted).max()
     assert np.array_equal(np.sign(found[clear]), np.sign(wanted[clear]))
-
-
-def test_the_whole_has_the_blurred_vectors_for_its_gradient() -> None:
-    """Of vectors that are the gradient of waves, which NumPy takes in double precision."""
-    cells = 12
-    turn = 2 * np.pi / cells
-    x, y, z = np.meshgrid(*[np.arange(cells) * turn] * 3, indexing="ij")
-    waves = [(1, 0, 0, 0.3), (2, -1, 0, 1.1), (0, 3, 1, -0.7), (-2, 2, 4, 2.0)]
-    wanted, vectors = np.zeros((cells,) * 3), np.zeros((3, *(cells,) * 3))
-    for *steps, phase in waves:
-        angle = steps[0] * x + steps[1] * y + steps[2] * z + phase
-        square = turn**2 * sum(step**2 for step in steps)
-        wanted += np.exp(-square / 2) * np.cos(angle)
-        vectors -= turn * np.array(steps)[:, None, None, None] * np.sin(angle)
-    found = solved(torch.from_numpy(vectors.astype(np.float32))).numpy()
-    assert found == pytest.approx(wanted, abs=1e-5)

@@ -62,7 +62,7 @@ def compared(truth: trimesh.Trimesh, vertices: FloatArray, faces: NDArray[Any]) 
     made = trimesh.Trimesh(vertices, faces, process=False)
     ours = np.asarray(trimesh.sample.sample_surface(made, _MEASURED, seed=8)[0])
     theirs = np.asarray(trimesh.sample.sample_surface(truth, _MEASURED, seed=7)[0])
-    away, missed = _distances(truth, ours), _distances(made, theirs)
+    away, missed = distances_to(truth, ours), distances_to(made, theirs)
     precision, recall = float((away < _NEAR).mean()), float((missed < _NEAR).mean())
     return {
         "chamfer": float(away.mean() + missed.mean()) / 2,
@@ -90,7 +90,7 @@ def faults(vertices: FloatArray, faces: NDArray[Any]) -> dict[str, int]:
     }
 
 
-def _distances(mesh: trimesh.Trimesh, points: FloatArray) -> FloatArray:
+def distances_to(mesh: trimesh.Trimesh, points: FloatArray) -> FloatArray:
     import open3d
 
     scene = open3d.t.geometry.RaycastingScene()

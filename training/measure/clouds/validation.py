@@ -47,11 +47,7 @@ def cloud_of(
 ) -> tuple[FloatArray, FloatArray]:
     """Points (N, 3) of the mesh of an indexed source that lie on the outer surface, of which some
     points and normals (M, 3) are known, with their outward normals (N, 3)."""
-    with np.load(path, allow_pickle=False) as stored:
-        corners = stored["vertices"].astype(np.float64)
-        faces = stored["faces"].astype(np.int64)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    mesh = trimesh.Trimesh((corners - (low + high) / 2) / (high - low).max(), faces, process=False)
+    mesh = mesh_of(path)
     points, chosen = trimesh.sample.sample_surface(mesh, 4 * count, seed=0)
     points, found = np.asarray(points), np.asarray(mesh.face_normals[chosen])
     distances, near = cKDTree(surface).query(points)
@@ -59,3 +55,12 @@ def cloud_of(
     is_outer = (distances < _OUTER) & (np.abs(along) > _ALONG)
     points, found = points[is_outer], (found * np.sign(along)[:, None])[is_outer]
     return points[:count], found[:count]
+
+
+def mesh_of(path: Path) -> trimesh.Trimesh:
+    """The mesh of an indexed source, its inner faces too, centred, its longest edge 1."""
+    with np.load(path, allow_pickle=False) as stored:
+        corners = stored["vertices"].astype(np.float64)
+        faces = stored["faces"].astype(np.int64)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return trimesh.Trimesh((corners - (low + high) / 2) / (high - low).max(), faces, process=False)
