@@ -77,12 +77,11 @@ def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor
     first = seen.nonzero()
     row = torch.zeros(seen.shape, dtype=torch.int64, device=voxels.device)
     row[seen] = torch.arange(1, len(first) + 1, device=voxels.device)
-    edge = padded.shape[-1]
-    steps = torch.arange(size, device=voxels.device)
-    offsets = ((steps[:, None, None] * edge + steps[:, None]) * edge + steps).flatten()
-    starts = (first[:, 0] * edge + first[:, 1]) * edge + first[:, 2]
+    windows = padded
+    for axis in range(3):
+        windows = windows.unfold(axis, size, 1)
     with torch.no_grad():
         rows = [patches.fc_patch(padded.new_zeros(1, size**3))]
-        for some in starts.split(_CHUNK):
-            rows.append(patches.fc_patch(padded.take(some[:, None] + offsets)))
+        for some in first.split(_CHUNK):
+            rows.append(patches.fc_patch(windows[tuple(some.T)].flatten(1)))
     return row, torch.cat(rows).float()
