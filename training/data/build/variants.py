@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -49,56 +50,35 @@ class Shortened(Entry):
     def load(self) -> NormalisedShape:
         """The original, shortened if it is longer. Raises InputError where it can't be used."""
         shape = self.original.load()
-        vertices, faces, colours = (
-            shape.triangles.vertices,
-            shape.triangles.faces,
-            shape.triangles.colours,
-        )
+        vertices, faces = shape.triangles.vertices, shape.triangles.faces
         width, _, length = np.ptp(vertices[faces].reshape(-1, 3), axis=0)
         if length <= self.longest * width:
             return shape
         shorter = vertices * (1, 1, self.longest * width / length)
-        return NormalisedShape(*normalise(make_triangles(shorter, faces, colours)))
+        return NormalisedShape(*normalise(make_triangles(shorter, faces, shape.triangles.colours)))
 
 
 def shortened(entries: Sequence[Entry], longest: float | None) -> list[Entry]:
     """The entries, each at most `longest` times as long as wide; None leaves them as they are."""
     if longest is None:
         return list(entries)
-    return [
-        Shortened(
-            entry.category,
-            entry.name,
-            entry.split,
-            entry.method,
-            entry.source,
-            entry.licence,
-            entry.credit,
-            original=entry,
-            longest=longest,
-        )
-        for entry in entries
-    ]
+    return [Shortened(**_facts(entry), original=entry, longest=longest) for entry in entries]
 
 
 def with_variants(entries: Sequence[Entry], count: int) -> list[Entry]:
     """The entries and, of each one to train with, `count` variants."""
     variants = [
-        Variant(
-            entry.category,
-            f"{entry.name}-stretched-{number}",
-            entry.split,
-            entry.method,
-            entry.source,
-            entry.licence,
-            entry.credit,
-            original=entry,
-        )
+        Variant(**{**_facts(entry), "name": f"{entry.name}-stretched-{number}"}, original=entry)
         for number in range(1, count + 1)
         for entry in entries
         if entry.split == "train"
     ]
     return [*entries, *variants]
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """What an entry says of its shape, by name."""
+    return {item.name: getattr(entry, item.name) for item in fields(Entry)}
 
 
 def _with_short_edges(triangles: Triangles) -> Triangles:
