@@ -113,10 +113,9 @@ class TrainingConfig:
         (batch, points), to a loss for each point; None for the paper's cross entropy.
     divergence_weight: of a latent's divergence from the prior, where each shape has a posterior of
         its own.
-    initial_weights: a weights file to start from, or for a resnet18 encoder of pictures
-        torchvision's ResNet-18, see `training.learn.initial`.
-    teacher: a model's name or weights file with the same encoder, whose answers are learned instead
-        of the labels, see `training.learn.teacher`.
+    initial_weights: a weights file to start from, or torchvision's ResNet-18 for an encoder of that
+        kind, see `training.learn.initial`.
+    teacher: a model whose answers are learned instead of labels, see `training.learn.teacher`.
     devices: how many, None for all that are there.
     nodes: machines, see `training.learn.train`.
     """
@@ -422,17 +421,18 @@ def _check(config: Config, where: str) -> None:
     require(
         patience is None or patience > 0, "training.early_stopping", patience, "above 0, or null"
     )
+    z_dim = config.model.network.get("z_dim")
     require(
-        training.loss is None or not config.model.network.get("z_dim"),
+        training.loss is None or not z_dim,
         "training.loss",
         training.loss,
         "null for networks with a latent, whose loss is the paper's bound",
     )
     require(
-        training.teacher is None or (training.loss is None and not training.initial_weights),
+        training.teacher is None or not (training.loss or training.initial_weights or z_dim),
         "training.teacher",
         training.teacher,
-        "null where there is a loss of its own or initial weights",
+        "null where there are a latent, a loss of its own or initial weights",
     )
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")

@@ -1,8 +1,8 @@
 """A lighter network that learns what a heavier one says: its answers take the place of the labels.
 
 Both read through one encoder, the heavier one's, which stays as it is: what is learned anew is the
-decoder alone. Its answers are known everywhere and are smooth, so that a few thousand shapes and
-steps do where labels need many times as many (Ba and Caruana 2014; Hinton et al. 2015).
+decoder alone. Its answers are known everywhere and are smooth, so that few shapes and steps go far
+(Ba and Caruana 2014; Hinton et al. 2015).
 """
 
 from __future__ import annotations

@@ -143,7 +143,12 @@ def test_the_pupil_comes_near_its_teacher(tmp_path: Path, teacher: Path) -> None
 
 
 def test_teachers_exclude_other_beginnings(tmp_path: Path, teacher: Path) -> None:
-    for other in ("training.loss=a.b", "training.initial_weights=a.safetensors"):
+    others = (
+        "training.loss=a.b",
+        "training.initial_weights=a.safetensors",
+        "model.network.z_dim=8",
+    )
+    for other in others:
         with pytest.raises(ConfigError, match=r"training\.teacher"):
             taught(tmp_path, teacher, tmp_path / "out", other)
     with pytest.raises(ModelError):
