@@ -17,7 +17,7 @@ from onet_core.surface.cube_cases import CORNERS
 from onet_core.surface.extract import extract
 from onet_core.surface.following import follow
 from onet_core.surface.interactive import InteractiveSurface
-from onet_core.surface.sparse_grid import OUTSIDE, SparseGrid, indices_of, keys_of
+from onet_core.surface.sparse_grid import MISSING, OUTSIDE, SparseGrid, indices_of, keys_of
 from onet_core.surface.sparse_marching_cubes import crossed_edges, faces_of
 from training.measure.marching_cubes import marching_cubes, polygonise
 
@@ -201,3 +201,16 @@ def test_memory_that_runs_out_on_the_fine_grid_halves_the_chunk() -> None:
 
     made, expected = (extract(field, resolution=96) for field in (short, torus))
     assert np.array_equal(made.mesh.vertices, expected.mesh.vertices)
+
+
+@pytest.mark.parametrize("largest", [1 << 10, 1 << 23])
+def test_places_are_those_of_a_dictionary(largest: int) -> None:
+    """By a table and, for larger keys, by searching."""
+    some = torch.randint(largest, (500,), generator=torch.Generator().manual_seed(0)).unique()
+    keys = torch.cat([some, some.new_tensor([largest])])
+    values = torch.zeros(len(keys))
+    grid = SparseGrid(8, 0.0, keys, values, values > 0)
+    there = {int(key): place for place, key in enumerate(keys)}
+    for asked in (torch.arange(-5, 1100), keys, keys - 1, keys + 1, keys[-1:] + 9000):
+        wanted = [there.get(int(key), MISSING) for key in asked]
+        assert grid.place(asked).tolist() == wanted
