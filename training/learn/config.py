@@ -115,7 +115,9 @@ class TrainingConfig:
         its own.
     initial_weights: a weights file to start from, or torchvision's ResNet-18 for an encoder of that
         kind, see `training.learn.initial`.
-    teacher: a model whose answers are learned instead of labels, see `training.learn.teacher`.
+    teacher: a model whose answers are learned instead of labels, see `training.learn.teaching`.
+    teacher_near: share of the queries that it is asked next to the surface of the voxels.
+    teacher_showings: how often each of its answers is learned from.
     devices: how many, None for all that are there.
     nodes: machines, see `training.learn.train`.
     """
@@ -143,6 +145,8 @@ class TrainingConfig:
     divergence_weight: float = 1.0
     initial_weights: str | None = None
     teacher: str | None = None
+    teacher_near: float = 0.0
+    teacher_showings: int = 1
     devices: int | None = None
     nodes: int = 1
 
@@ -391,6 +395,7 @@ def _check(config: Config, where: str) -> None:
         "training.checkpoint_every": training.checkpoint_every,
         "training.backup_every": training.backup_every,
         "training.nodes": training.nodes,
+        "training.teacher_showings": training.teacher_showings,
         "test.points_iou": test.points_iou,
         "test.batch_size": test.batch_size,
     }
@@ -417,10 +422,8 @@ def _check(config: Config, where: str) -> None:
         data.points,
         f"even for the sampling {data.sampling!r}",
     )
-    patience = training.early_stopping
-    require(
-        patience is None or patience > 0, "training.early_stopping", patience, "above 0, or null"
-    )
+    wait = training.early_stopping
+    require(wait is None or wait > 0, "training.early_stopping", wait, "above 0, or null")
     z_dim = config.model.network.get("z_dim")
     require(
         training.loss is None or not z_dim,
@@ -428,20 +431,16 @@ def _check(config: Config, where: str) -> None:
         training.loss,
         "null for networks with a latent, whose loss is the paper's bound",
     )
-    require(
-        training.teacher is None or not (training.loss or training.initial_weights or z_dim),
-        "training.teacher",
-        training.teacher,
-        "null where there are a latent, a loss of its own or initial weights",
-    )
+    other = "null where there are a latent, a loss of its own or initial weights"
+    is_taught = training.teacher is not None
+    has_other = bool(training.loss or training.initial_weights or z_dim)
+    require(not (is_taught and has_other), "training.teacher", training.teacher, other)
+    near, has_voxels = training.teacher_near, data.input_kind == "voxels"
+    require(0 <= near <= has_voxels, "training.teacher_near", near, "from 0 to 1, 0 without voxels")
     steps = training.max_steps
     require(steps is None or steps > 0, "training.max_steps", steps, "above 0, or null for no end")
-    require(
-        training.schedule == "constant" or steps is not None,
-        "training.max_steps",
-        steps,
-        f"given for the {training.schedule} schedule",
-    )
+    has_end = steps is not None or training.schedule == "constant"
+    require(has_end, "training.max_steps", steps, f"given for the {training.schedule} schedule")
     require(
         training.batch_size % max(training.accumulate, 1) == 0,
         "training.batch_size",

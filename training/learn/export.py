@@ -22,7 +22,7 @@ from onet_core.models.weights import save_weights
 
 from .config import Config, load_config
 from .latents import ShapeLatents, set_prior
-from .teacher import taught_by
+from .teaching import taught_by
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from onet_core.models.occupancy_network import OccupancyNetwork
 
 from ..data.augmentation import Batch, Choice, augment
 from .latents import LATENT_PACE, ShapeLatents
-from .teacher import Teacher, unlikeness
+from .teaching import Teacher, unlikeness
 
 PointLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -49,7 +49,7 @@ class OccupancyTraining(lightning.LightningModule):
     latents: the training shapes' posteriors, for networks without an encoder of shapes; batches
     then hold the shapes' indices as inputs. divergence_weight: of their divergence from the prior,
     against the sum over points. point_loss: of each point, see `cross_entropy`. teacher: whose
-    answers are learned in the place of the occupancies, see `training.learn.teacher`.
+    answers are learned in the place of the occupancies, see `training.learn.teaching`.
     """
 
     def __init__(
@@ -109,6 +109,8 @@ class OccupancyTraining(lightning.LightningModule):
         """Mean over the batch of the negative ELBO: () float32."""
         points, occupancies = batch["points"], batch["occupancies"]
         network = self.network
+        if self.teacher is not None:
+            return self._loss_by_teacher(self.teacher, batch)
         if isinstance(network, OccupancyNetwork) and network.z_dim:
             bound = network.elbo(points, occupancies, batch["inputs"], batch.get("weights"))
             return -bound.mean()
@@ -119,16 +121,26 @@ class OccupancyTraining(lightning.LightningModule):
             z, divergence = self.latents(batch["inputs"])
             code = network.encode_inputs(z)
         logits = network.decode(points, z, code).float()
-        if self.teacher is None:
-            losses = self.point_loss(logits, occupancies, batch.get("weights"))
-        else:
-            losses = unlikeness(logits, self.teacher(points, z, code).float())
+        losses = self.point_loss(logits, occupancies, batch.get("weights"))
         return (losses.sum(-1) + self.divergence_weight * divergence).mean()
+
+    def _loss_by_teacher(self, teacher: Teacher, batch: Batch) -> Tensor:
+        if self.training:
+            lesson = teacher.lesson(batch)
+        else:
+            generator = torch.Generator(batch["points"].device).manual_seed(0)
+            lesson = teacher.asked(batch, generator)
+        none = lesson.points.new_zeros(len(lesson.points), 0)
+        logits = self.network.decode(lesson.points, none, lesson.code).float()
+        return unlikeness(logits, lesson.answers).sum(-1).mean()
+
+    def augmented(self, batch: Batch) -> Batch:
+        """A batch as it is learned from."""
+        return augment(batch, self.description.input_kind, self.augmentations)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """One step on a batch; logs the loss per point as `loss`."""
-        batch = augment(batch, self.description.input_kind, self.augmentations)
-        loss = self.loss(batch)
+        loss = self.loss(self.augmented(batch))
         self.log("loss", loss / batch["points"].shape[1], prog_bar=True)
         return loss
 

@@ -56,7 +56,7 @@ from .latents import ShapeLatents
 from .lightning_module import OccupancyTraining, cross_entropy
 from .quiet import quiet_lightning
 from .stopping import SavedWhenStopped, Stopped, outlast_signals
-from .teacher import Teacher
+from .teaching import Teacher
 
 Tensors = Sequence[Tensor]
 
@@ -165,7 +165,11 @@ def make_module(config: Config, shapes: int = 0) -> OccupancyTraining:
     if settings.initial_weights:
         logger.info(begin_from(module.network, Path(settings.initial_weights)))
     if settings.teacher:
-        module.teacher = Teacher(load_weights(find_model(settings.teacher).path)[0])
+        module.teacher = Teacher(
+            load_weights(find_model(settings.teacher).path)[0],
+            near=settings.teacher_near,
+            showings=settings.teacher_showings,
+        )
         logger.info(module.teacher.lead(module.network))
     return module
 
@@ -353,6 +357,8 @@ def train(config: Config, bar: Callback | None = None) -> Path:
     assert_same_run(directory, config)
     if done:
         logger.info("Going on from step %d of %s.", done, last)
+    elif module.teacher is not None:
+        module.teacher.begin(module.network, map(module.augmented, training))
     # A resumed run must not see the draws of its beginning again.
     lightning.seed_everything(config.training.seed + done, workers=True, verbose=False)
     directory.mkdir(parents=True, exist_ok=True)

@@ -57,6 +57,10 @@ class LocalDecoder(nn.Module):
             features = features + self.neighbours(points, code, features)
         if self.patches is not None:
             features = features + self.patches(points, code["voxels"], features)
+        return self.logits(points, features)
+
+    def logits(self, points: Tensor, features: Tensor) -> Tensor:
+        """Logits of points (..., 3) from all features (..., C) that were found there."""
         net = precisely(self.fc_p, points)
         for mix, block in zip(self.fc_c, self.blocks, strict=True):
             net = block(net + mix(features))
@@ -111,10 +115,11 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
     unet_depth, unet_width: see `UNet`;
     padding: the planes cover the box of edge 1 + padding, as the queries do; neighbours: how many
     of the input points a query attends to, see `NeighbourFeatures`; surroundings: in which numbers
-    of points around it each input point is described, see `Surroundings`; patch, patch_width: edge
-    of the cube of voxels that a query sees and the width of what reads it, see `PatchFeatures`
-    (0: none, as in the paper); volume_resolution, volume_width: cells along the edge of a volume
-    of features beside the planes and the width of what refines it, see `PointVolume` (0: none).
+    of points around it each input point is described, see `Surroundings`; patch, patch_width,
+    patch_layers: edge of the cube of voxels that a query sees, the width of what reads it and its
+    residual layers, see `PatchFeatures` (0: none, as in the paper); volume_resolution,
+    volume_width: cells along the edge of a volume of features beside the planes and the width of
+    what refines it, see `PointVolume` (0: none).
     Raises ValueError where these do not fit together.
     """
 
@@ -134,6 +139,7 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         surroundings: Sequence[int] = (),
         patch: int = 0,
         patch_width: int = 192,
+        patch_layers: int = 2,
         volume_resolution: int = 0,
         volume_width: int = 32,
     ) -> None:
@@ -182,7 +188,9 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
                 )
                 if neighbours
                 else None,
-                patches=PatchFeatures(channels=channels, hidden=patch_width, size=patch)
+                patches=PatchFeatures(
+                    channels=channels, hidden=patch_width, size=patch, layers=patch_layers
+                )
                 if patch
                 else None,
             ),

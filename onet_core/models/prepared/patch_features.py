@@ -37,7 +37,7 @@ class PreparedPatches:
         self._beside = Layer(torch.cat(beside, dim=1).detach().float())
         self._layers = [
             Layer(layer.weight.float(), layer.bias.float())
-            for layer in map(matrix, (patches.fc_0, patches.fc_1, patches.fc_2, patches.fc_out))
+            for layer in map(matrix, (patches.fc_0, *patches.residual, patches.fc_out))
         ]
 
     def __call__(self, points: Tensor, features: Tensor) -> Tensor:
@@ -53,11 +53,11 @@ class PreparedPatches:
             per_sample_weights=shares.flatten(1),
         )
         where = periodic(place)
-        first, second, third, out = self._layers
+        first, *residual, out = self._layers
         net = (read + self._beside(torch.cat([where, features], dim=1))).relu()
         net = first.rectified(torch.cat([net, where], dim=1))
-        net = net + second.rectified(net)
-        net = net + third.rectified(net)
+        for layer in residual:
+            net = net + layer.rectified(net)
         return out(net)
 
 
@@ -68,20 +68,21 @@ def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor
     voxels with nothing around share row 0.
     """
     size, outside = patches.size, margin(patches.size)
+    edge = len(voxels) + 2 * outside
     padded = functional.pad(voxels, (outside + size // 2,) * 6)
     most = padded.abs()[None]
     for axis in range(3):
         window = [size if one == axis else 1 for one in range(3)]
         most = functional.max_pool3d(most, window, stride=1)
     seen = most[0] > 0
-    first = seen.nonzero()
+    first = seen.flatten().nonzero()
     row = torch.zeros(seen.shape, dtype=torch.int64, device=voxels.device)
     row[seen] = torch.arange(1, len(first) + 1, device=voxels.device)
-    windows = padded
-    for axis in range(3):
-        windows = windows.unfold(axis, size, 1)
-    with torch.no_grad():
-        rows = [patches.fc_patch(padded.new_zeros(1, size**3))]
-        for some in first.split(_CHUNK):
-            rows.append(patches.fc_patch(windows[tuple(some.T)].flatten(1)))
-    return row, torch.cat(rows).float()
+    # A patch is size slices, each of which lies in one piece here.
+    slices = padded.unfold(1, size, 1).unfold(2, size, 1).reshape(-1, size**2)
+    along = torch.arange(size, device=voxels.device) * edge**2
+    layer = Layer(patches.fc_patch.weight.detach().float(), patches.fc_patch.bias.detach().float())
+    rows = [layer(padded.new_zeros(1, size**3))]
+    for some in first.split(_CHUNK):
+        rows.append(layer(slices[(some + along).flatten()].view(len(some), -1)))
+    return row, torch.cat(rows)

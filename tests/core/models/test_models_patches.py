@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
+from onet_core.models.convolutional import patches
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
 from onet_core.models.convolutional.patches import PatchFeatures, around, periodic
 
@@ -68,6 +69,33 @@ def test_a_moved_object_gives_a_moved_field() -> None:
     seen = torch.zeros(2, 50, 4)
     moved = module(points + torch.tensor([3 / 32, 0, 0]), voxels.roll(3, dims=1), seen)
     torch.testing.assert_close(moved, module(points, voxels, seen), atol=1e-4, rtol=1e-3)
+
+
+def test_many_queries_read_each_voxel_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same features and gradients as by a patch for each query, of fewer rows."""
+    torch.manual_seed(0)
+    module = PatchFeatures(channels=4, hidden=16, size=5)
+    voxels = torch.zeros(2, 32, 32, 32)
+    voxels[0, 10:14, 8:20, 10:20] = 1
+    voxels[1, 20:22, 20:22, 20:22] = 1
+    points = some_points(3000, 0.3).requires_grad_()
+    seen = torch.zeros(2, 3000, 4)
+    rows = []
+    module.fc_patch.register_forward_hook(lambda _, given, __: rows.append(given[0].shape[:-1]))
+    found = []
+    for least in (10**6, 1):
+        monkeypatch.setattr(patches, "_MANY", least)
+        made = module(points, voxels, seen)
+        given = (points, module.fc_patch.weight, module.fc_patch.bias, module.fc_out.weight)
+        found.append((made, *torch.autograd.grad(made.square().sum(), given)))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    assert rows[0].numel() == 6000
+    assert rows[1].numel() < 5000
+    # Few queries read more voxels than they are.
+    few = module(points[:, :5], voxels, seen[:, :5])
+    torch.testing.assert_close(few, found[0][0][:, :5], atol=1e-5, rtol=1e-4)
+    assert rows[2].numel() == 10
 
 
 def test_impossible_patches_are_refused() -> None:

@@ -16,7 +16,7 @@ from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights, save_weights
 from training.data.observations import read_voxels
 from training.learn.config import Config, ConfigError, load_config
-from training.learn.teacher import Teacher, unlikeness
+from training.learn.teaching import Teacher, unlikeness
 from training.learn.train import make_module, train
 
 NETWORK = {

@@ -42,11 +42,11 @@ def voxel_noise(
     """Flips a random share, up to `most`, of the cells on both sides of each surface."""
     inputs = batch["inputs"]
     share = most * uniform((len(inputs), 1, 1, 1), inputs, generator)
-    flipped = _beside_surface(inputs) & (uniform(inputs.shape, inputs, generator) < share)
+    flipped = beside_surface(inputs) & (uniform(inputs.shape, inputs, generator) < share)
     return {**batch, "inputs": torch.where(flipped, 1 - inputs, inputs)}
 
 
-def _beside_surface(voxels: Tensor) -> Tensor:
+def beside_surface(voxels: Tensor) -> Tensor:
     """Cells (B, R, R, R) that have cells of both kinds among themselves and their neighbours."""
     grown = functional.max_pool3d(voxels[:, None], 3, stride=1, padding=1)
     shrunk = -functional.max_pool3d(-voxels[:, None], 3, stride=1, padding=1)
