@@ -16,7 +16,7 @@ from .folding import matrix
 from .nearest_points import AS_IT_IS, PreparedNeighbours
 from .patch_features import PreparedPatches
 from .prepared_field import PreparedField
-from .products import map_points
+from .products import Layer, map_points
 
 GRID = "grid"
 
@@ -134,6 +134,10 @@ class Block(NamedTuple):
     bias_0: Tensor  # [size]
     joined: Tensor  # [size, size + C], in the last block [size, size]
 
+    def layers(self) -> tuple[Layer, Layer]:
+        """The two products of the block."""
+        return Layer(self.weight_0, self.bias_0), Layer(self.joined)
+
 
 def prepare_local(decoder: nn.Module, latent: Tensor, code: Code) -> LocalField | None:
     """The decoder with the object's features, or None for a decoder of another kind.
@@ -194,6 +198,7 @@ class LocalField(PreparedField):
                 )
             )
             carry = carry + fc_1.bias
+        self._layers = [block.layers() for block in self._blocks]
         out = matrix(decoder.fc_out)
         self._least = -carry.float()
         self._out = _float((out.weight, out.bias + out.weight @ carry))
@@ -248,16 +253,13 @@ class LocalField(PreparedField):
 
     def _decode(self, points: Tensor, features: Tensor, signs: list[Tensor] | None) -> Tensor:
         """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""
-        size = len(self._least)
         x = map_points(points, *self._first)
         x.addmm_(features, self._mix.T)
-        joined = torch.cat([torch.empty_like(x), features], dim=1)
-        for block in self._blocks:
+        for block, (fc_0, joined) in zip(self._blocks, self._layers, strict=True):
             before = torch.maximum(x, block.least)
-            between = joined[:, :size]
-            torch.addmm(block.bias_0, before, block.weight_0.T, out=between)
-            between.relu_()
-            x.addmm_(joined[:, : block.joined.shape[1]], block.joined.T)
+            between = fc_0.rectified(before)
+            is_last = block is self._blocks[-1]
+            x = joined(between if is_last else torch.cat([between, features], dim=1)).add_(x)
             if signs is not None:
                 signs += [before.sub_(block.least).sign_(), between.sign()]
         top = torch.maximum(x, self._least)

@@ -54,10 +54,12 @@ class PreparedPatches:
         )
         where = periodic(place)
         first, *residual, out = self._layers
-        net = (read + self._beside(torch.cat([where, features], dim=1))).relu()
+        # In place where nothing has to be kept for a gradient: these are the largest arrays.
+        net = read.add_(self._beside(torch.cat([where, features], dim=1))).relu_()
         net = first.rectified(torch.cat([net, where], dim=1))
         for layer in residual:
-            net = net + layer.rectified(net)
+            more = layer.rectified(net)
+            net = net + more if more.requires_grad else more.add_(net)
         return out(net)
 
 
