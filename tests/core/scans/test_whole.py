@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.interpolate import BSpline
+from scipy.ndimage import map_coordinates
 
 from onet_core.mesh.mesh import Mesh
 from onet_core.scans.whole import WholeField, solve
@@ -52,6 +53,21 @@ def test_grids_are_solved_as_a_dense_system_is() -> None:
     values = np.zeros((_EDGE,) * 3, dtype=np.float32)
     solve(values, places, normals, areas, _SCREENING, is_whole=True)
     assert values == pytest.approx(wanted, abs=1e-2 * np.abs(wanted).max())
+
+
+def test_what_is_solved_whole_is_0_at_the_points_however_little_they_count() -> None:
+    """The least squares' derivative by a constant: else a plate that is thinner than a cell, with
+    some wrong normals, has all around it inside."""
+    random = np.random.default_rng(3)
+    side = np.where(np.arange(600) % 2, 1.0, -1.0)
+    places = np.column_stack([random.uniform(8, 24, (600, 2)), 16 + 0.2 * side])
+    normals = np.outer(side, [0, 0, 1.0])
+    normals[random.random(600) < 0.2] *= -1
+    values = np.zeros((33,) * 3, dtype=np.float32)
+    solve(values, places, normals, np.full(600, 0.85), 0.004, is_whole=True)
+    at_points = map_coordinates(values, places.T, np.float64, order=1)
+    assert abs(at_points.mean()) < 0.01 * np.ptp(values)
+    assert values[0, 0, 0] > 0
 
 
 def test_bands_are_solved_with_what_is_known_beyond_them() -> None:

@@ -1,7 +1,8 @@
 """Dense scans beside screened Poisson, with Open3D and PyMeshLab, which have to be installed too.
 
     python -m training.measure.baselines.scans --meshes FOLDER [--counts 30000 100000]
-        [--noises 0 0.002] [--depths 9 10] [--keep FOLDER] [--out results.json] [--table results.md]
+        [--noises 0 0.002] [--depths 9 10] [--ours] [--keep FOLDER] [--out results.json]
+        [--table results.md]
 
 Distances are exact, from points to triangles, in units of the longest edge.
 """
@@ -136,7 +137,8 @@ def measured(
     depths: Sequence[int],
     keep: Path | None = None,
 ) -> dict[str, Any]:
-    """Ours and Poisson's best of one scan; ours is also kept as a file, if one is named."""
+    """Ours and Poisson's best of one scan, of no depths ours alone; ours is also kept as a file, if
+    one is named."""
     points, normals = scan_of(mesh, count, noise)
     vertices, faces, seconds = ours(points, _CELLS[count])
     if keep:
@@ -144,6 +146,8 @@ def measured(
     found = {**compared(mesh, vertices, faces), **faults(vertices, faces)}
     row: dict[str, Any] = {"ours": {**found, "seconds": seconds}}
     for name, estimate in (("true normals", False), ("estimated normals", True)):
+        if not depths:
+            break
         tries = []
         for depth in depths:
             vertices, faces, seconds = poisson(points, normals, depth, estimate=estimate)
@@ -155,11 +159,14 @@ def measured(
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, with means over each number of points and noise."""
-    names = ("ours", "true normals", "estimated normals")
-    lines = [
-        "| points | noise | shape | ours | Poisson, true normals | Poisson, estimated normals |"
-    ]
-    lines.append("|---|---|---|---|---|---|")
+    titles = {
+        "ours": "ours",
+        "true normals": "Poisson, true normals",
+        "estimated normals": "Poisson, estimated normals",
+    }
+    names = [name for name in titles if all(name in row for row in rows)]
+    shown = " | ".join(titles[name] for name in names)
+    lines = [f"| points | noise | shape | {shown} |", "|---" * (3 + len(names)) + "|"]
 
     def cell(found: dict[str, float], noise: float) -> str:
         beyond = found["beyond_0.006" if noise else "beyond_0.003"]
@@ -192,6 +199,7 @@ def main() -> None:
     parser.add_argument("--counts", nargs="*", type=int, choices=COUNTS, default=COUNTS)
     parser.add_argument("--noises", nargs="*", type=float, default=NOISES)
     parser.add_argument("--depths", nargs="*", type=int, help="Poisson's; else those of the noise")
+    parser.add_argument("--ours", action="store_true", help="without Poisson's")
     parser.add_argument("--keep", type=Path, help="folder for our meshes, as .ply")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="Markdown file to write")
@@ -202,7 +210,8 @@ def main() -> None:
             for name in given.shapes:
                 keep = given.keep and given.keep / f"{name}_{count}_{noise:g}.ply"
                 mesh = shape_of(given.meshes / f"{name}.off")
-                row = measured(mesh, count, noise, given.depths or _DEPTHS[noise], keep)
+                depths = () if given.ours else given.depths or _DEPTHS[noise]
+                row = measured(mesh, count, noise, depths, keep)
                 rows.append({"shape": name, "points": count, "noise": noise, **row})
                 print(json.dumps(rows[-1]), flush=True)
                 if given.out:

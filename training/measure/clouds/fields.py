@@ -34,8 +34,8 @@ FloatArray = NDArray[np.float64]
 
 NOISES = (0.0, 0.002, 0.005)
 WAYS: dict[str, dict[Any, dict[str, float]]] = {
-    "SCREENING 4, COARSER 1": {},
-    "COARSER 0.25": {whole: {"COARSER": 0.25}},
+    "SCREENING 4, COARSER 1": {whole: {"COARSER": 1}},
+    "COARSER 0.25": {},
     "no spheres": {sheets: {"ENOUGH": 1e9}},
 }
 """Constants of modules that differ from the first way's."""
