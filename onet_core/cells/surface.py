@@ -40,7 +40,7 @@ def mesh_of_cells(cells: NDArray[np.bool_], resolution: int) -> tuple[Mesh, tupl
 
     # Vertices lie between two values, so that those next to 0 are all that is needed to begin with.
     begin = np.argwhere((values[:-1, :-1, :-1] < 0) != (values[1:, :-1, :-1] < 0))
-    vertices, faces = follow(at, begin.astype(np.float64), 1.0)
+    vertices, faces = follow(at, begin.astype(np.float64), 1.0, is_straight=True)
     middle = np.array(cells.shape) / 2 + _BORDER
     placed = ((vertices + 0.5) / times - middle) / longest
     note = Sentence(

@@ -25,13 +25,15 @@ def follow(
     points: FloatArray,
     cell: float,
     *,
+    is_straight: bool = False,
     most_rounds: int = 10_000,
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """The closed surface where the field is 0, negative inside, as vertices (V, 3), faces (F, 3).
 
     Begins with the cells of that edge that hold points (N, 3) and goes on to the neighbour across
     every side that the surface leaves through, so that it is closed wherever the field is. Cells'
-    corners are at multiples of the edge.
+    corners are at multiples of the edge. is_straight: whether the field rises evenly between
+    corners; if not, it is asked at the vertices, too.
     """
     nodes, values = np.zeros(0, np.int64), np.zeros(0)
     done = np.zeros(0, np.int64)
@@ -54,7 +56,7 @@ def follow(
             ahead.append(fresh[is_left] + step * _STRIDES[axis])
         fresh = unique(np.concatenate(ahead))
         fresh = fresh[~_are_in(fresh, done)]
-    return _polygons(done, nodes, values, cell)
+    return _polygons(field, done, nodes, values, cell, is_straight)
 
 
 def unique(keys: IntArray) -> IntArray:
@@ -66,7 +68,12 @@ def unique(keys: IntArray) -> IntArray:
 
 
 def _polygons(
-    cells: IntArray, nodes: IntArray, values: FloatArray, cell: float
+    field: Callable[[FloatArray], FloatArray],
+    cells: IntArray,
+    nodes: IntArray,
+    values: FloatArray,
+    cell: float,
+    is_straight: bool,
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """Marching cubes over cells, by the keys of their lowest corners; see `follow`."""
     inside = values[np.searchsorted(nodes, _corner_keys(cells))].reshape(-1, 8) < 0
@@ -84,10 +91,29 @@ def _polygons(
     node, axis = used // 3, used % 3
     start = values[np.searchsorted(nodes, node)]
     stop = values[np.searchsorted(nodes, node + _STRIDES[axis])]
-    fraction = np.clip(start / (start - stop), _LEAST_FRACTION, 1 - _LEAST_FRACTION)
-    vertices: FloatArray = _indices(node).astype(np.float64)
-    vertices[np.arange(len(vertices)), axis] += fraction
-    return vertices * cell, faces
+    corners: FloatArray = _indices(node).astype(np.float64)
+    ways = np.eye(3)[axis]
+    if is_straight:
+        fraction = start / (start - stop)
+    else:
+        fraction = _crossing(
+            lambda share: field((corners + ways * share[:, None]) * cell), start, stop
+        )
+    fraction = np.clip(fraction, _LEAST_FRACTION, 1 - _LEAST_FRACTION)
+    return (corners + ways * fraction[:, None]) * cell, faces
+
+
+def _crossing(
+    values: Callable[[FloatArray], FloatArray], start: FloatArray, stop: FloatArray
+) -> FloatArray:
+    """The share (M,) of each edge at which values are 0, which are start and stop (M,) at its ends:
+    by false position, twice."""
+    share = start / (start - stop)
+    found = values(share)
+    is_before = (found < 0) == (start < 0)
+    low, high = np.where(is_before, share, 0), np.where(is_before, 1, share)
+    start, stop = np.where(is_before, found, start), np.where(is_before, stop, found)
+    return np.asarray(low + (high - low) * start / (start - stop))
 
 
 def _keys(indices: IntArray) -> IntArray:
