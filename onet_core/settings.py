@@ -119,8 +119,10 @@ class Settings:
     open_gaps: float | None = _setting(
         None, "Gaps",
         "Leave out the surface that is farther from all points than this many times the distance "
-        "between points: for scans of rooms, walls and ground, which are open",
-        "points", kinds=(POINTS,), low=1, soft_high=50, automatic="close all", suggested=4,
+        "between points: for scans of rooms, walls and ground, which are open. A large number "
+        "closes all gaps",
+        "points", kinds=(POINTS,), low=1, soft_high=50,
+        automatic="4 for a dense scan that is no solid, else close all", suggested=4,
     )  # fmt: skip
     remove_islands: float | None = _setting(
         None, "Small Islands",

@@ -327,9 +327,13 @@ OF_THE_LIBRARY = {
     "The scan is open: it is a surface, not a solid": (
         "Der Scan ist offen: eine Fläche, kein Körper"
     ),
-    "No part of the surface lies near the points. Choose a larger number for Gaps, or close all.": (
-        "Kein Teil der Oberfläche liegt nahe an den Punkten. Bei „Lücken“ eine größere "
-        "Zahl wählen oder alle schließen."
+    "The scan is open: it is a surface, not a solid. Where it has no points the mesh is open, too; "
+    "a large number for Gaps closes it": (
+        "Der Scan ist offen: eine Fläche, kein Körper. Wo er keine Punkte hat, ist auch das Mesh "
+        "offen; eine große Zahl bei „Lücken“ schließt es"
+    ),
+    "No part of the surface lies near the points. Choose a larger number for Gaps.": (
+        "Kein Teil der Oberfläche liegt nahe an den Punkten. Bei „Lücken“ eine größere Zahl wählen."
     ),
     "For {percent:.2g} % of the scan it is uncertain which side is inside: check the mesh there": (
         "Bei {percent:.2g} % des Scans ist unsicher, welche Seite innen ist: Dort das Mesh prüfen"

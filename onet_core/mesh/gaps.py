@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +12,9 @@ from .parts import without_specks
 
 COUNTED = 8
 """Neighbours that a point's spacing is measured by."""
+
+_LEAST_SHARE = 1e-3
+"""Of an edge, that stays beside a cut."""
 
 _SPECK = 4.0
 """Pieces of fewer spacings are scraps of a border."""
@@ -49,20 +50,43 @@ def faces_in_gaps(
 
 
 def with_gaps(mesh: Mesh, points: NDArray[np.floating], spacings: float) -> Mesh:
-    """The mesh without its faces in gaps, see `faces_in_gaps`; it is open there.
+    """The vertices and faces of a mesh that lie no farther than so many of the points' spacings
+    from one of the points (N, 3); faces across that border are cut there.
 
     It has no faces left where all of them are that far away.
     """
-    spacing = spacing_of(points, cKDTree(points))
-    kept = mesh.faces[~faces_in_gaps(mesh, points, spacings, spacing)]
-    used = np.unique(kept)
-    places = np.zeros(len(mesh.vertices), dtype=mesh.faces.dtype)
-    places[used] = np.arange(len(used))
-    part = replace(
-        mesh,
-        vertices=mesh.vertices[used],
-        faces=places[kept],
-        normals=None if mesh.normals is None else mesh.normals[used],
-        colours=None if mesh.colours is None else mesh.colours[used],
+    tree = cKDTree(points)
+    spacing = spacing_of(points, tree)
+    distances, nearest = tree.query(mesh.vertices)
+    kept = _cut(mesh, distances - spacings * spacing[nearest])
+    return without_specks(kept, _SPECK * float(np.median(spacing)))
+
+
+def _cut(mesh: Mesh, values: NDArray[np.float64]) -> Mesh:
+    """The part of a mesh where values (V,), even along its edges, are below 0."""
+    is_in = values < 0
+    corners = is_in[mesh.faces].sum(axis=1)
+    crossed = mesh.faces[(corners == 1) | (corners == 2)]
+    has_one = is_in[crossed].sum(axis=1) == 1
+    # The corner that is alone on its side comes first.
+    alone = (is_in[crossed] == has_one[:, None]).argmax(axis=1)
+    turn = (alone[:, None] + np.arange(3)) % 3
+    first, second, third = np.take_along_axis(crossed, turn, axis=1).T
+    pairs = np.sort(np.stack([first, second, first, third], axis=1).reshape(-1, 2), axis=1)
+    edges, number = np.unique(pairs, axis=0, return_inverse=True)
+    start, stop = values[edges].T
+    share = np.clip(start / (start - stop), _LEAST_SHARE, 1 - _LEAST_SHARE)[:, None]
+    ends = mesh.vertices[edges]
+    between = ends[:, 0] * (1 - share) + ends[:, 1] * share
+    on_second, on_third = len(mesh.vertices) + number.reshape(-1, 2).T
+    faces = np.concatenate(
+        [
+            mesh.faces[corners == 3],
+            np.stack([first, on_second, on_third], axis=1)[has_one],
+            np.stack([on_second, second, third], axis=1)[~has_one],
+            np.stack([on_second, third, on_third], axis=1)[~has_one],
+        ]
     )
-    return without_specks(part, _SPECK * float(np.median(spacing)))
+    used, places = np.unique(faces, return_inverse=True)
+    vertices = np.concatenate([mesh.vertices, between.astype(mesh.vertices.dtype)])[used]
+    return Mesh(vertices, places.reshape(-1, 3).astype(mesh.faces.dtype))

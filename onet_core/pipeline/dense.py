@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ from ..scans.surface import (
     known_cloud,
     neighbours_together,
     oriented,
+    prepared,
     surface_of,
     thinned,
 )
@@ -60,8 +62,12 @@ _SURE = 4.0
 _MANY = 200_000
 _FINEST = 0.35
 
-# A face further than this from every point closes a gap, in spacings of the points.
-_GAP = 4.0
+GAP = 4.0
+"""A face further than this from every point closes a gap, in spacings of the points."""
+
+# So many points tell whether a scan is open; of fewer, thin boards look like sheets.
+_SHOWING = 10_000
+
 # From this share on the report mentions it.
 _WORTH_SAYING = 0.005
 
@@ -96,6 +102,25 @@ def noise_of_scan(points: NDArray[np.float32], device: torch.device, seed: int) 
     return deviation_of(some, _network(str(device))) / _SEEN
 
 
+class Followed(NamedTuple):
+    """The surface through a dense cloud.
+
+    mesh: in the network's frame, without faces where there is no surface.
+    notes: what the cloud is like.
+    is_open: whether the cloud is no solid, so that what closes the mesh is not of the thing.
+    """
+
+    mesh: Mesh
+    notes: tuple[Sentence, ...] = ()
+    is_open: bool = False
+
+
+def is_open_scan(points: NDArray[np.float32], device: torch.device) -> bool:
+    """Whether a dense cloud (N, 3) is no solid: ground, a wall, a corner of a room."""
+    some = distinct(subsample(points, _SHOWING, 0))
+    return prepared(some, _network(str(device))).is_open
+
+
 def dense_mesh(
     field: Field,
     points: NDArray[np.float32],
@@ -104,17 +129,14 @@ def dense_mesh(
     device: torch.device,
     progress: Callable[[float], None],
     normals: Normals | None = None,
-    *,
-    is_closed: bool = True,
-) -> tuple[Mesh, tuple[Sentence, ...]]:
-    """The surface through a dense cloud, in the network's frame, and what the cloud is like.
-
-    The mesh has no faces where there is no surface.
+    gaps: float | None = None,
+) -> Followed:
+    """The surface through a dense cloud, closed where it has no points.
 
     field: of the points' network. progress: called with the share that is done; may raise
     `Cancelled`. normals: of the points: exact ones that describe a solid make all else
-    needless, and nothing is said of the cloud, which is none. is_closed: whether gaps stay closed,
-    so that it is worth saying how large they are.
+    needless, and nothing is said of the cloud, which is none. gaps: what the settings say of them;
+    None where it is worth saying what becomes of them.
     """
     half = (1 + padding) / 2
     cell = 2 * half / resolution
@@ -123,7 +145,7 @@ def dense_mesh(
         if known is not None:
             progress(0.3)
             mesh = surface_of(known, cell, half, lambda: progress(0.7))
-            return replace(mesh, vertices=mesh.vertices.astype(np.float32)), ()
+            return Followed(replace(mesh, vertices=mesh.vertices.astype(np.float32)))
     places = distinct(points)
     network = _network(str(device))
     used = thinned(places, _FINEST * cell) if len(places) > _MANY else places
@@ -138,22 +160,24 @@ def dense_mesh(
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
-    notes = _notes(cloud, spacing, _closing(mesh, cloud) if is_closed else 0.0)
+    notes = _notes(cloud, spacing, _closing(mesh, cloud) if gaps is None else None)
     if normals is not None and not normals.is_exact:
         notes = (*notes, STATED if cloud.is_stated else NOT_STATED)
-    return replace(mesh, vertices=mesh.vertices.astype(np.float32)), notes
+    mesh = replace(mesh, vertices=mesh.vertices.astype(np.float32))
+    return Followed(mesh, notes, cloud.is_open)
 
 
 def _closing(mesh: Mesh, cloud: Oriented) -> float:
     """The share of a mesh's area that has no points nearby: it closes gaps."""
-    is_gap = faces_in_gaps(mesh, cloud.points, _GAP, cloud.spacing)
+    is_gap = faces_in_gaps(mesh, cloud.points, GAP, cloud.spacing)
     corners = mesh.vertices[mesh.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     areas = np.linalg.norm(normals, axis=1)
     return float(areas[is_gap].sum() / max(areas.sum(), 1e-12))
 
 
-def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, ...]:
+def _notes(cloud: Oriented, spacing: float, closing: float | None) -> tuple[Sentence, ...]:
+    """closing: the share of the surface that closes gaps; None where the user said what to do."""
     spacing = 100 * spacing
     if cloud.noise > 0:
         noise = 100 * cloud.noise
@@ -177,7 +201,16 @@ def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, .
                 percent=100 * cloud.left_out,
             )
         )
-    if closing >= _WORTH_SAYING:
+    if cloud.is_open and closing is not None:
+        notes.append(
+            Sentence(
+                "The scan is open: it is a surface, not a solid. Where it has no points the mesh "
+                "is open, too; a large number for Gaps closes it"
+            )
+        )
+    elif cloud.is_open:
+        notes.append(Sentence("The scan is open: it is a surface, not a solid"))
+    elif closing is not None and closing >= _WORTH_SAYING:
         notes.append(
             Sentence(
                 "{percent:.2g} % of the surface closes gaps, where the scan has no points: set "
@@ -185,8 +218,6 @@ def _notes(cloud: Oriented, spacing: float, closing: float) -> tuple[Sentence, .
                 percent=100 * closing,
             )
         )
-    if cloud.is_open:
-        notes.append(Sentence("The scan is open: it is a surface, not a solid"))
     if cloud.doubtful >= _WORTH_SAYING:
         notes.append(
             Sentence(

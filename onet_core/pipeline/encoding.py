@@ -23,7 +23,7 @@ from ..models.prepared import PreparedField, prepare, prepare_positions
 from ..models.prepared.averaged import AS_IT_IS, HALF_TURN, MIRRORED, MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
-from .dense import DENSE_NOISE, is_dense, noise_of_scan
+from .dense import DENSE_FROM, DENSE_NOISE, is_dense, is_open_scan, noise_of_scan
 from .finish import Cloud
 from .noise import noise_beside
 
@@ -82,11 +82,14 @@ def code_width(network: nn.Module, model: ModelDescription) -> int:
     return network.c_dim if isinstance(network, OccupancyNetwork) else 0
 
 
-def without_holes(observation: Observation, settings: Settings) -> Observation:
+def without_holes(
+    observation: Observation, settings: Settings, device: torch.device
+) -> Observation:
     """A cloud whose holes are filled from its mirror image, in a frame that may be another; the
     observation itself where there are none, or what is lacking is not wanted.
 
-    Samples of a mesh lack nothing.
+    Samples of a mesh lack nothing. A sheet is like its mirror image wherever the mirror stands, and
+    ends at its border: scans that are no solid lack nothing either.
     """
     if (
         observation.kind != "points"
@@ -96,7 +99,11 @@ def without_holes(observation: Observation, settings: Settings) -> Observation:
     ):
         return observation
     whole = completed(observation)
-    return observation if whole is None else whole
+    if whole is None or (
+        len(observation.data) >= DENSE_FROM and is_open_scan(observation.data, device)
+    ):
+        return observation
+    return whole
 
 
 def encoded(

@@ -61,6 +61,7 @@ class Context:
     cloud: the points to draw the surface to; None where it stays where it is.
     pull: how they draw it.
     scanned: all points of the cloud (N, 3); None for other kinds of input.
+    gaps: how far from them the surface may go, in spacings; None where all gaps stay closed.
     device: that of the field.
     report: is called with a stage and the fraction of it that is done.
     is_of_field: whether the mesh is the field's surface, or one that follows a dense cloud.
@@ -75,6 +76,7 @@ class Context:
     device: torch.device
     report: Progress
     scanned: NDArray[np.float32] | None = None
+    gaps: float | None = None
     is_of_field: bool = True
 
 
@@ -114,13 +116,12 @@ def shares(settings: Settings) -> Mapping[str, float]:
 
 
 def _opened(mesh: Mesh, context: Context) -> Mesh:
-    assert context.settings.open_gaps is not None
+    assert context.gaps is not None
     assert context.scanned is not None
-    opened = with_gaps(mesh, context.scanned, context.settings.open_gaps)
+    opened = with_gaps(mesh, context.scanned, context.gaps)
     if opened.is_empty:
         raise InputError(
-            "No part of the surface lies near the points. Choose a larger number for Gaps, or "
-            "close all."
+            "No part of the surface lies near the points. Choose a larger number for Gaps."
         )
     return opened
 
@@ -179,7 +180,7 @@ STEPS: tuple[Step, ...] = (
     # First, so that the other steps spend nothing on what goes.
     Step(
         "gaps", _opened,
-        lambda c: c.settings.open_gaps is not None and c.scanned is not None,
+        lambda c: c.gaps is not None and c.scanned is not None,
     ),
     Step("islands", _without_islands, lambda c: c.settings.remove_islands is not None),
     Step("smooth", _smoothed, lambda c: c.smoothing > 0),

@@ -25,7 +25,7 @@ from ..settings import Settings
 from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
 from ..surface.memory import Memory
-from .dense import dense_mesh
+from .dense import GAP, Followed, dense_mesh
 from .encoding import Encoded
 from .finish import Context, finished, pull_of, shares
 from .level import Level, Outline, joined, level_of
@@ -117,7 +117,7 @@ def make(
                 continue
             times = {**together, **surface.seconds}
             seconds = {name: passed / len(shapes) for name, passed in times.items()}
-            mesh = finished(surface.mesh, making.context(shape, level), run, seconds)
+            mesh = finished(surface.mesh, making.context(shape, level, surface), run, seconds)
             made.append(
                 Reconstruction(
                     mesh.transformed(frame.matrix),
@@ -173,11 +173,11 @@ class Making:
         start = time.perf_counter()
         settings = self._wish.settings
         if shape.cells is not None:
-            stage, (mesh, notes) = "cells", mesh_of_cells(shape.cells, settings.resolution)
+            stage, found = "cells", Followed(*mesh_of_cells(shape.cells, settings.resolution))
         else:
             assert shape.dense is not None
             stage = "dense"
-            mesh, notes = dense_mesh(
+            found = dense_mesh(
                 shape.field,
                 shape.dense,
                 self._model.padding,
@@ -185,15 +185,21 @@ class Making:
                 self._device,
                 partial(self._run.report, "surface"),
                 shape.normals,
-                is_closed=settings.open_gaps is None,
+                settings.open_gaps,
             )
-        if mesh.is_empty:
+        if found.mesh.is_empty:
             return None
-        seconds = {stage: time.perf_counter() - start}
-        return Extraction(mesh, settings.resolution, (), seconds, notes=notes)
+        return Extraction(
+            found.mesh,
+            settings.resolution,
+            (),
+            {stage: time.perf_counter() - start},
+            notes=found.notes,
+            is_of_open=found.is_open,
+        )
 
-    def context(self, shape: Encoded, level: Level) -> Context:
-        """What the finishing steps of a shape may need."""
+    def context(self, shape: Encoded, level: Level, surface: Extraction) -> Context:
+        """What the finishing steps of a shape's surface may need."""
         settings = self._wish.settings
         steps, smoothing = self._model.steps, settings.smoothing
         if smoothing is None:
@@ -209,6 +215,7 @@ class Making:
             device=self._device,
             report=self._run.report,
             scanned=shape.scanned,
+            gaps=GAP if surface.is_of_open and settings.open_gaps is None else settings.open_gaps,
             is_of_field=not shape.is_followed,
         )
 

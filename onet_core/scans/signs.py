@@ -3,7 +3,7 @@
 The network's signs are votes, right for most points and wrong for whole patches of some. Votes are
 passed on between neighbours of parallel normals; then all signs are sought anew, near to these, so
 that they also describe a solid, see `solid`. Where no signs do, the scan is an open surface, of
-which neighbours alone say what one side is.
+which neighbours alone say what one side is; ground was seen from above.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import LinearOperator, cg
+from scipy.spatial import cKDTree
 
 from .batches import merged_with_members
 from .neighbours import Neighbours
@@ -44,9 +45,18 @@ their number."""
 
 _SOLID_PASSES = 40
 
-_OF_A_SOLID, _MOST_OPEN = 0.2, 0.5
+_LOPSIDED = 0.3
+"""The normals of a solid, each as long as its area, add up to 0 (Gauss). Of an open surface they
+add up to a greater share of all areas: floor and two walls of a corner to 0.58. A part that has
+more than this upward is ground."""
+
+_PARALLEL = 0.5
+"""Mean cosine of the normals of a part and those of the largest one next to it: 60 degrees."""
+
+_OF_A_SOLID, _MOST_THIN = 0.2, 0.5
 """The winding number at a solid's surface is one half; where more than a share has less than this,
-the scan is open. At most 0.42 of the places had in 60 shapes, 0.83 and more in open scans."""
+the scan is open, or too thin to tell by this. At most 0.42 of the places had in 60 shapes, 0.83
+and more in open scans."""
 
 
 Sides = Callable[[FloatArray, FloatArray], FloatArray]
@@ -56,7 +66,7 @@ Sides = Callable[[FloatArray, FloatArray], FloatArray]
 class Signed(NamedTuple):
     """normals: (N, 3) with consistent signs.
     doubtful: the share of places that would be inside out.
-    is_open: whether no signs describe a solid, so that which side is outward is a guess.
+    is_open: whether they describe no solid but an open surface, whose one side was seen.
     """
 
     normals: FloatArray
@@ -72,13 +82,15 @@ def signed(
     sides: Sides | None = None,
     blur: float = 0.0,
     around: Neighbours | None = None,
+    up: FloatArray | None = None,
 ) -> Signed:
     """Normals with consistent signs, outward where the points describe a solid.
 
     points (N, 3); axes (N, 3): unit normals of either sign; votes (N, 3): vectors that point
     outward as far as is known, the shorter the less sure; spacing: a typical one of the points.
     sides: another opinion, asked about some thousands of places. blur: points so near to each other
-    say nothing about each other, for noise. around: of the points, where it is known.
+    say nothing about each other, for noise. around: of the points, where it is known. up: unit
+    (3,), from where ground is seen if the scan is open; without it votes alone decide.
     """
     votes_along = np.einsum("ni,ni->n", axes, votes)
     toward = axes * np.where(votes_along < 0, -1.0, 1.0)[:, None]
@@ -106,9 +118,17 @@ def signed(
     numbers = WindingNumbers(middles, directions * sign[:, None], areas)
     turned = _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
     found = numbers(turned)
-    is_open = bool((found < _OF_A_SOLID).mean() > _MOST_OPEN)
-    doubtful = 0.0 if is_open else float((found < 0).mean())
-    sign = _along_a_tree(weights, own) if is_open else sign * turned
+    is_thin = bool((found < _OF_A_SOLID).mean() > _MOST_THIN)
+    doubtful, is_open = 0.0 if is_thin else float((found < 0).mean()), False
+    if is_thin:
+        sign, part = _along_a_tree(weights)
+        sign *= np.where(np.bincount(part, own * sign) < 0, -1.0, 1.0)[part]
+        away = areas[:, None] * directions * sign[:, None]
+        is_open = bool(np.linalg.norm(away.sum(axis=0)) > _LOPSIDED * areas.sum())
+        if is_open and up is not None:
+            sign *= _seen_from_one_side(middles, away, areas, part, up)
+    else:
+        sign = sign * turned
     # Each point follows its voxel.
     outward = directions[member] * sign[member, None]
     along = np.einsum("ni,ni->n", axes, outward)
@@ -173,11 +193,10 @@ def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> Floa
     return np.where(solved < 0, -1.0, 1.0)
 
 
-def _along_a_tree(weights: csr_array, own: FloatArray) -> FloatArray:
+def _along_a_tree(weights: csr_array) -> tuple[FloatArray, NDArray[np.int32]]:
     """The signs (M,) that are passed on from neighbour to neighbour along the spanning tree of
-    those that agree most, as by Hoppe et al. 1992; each connected part's by the sum of its votes.
-    """
-    count = len(own)
+    those that agree most, as by Hoppe et al. 1992, and the connected part (M,) of each."""
+    count = weights.shape[0]
     costs = abs(weights)
     costs.eliminate_zeros()
     costs.data = 1 / costs.data
@@ -197,5 +216,33 @@ def _along_a_tree(weights: csr_array, own: FloatArray) -> FloatArray:
     sign = np.ones(count + 1)
     for node in nodes.tolist():
         sign[node] = sign[before[node]] * kept[node]
-    total = np.bincount(part, own * sign[:count], minlength=parts)
-    return np.asarray(sign[:count] * np.where(total < 0, -1.0, 1.0)[part])
+    return sign[:count], part
+
+
+def _seen_from_one_side(
+    points: FloatArray,
+    away: FloatArray,
+    areas: FloatArray,
+    part: NDArray[np.int32],
+    up: FloatArray,
+) -> FloatArray:
+    """Which parts of an open surface are turned, as +1 and -1 for each point (M,).
+
+    Ground was seen from above; what stands before or behind the largest part and is parallel to it
+    there, as a window in its wall, was seen from the same side. away: normals (M, 3) by votes, as
+    long as their areas (M,).
+    """
+    sizes = np.bincount(part, areas)
+    largest = int(sizes.argmax())
+    turned = np.ones(len(sizes))
+    tilt = np.bincount(part, away @ up) / sizes
+    is_ground = np.abs(tilt) > _LOPSIDED
+    turned[is_ground] = np.sign(tilt[is_ground])
+    theirs = np.flatnonzero(part == largest)
+    beside = theirs[cKDTree(points[theirs]).query(points)[1]]
+    alike = np.einsum("ni,ni->n", away, away[beside]) / areas[beside] * turned[largest]
+    likeness = np.bincount(part, alike) / sizes
+    is_parallel = (np.abs(likeness) > _PARALLEL) & ~is_ground
+    is_parallel[largest] = False
+    turned[is_parallel] = np.sign(likeness[is_parallel])
+    return turned[part]

@@ -52,6 +52,9 @@ _UNSURE, _LEAST_NOISE = 1.5, 0.3
 """Points are left out if the denoiser expects them to be off by so many deviations of the noise, or
 of so many spacings where that is more."""
 
+_UP = np.array([0.0, 1.0, 0.0])
+"""The vertical of the network's frame."""
+
 _OF_A_SOLID, _MOST_OPEN = 0.2, 0.05
 """The winding number at a solid's surface is one half; how many places may have less than this."""
 
@@ -171,7 +174,8 @@ def prepared(
     is_stated = stated is not None and are_plausible(moved, axes, stated)
     if stated is not None and is_stated:
         votes, sides = stated, None
-    found = signed(moved, axes, votes, typical, sides, blur, around)
+    up = None if is_stated else _UP
+    found = signed(moved, axes, votes, typical, sides, blur, around, up)
     return Prepared(
         points, neighbours, found.normals, noise, distances, keep,
         found.doubtful, found.is_open, is_stated,

@@ -57,6 +57,7 @@ class Extraction:
     is_followed: whether it was found from an earlier surface, see `surface.interactive`, or else by
         a search through the whole box.
     notes: what the user should know of it.
+    is_of_open: whether it closes what was observed to be open.
     """
 
     mesh: Mesh
@@ -65,6 +66,7 @@ class Extraction:
     seconds: dict[str, float]
     is_followed: bool = False
     notes: tuple[Sentence, ...] = ()
+    is_of_open: bool = False
 
 
 def split_resolution(resolution: int) -> tuple[int, int]:

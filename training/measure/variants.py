@@ -70,7 +70,7 @@ class Variants:
         read: dict[str, Encoded] = {}
         found: dict[str, tuple[Level, Extraction | NoSurfaceError]] = {}
         run = Run({}, None)
-        seen = without_holes(observation, self._settings)
+        seen = without_holes(observation, self._settings, self._device)
         back = observation.frame.inverse @ seen.frame.matrix
         for described in self._descriptions:
             making = Making(described, self._device, Wish.of(self._settings), run)
@@ -83,7 +83,7 @@ class Variants:
             if isinstance(extraction, NoSurfaceError):
                 yield EMPTY
             else:
-                context = making.context(read[field], level)
+                context = making.context(read[field], level, extraction)
                 mesh = finished(extraction.mesh, context, run, {})
                 yield mesh if seen is observation else mesh.transformed(back)
 

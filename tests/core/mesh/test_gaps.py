@@ -7,9 +7,12 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 
+from onet_core.inputs.point_clouds import prepare_points
+from onet_core.inputs.symmetry.completion import completed
 from onet_core.mesh.gaps import faces_in_gaps, with_gaps
 from onet_core.mesh.mesh import Mesh
 from onet_core.pipeline.job import Job, run
+from onet_core.pipeline.reconstructor import COMPLETED
 from onet_core.settings import Settings
 
 
@@ -62,3 +65,40 @@ def test_an_open_scan_stays_open(count: int) -> None:
     assert cKDTree(points).query(mesh.triangles_center)[0].max() < 2 * 4 * spacing + 0.023
     closed = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made.mesh
     assert trimesh.Trimesh(closed.vertices, closed.faces, process=False).is_watertight
+
+
+def _valley(count: int, with_a_hole: bool) -> np.ndarray:
+    """Ground, z up, that is like its mirror image, but for what one side may lack."""
+    places = np.random.default_rng(0).uniform(-0.5, 0.5, (count, 2))
+    if with_a_hole:
+        places = places[np.linalg.norm(places - [0.25, 0.1], axis=1) > 0.08]
+    heights = 0.1 * np.cos(8 * places[:, 0]) + 0.03 * np.sin(9 * places[:, 1])
+    return np.column_stack([places, heights])
+
+
+def test_dense_ground_stays_open_unless_that_is_not_wanted() -> None:
+    points = _valley(26_000, with_a_hole=False)
+    found = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made
+    made = trimesh.Trimesh(found.mesh.vertices, found.mesh.faces, process=False)
+    assert not made.is_watertight
+    spacing = np.sqrt(1.3 / len(points))
+    assert cKDTree(points).query(made.vertices)[0].max() < 2 * 4 * spacing
+    # It was seen from above.
+    assert (made.face_normals[:, 2] > 0).mean() > 0.99
+    assert any("The scan is open" in str(note) for note in found.notes)
+    settings = Settings(resolution=48, normals=False, open_gaps=10_000)
+    mesh = run(Job(points=points, settings=settings)).made.mesh
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
+
+
+@pytest.mark.parametrize("places", [lambda x: x, lambda x: 0 * x])
+def test_ground_is_not_filled_from_its_mirror_image(places) -> None:  # type: ignore[no-untyped-def]
+    points = _valley(30_000, with_a_hole=True)
+    points[:, 2] = places(points[:, 2])
+    assert completed(prepare_points(points, "z")) is not None
+    made = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made
+    assert COMPLETED not in made.notes
+    mesh = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
+    rim = np.linalg.norm(points[:, :2] - [0.25, 0.1], axis=1) < 0.09
+    middle = [0.25, 0.1, points[rim, 2].mean()]
+    assert np.linalg.norm(mesh.vertices - middle, axis=1).min() > 0.03

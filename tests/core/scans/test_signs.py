@@ -58,8 +58,8 @@ def test_one_side_of_a_plate_is_known_by_the_other(thickness: float) -> None:
     assert (np.einsum("ni,ni->n", found, normals) > 0).mean() > 0.995
 
 
-def test_an_open_surface_has_one_side() -> None:
-    """Of a sheet of waves, which is no solid, half of the votes say one thing, half the other."""
+def sheet_of_waves() -> tuple[np.ndarray, np.ndarray]:
+    """Points and their normals, which all rise."""
     random = np.random.default_rng(0)
     places = random.uniform(-0.5, 0.5, (20_000, 2))
     waves = 8 * places
@@ -68,7 +68,13 @@ def test_an_open_surface_has_one_side() -> None:
         [np.cos(waves[:, 0]) * np.cos(waves[:, 1]), -np.sin(waves[:, 0]) * np.sin(waves[:, 1])]
     )
     normals = np.column_stack([-slopes, np.ones(len(points))])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return points, normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def test_an_open_surface_has_one_side() -> None:
+    """Of a sheet of waves, which is no solid, half of the votes say one thing, half the other."""
+    random = np.random.default_rng(1)
+    points, normals = sheet_of_waves()
     axes = normals * random.choice([-1.0, 1.0], (len(points), 1))
     votes = normals * np.where(points[:, :1] > 0.05, -1.0, 1.0)
     found = signed(points, axes, votes, 0.007)
@@ -106,3 +112,25 @@ def test_slits_of_few_spacings_do_not_turn_signs() -> None:
     votes = normals * random.choice([1.0, 1.0, 1.0, -0.7], (len(points), 1))
     found = signed(points, axes, votes, 0.01).normals
     assert (np.einsum("ni,ni->n", found, normals) < 0).mean() < 0.16
+
+
+def test_ground_was_seen_from_above() -> None:
+    """Whatever the votes say; without a vertical they alone count."""
+    points, normals = sheet_of_waves()
+    for up, rises in ((np.array([0.0, 0.0, 1.0]), True), (None, False)):
+        found = signed(points, normals, -normals, 0.007, up=up)
+        assert found.is_open
+        assert ((found.normals[:, 2] > 0) == rises).all()
+
+
+def test_a_window_looks_where_its_wall_does() -> None:
+    """A wall, and behind a hole in it a pane that hangs on nothing and whose votes are wrong."""
+    random = np.random.default_rng(0)
+    across, along = random.uniform(-0.5, 0.5, (2, 30_000))
+    is_pane = (np.abs(across) < 0.15) & (np.abs(along) < 0.2)
+    points = np.column_stack([across, along, np.where(is_pane, -0.05, 0.0)])
+    normals = np.tile([0.0, 0.0, 1.0], (len(points), 1))
+    votes = normals * np.where(is_pane, -0.5, 1.0)[:, None]
+    found = signed(points, normals, votes, 0.0058, up=np.array([0.0, 1.0, 0.0]))
+    assert found.is_open
+    assert (found.normals[:, 2] > 0).all()
