@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..devices import is_card
 from ..models.scans.denoiser import Denoiser
+from ..models.scans.prepared_denoiser import PreparedDenoiser
 from .batches import parts
 from .opinions import Neighbourhoods
 
@@ -35,13 +36,13 @@ class Denoised(NamedTuple):
 @torch.inference_mode()
 def denoised(around: Neighbourhoods, network: Denoiser) -> Denoised:
     """All points of a scan as the denoiser places them."""
-    device = next(network.parameters()).device
+    device, asked = next(network.parameters()).device, PreparedDenoiser(network)
     points, normals = np.empty_like(around.points), np.empty_like(around.points)
     errors = np.empty(len(points))
     for part in parts(len(points), _ON_CARD if is_card(device) else _AT_ONCE):
         rows = np.arange(part.start, part.stop)
         opinions = around.around(rows)
-        found = network(opinions.features.to(device), opinions.heights.to(device))
+        found = asked(opinions.features.to(device), opinions.heights.to(device))
         height, normal, error = (value.double().cpu().numpy() for value in found)
         frames = opinions.frames
         points[part] = around.points[rows] + (height * opinions.unit)[:, None] * frames[:, 2]

@@ -77,14 +77,18 @@ class Denoiser(nn.Module):
         values = self.first(features)
         together = self.together(_pooled(values))
         values = self.second(self.own(values) + self.shared(together)[:, None])
-        counts = self.weights(values) - _NEAR * (features[..., :2] ** 2).sum(-1, keepdim=True)
-        weights = counts[..., :SCALES].flatten(1).softmax(1)
-        height = (weights * heights.flatten(1)).sum(1)
-        normal = (counts[..., SCALES].softmax(1)[..., None] * features[..., 7:10]).sum(1)
-        rest = self.rest(_pooled(values))
-        tilted = torch.cat([normal[:, :2] + rest[:, 1:3], normal[:, 2:]], dim=1)
-        error = rest[:, 3].clamp(_LEAST, _MOST)
-        return Found(height + rest[:, 0], normalize(tilted, dim=1, eps=1e-6), error)
+        return answer(self.weights(values), self.rest(_pooled(values)), features, heights)
+
+
+def answer(counts: Tensor, rest: Tensor, features: Tensor, heights: Tensor) -> Found:
+    """What the last layers say: counts (M, K, SCALES + 1) of neighbours, rest (M, 4)."""
+    counts = counts - _NEAR * (features[..., :2] ** 2).sum(-1, keepdim=True)
+    weights = counts[..., :SCALES].flatten(1).softmax(1)
+    height = (weights * heights.flatten(1)).sum(1)
+    normal = (counts[..., SCALES].softmax(1)[..., None] * features[..., 7:10]).sum(1)
+    tilted = torch.cat([normal[:, :2] + rest[:, 1:3], normal[:, 2:]], dim=1)
+    error = rest[:, 3].clamp(_LEAST, _MOST)
+    return Found(height + rest[:, 0], normalize(tilted, dim=1, eps=1e-6), error)
 
 
 def _pooled(values: Tensor) -> Tensor:

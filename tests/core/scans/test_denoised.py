@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from onet_core.errors import ModelError
+from onet_core.models.scans.denoiser import FEATURES, SCALES
 from onet_core.models.scans.load import load_denoiser
+from onet_core.models.scans.prepared_denoiser import PreparedDenoiser
 from onet_core.pipeline.dense import DENOISER
 from onet_core.scans.denoised import Denoised, denoised
 from onet_core.scans.neighbours import Neighbours
@@ -101,3 +103,15 @@ def test_other_weights_are_refused(tmp_path: Path, header: dict[str, str]) -> No
     save_file({"own.weight": torch.zeros(48, 48)}, path, header)
     with pytest.raises(ModelError, match=r"other\.safetensors holds no weights of this network"):
         load_denoiser(path)
+
+
+@pytest.mark.parametrize("neighbours", [1, 7, 40])
+def test_the_prepared_network_gives_what_the_network_does(neighbours: int) -> None:
+    network = load_denoiser(DENOISER)
+    generator = torch.Generator().manual_seed(4)
+    features = torch.randn(50, neighbours, FEATURES, generator=generator)
+    heights = torch.randn(50, neighbours, SCALES, generator=generator)
+    with torch.inference_mode():
+        found = PreparedDenoiser(network)(features, heights)
+        for ours, theirs in zip(found, network(features, heights), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
