@@ -1,6 +1,6 @@
 """What the networks that ship cost, beside their peers and beside the machine's own rate.
 
-    python benchmarks/shipped.py [--quick] [--threads N] [--clock processor] [--large]
+    python benchmarks/shipped.py [--quick] [--threads N] [--clock processor] [--large] [--only NAME]
 
 Prints tables in Markdown:
 
@@ -68,8 +68,13 @@ from onet_core.surface.sparse_grid import OUTSIDE
 CELLS = 128
 # The chunk at which the plain networks are fastest.
 CHUNK = 2048
-# torch counts the product, but not where it is added in place.
-IN_PLACE = {torch.ops.aten.addmm_: lambda _, a, b, **__: 2 * a[0] * a[1] * b[1]}
+# torch counts the product, but not where it is added in place or oneDNN's.
+UNCOUNTED = {
+    torch.ops.aten.addmm_: lambda _, a, b, **__: 2 * a[0] * a[1] * b[1],
+    torch.ops.mkldnn._linear_pointwise: lambda a, *_, out_shape, **__: (
+        2 * a[0] * a[1] * out_shape[1]
+    ),
+}
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 POISSON = """
 import sys
@@ -163,7 +168,7 @@ def flops_of_a_point(case: Case, reconstructor: Reconstructor) -> float:
         reconstructor.device,
     ).field
     some = torch.rand(1024, 3, generator=torch.Generator().manual_seed(0)) * 0.8 - 0.4
-    with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
+    with FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
         field(some)
     return float(counter.get_total_flops()) / len(some)
 
@@ -171,7 +176,7 @@ def flops_of_a_point(case: Case, reconstructor: Reconstructor) -> float:
 def warm_table(chosen: argparse.Namespace) -> None:
     """Ours, the peer's, and the machine's own rate, in turn."""
     rows = []
-    for case in cases():
+    for case in [case for case in cases() if (chosen.only or "") in case.name]:
         reconstructor = Reconstructor(case.model, "cpu")
         settings = Settings(resolution=CELLS, normals=False)
         ours = partial(reconstructor.reconstruct, case.observation, settings)
@@ -259,6 +264,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--large", action="store_true", help="also the memory of 1,024 cells")
     parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--only", help="nothing but the warm inputs whose names have this")
     chosen = parser.parse_args()
     torch.set_grad_enabled(False)
     if chosen.peak_of:
@@ -267,7 +273,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     heading("The networks that ship", chosen)
     parts: list[Callable[[argparse.Namespace], None]] = [warm_table, shell_table, memory_table]
-    for part in parts:
+    for part in parts[: 1 if chosen.only else None]:
         part(chosen)
 
 
