@@ -122,7 +122,7 @@ class Settings:
         "between points: for scans of rooms, walls and ground, which are open. A large number "
         "closes all gaps",
         "points", kinds=(POINTS,), low=1, soft_high=50,
-        automatic="4 for a dense scan that is no solid, else close all", suggested=4,
+        automatic="4 for a scan that is no solid, else close all", suggested=4,
     )  # fmt: skip
     remove_islands: float | None = _setting(
         None, "Small Islands",

@@ -296,14 +296,13 @@ OF_THE_LIBRARY = {
     "reads grids of about {most}": "Die Oberfläche folgt allen Zellen des Gitters, {cells} entlang "
     "seiner längsten Kante: Das Netz liest Gitter von etwa {most}",
     # What dense scans are like
-    "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
+    "Every point of this scan was followed: they lie about {spacing:.2g} % of the size "
     "apart, with noise of {noise:.1g} %": (
-        "Diesem dichten Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
+        "Diesem Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
         "{spacing:.2g} % der Größe auseinander, das Rauschen beträgt {noise:.1g} %"
     ),
-    "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the size "
-    "apart": (
-        "Diesem dichten Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
+    "Every point of this scan was followed: they lie about {spacing:.2g} % of the size apart": (
+        "Diesem Scan wurde Punkt für Punkt gefolgt: Die Punkte liegen etwa "
         "{spacing:.2g} % der Größe auseinander"
     ),
     "{percent:.2g} % of the points lie off every surface and were left out": (

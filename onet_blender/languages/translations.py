@@ -159,10 +159,10 @@ GERMAN = {
     "Gaps": "Lücken",
     "Leave out the surface that is farther from all points than this many times the distance "
     "between points: for scans of rooms, walls and ground, which are open. A large number closes "
-    "all gaps. 0: 4 for a dense scan that is no solid, else close all": (
+    "all gaps. 0: 4 for a scan that is no solid, else close all": (
         "Lässt die Oberfläche weg, die von allen Punkten weiter entfernt ist als so viele "
         "Punktabstände: für Scans von Räumen, Wänden und Gelände, die offen sind. Eine große Zahl "
-        "schließt alle Lücken. 0: 4 bei einem dichten Scan, der kein Körper ist, sonst alle "
+        "schließt alle Lücken. 0: 4 bei einem Scan, der kein Körper ist, sonst alle "
         "schließen"
     ),
     "Small Islands": "Kleine Inseln",

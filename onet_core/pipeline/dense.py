@@ -25,6 +25,7 @@ from ..models.description import ModelDescription
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.load import load_denoiser, load_scan_network
 from ..models.scans.network import ScanNetwork
+from ..scans.signs import LOPSIDED, SHEET, may_be_sheet
 from ..scans.surface import (
     Oriented,
     deviation_of,
@@ -65,8 +66,9 @@ _FINEST = 0.35
 GAP = 4.0
 """A face further than this from every point closes a gap, in spacings of the points."""
 
-# So many points tell whether a scan is open; of fewer, thin boards look like sheets.
-_SHOWING = 10_000
+# So many points tell whether a scan is open; of fewer, thin boards look like sheets, and of fewer
+# than these nothing is known of either.
+_SHOWING, _FEWEST = 10_000, 1_000
 
 # From this share on the report mentions it.
 _WORTH_SAYING = 0.005
@@ -76,19 +78,21 @@ STATED = Sentence("The file's normals say which side is outside")
 NOT_STATED = Sentence("The file's normals contradict its points or each other and were not used")
 
 
-def is_dense(points: NDArray[np.float32], model: ModelDescription, settings: Settings) -> bool:
+def is_dense(
+    points: NDArray[np.float32], model: ModelDescription, settings: Settings, device: torch.device
+) -> bool:
     """Whether a cloud (N, 3) is followed point by point: unless the settings ask for the
     model's own surface, or the model knows one code of a shape instead of its places.
 
-    Points at one place count once.
+    Points at one place count once. The networks know solids: open scans of few points are followed,
+    too.
     """
     return (
-        len(points) >= DENSE_FROM
-        and settings.snap
+        settings.snap
         and settings.threshold is None
         and model.architecture != "occupancy_network"
         and WEIGHTS.is_file()
-        and len(distinct(points)) >= DENSE_FROM
+        and (len(distinct(points)) >= DENSE_FROM or is_open_scan(points, device))
     )
 
 
@@ -116,9 +120,14 @@ class Followed(NamedTuple):
 
 
 def is_open_scan(points: NDArray[np.float32], device: torch.device) -> bool:
-    """Whether a dense cloud (N, 3) is no solid: ground, a wall, a corner of a room."""
-    some = distinct(subsample(points, _SHOWING, 0))
-    return prepared(some, _network(str(device))).is_open
+    """Whether a cloud (N, 3) is no solid: ground, a wall, or, if dense, a corner of a room."""
+    places = distinct(points)
+    is_known_well = len(places) >= DENSE_FROM
+    some = places[np.random.default_rng(0).permutation(len(places))[:_SHOWING]]
+    if len(some) < _FEWEST or not (is_known_well or may_be_sheet(some)):
+        return False
+    openness = prepared(some, _network(str(device))).openness
+    return openness > (LOPSIDED if is_known_well else SHEET)
 
 
 def dense_mesh(
@@ -182,14 +191,14 @@ def _notes(cloud: Oriented, spacing: float, closing: float | None) -> tuple[Sent
     if cloud.noise > 0:
         noise = 100 * cloud.noise
         seen = Sentence(
-            "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the "
+            "Every point of this scan was followed: they lie about {spacing:.2g} % of the "
             "size apart, with noise of {noise:.1g} %",
             spacing=spacing,
             noise=noise,
         )
     else:
         seen = Sentence(
-            "Every point of this dense scan was followed: they lie about {spacing:.2g} % of the "
+            "Every point of this scan was followed: they lie about {spacing:.2g} % of the "
             "size apart",
             spacing=spacing,
         )

@@ -23,7 +23,7 @@ from ..models.prepared import PreparedField, prepare, prepare_positions
 from ..models.prepared.averaged import AS_IT_IS, HALF_TURN, MIRRORED, MeanOfTwo
 from ..sentences import Sentence
 from ..settings import Settings
-from .dense import DENSE_FROM, DENSE_NOISE, is_dense, is_open_scan, noise_of_scan
+from .dense import DENSE_NOISE, is_dense, is_open_scan, noise_of_scan
 from .finish import Cloud
 from .noise import noise_beside
 
@@ -99,9 +99,7 @@ def without_holes(
     ):
         return observation
     whole = completed(observation)
-    if whole is None or (
-        len(observation.data) >= DENSE_FROM and is_open_scan(observation.data, device)
-    ):
+    if whole is None or is_open_scan(observation.data, device):
         return observation
     return whole
 
@@ -116,7 +114,7 @@ def encoded(
     """What a network makes of an observation of its kind."""
     reader = _Reader(network, model, device)
     if observation.kind == "points":
-        if is_dense(observation.data, model, settings):
+        if is_dense(observation.data, model, settings, device):
             found = reader.of_dense_cloud(observation.data, observation.normals, settings)
         else:
             found = reader.of_cloud(observation.data, settings)

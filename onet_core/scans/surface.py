@@ -23,7 +23,7 @@ from .opinions import Neighbourhoods
 from .quadrics import fitted
 from .reading import read
 from .sheets import REACH, SheetField
-from .signs import Sides, signed
+from .signs import LOPSIDED, Sides, signed
 from .solid import WindingNumbers
 from .stated import are_plausible
 
@@ -93,7 +93,7 @@ class Prepared:
     noise: (N,) its deviation, 0 for all where there is none.
     distances: (N,) how far the network takes each point for from the surface.
     is_kept: (M,) which of all points these are.
-    doubtful, is_open, is_stated: as in `Oriented`.
+    doubtful, is_stated: as in `Oriented`. openness: as in `signs.Signed`.
     """
 
     points: FloatArray
@@ -103,7 +103,7 @@ class Prepared:
     distances: FloatArray
     is_kept: NDArray[np.bool_]
     doubtful: float
-    is_open: bool
+    openness: float
     is_stated: bool
 
 
@@ -131,7 +131,7 @@ def oriented(
         noise=float(np.median(ready.noise)),
         left_out=float(1 - ready.is_kept.mean() * share),
         doubtful=ready.doubtful,
-        is_open=ready.is_open,
+        is_open=ready.openness > LOPSIDED,
         is_stated=ready.is_stated,
     )
 
@@ -178,7 +178,7 @@ def prepared(
     found = signed(moved, axes, votes, typical, sides, blur, around, up)
     return Prepared(
         points, neighbours, found.normals, noise, distances, keep,
-        found.doubtful, found.is_open, is_stated,
+        found.doubtful, found.openness, is_stated,
     )  # fmt: skip
 
 

@@ -76,8 +76,9 @@ def _valley(count: int, with_a_hole: bool) -> np.ndarray:
     return np.column_stack([places, heights])
 
 
-def test_dense_ground_stays_open_unless_that_is_not_wanted() -> None:
-    points = _valley(26_000, with_a_hole=False)
+@pytest.mark.parametrize("count", [3_000, 26_000])
+def test_ground_stays_open_unless_that_is_not_wanted(count: int) -> None:
+    points = _valley(count, with_a_hole=False)
     found = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made
     made = trimesh.Trimesh(found.mesh.vertices, found.mesh.faces, process=False)
     assert not made.is_watertight

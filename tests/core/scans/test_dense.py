@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -87,10 +88,10 @@ def test_signs_agree_where_most_votes_are_right() -> None:
     axes = normals * random.choice([-1.0, 1.0], (5_000, 1))
     votes = normals.copy()
     votes[points[:, 0] > 0.2] *= -1  # a patch of a quarter
-    found, doubtful, is_open = signed(points, axes, votes, 0.02)
+    found, doubtful, openness = signed(points, axes, votes, 0.02)
     assert (np.einsum("ni,ni->n", found, normals) > 0).all()
     assert doubtful == 0
-    assert not is_open
+    assert openness == 0
 
 
 def test_a_hole_is_closed() -> None:
@@ -115,10 +116,10 @@ def test_what_closes_a_gap_is_said() -> None:
 
 
 def test_points_given_many_times_make_no_dense_scan() -> None:
-    description = read_description(default_model("points").path)
+    description, device = read_description(default_model("points").path), torch.device("cpu")
     points = on_sphere(26_000).astype(np.float32) * np.float32(RADIUS)
-    assert is_dense(points, description, Settings())
-    assert not is_dense(np.repeat(points[::13], 13, axis=0), description, Settings())
+    assert is_dense(points, description, Settings(), device)
+    assert not is_dense(np.repeat(points[::13], 13, axis=0), description, Settings(), device)
 
 
 def test_points_given_many_times_count_once() -> None:
@@ -156,7 +157,7 @@ def test_a_dense_cloud_is_followed_closely() -> None:
     assert "dense" in made.seconds
     (note,) = made.notes
     spacing = np.sqrt(mesh.area / dense.DENSE_FROM)
-    assert str(note).startswith("Every point of this dense scan was followed")
+    assert str(note).startswith("Every point of this scan was followed")
     assert note.values["spacing"] == pytest.approx(100 * spacing, rel=0.1)
     assert found.is_watertight
     assert found.body_count == 1

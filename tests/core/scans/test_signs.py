@@ -8,7 +8,7 @@ import trimesh
 
 from onet_core.scans.neighbours import Neighbours
 from onet_core.scans.normals import plane_normals
-from onet_core.scans.signs import signed
+from onet_core.scans.signs import may_be_sheet, signed
 from onet_core.scans.solid import WindingNumbers
 
 RADIUS = 0.5
@@ -78,7 +78,7 @@ def test_an_open_surface_has_one_side() -> None:
     axes = normals * random.choice([-1.0, 1.0], (len(points), 1))
     votes = normals * np.where(points[:, :1] > 0.05, -1.0, 1.0)
     found = signed(points, axes, votes, 0.007)
-    assert found.is_open
+    assert found.openness > 0.5
     assert (np.einsum("ni,ni->n", found.normals, normals) > 0).all()
 
 
@@ -119,7 +119,7 @@ def test_ground_was_seen_from_above() -> None:
     points, normals = sheet_of_waves()
     for up, rises in ((np.array([0.0, 0.0, 1.0]), True), (None, False)):
         found = signed(points, normals, -normals, 0.007, up=up)
-        assert found.is_open
+        assert found.openness > 0.5
         assert ((found.normals[:, 2] > 0) == rises).all()
 
 
@@ -132,5 +132,19 @@ def test_a_window_looks_where_its_wall_does() -> None:
     normals = np.tile([0.0, 0.0, 1.0], (len(points), 1))
     votes = normals * np.where(is_pane, -0.5, 1.0)[:, None]
     found = signed(points, normals, votes, 0.0058, up=np.array([0.0, 1.0, 0.0]))
-    assert found.is_open
+    assert found.openness > 0.5
     assert (found.normals[:, 2] > 0).all()
+
+
+@pytest.mark.parametrize("count", [1_500, 20_000])
+def test_a_sheet_is_told_from_solids_by_few_points(count: int) -> None:
+    """The normals of a closed surface add up to nothing (Gauss), those of a sheet to its area."""
+    random = np.random.default_rng(0)
+    points, _ = sheet_of_waves()
+    assert may_be_sheet(points[random.permutation(len(points))[:count]])
+    for solid in (
+        trimesh.creation.icosphere(4, radius=0.5),
+        trimesh.creation.box((1.0, 0.5, 0.2)),
+        trimesh.creation.torus(0.35, 0.1),
+    ):
+        assert not may_be_sheet(np.asarray(trimesh.sample.sample_surface(solid, count, seed=0)[0]))
