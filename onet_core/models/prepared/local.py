@@ -255,11 +255,12 @@ class LocalField(PreparedField):
         """Logits (n,) from features (n, C); appends the signs of the ReLUs' results in turn."""
         x = map_points(points, *self._first)
         x.addmm_(features, self._mix.T)
+        both = torch.cat([torch.empty_like(x), features], dim=1)
         for block, (fc_0, joined) in zip(self._blocks, self._layers, strict=True):
             before = torch.maximum(x, block.least)
-            between = fc_0.rectified(before)
             is_last = block is self._blocks[-1]
-            x = joined(between if is_last else torch.cat([between, features], dim=1)).add_(x)
+            between = fc_0.rectified(before, None if is_last else both[:, : len(block.least)])
+            x = joined.added(between if is_last else both, x)
             if signs is not None:
                 signs += [before.sub_(block.least).sign_(), between.sign()]
         top = torch.maximum(x, self._least)

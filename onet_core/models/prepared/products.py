@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,11 +27,21 @@ class Layer:
             return functional.linear(rows, self._weight, self._bias)
         return product(rows, self._packed, self._bias, "none")
 
-    def rectified(self, rows: Tensor) -> Tensor:
-        """What the layer gives, after a ReLU."""
+    def added(self, rows: Tensor, to: Tensor) -> Tensor:
+        """What a layer without bias gives, added to rows (n, size_out), which it may overwrite."""
         if self._packed is None or rows.requires_grad:
-            return functional.linear(rows, self._weight, self._bias).relu_()
-        return product(rows, self._packed, self._bias, "relu")
+            return to.addmm_(rows, self._weight.T)
+        return product(rows, self._packed, self._bias, "none").add_(to)
+
+    def rectified(self, rows: Tensor, out: Tensor | None = None) -> Tensor:
+        """What the layer gives, after a ReLU; in `out` (n, size_out) of a layer with a bias where
+        that is given and no gradient is wanted."""
+        if self._packed is None or rows.requires_grad:
+            if out is None or self._bias is None:
+                return functional.linear(rows, self._weight, self._bias).relu_()
+            return torch.addmm(self._bias, rows, self._weight.T, out=out).relu_()
+        made = product(rows, self._packed, self._bias, "relu")
+        return made if out is None else out.copy_(made)
 
 
 def map_points(points: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from onet_core.errors import NoSurfaceError
 from onet_core.inputs.frame import Frame
 from onet_core.inputs.observation import Observation
 from onet_core.mesh.manifold import is_closed_manifold
-from onet_core.models.prepared import nearest_points
+from onet_core.models.prepared import nearest_points, packed
 from onet_core.models.prepared.prepared_field import PreparedField
 from onet_core.pipeline.reconstructor import Reconstruction, Reconstructor
 from onet_core.settings import Settings
@@ -47,6 +47,7 @@ def on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field, "CPU_BATCH", field.GPU_BATCH)
     monkeypatch.setattr(field, "CPU_GRADIENT_BATCH", field.GPU_BATCH)
     monkeypatch.setattr(nearest_points, "_CPU_ROWS", 1 << 40)
+    monkeypatch.setattr(packed, "works", lambda: False)
 
 
 def cut_off(points: Tensor) -> Tensor:
