@@ -65,6 +65,9 @@ LAST_SEED = 2**31 - 101
 # improves. As many steps as in the original's demo.
 STEPS_AFTER_SIMPLIFYING = 30
 
+# Farther than so many of the distances between points, nothing was scanned.
+SCANNED_WITHIN = 4
+
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str, "Path": Path}
 
 
@@ -122,7 +125,8 @@ class Settings:
         "between points: for scans of rooms, walls and ground, which are open. A large number "
         "closes all gaps",
         "points", kinds=(POINTS,), low=1, soft_high=50,
-        automatic="4 for a scan that is no solid, else close all", suggested=4,
+        automatic=f"{SCANNED_WITHIN} for a scan that is no solid, else close all",
+        suggested=SCANNED_WITHIN,
     )  # fmt: skip
     remove_islands: float | None = _setting(
         None, "Small Islands",

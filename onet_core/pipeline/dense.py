@@ -38,7 +38,7 @@ from ..scans.surface import (
     thinned,
 )
 from ..sentences import Sentence
-from ..settings import Settings
+from ..settings import SCANNED_WITHIN, Settings
 
 DENSE_FROM = 25_000
 """From this number of points on a cloud is dense: see training/recipes/scans.md."""
@@ -62,9 +62,6 @@ _SURE = 4.0
 # finer than the cells is not seen in the mesh, and takes its time.
 _MANY = 200_000
 _FINEST = 0.35
-
-GAP = 4.0
-"""A face further than this from every point closes a gap, in spacings of the points."""
 
 # So many points tell whether a scan is open; of fewer, thin boards look like sheets, and of fewer
 # than these nothing is known of either.
@@ -178,7 +175,7 @@ def dense_mesh(
 
 def _closing(mesh: Mesh, cloud: Oriented) -> float:
     """The share of a mesh's area that has no points nearby: it closes gaps."""
-    is_gap = faces_in_gaps(mesh, cloud.points, GAP, cloud.spacing)
+    is_gap = faces_in_gaps(mesh, cloud.points, SCANNED_WITHIN, cloud.spacing)
     corners = mesh.vertices[mesh.faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     areas = np.linalg.norm(normals, axis=1)

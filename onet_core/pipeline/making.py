@@ -21,11 +21,11 @@ from ..models.description import ModelDescription
 from ..models.pictures.confidence import doubts_of
 from ..models.pictures.view import PictureView
 from ..sentences import Sentence
-from ..settings import Settings
+from ..settings import SCANNED_WITHIN, Settings
 from ..surface.extract import Extraction, extract_all, only
 from ..surface.interactive import WORTHWHILE
 from ..surface.memory import Memory
-from .dense import GAP, Followed, dense_mesh
+from .dense import Followed, dense_mesh
 from .encoding import Encoded
 from .finish import Context, finished, pull_of, shares
 from .level import Level, Outline, joined, level_of
@@ -204,6 +204,7 @@ class Making:
         steps, smoothing = self._model.steps, settings.smoothing
         if smoothing is None:
             smoothing = 0 if shape.is_followed else steps.smoothing
+        is_cut = surface.is_of_open and settings.open_gaps is None
         is_drawn = self._wish.is_free and settings.snap and steps.snap_within > 0
         return Context(
             field=level.field,
@@ -215,7 +216,7 @@ class Making:
             device=self._device,
             report=self._run.report,
             scanned=shape.scanned,
-            gaps=GAP if surface.is_of_open and settings.open_gaps is None else settings.open_gaps,
+            gaps=SCANNED_WITHIN if is_cut else settings.open_gaps,
             is_of_field=not shape.is_followed,
         )
 

@@ -11,6 +11,16 @@ NETWORK = (
     "encoder_kwargs: {hidden_dim: 8}, decoder_kwargs: {hidden_size: 8}}"
 )
 
+VOXEL_NETWORK = {
+    "channels": 4,
+    "hidden": 8,
+    "decoder_hidden": 8,
+    "plane_resolution": 8,
+    "unet_depth": 2,
+    "unet_width": 4,
+    "patch": 3,
+}
+
 
 def small(root: Path, output: Path, *more: str) -> Config:
     """Two steps of a small network on the shapes in `root`; more overrides come last."""

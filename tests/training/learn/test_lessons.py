@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
+from small_trainings import VOXEL_NETWORK
 from torch import Tensor, nn
 
 from onet_core.models.build import build_network
@@ -16,19 +17,11 @@ from training.learn.config import ConfigError, load_config
 from training.learn.teaching import Teacher, thinning
 from training.learn.teaching.lessons import next_to_surface
 
-NETWORK = {
-    "channels": 4,
-    "hidden": 8,
-    "decoder_hidden": 8,
-    "plane_resolution": 8,
-    "unet_depth": 2,
-    "unet_width": 4,
-    "patch": 3,
-}
-
 
 def network(width: int) -> Any:
-    about = ModelDescription("a", "A", "convolutional", "voxels", {**NETWORK, "patch_width": width})
+    about = ModelDescription(
+        "a", "A", "convolutional", "voxels", {**VOXEL_NETWORK, "patch_width": width}
+    )
     torch.manual_seed(width)
     return build_network(about).eval()
 
@@ -106,7 +99,7 @@ def test_what_is_there_twice_can_be_left_out(monkeypatch: pytest.MonkeyPatch) ->
     light = network(8)
     heavy = doubled(light)
     pupil: nn.Module = build_network(
-        ModelDescription("a", "A", "convolutional", "voxels", {**NETWORK, "patch_width": 8})
+        ModelDescription("a", "A", "convolutional", "voxels", {**VOXEL_NETWORK, "patch_width": 8})
     )
     teacher = Teacher(heavy, near=0.5)
     teacher.lead(pupil)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_trainings import VOXEL_NETWORK
 from tiny_shapes import Sphere, write_shape
 from torch import nn
 
@@ -19,16 +20,7 @@ from training.learn.config import Config, ConfigError, load_config
 from training.learn.teaching import Teacher, unlikeness
 from training.learn.train import make_module, train
 
-NETWORK = {
-    "channels": 4,
-    "hidden": 8,
-    "decoder_hidden": 8,
-    "plane_resolution": 8,
-    "unet_depth": 2,
-    "unet_width": 4,
-    "patch": 3,
-    "patch_width": 24,
-}
+NETWORK = {**VOXEL_NETWORK, "patch_width": 24}
 
 
 def voxel_network(**changes: int) -> nn.Module:
