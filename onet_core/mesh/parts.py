@@ -51,62 +51,90 @@ def without_specks(mesh: Mesh, size: float) -> Mesh:
     if mesh.is_empty:
         return mesh
     piece, areas = _pieces(mesh)
-    low, high = np.full((len(areas), 3), np.inf), np.full((len(areas), 3), -np.inf)
-    np.minimum.at(low, piece, mesh.vertices)
-    np.maximum.at(high, piece, mesh.vertices)
-    stays = (high - low).max(axis=1) >= size
+    stays = _are_wide(mesh, piece, len(areas), size)
     return _of(mesh, stays[piece]) if stays.any() else mesh
 
 
-def without_flakes(mesh: Mesh, points: NDArray[np.float64], fewest: int) -> Mesh:
-    """The mesh without the pieces that go through fewer than so many of the points (N, 3).
-
-    The largest piece always stays.
-    """
-    if mesh.is_empty:
-        return mesh
-    piece, areas = _pieces(mesh)
-    asked = np.flatnonzero(piece != areas.argmax())
-    if not len(asked):
-        return mesh
-    _, nearest = cKDTree(points).query(mesh.vertices[asked])
-    pairs = np.unique(np.stack([piece[asked], nearest], axis=1), axis=0)
-    stays = np.bincount(pairs[:, 0], minlength=len(areas)) >= fewest
-    stays[areas.argmax()] = True
-    return _of(mesh, stays[piece])
-
-
-def without_bubbles(
+def without_artefacts(
     mesh: Mesh,
     points: NDArray[np.float64],
     normals: NDArray[np.float64],
     spacing: NDArray[np.float64],
+    size: float,
+    fewest: int,
 ) -> Mesh:
-    """The mesh without hollows inside it that were not scanned.
+    """The surface of a scan without the pieces that are not of the thing.
 
-    A hollow is a piece whose faces look inward. It stays if most of its area lies within a spacing
-    (N,) of points (N, 3) whose normals (N, 3) look the same way. The largest piece always stays.
+    These are specks, smaller than a size along every axis (where all are, none is one); flakes,
+    which go through fewer than so many of the points (N, 3); and bubbles, hollows inside that were
+    not scanned. A hollow is a piece whose faces look inward. It was scanned if most of its area
+    lies within a spacing (N,) of points whose normals (N, 3) look the same way. Of what is no
+    speck, the largest piece always stays.
     """
     if mesh.is_empty:
         return mesh
     piece, areas = _pieces(mesh)
-    owner, corners = piece[mesh.faces[:, 0]], mesh.vertices[mesh.faces]
-    volumes = np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    is_hollow = np.bincount(owner, volumes, len(areas)) < 0
-    is_hollow[areas.argmax()] = False
-    asked = np.flatnonzero(is_hollow[owner])
-    if not len(asked):
+    if len(areas) == 1:
         return mesh
-    corners, owner = corners[asked], owner[asked]
+    stays = _are_wide(mesh, piece, len(areas), size)
+    stays |= not stays.any()
+    largest = np.where(stays, areas, 0).argmax()
+    asked = stays & (np.arange(len(areas)) != largest)
+    asked &= ~_are_flakes(mesh, piece, asked, points, fewest)
+    asked &= ~_are_bubbles(mesh, piece, asked, points, normals, spacing)
+    asked[largest] = True
+    return _of(mesh, asked[piece])
+
+
+def _are_wide(mesh: Mesh, piece: NDArray[Any], count: int, size: float) -> NDArray[np.bool_]:
+    """Which of so many pieces are at least of a size along an axis."""
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(low, piece, mesh.vertices)
+    np.maximum.at(high, piece, mesh.vertices)
+    return np.asarray((high - low).max(axis=1) >= size)
+
+
+def _are_flakes(
+    mesh: Mesh,
+    piece: NDArray[Any],
+    asked: NDArray[np.bool_],
+    points: NDArray[np.float64],
+    fewest: int,
+) -> NDArray[np.bool_]:
+    """Which of the pieces that are asked about go through fewer than so many points (N, 3)."""
+    vertices = np.flatnonzero(asked[piece])
+    if not len(vertices):
+        return np.zeros_like(asked)
+    _, nearest = cKDTree(points).query(mesh.vertices[vertices])
+    pairs = np.unique(np.stack([piece[vertices], nearest], axis=1), axis=0)
+    return asked & (np.bincount(pairs[:, 0], minlength=len(asked)) < fewest)
+
+
+def _are_bubbles(
+    mesh: Mesh,
+    piece: NDArray[Any],
+    asked: NDArray[np.bool_],
+    points: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Which of the pieces that are asked about are hollows that were not scanned."""
+    faces = mesh.faces[asked[piece[mesh.faces[:, 0]]]]
+    owner, corners = piece[faces[:, 0]], mesh.vertices[faces]
+    volumes = np.einsum("fi,fi->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
+    is_hollow = np.bincount(owner, volumes, len(asked)) < 0
+    if not is_hollow.any():
+        return is_hollow
+    corners, owner = corners[is_hollow[owner]], owner[is_hollow[owner]]
     ways = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(ways, axis=1)
     near = min(_LOOKED_AT, len(points))
     distances, nearest = cKDTree(points).query(corners.mean(axis=1), near)
-    distances, nearest = distances.reshape(len(asked), -1), nearest.reshape(len(asked), -1)
+    distances, nearest = distances.reshape(len(owner), -1), nearest.reshape(len(owner), -1)
     alike = np.einsum("fki,fi->fk", normals.take(nearest, axis=0), ways) > _ALIKE * sizes[:, None]
     is_scanned = (alike & (distances < spacing[nearest])).any(axis=1)
-    scanned = np.bincount(owner, sizes * is_scanned, len(areas))
-    return _of(mesh, ~(is_hollow & (scanned < _SCANNED * areas))[piece])
+    scanned = np.bincount(owner, sizes * is_scanned, len(asked))
+    return is_hollow & (scanned < _SCANNED * np.bincount(owner, sizes, len(asked)))
 
 
 def _of(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:

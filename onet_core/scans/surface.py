@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
-from ..mesh.parts import without_bubbles, without_flakes, without_specks
+from ..mesh.parts import without_artefacts
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
 from ..surface.from_points import follow
@@ -288,9 +288,10 @@ def surface_of(
         return np.where((np.abs(places) >= half).any(axis=1), cell, field(places))
 
     least = max(_SPECK * spacing, _SPECK_NOISE * cloud.noise)
-    mesh = without_specks(Mesh(*follow(bounded, cloud.points, cell)), least)
-    mesh = without_flakes(mesh, cloud.points, _FEWEST_FITTED)
-    return without_bubbles(mesh, cloud.points, cloud.normals, cloud.spacing)
+    mesh = Mesh(*follow(bounded, cloud.points, cell))
+    return without_artefacts(
+        mesh, cloud.points, cloud.normals, cloud.spacing, least, _FEWEST_FITTED
+    )
 
 
 def thinned(points: FloatArray, edge: float) -> FloatArray:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import LinearOperator, cg
+from scipy.sparse.linalg import cg
 from torch.nn.functional import interpolate
 
 FloatArray = NDArray[np.float64]
@@ -108,37 +108,49 @@ def solve(
     are solved for, not only a band around the points.
     """
     edge = len(values)
-    cells = np.floor(places).astype(np.int64)
-    inside = places - cells
+    points = _InCells(places, edge)
     flat = values.reshape(-1)
-    nodes = np.arange(len(flat)) if is_whole else _band(cells, edge)
+    nodes = np.arange(len(flat)) if is_whole else _band(points.cells, edge)
     number = np.full(len(flat), -1, dtype=np.int32)
     number[nodes] = np.arange(len(nodes))
-    right = _divergence(number, cells, inside, normals * areas[:, None], edge)
     laplacian, beyond = _laplacian(nodes, number, flat, edge)
-    right += beyond
-    corners = _CORNERS @ _strides(edge)
-    shares = np.where(_CORNERS, inside[:, None], 1 - inside[:, None]).prod(axis=2)
-    columns = number[(cells @ _strides(edge))[:, None] + corners]
-    rows = np.arange(0, columns.size + 1, 8)
-    at_points = csr_array(
-        (shares.ravel().astype(np.float32), columns.ravel(), rows), (len(places), len(nodes))
-    )
-    to_nodes = csr_array(at_points.T)
-    counts = (screening * areas).astype(np.float32)
-
-    def product(unknown: Float32Array) -> Float32Array:
-        return np.asarray(laplacian @ unknown + to_nodes @ (counts * (at_points @ unknown)))
-
-    diagonal = laplacian.diagonal() + to_nodes.power(2) @ counts
+    right = _divergence(number, points, normals * areas[:, None]) + beyond
+    matrix = csr_array(laplacian + _screening(number, points, screening * areas))
     flat[nodes] = cg(
-        LinearOperator(laplacian.shape, matvec=product, dtype=np.float32),
+        matrix,
         right.astype(np.float32),
         x0=flat[nodes],
         rtol=_EXACT_OF_ALL if is_whole else _EXACT,
         maxiter=_PASSES_OF_ALL if is_whole else _PASSES,
-        M=diags_array(1 / diagonal),
+        M=diags_array(1 / matrix.diagonal()),
     )[0]
+
+
+class _InCells:
+    """Points (N, 3) in a grid, in the order of the cells they lie in, so that what all points of a
+    cell say is summed up before it goes to the nodes.
+
+    cells: (C, 3), those with points; lowest: (C,) the nodes that these begin at.
+    inside: (N, 3) where each point lies within its cell.
+    """
+
+    def __init__(self, places: FloatArray, edge: int) -> None:
+        cells = np.floor(places).astype(np.int64)
+        keys = cells @ _strides(edge)
+        self._order = np.argsort(keys, kind="stable")
+        keys = keys[self._order]
+        self._first = np.flatnonzero(np.diff(keys, prepend=-1))
+        self.edge = edge
+        self.cells, self.lowest = cells[self._order[self._first]], keys[self._first]
+        self.inside = (places - cells)[self._order]
+
+    def ordered(self, values: FloatArray) -> FloatArray:
+        """Values (N, ...) of the points, as they were given, in the order of the cells."""
+        return values[self._order]
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Sums (C,) over the points of each cell, of values (N,) in the order of the cells."""
+        return np.add.reduceat(values, self._first)
 
 
 _CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
@@ -172,13 +184,11 @@ def _band(cells: IntArray, edge: int) -> IntArray:
     return np.flatnonzero(is_near)
 
 
-def _divergence(
-    number: NDArray[np.int32], cells: IntArray, inside: FloatArray, vectors: FloatArray, edge: int
-) -> FloatArray:
+def _divergence(number: NDArray[np.int32], points: _InCells, vectors: FloatArray) -> FloatArray:
     """Of each node (K,) the sum of the points' vectors (N, 3), each along the slope of the node's
     cubic B-spline at the point; number: of each of the grid's nodes."""
     count = int(number.max()) + 1
-    before = 1 - inside
+    inside, before, vectors = points.inside, 1 - points.inside, points.ordered(vectors)
     splines = [
         before**3 / 6, (3 * inside**3 - 6 * inside**2 + 4) / 6,
         (3 * before**3 - 6 * before**2 + 4) / 6, inside**3 / 6,
@@ -187,18 +197,33 @@ def _divergence(
         -(before**2) / 2, (3 * inside**2 - 4 * inside) / 2,
         (4 * before - 3 * before**2) / 2, inside**2 / 2,
     ]  # fmt: skip
-    lowest = (cells - 1) @ _strides(edge)
+    lowest = points.lowest - _strides(points.edge).sum()
     total = np.zeros(count)
     for x in range(4):
         along = vectors[:, 0] * slopes[x][:, 0]
         for y in range(4):
-            both = splines[x][:, 0] * splines[y][:, 1]
+            both = splines[x][:, 0] * splines[y][:, 1] * vectors[:, 2]
             first = along * splines[y][:, 1] + vectors[:, 1] * splines[x][:, 0] * slopes[y][:, 1]
             for z in range(4):
-                here = first * splines[z][:, 2] + vectors[:, 2] * both * slopes[z][:, 2]
-                nodes = number[lowest + _strides(edge) @ (x, y, z)]
+                here = points.sums(first * splines[z][:, 2] + both * slopes[z][:, 2])
+                nodes = number[lowest + _strides(points.edge) @ (x, y, z)]
                 total += np.bincount(nodes, here, minlength=count)
     return total
+
+
+def _screening(number: NDArray[np.int32], points: _InCells, counts: FloatArray) -> csr_array:
+    """The matrix (K, K) of the points' squared values, each of which counts as told (N,)."""
+    inside, counts = points.inside[:, None], points.ordered(counts)
+    shares = np.where(_CORNERS, inside, 1 - inside).prod(axis=2).T
+    corners = number[points.lowest + (_CORNERS @ _strides(points.edge))[:, None]]
+    size, places = int(number.max()) + 1, np.arange(8)
+    blocks = np.empty((8, 8, len(points.lowest)), dtype=np.float32)
+    for one in places:
+        for other in places[one:]:
+            blocks[one, other] = points.sums(counts * shares[one] * shares[other])
+            blocks[other, one] = blocks[one, other]
+    rows, columns = np.repeat(corners, 8, axis=0), np.tile(corners, (8, 1))
+    return csr_array((blocks.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size))
 
 
 def _blurred(values: Float32Array) -> Float32Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,28 +36,71 @@ def follow(
     corners are at multiples of the edge. is_straight: whether the field rises evenly between
     corners; if not, it is asked at the vertices, too.
     """
-    nodes, values = np.zeros(0, np.int64), np.zeros(0)
-    done = np.zeros(0, np.int64)
+    nodes, cells = _Table(np.float64), _Table(np.uint8)
     fresh = unique(_keys(np.floor(points / cell).astype(np.int64)))
     for _ in range(most_rounds):
         if not len(fresh):
             break
         corners = _corner_keys(fresh)
         wanted = unique(corners)
-        wanted = wanted[~_are_in(wanted, nodes)]
+        wanted = wanted[~nodes.has(wanted)]
         if len(wanted):
-            found = field(_indices(wanted).astype(np.float64) * cell)
-            nodes, values = _merged(nodes, values, wanted, found)
-        inside = values[np.searchsorted(nodes, corners)].reshape(-1, 8) < 0
-        done = unique(np.concatenate([done, fresh]))
+            nodes.add(wanted, field(_indices(wanted).astype(np.float64) * cell))
+        inside = nodes.values(corners).reshape(-1, 8) < 0
+        cells.add(fresh, np.packbits(inside, axis=1, bitorder="little")[:, 0])
         ahead = []
         for axis, step in _SIDES:
             side = inside[:, CORNERS[:, axis] == (step > 0)]
             is_left = side.any(axis=1) & ~side.all(axis=1)
             ahead.append(fresh[is_left] + step * _STRIDES[axis])
         fresh = unique(np.concatenate(ahead))
-        fresh = fresh[~_are_in(fresh, done)]
-    return _polygons(field, done, nodes, values, cell, is_straight)
+        fresh = fresh[~cells.has(fresh)]
+    return _polygons(field, cells, nodes, cell, is_straight)
+
+
+class _Table:
+    """Values by keys, to which more are added in rounds, some of which have few.
+
+    Sorted keys in layers, of which each has at least twice as many as the next: keys are put in
+    order with few others, as often as the number of keys has binary digits.
+    """
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self._kind = kind
+        self._layers: list[tuple[IntArray, NDArray[Any]]] = []
+
+    def add(self, keys: IntArray, values: NDArray[Any]) -> None:
+        """Adds values (N,) by sorted keys (N,), none of which has one yet."""
+        self._layers.append((keys, values))
+        while len(self._layers) > 1 and len(self._layers[-2][0]) < 2 * len(self._layers[-1][0]):
+            self._join()
+
+    def has(self, keys: IntArray) -> NDArray[np.bool_]:
+        """Which of the keys (N,) have a value."""
+        found = np.zeros(len(keys), dtype=bool)
+        for known, _ in self._layers:
+            found |= known.take(np.searchsorted(known, keys), mode="clip") == keys
+        return found
+
+    def values(self, keys: IntArray) -> NDArray[Any]:
+        """The values (N,) of keys, which all have one."""
+        found = np.empty(len(keys), dtype=self._kind)
+        for known, values in self._layers:
+            place = np.searchsorted(known, keys)
+            is_here = known.take(place, mode="clip") == keys
+            found[is_here] = values[place[is_here]]
+        return found
+
+    def all(self) -> tuple[IntArray, NDArray[Any]]:
+        """All keys (N,), sorted, and their values (N,)."""
+        while len(self._layers) > 1:
+            self._join()
+        return self._layers[0] if self._layers else (np.zeros(0, np.int64), np.zeros(0, self._kind))
+
+    def _join(self) -> None:
+        (keys, values), (more, more_values) = self._layers[-2:]
+        place = np.searchsorted(keys, more)
+        self._layers[-2:] = [(np.insert(keys, place, more), np.insert(values, place, more_values))]
 
 
 def unique(keys: IntArray) -> IntArray:
@@ -69,28 +113,27 @@ def unique(keys: IntArray) -> IntArray:
 
 def _polygons(
     field: Callable[[FloatArray], FloatArray],
-    cells: IntArray,
-    nodes: IntArray,
-    values: FloatArray,
+    cells: _Table,
+    nodes: _Table,
     cell: float,
     is_straight: bool,
 ) -> tuple[FloatArray, NDArray[np.int32]]:
-    """Marching cubes over cells, by the keys of their lowest corners; see `follow`."""
-    inside = values[np.searchsorted(nodes, _corner_keys(cells))].reshape(-1, 8) < 0
-    case = np.packbits(inside, axis=1, bitorder="little")[:, 0]
+    """Marching cubes over cells, whose cases are known by the keys of their lowest corners, from
+    values at nodes; see `follow`."""
+    keys, case = cells.all()
     is_crossed = (case > 0) & (case < 255)
-    cells, case = cells[is_crossed], case[is_crossed]
+    keys, case = keys[is_crossed], case[is_crossed]
     counts = TRIANGLE_COUNTS[case]
     owner = np.repeat(np.arange(len(case)), counts)
     within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
     edges = TRIANGLES[case[owner], within]  # (F, 3)
     lower = CORNERS[EDGE_CORNERS[:, 0]] @ _STRIDES
-    slots = (cells[owner, None] + lower[edges]) * 3 + EDGE_AXIS[edges]
+    slots = (keys[owner, None] + lower[edges]) * 3 + EDGE_AXIS[edges]
     used = unique(slots.ravel())
     faces = np.searchsorted(used, slots).astype(np.int32)
     node, axis = used // 3, used % 3
-    start = values[np.searchsorted(nodes, node)]
-    stop = values[np.searchsorted(nodes, node + _STRIDES[axis])]
+    nodes.all()
+    start, stop = nodes.values(node), nodes.values(node + _STRIDES[axis])
     corners: FloatArray = _indices(node).astype(np.float64)
     ways = np.eye(3)[axis]
     if is_straight:
@@ -127,19 +170,3 @@ def _indices(keys: IntArray) -> IntArray:
 
 def _corner_keys(cells: IntArray) -> IntArray:
     return np.asarray((cells[:, None] + CORNERS @ _STRIDES).ravel())
-
-
-def _are_in(keys: IntArray, among: IntArray) -> NDArray[np.bool_]:
-    """Which of the sorted keys are among others, sorted too."""
-    if not len(among):
-        return np.zeros(len(keys), dtype=bool)
-    place = np.minimum(np.searchsorted(among, keys), len(among) - 1)
-    return np.asarray(among[place] == keys)
-
-
-def _merged(
-    keys: IntArray, values: FloatArray, more: IntArray, more_values: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """Two sorted lists of keys with values as one."""
-    place = np.searchsorted(keys, more)
-    return np.insert(keys, place, more), np.insert(values, place, more_values)

@@ -8,7 +8,12 @@ import trimesh
 
 from onet_core.errors import InputError
 from onet_core.mesh.mesh import Mesh
-from onet_core.mesh.parts import count_parts, without_flakes, without_islands, without_specks
+from onet_core.mesh.parts import (
+    count_parts,
+    without_artefacts,
+    without_islands,
+    without_specks,
+)
 from onet_core.settings import Settings
 
 RADII = (1.0, 0.5, 0.1)
@@ -88,6 +93,31 @@ def test_pieces_of_few_points_go(fewest: int, left: int) -> None:
         ways = random.standard_normal((count, 3))
         ways *= radius / np.linalg.norm(ways, axis=1, keepdims=True)
         points.append(ways + np.array([4 * radius, 0, 0]))
-    made = without_flakes(balls(), np.concatenate(points), fewest)
+    places = np.concatenate(points)
+    whole, one = balls(), np.ones(len(places))
+    made = without_artefacts(whole, places, np.zeros_like(places), one, 0.0, fewest)
     assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
     assert np.ptp(made.vertices, axis=0).max() >= 2
+
+
+@pytest.mark.parametrize(("turned", "left"), [(False, 2), (True, 1)])
+def test_a_hollow_stays_if_its_points_look_into_it(turned: bool, left: int) -> None:
+    inner = trimesh.creation.icosphere(3, 0.5)
+    inner.invert()
+    outer = trimesh.creation.icosphere(3, 1.0)
+    both = trimesh.util.concatenate([outer, inner])
+    normals = np.asarray(both.vertex_normals).copy()
+    if turned:
+        normals[len(outer.vertices) :] *= -1
+    spacing = np.full(len(normals), 0.2)
+    whole = Mesh(np.asarray(both.vertices), np.asarray(both.faces))
+    made = without_artefacts(whole, whole.vertices, normals, spacing, 0.0, 3)
+    assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
+
+
+def test_specks_of_a_scan_below_the_size_go() -> None:
+    """Of balls 0.2, 1 and 2 wide; where all are too small, all stay."""
+    points = balls().vertices
+    for size, left in ((0.9, 2), (1.9, 1), (5.0, 3)):
+        made = without_artefacts(balls(), points, points, np.ones(len(points)), size, 3)
+        assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
