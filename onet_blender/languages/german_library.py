@@ -323,6 +323,10 @@ OF_THE_LIBRARY = {
     "{name} has {count:,} points, but normals for {normals:,}.": (
         "{name} hat {count:,} Punkte, aber Normalen für {normals:,}."
     ),
+    "The scan was taken from inside, as of a room: its surfaces face where it was taken from": (
+        "Der Scan wurde von innen aufgenommen, wie der eines Raums: Seine Flächen zeigen dorthin, "
+        "wo er aufgenommen wurde"
+    ),
     "The scan is open: it is a surface, not a solid": (
         "Der Scan ist offen: eine Fläche, kein Körper"
     ),

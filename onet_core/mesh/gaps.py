@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from .mesh import Mesh
-from .parts import without_specks
+from .normals import face_based_normals
+from .parts import without_flakes, without_specks
 
 COUNTED = 8
 """Neighbours that a point's spacing is measured by."""
@@ -18,6 +19,10 @@ _LEAST_SHARE = 1e-3
 
 _SPECK = 4.0
 """Pieces of fewer spacings are scraps of a border."""
+
+_OFF, _SCRAP = 0.5, 12
+"""The sine of how far what goes on beyond the points may lean off their planes, 30 degrees, and the
+fewest points of a piece."""
 
 
 def spacing_of(points: NDArray[np.floating], tree: cKDTree) -> NDArray[np.float64]:
@@ -60,6 +65,27 @@ def with_gaps(mesh: Mesh, points: NDArray[np.floating], spacings: float) -> Mesh
     distances, nearest = tree.query(mesh.vertices)
     kept = _cut(mesh, distances - spacings * spacing[nearest])
     return without_specks(kept, _SPECK * float(np.median(spacing)))
+
+
+def without_folds(
+    mesh: Mesh,
+    points: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    spacing: NDArray[np.float64],
+) -> Mesh:
+    """The part of a mesh that goes on as the points do, or lies at them.
+
+    What closes an open scan folds over at its borders, off the planes of the points (N, 3) with
+    normals (N, 3), and comes back behind them. Within a spacing (N,) it may be the other side of a
+    thin board.
+    """
+    distances, nearest = cKDTree(points).query(mesh.vertices)
+    ways = face_based_normals(mesh.vertices, mesh.faces)
+    turned = -np.einsum("vi,vi->v", ways, normals[nearest])
+    away = np.einsum("vi,vi->v", mesh.vertices - points[nearest], normals[nearest])
+    off = np.abs(away) / (distances + 1e-12) - _OFF
+    kept = _cut(mesh, np.minimum(distances / spacing[nearest] - 1, np.maximum(turned, off)))
+    return without_flakes(kept, points, _SCRAP)
 
 
 def _cut(mesh: Mesh, values: NDArray[np.float64]) -> Mesh:

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from ..field import Field, evaluate
 from ..inputs.observation import Normals
 from ..inputs.readings import subsample
-from ..mesh.gaps import faces_in_gaps
+from ..mesh.gaps import faces_in_gaps, without_folds
 from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.scans.denoiser import Denoiser
@@ -37,6 +37,7 @@ from ..scans.surface import (
     surface_of,
     thinned,
 )
+from ..scans.within import standpoints
 from ..sentences import Sentence
 from ..settings import SCANNED_WITHIN, Settings
 
@@ -119,8 +120,10 @@ class Followed(NamedTuple):
 
 
 def is_open_scan(points: NDArray[np.float32], device: torch.device) -> bool:
-    """Whether a cloud (N, 3) is no solid: ground, a wall, or, if dense, a corner of a room."""
+    """Whether a cloud (N, 3) is no solid: ground, a wall, a room, or, if dense, a corner of one."""
     places = distinct(points)
+    if standpoints(places) is not None:
+        return True
     is_known_well = len(places) >= DENSE_FROM
     some = places[np.random.default_rng(0).permutation(len(places))[:_SHOWING]]
     if len(some) < _FEWEST or not (is_known_well or may_be_sheet(some)):
@@ -162,15 +165,19 @@ def dense_mesh(
     if normals is not None:
         stated = normals.directions[cKDTree(points).query(used)[1]]
     denoiser = _denoiser(str(device))
+    within = standpoints(places)
     cloud = oriented(
-        used, network, denoiser, lambda *asked: _sides(field, device, *asked), stated=stated
+        used, network, denoiser, lambda *asked: _sides(field, device, *asked), stated, within
     )
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
-    notes = _notes(cloud, spacing, _closing(mesh, cloud) if gaps is None else None)
+    closing = _closing(mesh, cloud) if gaps is None else None
+    notes = _notes(cloud, spacing, closing, is_within=within is not None)
     if normals is not None and not normals.is_exact:
         notes = (*notes, STATED if cloud.is_stated else NOT_STATED)
+    if cloud.is_open and gaps is None:
+        mesh = without_folds(mesh, cloud.points, cloud.normals, cloud.spacing)
     mesh = replace(mesh, vertices=mesh.vertices.astype(np.float32))
     return Followed(mesh, notes, cloud.is_open)
 
@@ -185,8 +192,11 @@ def _closing(mesh: Mesh, cloud: Oriented) -> float:
     return float(areas[is_gap].sum() / max(areas.sum(), 1e-12))
 
 
-def _notes(cloud: Oriented, spacing: float, closing: float | None) -> tuple[Sentence, ...]:
-    """closing: the share of the surface that closes gaps; None where the user said what to do."""
+def _notes(
+    cloud: Oriented, spacing: float, closing: float | None, *, is_within: bool
+) -> tuple[Sentence, ...]:
+    """closing: the share of the surface that closes gaps; None where the user said what to do.
+    is_within: whether the cloud was scanned from within."""
     spacing = 100 * spacing
     if cloud.noise > 0:
         noise = 100 * cloud.noise
@@ -208,6 +218,13 @@ def _notes(cloud: Oriented, spacing: float, closing: float | None) -> tuple[Sent
             Sentence(
                 "{percent:.2g} % of the points lie off every surface and were left out",
                 percent=100 * cloud.left_out,
+            )
+        )
+    if is_within:
+        notes.append(
+            Sentence(
+                "The scan was taken from inside, as of a room: its surfaces face where it was "
+                "taken from"
             )
         )
     if cloud.is_open and closing is not None:

@@ -73,7 +73,8 @@ Sides = Callable[[FloatArray, FloatArray], FloatArray]
 class Signed(NamedTuple):
     """normals: (N, 3) with consistent signs.
     doubtful: the share of places that would be inside out.
-    openness: what share of all areas the normals add up to where they describe no solid, else 0.
+    openness: what share of all areas the normals add up to where they describe no solid, else 0;
+        1 where the points were seen from known places.
     """
 
     normals: FloatArray
@@ -90,6 +91,7 @@ def signed(
     blur: float = 0.0,
     around: Neighbours | None = None,
     up: FloatArray | None = None,
+    is_seen: bool = False,
 ) -> Signed:
     """Normals with consistent signs, outward where the points describe a solid.
 
@@ -97,7 +99,9 @@ def signed(
     outward as far as is known, the shorter the less sure; spacing: a typical one of the points.
     sides: another opinion, asked about some thousands of places. blur: points so near to each other
     say nothing about each other, for noise. around: of the points, where it is known. up: unit
-    (3,), from where ground is seen if the scan is open; without it votes alone decide.
+    (3,), from where ground is seen if the scan is open; without it votes alone decide. is_seen:
+    whether `sides` knows from where the points were seen: then nothing else counts, and they
+    describe no solid.
     """
     votes_along = np.einsum("ni,ni->n", axes, votes)
     toward = axes * np.where(votes_along < 0, -1.0, 1.0)[:, None]
@@ -118,9 +122,11 @@ def signed(
     own = np.clip(strength, 0, 1) ** 2 * lengths
     if sides is not None:
         asked = np.random.default_rng(0).permutation(len(middles))[:_ASKED]
-        own *= 0.5
+        own *= 0.0 if is_seen else 0.5
         own[asked] += _ASKED_WEIGHT * sides(middles[asked], directions[asked])
     sign = np.sign(agreed(weights, own) + 1e-30)
+    if is_seen:
+        return Signed(_followed(axes, directions, sign, member), 0.0, 1.0)
     areas = np.pi * distances[:, -1] ** 2 / near.shape[1]
     numbers = WindingNumbers(middles, directions * sign[:, None], areas)
     turned = _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
@@ -136,10 +142,16 @@ def signed(
             sign *= _seen_from_one_side(middles, away, areas, part, up)
     else:
         sign = sign * turned
-    # Each point follows its voxel.
+    return Signed(_followed(axes, directions, sign, member), doubtful, openness)
+
+
+def _followed(
+    axes: FloatArray, directions: FloatArray, sign: FloatArray, member: NDArray[np.int64]
+) -> FloatArray:
+    """The axes (N, 3), each to the side of its voxel's direction (M, 3) times its sign (M,)."""
     outward = directions[member] * sign[member, None]
     along = np.einsum("ni,ni->n", axes, outward)
-    return Signed(axes * np.where(along < 0, -1.0, 1.0)[:, None], doubtful, openness)
+    return axes * np.where(along < 0, -1.0, 1.0)[:, None]
 
 
 def may_be_sheet(points: FloatArray) -> bool:

@@ -26,6 +26,7 @@ from .sheets import REACH, SheetField
 from .signs import LOPSIDED, Sides, signed
 from .solid import WindingNumbers
 from .stated import are_plausible
+from .within import Standpoints
 
 FloatArray = NDArray[np.float64]
 
@@ -51,6 +52,9 @@ _FEWEST_FITTED, _MOST_FITTED = 12, 128
 _UNSURE, _LEAST_NOISE = 1.5, 0.3
 """Points are left out if the denoiser expects them to be off by so many deviations of the noise, or
 of so many spacings where that is more."""
+
+_COMPARED = 2_000
+"""Points whose stated normals are compared with from where they were seen."""
 
 _UP = np.array([0.0, 1.0, 0.0])
 """The vertical of the network's frame."""
@@ -113,13 +117,15 @@ def oriented(
     denoiser: Denoiser,
     sides: Sides | None = None,
     stated: FloatArray | None = None,
+    within: Standpoints | None = None,
 ) -> Oriented:
     """Points (N, 3) within a box of edge 1 around 0, less outliers and noise, with normals.
 
     sides: another opinion on the normals' signs, see `signs.signed`. stated: (N, 3), the normals
-    that a file states; where they are plausible, they say which side is outside.
+    that a file states; where they are plausible, they say which side is outside. within: from where
+    the points were scanned, if that is known; nothing else counts then.
     """
-    ready = prepared(points, network, sides, stated)
+    ready = prepared(points, network, sides, stated, within)
     if ready.noise.any():
         around = Neighbourhoods(ready.points, ready.normals, ready.noise, ready.distances)
         cloud, share = _evened(around, ready.noise, denoiser)
@@ -141,6 +147,7 @@ def prepared(
     network: ScanNetwork,
     sides: Sides | None = None,
     stated: FloatArray | None = None,
+    within: Standpoints | None = None,
 ) -> Prepared:
     """Points (N, 3) less outliers, with signs, noise and distances; see `oriented`."""
     reading = read(network, points)
@@ -172,10 +179,16 @@ def prepared(
         smooth = finished(moved, directions, noise, Neighbours(moved))
         moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
     is_stated = stated is not None and are_plausible(moved, axes, stated)
-    if stated is not None and is_stated:
+    if within is not None:
+        sides = within
+        if stated is not None and is_stated:
+            some = slice(None, None, -(-len(moved) // _COMPARED))
+            is_stated = bool(within(moved[some], stated[some]).mean() > 0)
+    elif stated is not None and is_stated:
         votes, sides = stated, None
     up = None if is_stated else _UP
-    found = signed(moved, axes, votes, typical, sides, blur, around, up)
+    is_seen = within is not None
+    found = signed(moved, axes, votes, typical, sides, blur, around, up, is_seen)
     return Prepared(
         points, neighbours, found.normals, noise, distances, keep,
         found.doubtful, found.openness, is_stated,

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from onet_core.inputs.point_clouds import prepare_points
 from onet_core.inputs.symmetry.completion import completed
-from onet_core.mesh.gaps import faces_in_gaps, with_gaps
+from onet_core.mesh.gaps import faces_in_gaps, with_gaps, without_folds
 from onet_core.mesh.mesh import Mesh
 from onet_core.pipeline.job import Job, run
 from onet_core.pipeline.reconstructor import COMPLETED
@@ -103,3 +103,19 @@ def test_ground_is_not_filled_from_its_mirror_image(places) -> None:  # type: ig
     rim = np.linalg.norm(points[:, :2] - [0.25, 0.1], axis=1) < 0.09
     middle = [0.25, 0.1, points[rim, 2].mean()]
     assert np.linalg.norm(mesh.vertices - middle, axis=1).min() > 0.03
+
+
+def test_what_folds_back_behind_the_points_is_left_out() -> None:
+    """Of a slab whose upper side was scanned that side stays, and goes on in its plane."""
+    slab = trimesh.creation.box((1.4, 1.4, 0.2)).subdivide_loop(0)
+    for _ in range(5):
+        slab = slab.subdivide()
+    places = np.random.default_rng(0).uniform(-0.5, 0.5, (4_000, 2))
+    points = np.column_stack([places, np.full(4_000, 0.1)])
+    spacing = np.full(4_000, 0.016)
+    mesh = Mesh(slab.vertices.astype(np.float32), slab.faces.astype(np.int32))
+    found = without_folds(mesh, points, np.tile([0.0, 0.0, 1.0], (4_000, 1)), spacing)
+    made = trimesh.Trimesh(found.vertices, found.faces, process=False)
+    # A ring of sides is left where the slope is less than 30 degrees: none.
+    assert made.vertices[:, 2].min() > 0.1 - 0.05
+    assert made.area == pytest.approx(1.4**2, rel=0.03)
