@@ -55,6 +55,18 @@ def without_specks(mesh: Mesh, size: float) -> Mesh:
     return _of(mesh, stays[piece]) if stays.any() else mesh
 
 
+def without_flakes(mesh: Mesh, points: NDArray[np.float64], fewest: int) -> Mesh:
+    """The mesh without the pieces that go through fewer than so many of the points (N, 3).
+
+    The largest piece always stays.
+    """
+    if mesh.is_empty:
+        return mesh
+    piece, areas = _pieces(mesh)
+    asked = np.arange(len(areas)) != areas.argmax()
+    return _of(mesh, ~_are_flakes(mesh, piece, asked, points, fewest)[piece])
+
+
 def without_artefacts(
     mesh: Mesh,
     points: NDArray[np.float64],
