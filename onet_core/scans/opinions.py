@@ -1,7 +1,7 @@
 """What the neighbours of a scan's points say of the surface there: the denoiser's input.
 
-Quadrics of three sizes are fitted around every point (`quadrics.fitted_in`). A neighbour extends
-its own, as planes, to a point: so few neighbours carry what is known of many.
+Quadrics of three sizes are fitted around some of the points (`quadrics.fitted_in`). A neighbour
+extends its own, as planes, to a point: so few neighbours carry what is known of many.
 """
 
 from __future__ import annotations
@@ -14,21 +14,17 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from ..models.scans.denoiser import DenoiserConfig
 from .neighbours import Neighbours
 from .quadrics import Fits, fitted_in, tangents
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_SIZES = (0.7, 1.0, 1.5)
 _REACH, _REACH_NOISE = 2.2, 6.0
 """The middle quadric's radius in spacings, and what it grows by with the root of the noise."""
 
 _FEWEST, _MOST = 12, 200
-
-_ASKED = ((1, 12, 1), (4, 32, 2), (16, 24, 2))
-"""One of that many points is a neighbour; of the nearest so many of these every first or second is
-asked: some near ones, fewer far ones."""
 
 _QUIET = 0.05
 """Less noise than this share of the spacing counts as so much."""
@@ -57,32 +53,47 @@ class Neighbourhoods:
     """Points of a scan with all that their neighbours say.
 
     points, normals (N, 3), signs consistent; noise (N,): its deviation; distances (N,): how far
-    the scan network takes each for from the surface.
+    the scan network takes each for from the surface. config: which neighbours are asked.
     """
 
     def __init__(
-        self, points: FloatArray, normals: FloatArray, noise: FloatArray, distances: FloatArray
+        self,
+        points: FloatArray,
+        normals: FloatArray,
+        noise: FloatArray,
+        distances: FloatArray,
+        config: DenoiserConfig,
     ) -> None:
         found = Neighbours(points)
-        self.points, self.directions = points, normals
+        self.points = points
         self.spacing = found.spacing()
         self.unit = np.maximum(noise, _QUIET * self.spacing)
-        fits = _fits(points, normals, noise, self.spacing, found)
-        self.normals = fits[1].normals
-        self.heights = fits[1].heights
-        self._known = _known(points, normals, fits, distances, self.unit, self.spacing)
-        self._asked = _asked(points)
+        order = np.random.default_rng(0).permutation(len(points))
+        chosen = np.sort(order[: max(len(points) // config.fitted, 1)])
+        fits = _fits(points, normals, noise, self.spacing, found, chosen, config.sizes)
+        self._normals = fits[1].normals
+        some = (array[chosen] for array in (points, normals, distances, self.unit, self.spacing))
+        self._known = _known(fits, *some)
+        self._asked = _asked(points[chosen], config)
 
     def around(self, rows: IntArray) -> Opinions:
         """Of the points with these numbers (M,)."""
-        at, axes = self.points[rows], self.normals[rows]
-        frames = np.stack([*tangents(axes), axes], axis=1)
+        at = self.points[rows]
         threads = torch.get_num_threads()
-        near = [
-            some[tree.query(at, min(count, len(some)), workers=threads)[1][:, ::step]]
-            for some, tree, count, step in self._asked
-        ]
-        known = self._known[torch.from_numpy(np.concatenate(near, axis=1))]
+        near = np.concatenate(
+            [
+                some[
+                    tree.query(at, np.arange(1, min(count, len(some)) + 1, step), workers=threads)[
+                        1
+                    ]
+                ]
+                for some, tree, count, step in self._asked
+            ],
+            axis=1,
+        )
+        axes = self._normals[near[:, 0]]
+        frames = np.stack([*tangents(axes), axes], axis=1)
+        known = self._known[torch.from_numpy(near)]
         unit, spacing = self.unit[rows], self.spacing[rows]
         features, heights = _opinions(
             known, *(_tensor(array) for array in (at, frames, unit, spacing))
@@ -96,23 +107,26 @@ def _fits(
     noise: FloatArray,
     spacing: FloatArray,
     around: Neighbours,
+    chosen: IntArray,
+    sizes: tuple[float, ...],
 ) -> list[Fits]:
     radius = spacing * (_REACH + _REACH_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    counts = [int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)) for size in _SIZES]
-    return fitted_in(points, normals, around, [size * radius for size in _SIZES], counts)
+    counts = [int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)) for size in sizes]
+    radii = [size * radius for size in sizes]
+    return fitted_in(points, normals, around, radii, counts, chosen=chosen, is_sided=True)
 
 
 def _known(
+    fits: list[Fits],
     points: FloatArray,
     normals: FloatArray,
-    fits: list[Fits],
     distances: FloatArray,
     unit: FloatArray,
     spacing: FloatArray,
 ) -> Tensor:
-    """(N, 26) of each point as a neighbour: its place, its places on the three fits, their normals,
-    how far the fits' points lie off them, the network's distance, the spacing."""
+    """(N, 26) of each fitted point as a neighbour: its place, its places on the three fits, their
+    normals, how far the fits' points lie off them, the network's distance, the spacing."""
     moved = [points + fit.heights[:, None] * normals for fit in fits]
     columns = [
         points, *moved, *(fit.normals for fit in fits),
@@ -121,10 +135,10 @@ def _known(
     return _tensor(np.concatenate(columns, axis=1))
 
 
-def _asked(points: FloatArray) -> list[tuple[IntArray, cKDTree, int, int]]:
+def _asked(points: FloatArray, config: DenoiserConfig) -> list[tuple[IntArray, cKDTree, int, int]]:
     order = np.random.default_rng(0).permutation(len(points))
     asked = []
-    for share, count, step in _ASKED:
+    for share, count, step in config.asked:
         some = np.sort(order[: max(len(points) // share, count)])
         asked.append((some, cKDTree(points[some]), count, step))
     return asked

@@ -71,18 +71,20 @@ def fitted(
     *,
     rounds: int = 2,
     chosen: IntArray | None = None,
+    is_sided: bool = True,
 ) -> Fits:
     """A quadric fitted over the tangent plane of each point, to its neighbours of the same side.
 
     points, normals (N, 3), oriented; radius (N,): how far neighbours count, at most `neighbours` of
     them. Neighbours that lie off the first fit count less in the second, so that an edge or a
     second layer does not bend it. Where there are too few neighbours the normal stays.
-    chosen: (M,) numbers of the points to fit around, for all where it is None, with the sides of
-    neighbours left out of account where they are some.
+    chosen: (M,) numbers of the points to fit around, for all where it is None. is_sided: whether
+    neighbours of the other side don't count.
     """
     (found,) = fitted_in(
-        points, normals, neighbours_of, [radius], [neighbours], rounds=rounds, chosen=chosen
-    )
+        points, normals, neighbours_of, [radius], [neighbours], rounds=rounds, chosen=chosen,
+        is_sided=is_sided,
+    )  # fmt: skip
     return found
 
 
@@ -95,6 +97,7 @@ def fitted_in(
     *,
     rounds: int = 2,
     chosen: IntArray | None = None,
+    is_sided: bool = True,
 ) -> list[Fits]:
     """As `fitted`, for several radii, each with its number of neighbours: they are looked for once,
     as those of a small radius are among those of a large one."""
@@ -104,7 +107,7 @@ def fitted_in(
 
     def fit(part: slice) -> None:
         rows = wanted[part]
-        around = _around(points, normals, rows, neighbours_of, max(counts), is_sided=chosen is None)
+        around = _around(points, normals, rows, neighbours_of, max(counts), is_sided=is_sided)
         before: tuple[int, FloatArray] | None = None
         for result, radius, count in zip(results, radii, counts, strict=True):
             nearest = around.nearest(count)

@@ -127,8 +127,7 @@ def oriented(
     """
     ready = prepared(points, network, sides, stated, within)
     if ready.noise.any():
-        around = Neighbourhoods(ready.points, ready.normals, ready.noise, ready.distances)
-        cloud, share = _evened(around, ready.noise, denoiser)
+        cloud, share = evened(ready, denoiser)
     else:
         cloud = finished(ready.points, ready.normals, ready.noise, ready.neighbours)
         share = 1.0
@@ -207,7 +206,7 @@ def _noise(
     axes = plane_normals(points, neighbours, 12, some)
     spacing = np.zeros(len(points))
     spacing[some] = neighbours.spacing(some)
-    fits = fitted(points, axes, neighbours, 3 * spacing, 20, rounds=1, chosen=some)
+    fits = fitted(points, axes, neighbours, 3 * spacing, 20, rounds=1, chosen=some, is_sided=False)
     roughness = float(np.median(fits.residuals / spacing[some]))
     share = float(np.clip((roughness - _SMOOTH) / _ROUGHER, 0, 1))
     return share * _local_deviation(points, distances, edge)
@@ -264,12 +263,13 @@ def finished(
     return Oriented(points, fits.normals, spacing, REACH * spacing)
 
 
-def _evened(
-    around: Neighbourhoods, noise: FloatArray, denoiser: Denoiser
-) -> tuple[Oriented, float]:
+def evened(ready: Prepared, denoiser: Denoiser) -> tuple[Oriented, float]:
     """A noisy scan's points as the denoiser places them, and the share of all that these are: those
-    of which it can't tell where they belong are left out. noise: (N,)."""
-    found = denoised(around, denoiser)
+    of which it can't tell where they belong are left out."""
+    around = Neighbourhoods(
+        ready.points, ready.normals, ready.noise, ready.distances, denoiser.config
+    )
+    found, noise = denoised(around, denoiser), ready.noise
     is_kept = found.errors < _UNSURE * np.maximum(noise, _LEAST_NOISE * around.spacing)
     if is_kept.mean() < 0.5:
         is_kept[:] = True

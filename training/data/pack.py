@@ -143,10 +143,13 @@ def _nearest_faces(
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--faces", default=4000, show_default=True, help="Most faces of a shape.")
 @click.option("--every", default=1, help="Only every n-th shape.")
-def main(data: tuple[Path, ...], out: Path, faces: int, every: int) -> None:
+@click.option(
+    "--split", multiple=True, default=("train", "val"), show_default=True, help="Splits to read."
+)
+def main(data: tuple[Path, ...], out: Path, faces: int, every: int, split: tuple[str, ...]) -> None:
     shapes: list[PackedShape] = []
     for folder in data:
-        shapes += read_source(folder, faces, every=every)
+        shapes += read_source(folder, faces, split, every)
     packed = encode(shapes)
     with replacing(out) as file:
         file.write(packed)

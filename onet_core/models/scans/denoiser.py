@@ -27,9 +27,19 @@ _LEAST, _MOST = -4.0, 3.0
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """width: of all layers."""
+    """What the network is like, and which neighbours it learned from.
 
-    width: int = 48
+    width: of all layers.
+    sizes: of the quadrics that are fitted around a point, to the middle one's radius.
+    fitted: quadrics are fitted around one of that many points: the next one's is nearly the same.
+    asked: (one of that many fitted points is a neighbour, the most distant one's number among
+        these, the step between those asked): some near ones, fewer far ones.
+    """
+
+    width: int = 64
+    sizes: tuple[float, float, float] = (0.5, 1.0, 1.5)
+    fitted: int = 2
+    asked: tuple[tuple[int, int, int], ...] = ((1, 10, 1), (4, 24, 2), (16, 20, 2))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a file's header."""

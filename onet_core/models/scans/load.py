@@ -22,4 +22,13 @@ def load_scan_network(path: Path, device: torch.device | str = "cpu") -> ScanNet
 
 def load_denoiser(path: Path, device: torch.device | str = "cpu") -> Denoiser:
     """The network that takes noise off. Raises ModelError where the file doesn't hold one."""
-    return load_by_config(path, lambda config: Denoiser(DenoiserConfig(**config)), device)
+    return load_by_config(path, lambda config: Denoiser(_denoiser_config(**config)), device)
+
+
+def _denoiser_config(
+    width: int, sizes: list[float], fitted: int, asked: list[list[int]]
+) -> DenoiserConfig:
+    """Of a header's lists."""
+    first, middle, last = sizes
+    steps = tuple((share, count, step) for share, count, step in asked)
+    return DenoiserConfig(width, (first, middle, last), fitted, steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,9 @@ def distances_to(shape: str, points: FloatArray) -> FloatArray:
 def case(request: pytest.FixtureRequest) -> tuple[str, FloatArray, FloatArray, Denoised]:
     points, normals = scan_of(request.param)
     noise = np.full(COUNT, NOISE)
-    around = Neighbourhoods(points, normals, noise, np.zeros(COUNT))
-    return request.param, points, normals, denoised(around, load_denoiser(DENOISER))
+    network = load_denoiser(DENOISER)
+    around = Neighbourhoods(points, normals, noise, np.zeros(COUNT), network.config)
+    return request.param, points, normals, denoised(around, network)
 
 
 def test_it_leaves_less_noise_than_quadrics(
@@ -91,8 +93,9 @@ def test_the_answer_turns_with_the_scan() -> None:
     points, normals = scan_of("box")
     turn = trimesh.transformations.random_rotation_matrix(np.array([0.2, 0.7, 0.4]))[:3, :3]
     network, noise = load_denoiser(DENOISER), np.full(COUNT, NOISE)
-    straight = denoised(Neighbourhoods(points, normals, noise, np.zeros(COUNT)), network)
-    turned = Neighbourhoods(points @ turn.T, normals @ turn.T, noise, np.zeros(COUNT))
+    known = noise, np.zeros(COUNT), network.config
+    straight = denoised(Neighbourhoods(points, normals, *known), network)
+    turned = Neighbourhoods(points @ turn.T, normals @ turn.T, *known)
     away = np.linalg.norm(denoised(turned, network).points @ turn - straight.points, axis=1)
     assert np.median(away) < 0.05 * NOISE
 
@@ -103,6 +106,17 @@ def test_other_weights_are_refused(tmp_path: Path, header: dict[str, str]) -> No
     save_file({"own.weight": torch.zeros(48, 48)}, path, header)
     with pytest.raises(ModelError, match=r"other\.safetensors holds no weights of this network"):
         load_denoiser(path)
+
+
+def test_quadrics_of_every_second_point_do_as_well() -> None:
+    points, normals = scan_of("sphere")
+    network, noise = load_denoiser(DENOISER), np.full(COUNT, NOISE)
+    left = []
+    for fitted in (1, 2):
+        config = replace(network.config, fitted=fitted)
+        around = Neighbourhoods(points, normals, noise, np.zeros(COUNT), config)
+        left.append(distances_to("sphere", denoised(around, network).points).mean())
+    assert left[1] < 1.25 * left[0]
 
 
 @pytest.mark.parametrize("neighbours", [1, 7, 40])

@@ -148,13 +148,22 @@ def surfaces_of(
     return points, normals, valid, sided
 
 
-def bent(points: Tensor, normals: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Shapes stretched, and bent by a few waves, long ones and short ones."""
+def bent(
+    points: Tensor,
+    normals: Tensor,
+    generator: torch.Generator,
+    scales: tuple[float, float] = (3.0, 60.0),
+) -> tuple[Tensor, Tensor]:
+    """Shapes stretched, and bent by a few waves, long ones and short ones.
+
+    scales: the least and the most radians that a wave goes through per unit of length.
+    """
     objects, device = len(points), points.device
     stretch = _uniform(generator, (objects, 1, 3), device, -0.35, 0.35).exp()
     points, normals = points * stretch, normals / stretch
     waves = 6
-    scale = _uniform(generator, (objects, waves, 1), device, math.log(3), math.log(60)).exp()
+    low, high = (math.log(scale) for scale in scales)
+    scale = _uniform(generator, (objects, waves, 1), device, low, high).exp()
     direction = torch.randn(objects, waves, 3, generator=generator, device=device)
     frequency = scale * direction / direction.norm(dim=-1, keepdim=True)
     # How steep all waves together are at most; half of the shapes stay as they are.
