@@ -11,6 +11,7 @@ from onet_core.mesh.mesh import Mesh
 from onet_core.mesh.parts import (
     count_parts,
     without_artefacts,
+    without_flakes,
     without_islands,
     without_specks,
 )
@@ -95,9 +96,12 @@ def test_pieces_of_few_points_go(fewest: int, left: int) -> None:
         points.append(ways + np.array([4 * radius, 0, 0]))
     places = np.concatenate(points)
     whole, one = balls(), np.ones(len(places))
-    made = without_artefacts(whole, places, np.zeros_like(places), one, 0.0, fewest)
-    assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
-    assert np.ptp(made.vertices, axis=0).max() >= 2
+    for made in (
+        without_flakes(whole, places, fewest),
+        without_artefacts(whole, places, np.zeros_like(places), one, 0.0, fewest),
+    ):
+        assert len(trimesh.Trimesh(made.vertices, made.faces, process=False).split()) == left
+        assert np.ptp(made.vertices, axis=0).max() >= 2
 
 
 @pytest.mark.parametrize(("turned", "left"), [(False, 2), (True, 1)])
