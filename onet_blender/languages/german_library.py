@@ -323,6 +323,11 @@ OF_THE_LIBRARY = {
     "{name} has {count:,} points, but normals for {normals:,}.": (
         "{name} hat {count:,} Punkte, aber Normalen für {normals:,}."
     ),
+    "Only {percent} % of the points lie near the mesh, so it may not be what was scanned: leave "
+    "one object, without noise": (
+        "Nur {percent} % der Punkte liegen nahe am Mesh, es ist also vielleicht nicht das, was "
+        "aufgenommen wurde: Ein Objekt übrig lassen, ohne Rauschen"
+    ),
     "The scan was taken from inside, as of a room: its surfaces face where it was taken from": (
         "Der Scan wurde von innen aufgenommen, wie der eines Raums: Seine Flächen zeigen dorthin, "
         "wo er aufgenommen wurde"

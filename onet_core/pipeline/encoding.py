@@ -21,6 +21,7 @@ from ..models.occupancy_network import OccupancyNetwork
 from ..models.pictures.view import PictureView
 from ..models.prepared import PreparedField, prepare, prepare_positions
 from ..models.prepared.averaged import AS_IT_IS, HALF_TURN, MIRRORED, MeanOfTwo
+from ..scans.surface import distinct
 from ..sentences import Sentence
 from ..settings import Settings
 from .dense import DENSE_NOISE, is_dense, is_open_scan, noise_of_scan
@@ -166,11 +167,12 @@ class _Reader:
         return code[0].float().cpu().numpy() if self._code_width else None
 
     def of_cloud(self, points: NDArray[np.float32], settings: Settings) -> Encoded:
-        """What the network makes of a cloud (N, 3).
+        """What the network makes of a cloud (N, 3), each of its places once.
 
         Where the first field says that the points are noisy, and they are dense enough, the cloud
         is read again without noise.
         """
+        points = distinct(points).astype(np.float32)
         seed, steps = settings.random_seed, self._model.steps
         most = steps.local_points
         if self._model.architecture == "occupancy_network":

@@ -261,9 +261,9 @@ def _seen_from_one_side(
 ) -> FloatArray:
     """Which parts of an open surface are turned, as +1 and -1 for each point (M,).
 
-    Ground was seen from above; what stands before or behind the largest part and is parallel to it
-    there, as a window in its wall, was seen from the same side. away: normals (M, 3) by votes, as
-    long as their areas (M,).
+    Ground was seen from above, a flat wall from where things bulge that stand before it; what
+    stands before or behind the largest part and is parallel to it there, as a window in its wall,
+    was seen from the same side. away: normals (M, 3) by votes, as long as their areas (M,).
     """
     sizes = np.bincount(part, areas)
     largest = int(sizes.argmax())
@@ -271,6 +271,8 @@ def _seen_from_one_side(
     tilt = np.bincount(part, away @ up) / sizes
     is_ground = np.abs(tilt) > LOPSIDED
     turned[is_ground] = np.sign(tilt[is_ground])
+    if not is_ground[largest] and _bulging(away, areas, part) < -LOPSIDED:
+        turned[largest] = -1.0
     theirs = np.flatnonzero(part == largest)
     beside = theirs[cKDTree(points[theirs]).query(points)[1]]
     alike = np.einsum("ni,ni->n", away, away[beside]) / areas[beside] * turned[largest]
@@ -279,3 +281,19 @@ def _seen_from_one_side(
     is_parallel[largest] = False
     turned[is_parallel] = np.sign(likeness[is_parallel])
     return turned[part]
+
+
+def _bulging(away: FloatArray, areas: FloatArray, part: NDArray[np.int32]) -> float:
+    """How far what is not flat looks where the largest part does, -1 to 1; 0 if that is not flat.
+
+    away, areas, part: as above. Votes know the side of what bulges, of something flat they don't.
+    """
+    sizes = np.bincount(part, areas)
+    ways = np.stack([np.bincount(part, column) for column in away.T], axis=1)
+    flatness = np.linalg.norm(ways, axis=1) / sizes
+    largest = int(sizes.argmax())
+    is_bulging = flatness < SHEET
+    if is_bulging[largest] or not is_bulging.any():
+        return 0.0
+    way = ways[largest] / np.linalg.norm(ways[largest])
+    return float((ways[is_bulging] @ way).sum() / sizes[is_bulging].sum())

@@ -152,6 +152,19 @@ def test_findings_are_sentences(findings: Findings, sentences: list[str]) -> Non
     assert [str(sentence) for sentence in findings.sentences()] == sentences
 
 
+def test_a_mesh_that_is_not_of_its_points_is_told_so() -> None:
+    """A ball that is full of points has no surface that most of them lie on."""
+    random = np.random.default_rng(0)
+    points = random.standard_normal((6_000, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    full = points * random.uniform(0, 1, (6_000, 1)) ** (1 / 3)
+    settings = replace(FAST, resolution=32)
+    for cloud, is_told in ((full, True), (points, False)):
+        found = run(Job(points=cloud, fit_within=0.01, settings=settings)).findings
+        told = [str(doubt) for doubt in found.doubts]
+        assert any("it may not be what was scanned" in words for words in told) == is_told
+
+
 def test_a_picture_is_seen_alike_whether_its_model_is_named_or_the_default() -> None:
     """The shipped network reads 64 pixels; it reduces what is observed at 224."""
     picture = np.full((300, 400, 3), 255, np.uint8)

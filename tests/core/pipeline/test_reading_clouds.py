@@ -219,3 +219,19 @@ def test_a_hole_is_filled_from_the_other_side_and_told_unless_that_is_not_wanted
         made = reconstructor.reconstruct(cloud, Settings(resolution=24, **chosen))
         assert COMPLETED not in made.notes
         np.testing.assert_array_equal(made.frame.matrix, cloud.frame.matrix)
+
+
+def test_points_given_many_times_are_read_once():
+    """Copies take the places of others and spoil means: a crust instead of a ball."""
+    skin = Skin()
+    description = ModelDescription(
+        "test", "Test", "occupancy_network", "points", threshold=0.5, inputs={"points": 300}
+    )
+    reconstructor = Reconstructor.of_network(skin, description, "cpu")
+    settings = Settings(resolution=24, symmetry=False)
+    seen = []
+    for copies in (1, 50):
+        cloud = prepare_points(np.repeat(lopsided_cloud(200), copies, axis=0), "z")
+        reconstructor.reconstruct(cloud, settings)
+        seen.append(skin.seen[0].numpy())
+    np.testing.assert_array_equal(seen[0], seen[1])

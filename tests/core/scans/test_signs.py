@@ -136,6 +136,22 @@ def test_a_window_looks_where_its_wall_does() -> None:
     assert (found.normals[:, 2] > 0).all()
 
 
+def test_a_wall_was_seen_from_where_things_stand_before_it() -> None:
+    """Half a ball before a wall with its shadow; votes are right for the ball only."""
+    random = np.random.default_rng(0)
+    wall = np.column_stack([*random.uniform(-0.5, 0.5, (2, 30_000)), np.full(30_000, -0.25)])
+    wall = wall[np.linalg.norm(wall[:, :2], axis=1) > 0.22]
+    ball = random.standard_normal((6_000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    ball = ball[ball[:, 2] > 0]
+    points = np.concatenate([wall, 0.15 * ball])
+    normals = np.concatenate([np.tile([0.0, 0.0, 1.0], (len(wall), 1)), ball])
+    votes = np.concatenate([-0.6 * normals[: len(wall)], ball])
+    found = signed(points, normals, votes, 0.006, up=np.array([0.0, 1.0, 0.0]))
+    assert found.openness > 0.5
+    assert (np.einsum("ni,ni->n", found.normals, normals) > 0).mean() > 0.99
+
+
 @pytest.mark.parametrize("count", [1_500, 20_000])
 def test_a_sheet_is_told_from_solids_by_few_points(count: int) -> None:
     """The normals of a closed surface add up to nothing (Gauss), those of a sheet to its area."""
