@@ -76,11 +76,13 @@ def completed(observation: Observation) -> Observation | None:
     points.
     """
     points, normals = observation.data.astype(np.float64), observation.normals
+    thin = None
     for plane in mirror_planes(points):
-        found = fill_holes(points, plane)
+        thin = thin or _Thinned(_thin(points))
+        found = _filling(points, thin, plane)
         if found is None:
             continue
-        points = np.concatenate([points, found.points])
+        points, thin = np.concatenate([points, found.points]), None
         if normals is not None:
             flipped = plane._replace(offset=0.0).mirrored(normals.directions[found.of])
             normals = replace(normals, directions=np.concatenate([normals.directions, flipped]))
@@ -111,16 +113,28 @@ def mirror_planes(points: FloatArray) -> list[MirrorPlane]:
 def fill_holes(points: ArrayLike, plane: MirrorPlane) -> Filling | None:
     """What fills the holes of a cloud (N, 3) from its image in a plane; None for nothing."""
     cloud = np.asarray(points, dtype=np.float64)
-    thin = _thin(cloud)
-    holes = [group for group, gain in groups_of(thin, plane) if gain >= GAIN]
+    return _filling(cloud, _Thinned(_thin(cloud)), plane)
+
+
+class _Thinned:
+    """Points (N, 3) of a cloud, a tree of them, and how far apart they typically are."""
+
+    def __init__(self, points: FloatArray) -> None:
+        self.points, self.tree = points, cKDTree(points)
+        self.typical = float(np.median(_spacing(points, self.tree)))
+
+
+def _filling(cloud: FloatArray, thin: _Thinned, plane: MirrorPlane) -> Filling | None:
+    """As `fill_holes`; thin: enough of the cloud to see holes by."""
+    holes = [group for group, gain in _groups_of(thin, plane) if gain >= GAIN]
     if not holes:
         return None
     image = plane.mirrored(cloud)
-    typical = float(np.median(_spacing(thin, cKDTree(thin))))
-    near = cKDTree(np.concatenate(holes)).query(image, distance_upper_bound=_LINK * typical)[0]
+    reach = _LINK * thin.typical
+    near = cKDTree(np.concatenate(holes)).query(image, distance_upper_bound=reach)[0]
     of = np.flatnonzero(np.isfinite(near))
     # Points on surfaces: twice as far apart where there are a quarter as many.
-    spacing = typical * np.sqrt(len(thin) / len(cloud))
+    spacing = thin.typical * np.sqrt(len(thin.points) / len(cloud))
     of = of[_is_away(image[of], cloud, cKDTree(cloud), spacing)]
     return Filling(image[of], of, plane) if len(of) else None
 
@@ -128,11 +142,14 @@ def fill_holes(points: ArrayLike, plane: MirrorPlane) -> Filling | None:
 def groups_of(cloud: FloatArray, plane: MirrorPlane) -> list[tuple[FloatArray, float]]:
     """Groups (M, 3) of the image of a cloud (N, 3) that lie where it has no points, each with how
     much nearer to the middle of their neighbours the cloud's points around it surely come by it."""
-    tree = cKDTree(cloud)
-    typical = float(np.median(_spacing(cloud, tree)))
-    image = plane.mirrored(cloud)
-    groups = _groups(image[_is_away(image, cloud, tree, typical)], typical)
-    return [(group, _gain(group, image, cloud, tree, typical)) for group in groups]
+    return _groups_of(_Thinned(cloud), plane)
+
+
+def _groups_of(cloud: _Thinned, plane: MirrorPlane) -> list[tuple[FloatArray, float]]:
+    points, tree, typical = cloud.points, cloud.tree, cloud.typical
+    image = plane.mirrored(points)
+    groups = _groups(image[_is_away(image, points, tree, typical)], typical)
+    return [(group, _gain(group, image, points, tree, typical)) for group in groups]
 
 
 def _thin(points: FloatArray) -> FloatArray:

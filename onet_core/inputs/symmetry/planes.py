@@ -85,8 +85,12 @@ def find_mirror_planes(points: ArrayLike) -> list[MirrorPlane]:
     for normal in _directions():
         low, high = np.quantile(points @ normal, (0, 1))
         offsets = [0.0, *np.linspace(low, high, 2 + _OFFSETS)[1:-1]]
-        found.append(_best([MirrorPlane(normal, one) for one in offsets], tree, searched, own))
-    distances = np.array([_distance(plane, tree, searched, own) for plane in found])
+        found += [MirrorPlane(normal, one) for one in offsets]
+    # All at once: single questions of so few points would take mostly their calls.
+    tried = _distances(found, tree, searched, own).reshape(_DIRECTIONS, -1)
+    best_offsets = tried.argmin(axis=1)
+    distances = tried.min(axis=1)
+    found = [found[n * tried.shape[1] + one] for n, one in enumerate(best_offsets)]
     is_best = (distances <= np.roll(distances, 1)) & (distances <= np.roll(distances, -1))
     fits = []
     best = sorted(np.flatnonzero(is_best), key=lambda number: float(distances[number]))
@@ -119,16 +123,19 @@ def _directions() -> NDArray[np.float64]:
 def _best(
     planes: Sequence[MirrorPlane], tree: cKDTree, points: NDArray[np.float64], own: float
 ) -> MirrorPlane:
-    """The best of some planes, see `_distance`."""
-    return min(planes, key=lambda plane: _distance(plane, tree, points, own))
+    """The best of some planes, see `_distances`."""
+    return planes[int(_distances(planes, tree, points, own).argmin())]
 
 
-def _distance(plane: MirrorPlane, tree: cKDTree, points: NDArray[np.float64], own: float) -> float:
-    """The mean distance of mirrored points (N, 3) from a cloud, of which none counts more than
-    `_MATCHED`. own: the distance between points."""
+def _distances(
+    planes: Sequence[MirrorPlane], tree: cKDTree, points: NDArray[np.float64], own: float
+) -> NDArray[np.float64]:
+    """Of each of P planes the mean distance of mirrored points (N, 3) from a cloud, of which none
+    counts more than `_MATCHED`: (P,). own: the distance between points."""
     reach = _MATCHED * own
-    distances = tree.query(plane.mirrored(points), distance_upper_bound=reach)[0]
-    return float((distances / own).clip(max=_MATCHED).mean())
+    images = np.stack([plane.mirrored(points) for plane in planes])
+    distances = tree.query(images, distance_upper_bound=reach)[0]
+    return np.asarray((distances / own).clip(max=_MATCHED).mean(axis=1))
 
 
 def _by_distance(one: tuple[float, MirrorPlane]) -> float:
@@ -138,7 +145,7 @@ def _by_distance(one: tuple[float, MirrorPlane]) -> float:
 def _judged(
     plane: MirrorPlane, tree: cKDTree, points: NDArray[np.float64], own: float
 ) -> tuple[float, MirrorPlane]:
-    """The `_distance` of mirrored points (N, 3) from a cloud, and the plane with what is known of
+    """The `_distances` of mirrored points (N, 3) from a cloud, and the plane with what is known of
     it."""
     distances = tree.query(plane.mirrored(points))[0] / own
     is_matched = distances < _MATCHED
@@ -154,9 +161,12 @@ def _fitted(
 ) -> MirrorPlane:
     """The plane moved so that mirrored points (N, 3) lie on the cloud; strays do not count."""
     for turn in range(_FITS):
-        distances, nearest = tree.query(plane.mirrored(points))
+        is_strict = turn >= _FITS // 2
+        # Slightly wider than what counts, whose ends would not be found.
+        bound = 1.01 * _MATCHED * own if is_strict else np.inf
+        distances, nearest = tree.query(plane.mirrored(points), distance_upper_bound=bound)
         reach = _MATCHED * own
-        if turn < _FITS // 2:
+        if not is_strict:
             reach = max(reach, _STRAY * float(np.median(distances)))
         pairs = distances <= reach
         if np.count_nonzero(pairs) < _FEWEST_PAIRS:
@@ -185,7 +195,7 @@ def _settled(
         return MirrorPlane(normal, float(normal @ middle) + beside + float(shift))
 
     found = minimize(
-        lambda change: _distance(moved(change), tree, points, own),
+        lambda change: float(_distances([moved(change)], tree, points, own)[0]),
         np.zeros(2),
         method="Nelder-Mead",
         options={"maxfev": _SETTLING, "initial_simplex": [[0, 0], [2, 0], [0, 1]]},

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import ResnetBlockFC, convolved, in_one_thread, precisely
-from .planes import PLANES, cells_of_planes, pool_max, scatter_mean
+from .planes import PLANES, CellMaxima, cells_of_planes, scatter_mean
 from .surroundings import Surroundings
 from .unet import UNet
 from .volume import PointVolume
@@ -54,11 +54,11 @@ class LocalPointNet(nn.Module):
 
     def forward(self, points: Tensor) -> dict[str, Tensor]:
         index = cells_of_planes(points, self.resolution, self.padding)
+        maxima = CellMaxima(index, self.resolution)
         first, *others = self.blocks
         features = first(precisely(self.fc_pos, points))
         for block in others:
-            pooled = pool_max(features, index, self.resolution)
-            features = block(torch.cat([features, pooled], dim=-1))
+            features = block(torch.cat([features, maxima(features)], dim=-1))
         features = self.fc_c(features)
         fitted: dict[str, Tensor] = {}
         if self.surroundings is not None:

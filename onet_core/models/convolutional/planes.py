@@ -51,20 +51,41 @@ def cells_of_planes(points: Tensor, resolution: int, padding: float) -> Tensor:
     return torch.add(cells[..., widths], cells[..., heights], alpha=resolution).transpose(1, 2)
 
 
-def pool_max(features: Tensor, index: Tensor, resolution: int) -> Tensor:
+class CellMaxima:
     """Each point's features replaced by the channel-wise maximum over the points of its cell,
     summed over planes.
 
-    features: (B, N, C); index: (B, P, N), of P planes -> (B, N, C).
+    index: (B, P, N), the cells of B clouds of N points on P planes. Called with features (B, N, C),
+    gives (B, N, C).
     """
-    batch, planes, count = index.shape
-    first = torch.arange(planes, device=index.device) * resolution**2
-    rows = (index + first.unsqueeze(1)).flatten(1).unsqueeze(-1)
-    wide = rows.expand(-1, -1, features.shape[-1])
-    cells = features.new_zeros(batch, planes * resolution**2, features.shape[-1])
-    copies = features.repeat(1, planes, 1)
-    cells = cells.scatter_reduce(1, wide, copies, "amax", include_self=False)
-    return cells.gather(1, wide).unflatten(1, (planes, count)).sum(1)
+
+    def __init__(self, index: Tensor, resolution: int) -> None:
+        batch, planes, self._count = index.shape
+        self._planes, self._cells = planes, planes * resolution**2
+        first = torch.arange(planes, device=index.device) * resolution**2
+        self._rows = (index + first.unsqueeze(1)).flatten(1)
+        # Where nothing learns, and on a processor, sorted points take a sixth of the time.
+        self._is_sorted = index.device.type == "cpu" and not torch.is_grad_enabled()
+        if self._is_sorted:
+            clouds = torch.arange(batch).unsqueeze(1)
+            cells = (self._rows + clouds * self._cells).flatten()
+            _, self._segment = cells.unique(return_inverse=True)
+            source = torch.arange(self._count) + clouds.unsqueeze(2) * self._count
+            source = source.expand(-1, planes, -1).flatten()
+            self._source = source[self._segment.argsort(stable=True)]
+            self._lengths = self._segment.bincount()
+
+    def __call__(self, features: Tensor) -> Tensor:
+        shape = (len(features), self._planes, self._count, features.shape[-1])
+        if self._is_sorted:
+            points = features.flatten(0, 1).index_select(0, self._source)
+            maxima = torch.segment_reduce(points, "max", lengths=self._lengths, axis=0)
+            return maxima.index_select(0, self._segment).view(shape).sum(1)
+        wide = self._rows.unsqueeze(-1).expand(-1, -1, features.shape[-1])
+        cells = features.new_zeros(len(features), self._cells, features.shape[-1])
+        copies = features.repeat(1, self._planes, 1)
+        cells = cells.scatter_reduce(1, wide, copies, "amax", include_self=False)
+        return cells.gather(1, wide).view(shape).sum(1)
 
 
 def sample_features(code: dict[str, Tensor], points: Tensor, padding: float) -> Tensor:

@@ -71,13 +71,15 @@ def fit_surroundings(cloud: NDArray[np.floating], counts: Sequence[int]) -> Fitt
     points = np.asarray(cloud, dtype=np.float64)
     most = min(max(counts), len(points))
     index = cKDTree(points).query(points, k=range(1, most + 1))[1]
-    offsets = points[index] - points[:, None]
+    # The points of a neighbourhood lie in one piece, coordinate after coordinate.
+    across = points.T[:, index] - points.T[:, :, None]
+    offsets = np.ascontiguousarray(across.transpose(1, 0, 2))
     described, planes, sheets, lines, normals = [], [], [], [], []
     for count in counts:
-        some = offsets[:, :count]
-        mean = some.mean(axis=1)
-        centred = some - mean[:, None]
-        covariance = centred.transpose(0, 2, 1) @ centred / some.shape[1]
+        some = offsets[:, :, :count]
+        mean = some.mean(axis=2)
+        centred = some - mean[:, :, None]
+        covariance = centred @ centred.transpose(0, 2, 1) / some.shape[2]
         variances, axes = np.linalg.eigh(covariance)
         deviations = np.sqrt(variances.clip(0))
         normal = axes[..., 0]
@@ -128,16 +130,19 @@ def _curved_sheets(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Heights over quadratic sheets, (N, 10), and the points' deviation from them, (N, 1).
 
-    offsets: (N, K, 3), axes: (N, 3, 3), columns, the normal first. A sheet is the likeliest one
+    offsets: (N, 3, K), axes: (N, 3, 3), columns, the normal first. A sheet is the likeliest one
     (least squares with `_SHEET` as what is known before), so that few points make it no wilder than
     their plane.
     """
-    height, u, v = np.moveaxis(offsets @ axes, -1, 0)
-    design = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], axis=-1)
-    across = design.transpose(0, 2, 1)
-    normal_equations = across @ design + np.diag((_NOISE / _SHEET) ** 2)
-    fitted = np.linalg.solve(normal_equations, across @ height[..., None])
-    left = height - (design @ fitted)[..., 0]
+    local = axes.transpose(0, 2, 1) @ offsets
+    height, u, v = local.transpose(1, 0, 2)
+    design = np.empty((len(local), 6, local.shape[2]))
+    design[:, 0], design[:, 1:3] = 1, local[:, 1:]
+    for row, (one, other) in enumerate(((u, u), (u, v), (v, v)), start=3):
+        np.multiply(one, other, out=design[:, row])
+    normal_equations = design @ design.transpose(0, 2, 1) + np.diag((_NOISE / _SHEET) ** 2)
+    fitted = np.linalg.solve(normal_equations, design @ height[..., None])
+    left = height - (fitted.transpose(0, 2, 1) @ design)[:, 0]
     scatter = np.sqrt((left**2).mean(axis=1, keepdims=True))
     constant, slope_u, slope_v, uu, uv, vv = np.moveaxis(fitted, 1, 0)
     normal, axis_u, axis_v = np.moveaxis(axes, -1, 0)

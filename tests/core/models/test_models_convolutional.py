@@ -8,10 +8,10 @@ import torch
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork, ImagePlanesNetwork
 from onet_core.models.convolutional.planes import (
     PLANES,
+    CellMaxima,
     cell_index,
     cells_of_planes,
     plane_coordinates,
-    pool_max,
     sample_features,
     scatter_mean,
 )
@@ -25,13 +25,16 @@ def random_points(count: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(2, count, 3, generator=generator) - 0.5
 
 
-def test_scatter_and_pool_equal_plain_loops() -> None:
+@pytest.mark.parametrize("learns", [False, True])
+def test_scatter_and_pool_equal_plain_loops(learns: bool) -> None:
     points, resolution = random_points(60), 4
     features = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1))
     index = cell_index(plane_coordinates(points, "xz", PADDING), resolution)
     of_all = cells_of_planes(points, resolution, PADDING)
     assert torch.equal(of_all[:, list(PLANES).index("xz")], index)
-    mean, pooled = scatter_mean(features, index, resolution), pool_max(features, of_all, resolution)
+    mean = scatter_mean(features, index, resolution)
+    with torch.set_grad_enabled(learns):
+        pooled = CellMaxima(of_all, resolution)(features)
     for b in range(2):
         for n in range(60):
             x, z = ((points[b, n, [0, 2]] / 1.1 + 0.5) * resolution).floor().long().tolist()
