@@ -31,15 +31,15 @@ class DenoiserConfig:
 
     width: of all layers.
     sizes: of the quadrics that are fitted around a point, to the middle one's radius.
-    fitted: quadrics are fitted around one of that many points: the next one's is nearly the same.
+    fitted: quadrics are fitted around one of that many points.
     asked: (one of that many fitted points is a neighbour, the most distant one's number among
         these, the step between those asked): some near ones, fewer far ones.
     """
 
-    width: int = 64
-    sizes: tuple[float, float, float] = (0.5, 1.0, 1.5)
-    fitted: int = 2
-    asked: tuple[tuple[int, int, int], ...] = ((1, 10, 1), (4, 24, 2), (16, 20, 2))
+    width: int = 48
+    sizes: tuple[float, float, float] = (0.7, 1.0, 1.5)
+    fitted: int = 1
+    asked: tuple[tuple[int, int, int], ...] = ((1, 12, 1), (4, 32, 2), (16, 24, 2))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a file's header."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,13 +23,11 @@ def load_scan_network(path: Path, device: torch.device | str = "cpu") -> ScanNet
 
 def load_denoiser(path: Path, device: torch.device | str = "cpu") -> Denoiser:
     """The network that takes noise off. Raises ModelError where the file doesn't hold one."""
-    return load_by_config(path, lambda config: Denoiser(_denoiser_config(**config)), device)
+    return load_by_config(path, lambda config: Denoiser(denoiser_config(config)), device)
 
 
-def _denoiser_config(
-    width: int, sizes: list[float], fitted: int, asked: list[list[int]]
-) -> DenoiserConfig:
-    """Of a header's lists."""
-    first, middle, last = sizes
-    steps = tuple((share, count, step) for share, count, step in asked)
-    return DenoiserConfig(width, (first, middle, last), fitted, steps)
+def denoiser_config(values: dict[str, Any]) -> DenoiserConfig:
+    """Of plain values, as a header has them; what it lacks is as it is in what ships."""
+    known: dict[str, Any] = {**DenoiserConfig().to_dict(), **values}
+    asked = tuple((share, count, step) for share, count, step in known["asked"])
+    return DenoiserConfig(**{**known, "sizes": tuple(known["sizes"]), "asked": asked})

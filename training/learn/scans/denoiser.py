@@ -2,7 +2,7 @@
 
     python -m training.learn.scans.denoiser --bank FOLDER --val-bank FOLDER --scans FOLDER
         --out FOLDER [--clouds 400] [--bodies 200] [--validation 100] [--steps 25000]
-        [--begin WEIGHTS]
+        [--begin WEIGHTS] [--config JSON]
 
 First makes a file of a scan and one of its patches for each cloud, of the splits `train` and `val`
 and of random bodies, which a second call doesn't make again (so that several calls can share the
@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from onet_core.models.scans.denoiser import Denoiser, DenoiserConfig
-from onet_core.models.scans.load import load_denoiser, load_scan_network
+from onet_core.models.scans.load import denoiser_config, load_denoiser, load_scan_network
 from onet_core.models.scans.network import ScanNetwork
 from onet_core.pipeline.dense import WEIGHTS
 
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=200, help="clouds of random bodies")
     parser.add_argument("--validation", type=int, default=100, help="clouds of the split val")
     parser.add_argument("--steps", type=int, default=25_000, help="0 only makes the files")
-    parser.add_argument("--width", type=int, default=DenoiserConfig().width)
+    parser.add_argument("--config", type=json.loads, default={}, help="of DenoiserConfig, as JSON")
     parser.add_argument("--begin", type=Path, help="weights to go on from; else new ones")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
@@ -194,7 +194,7 @@ def main() -> None:
     for folder in (given.out, given.scans):
         folder.mkdir(parents=True, exist_ok=True)
     network = load_scan_network(WEIGHTS)
-    folders, config = (given.scans, given.out), DenoiserConfig(given.width)
+    folders, config = (given.scans, given.out), denoiser_config(given.config)
     checked, shapes, bodies = (
         make_files(bank, network, folders, split, config, count, given.seed)
         for split, bank, count in (
