@@ -222,12 +222,16 @@ class _Reader:
     def field(self, inputs: Tensor, again: Tensor) -> tuple[PreparedField, Any]:
         """The field of what was observed, and its code.
 
-        again: what is read of it the second time, by models that are asked twice.
+        again: what is read of it the second time, by models that are asked twice or read both ways.
         """
         steps = self._model.steps
+        if getattr(self._network, "reads_both_ways", False):
+            one, code = self._field(inputs)
+            if torch.equal(inputs, again):
+                return one, code
+            return MeanOfTwo(one, self._field(again)[0], AS_IT_IS), code
         if self._code_width or not (steps.mirror or steps.half_turn):
-            code = self._code(inputs)
-            return self._prepared(code), code
+            return self._field(inputs)
         signs = MIRRORED if steps.mirror else HALF_TURN
         moved = again.flip(-1) if steps.mirror else again * again.new_tensor(HALF_TURN)
         code, other = self._codes(inputs, moved)

@@ -28,7 +28,7 @@ BOX = 1.1
 _STEP = BOX / 65536
 _HALVINGS = 6
 # Queries near the surface are this far from it, evenly in the logarithm (a normal's deviation).
-_NEAR = (0.002, 0.05)
+NEAR = (0.002, 0.05)
 _AT_ONCE = 48
 _TENSORS = (
     "corners", "paint", "level", "face_starts", "patch_face", "patch_number", "patch_side",
@@ -296,7 +296,7 @@ def _build_some(
     drawn = Bank(alone, {name: [] for name in _LISTS})
     ids = torch.arange(len(shapes), device=device)
     points, _, _, _ = drawn.sample_surface(ids, pool, generator)
-    low, high = np.log(_NEAR[0]), np.log(_NEAR[1])
+    low, high = np.log(NEAR[0]), np.log(NEAR[1])
     spread = torch.rand((len(ids), pool, 1), generator=generator, device=device)
     spread = torch.exp(low + (high - low) * spread)
     points = points + spread * torch.randn(points.shape, generator=generator, device=device)

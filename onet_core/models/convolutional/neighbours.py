@@ -29,6 +29,8 @@ REACH = 5.0
 UNITS_TO_FORMS = (UNIT, 0.006)
 # How many numbers describe, in one unit, the distance of a query from what was fitted in one size.
 NUMBERS_TO_FORMS = 5
+# How many numbers describe an offset in both units, and the cloud's spacing.
+OF_OFFSETS = 9
 # Of an offset: 1, x, y, z, xx, xy, xz, yy, yz, zz.
 MONOMIALS = 10
 # How many points a cloud's spacing is measured with.
@@ -58,7 +60,7 @@ def spacing(cloud: Tensor, count: int) -> Tensor:
     """
     few = min(count, cloud.shape[1])
     some = cloud[:, :: max(1, cloud.shape[1] // SPACING_POINTS)]
-    others = _gather(cloud, nearest(some, cloud, few))[:, :, 1:]
+    others = gather(cloud, nearest(some, cloud, few))[:, :, 1:]
     if few < 2:
         return cloud.new_ones(len(cloud))
     return (others - some.unsqueeze(2)).norm(dim=-1).mean((1, 2)).clamp_min(1e-4)
@@ -99,7 +101,7 @@ class NeighbourFeatures(nn.Module):
                 f"got {neighbours} and {hidden}."
             )
         self.neighbours = neighbours
-        self.fc_offset = nn.Linear(9, hidden)
+        self.fc_offset = nn.Linear(OF_OFFSETS, hidden)
         self.fc_neighbour = nn.Linear(channels, hidden)
         self.fc_plane = nn.Linear(channels, hidden)
         self.fc_1 = nn.Linear(hidden, hidden)
@@ -117,31 +119,39 @@ class NeighbourFeatures(nn.Module):
 
         code: see `with_cloud_features`.
         """
+        index, seen = self.see(points, code)
+        # The linear map comes before the copies: N rows instead of T * neighbours.
+        known = self.fc_neighbour(code["cloud_features"])
+        return self.attend(seen, gather(known, index), features)
+
+    def see(self, points: Tensor, code: Code) -> tuple[Tensor, Tensor]:
+        """The nearest K points of queries (B, T, 3), (B, T, K), and what is seen of each of them,
+        (B, T, K, 9 + 10 S): offsets and distances, then how far their forms are."""
         cloud = code["cloud"]
         index = nearest(points, cloud, min(self.neighbours, cloud.shape[1]))
-        near = _gather(cloud, index)
+        near = gather(cloud, index)
         offsets = self._offsets(points, near, code["spacing"])
-        # The linear map comes before the copies: N rows instead of T * neighbours.
-        known = _gather(self.fc_neighbour(code["cloud_features"]), index)
-        net = precisely(self.fc_offset, offsets) + known + self.fc_plane(features).unsqueeze(2)
-        if self.fc_to_forms is not None:
-            forms = _gather(code["cloud_forms"].flatten(2), index).unflatten(-1, (-1, MONOMIALS))
-            sides = _gather(self.sides(code), index)
-            seen = distances_to_forms(points.unsqueeze(2) - near, forms, sides)
-            net = net + precisely(self.fc_to_forms, seen)
-        net = functional.relu(self.fc_1(functional.relu(net)))
-        share = self.fc_weight(net).softmax(2)
-        heads = net.unflatten(-1, (self.HEADS, -1)) * share.unsqueeze(-1)
-        return self.fc_out(heads.sum(2).flatten(-2))
+        if self.fc_to_forms is None:
+            return index, offsets
+        forms = gather(code["cloud_forms"].flatten(2), index).unflatten(-1, (-1, MONOMIALS))
+        sides = gather(sides_of(self.fc_outwards, code), index)
+        away = distances_to_forms(points.unsqueeze(2) - near, forms, sides)
+        return index, torch.cat([offsets, away], dim=-1)
 
-    def sides(self, code: Code) -> Tensor:
-        """Which way the normals around each point look: (B, N, S), from -1, inwards, to 1.
+    def attend(self, seen: Tensor, known: Tensor, features: Tensor) -> Tensor:
+        """Features (..., C) of queries; features: what the planes say there, (..., C).
 
-        Normals are of either sign, and these numbers with them. Their product with heights over
-        sheets has one sign outside and the other inside.
+        seen: of each of K points, (..., K, 9 + 10 S); known: what the first layer makes of the
+        points' own features, (..., K, hidden).
         """
-        outwards = precisely(self.fc_outwards, code["cloud_features"])
-        return (code["cloud_normals"] * outwards.unsqueeze(-2)).sum(-1).tanh()
+        offsets, away = seen[..., :OF_OFFSETS], seen[..., OF_OFFSETS:]
+        net = precisely(self.fc_offset, offsets) + known + self.fc_plane(features).unsqueeze(-2)
+        if self.fc_to_forms is not None:
+            net = net + precisely(self.fc_to_forms, away)
+        net = functional.relu(self.fc_1(functional.relu(net)))
+        share = self.fc_weight(net).softmax(-2)
+        heads = net.unflatten(-1, (self.HEADS, -1)) * share.unsqueeze(-1)
+        return self.fc_out(heads.sum(-3).flatten(-2))
 
     @staticmethod
     def _offsets(points: Tensor, near: Tensor, spaces: Tensor) -> Tensor:
@@ -159,6 +169,17 @@ class NeighbourFeatures(nn.Module):
             ],
             dim=-1,
         )
+
+
+def sides_of(fc_outwards: nn.Linear, code: Code) -> Tensor:
+    """Which way the normals around each point look: (B, N, S), from -1, inwards, to 1.
+
+    fc_outwards: tells from what is known of a point where outwards is. Normals are of either sign,
+    and these numbers with them. Their product with heights over sheets has one sign outside and the
+    other inside.
+    """
+    outwards = precisely(fc_outwards, code["cloud_features"])
+    return (code["cloud_normals"] * outwards.unsqueeze(-2)).sum(-1).tanh()
 
 
 def distances_to_forms(offsets: Tensor, forms: Tensor, sides: Tensor) -> Tensor:
@@ -183,7 +204,7 @@ def distances_to_forms(offsets: Tensor, forms: Tensor, sides: Tensor) -> Tensor:
     return (distances.unsqueeze(-2) / units).clamp(-REACH, REACH).flatten(-2)
 
 
-def _gather(values: Tensor, index: Tensor) -> Tensor:
+def gather(values: Tensor, index: Tensor) -> Tensor:
     """values (B, N, C) at index (B, T, K) -> (B, T, K, C)."""
     wide = index.flatten(1).unsqueeze(-1).expand(-1, -1, values.shape[-1])
     return values.gather(1, wide).unflatten(1, index.shape[1:])

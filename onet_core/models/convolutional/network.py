@@ -15,10 +15,12 @@ from torch.nn import functional
 
 from ..encoders import ImageEncoder
 from ..layers import ResnetBlockFC, precisely
+from .both_ways import both_ways
 from .encoders import LocalPointNet, PlaneGenerator, RefinedPlanes, VoxelFeatures
 from .neighbours import NeighbourFeatures, with_cloud_features
 from .patches import PatchFeatures
 from .planes import PLANES, sample_features
+from .quadratic import QuadraticNeighbours
 from .volume import PointVolume
 
 Code = dict[str, Tensor]
@@ -39,7 +41,7 @@ class LocalDecoder(nn.Module):
         hidden: int,
         blocks: int,
         padding: float,
-        neighbours: NeighbourFeatures | None = None,
+        neighbours: NeighbourFeatures | QuadraticNeighbours | None = None,
         patches: PatchFeatures | None = None,
     ) -> None:
         super().__init__()
@@ -117,7 +119,9 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
     of the input points a query attends to, see `NeighbourFeatures`; surroundings: in which numbers
     of points around it each input point is described, see `Surroundings`; patch, patch_width,
     patch_layers: edge of the cube of voxels that a query sees, the width of what reads it and its
-    residual layers, see `PatchFeatures` (0: none, as in the paper); volume_resolution,
+    residual layers, see `PatchFeatures` (0: none, as in the paper); quadratic: the first layer's
+    width of neighbours that are seen by polynomials, see `QuadraticNeighbours` (0: by distances);
+    both_ways: whether clouds are read half turned, too, see `both_ways`; volume_resolution,
     volume_width: cells along the edge of a volume of features beside the planes and the width of
     what refines it, see `PointVolume` (0: none).
     Raises ValueError where these do not fit together.
@@ -140,6 +144,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
         patch: int = 0,
         patch_width: int = 192,
         patch_layers: int = 2,
+        quadratic: int = 0,
+        both_ways: bool = False,
         volume_resolution: int = 0,
         volume_width: int = 32,
     ) -> None:
@@ -151,6 +157,8 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             raise ValueError(f"Only points have surroundings, {input_kind!r} has none.")
         if patch and input_kind != "voxels":
             raise ValueError(f"Only voxels have patches, {input_kind!r} has none.")
+        if (quadratic or both_ways) and not neighbours:
+            raise ValueError("Without neighbours there are none to see, nor is a cloud read twice.")
         if volume_resolution and input_kind != "points":
             raise ValueError(f"Only points are gathered in a volume, {input_kind!r} has none.")
         if input_kind == "points":
@@ -173,21 +181,22 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             raise ValueError(
                 f"A convolutional network reads 'points' or 'voxels', not {input_kind!r}."
             )
+        planes = RefinedPlanes(encoder, channels=channels, depth=unet_depth, width=unet_width)
+        read = 2 * channels if both_ways else channels
+        near: NeighbourFeatures | QuadraticNeighbours | None = None
+        sizes = {"channels": read, "hidden": decoder_hidden, "neighbours": neighbours}
+        if quadratic:
+            near = QuadraticNeighbours(**sizes, wide=quadratic, surroundings=len(surroundings))
+        elif neighbours:
+            near = NeighbourFeatures(**sizes, surroundings=len(surroundings))
         super().__init__(
-            RefinedPlanes(encoder, channels=channels, depth=unet_depth, width=unet_width),
+            planes,
             LocalDecoder(
-                channels=channels,
+                channels=read,
                 hidden=decoder_hidden,
                 blocks=blocks,
                 padding=padding,
-                neighbours=NeighbourFeatures(
-                    channels=channels,
-                    hidden=decoder_hidden,
-                    neighbours=neighbours,
-                    surroundings=len(surroundings),
-                )
-                if neighbours
-                else None,
+                neighbours=near,
                 patches=PatchFeatures(
                     channels=channels, hidden=patch_width, size=patch, layers=patch_layers
                 )
@@ -196,10 +205,14 @@ class ConvolutionalOccupancyNetwork(PlanesNetwork):
             ),
             input_kind,
         )
+        self.reads_both_ways = both_ways
 
     def encode_inputs(self, inputs: Tensor) -> Code:
         """Planes, grid, "voxels" for patches, "cloud" with what belongs to it for attention."""
-        code = super().encode_inputs(inputs)
+        if self.reads_both_ways:
+            code = both_ways(self.encoder, inputs)
+        else:
+            code = super().encode_inputs(inputs)
         if self.decoder.patches is not None:
             code["voxels"] = inputs
         if self.decoder.neighbours is None:

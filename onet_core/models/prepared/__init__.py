@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..convolutional.neighbours import NeighbourFeatures
 from ..convolutional.network import LocalDecoder, PlanesNetwork
 from ..occupancy_network import OccupancyNetwork
 from ..pictures.network import PictureNetwork
@@ -60,7 +61,9 @@ def prepare_positions(
     not fixed: the fields that `prepare` gives for each code are right for those.
     """
     decoder = network.decoder if isinstance(network, PlanesNetwork) else None
-    if not isinstance(decoder, LocalDecoder) or decoder.neighbours is None:
+    if not isinstance(decoder, LocalDecoder) or not isinstance(
+        decoder.neighbours, NeighbourFeatures
+    ):
         return None
     return LocalField(decoder, codes, turns) if _is_fixed(decoder) else None
 

@@ -12,11 +12,13 @@ from torch.nn import functional
 
 from ..convolutional.network import LocalDecoder
 from ..convolutional.planes import PLANES
+from ..convolutional.quadratic import QuadraticNeighbours
 from .folding import matrix
 from .nearest_points import AS_IT_IS, PreparedNeighbours
 from .patch_features import PreparedPatches
 from .prepared_field import PreparedField
 from .products import Layer, map_points
+from .quadratic_points import PreparedQuadratic
 
 GRID = "grid"
 
@@ -167,8 +169,11 @@ class LocalField(PreparedField):
         turns: Sequence[Sequence[float]] = (AS_IT_IS,),
     ) -> None:
         super().__init__()
-        self._neighbours = None
-        if decoder.neighbours is not None:
+        self._neighbours: PreparedNeighbours | PreparedQuadratic | None = None
+        if isinstance(decoder.neighbours, QuadraticNeighbours):
+            (code,) = codes
+            self._neighbours = PreparedQuadratic(decoder.neighbours, code)
+        elif decoder.neighbours is not None:
             self._neighbours = PreparedNeighbours(decoder.neighbours, codes, turns)
         self._patches = None
         if decoder.patches is not None:

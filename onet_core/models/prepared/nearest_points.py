@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional
 
-from ... import devices
 from ...devices import exact_products
-from ..convolutional import on_device
 from ..convolutional.neighbours import (
     MONOMIALS,
     NUMBERS_TO_FORMS,
@@ -20,8 +16,10 @@ from ..convolutional.neighbours import (
     UNIT,
     UNITS_TO_FORMS,
     NeighbourFeatures,
+    sides_of,
 )
 from .folding import exactly, matrix
+from .nearest_search import NearestSearch
 
 Code = dict[str, Tensor]
 
@@ -62,9 +60,7 @@ class PreparedNeighbours:
         self._module = neighbours
         self._cloud = codes[0]["cloud"][0].detach()
         self._count = min(neighbours.neighbours, len(self._cloud))
-        self._tree = (
-            None if devices.is_card(self._cloud.device) else cKDTree(self._cloud.cpu().numpy())
-        )
+        self._nearest = NearestSearch(self._cloud, self._count)
         signs = [self._cloud.new_tensor(turn) for turn in turns]
         has_forms = neighbours.fc_to_forms is not None
         self._sizes = codes[0]["cloud_normals"].shape[2] if has_forms else 0
@@ -106,7 +102,9 @@ class PreparedNeighbours:
             # All positions have to call the same side of a sheet its upper one.
             normals = codes[0]["cloud_normals"]
             for code, sign in zip(codes, signs, strict=True):
-                sides = self._module.sides({**code, "cloud_normals": normals * sign})[0]
+                sides = sides_of(
+                    self._module.fc_outwards, {**code, "cloud_normals": normals * sign}
+                )[0]
                 columns.append(heights * sides.repeat(1, 2).unsqueeze(1))
         return torch.cat(columns, dim=2)[:, _ORDER].flatten(0, 1).float().contiguous()
 
@@ -181,17 +179,6 @@ class PreparedNeighbours:
         values[:, :roots].abs_()
         values[:, heights:roots].sqrt_()
         return (values.unsqueeze(1) * self._scales).flatten(1).clamp_(-REACH, REACH)
-
-    def _nearest(self, points: Tensor) -> Tensor:
-        """Numbers of the nearest points of the cloud, (neighbours, n), the nearest first."""
-        if self._tree is None:
-            nearest = on_device.nearest(points[None], self._cloud[None], self._count)
-            return nearest[0].T.to(torch.int32, memory_format=torch.contiguous_format)
-        queries = points.detach().cpu().numpy()
-        neighbours = range(1, self._count + 1)
-        _, found = self._tree.query(queries, k=neighbours, workers=torch.get_num_threads())
-        found = np.ascontiguousarray(found.T, dtype=np.int32)
-        return torch.from_numpy(found).to(points.device)
 
 
 def _values_of_polynomials(offset: Tensor, table: Tensor, index: Tensor) -> Tensor:

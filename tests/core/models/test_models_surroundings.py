@@ -9,7 +9,12 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from torch.nn import functional
 
-from onet_core.models.convolutional.neighbours import REACH, UNIT, distances_to_forms
+from onet_core.models.convolutional.neighbours import (
+    REACH,
+    UNIT,
+    distances_to_forms,
+    sides_of,
+)
 from onet_core.models.convolutional.network import ConvolutionalOccupancyNetwork
 from onet_core.models.convolutional.surroundings import (
     ACROSS,
@@ -224,7 +229,7 @@ def test_sides_are_learned_from_labels_alone() -> None:
         optimiser.step()
     code = learner.eval().encode_inputs(cloud)
     agree = (code["cloud_normals"] * functional.normalize(cloud, dim=-1).unsqueeze(2)).sum(-1)
-    sides = learner.decoder.neighbours.sides(code) * agree.sign()
+    sides = sides_of(learner.decoder.neighbours.fc_outwards, code) * agree.sign()
     assert sides.mean().abs() > 0.5
 
 

@@ -65,8 +65,10 @@ def local_object(kind: str) -> Object:
         more = {
             "neighbours": {"neighbours": 4},
             "surroundings": {"neighbours": 4, "surroundings": [4, 12]},
+            "quadratic": {"neighbours": 4, "surroundings": [4, 12], "quadratic": 24},
             "patches": {"patch": 3, "patch_width": 16},
         }
+        more["both ways"] = {**more["quadratic"], "both_ways": True}
         is_voxels = kind in ("voxels", "patches")
         network = ConvolutionalOccupancyNetwork(
             input_kind="voxels" if is_voxels else "points",
@@ -98,7 +100,16 @@ OBJECTS = {
     },
     **{
         kind: (lambda kind=kind: local_object(kind))
-        for kind in ("points", "voxels", "image", "neighbours", "surroundings", "patches")
+        for kind in (
+            "points",
+            "voxels",
+            "image",
+            "neighbours",
+            "surroundings",
+            "quadratic",
+            "both ways",
+            "patches",
+        )
     },
 }
 

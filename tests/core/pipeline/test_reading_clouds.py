@@ -189,6 +189,36 @@ def test_a_cloud_and_the_turned_one_are_asked_where_training_turned_clouds(half_
     np.testing.assert_allclose(middle, away, atol=0.02)
 
 
+class BothWays(Drifting):
+    """Says that it turns clouds itself, and keeps what it was shown."""
+
+    reads_both_ways = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def encode_inputs(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs[0])
+        return super().encode_inputs(inputs)
+
+
+@pytest.mark.parametrize(("most", "readings"), [(2000, 1), (1500, 2)])
+def test_a_network_that_turns_clouds_itself_is_asked_about_other_points_only(most, readings):
+    directions = np.random.default_rng(0).normal(size=(2000, 3))
+    ball = directions / np.linalg.norm(directions, axis=1, keepdims=True) * [0.5, 0.3, 0.2]
+    seen = Observation("points", ball.astype(np.float32), Frame.unit("y"))
+    network = BothWays()
+    reconstructor = with_network(network, "points", local_points=most)
+    made = reconstructor.reconstruct(seen, Settings(resolution=64, normals=False))
+    middle = (made.mesh.vertices.max(0) + made.mesh.vertices.min(0)) / 2
+    np.testing.assert_allclose(middle, [0.1, 0.05, 0.05], atol=0.02)
+    assert [len(points) for points in network.seen] == [most] * readings
+    for points in network.seen:
+        # As they are: each of them is one of the cloud's.
+        assert cKDTree(ball).query(points.numpy())[0].max() < 1e-6
+
+
 def test_a_cloud_of_more_than_a_thousand_points_is_not_mirrored():
     skin = Skin()
     cloud = prepare_points(mirrored_cloud(600), "y")
