@@ -19,19 +19,19 @@ BoolArray = NDArray[np.bool_]
 
 _LOOKED_AT = 4_000
 _PLACES, _TRIED, _CLEARANCE = 400, 16, 3.0
-"""Places at random in the box of the points, of which some are tried: far from the points, and
-farther from each other than so much of that."""
+"""Places at random in the convex hull of the points, of which some are tried: far from the points,
+and farther from each other than so much of that."""
 
 _MOST = 4
 _PLANES, _AROUND = 10, 16
 _COVER, _BEHIND = 0.8, 2.0
 """A point covers a disk of this radius, in its spacings, and hides what is so much farther."""
 
-SEEN, SEEN_BY_TWO = 0.84, 0.95
+SEEN, SEEN_BY_TWO = 0.85, 0.96
 """The share of the area that one place of a room sees, and that two see, at least. What chose these
 constants: training/recipes/scans.md, "Open scans"."""
 
-BEFORE, _FARTHER, _BESIDE, _FREE = 0.01, 0.35, 6, 0.05
+BEFORE, _FARTHER, _BESIDE, _FREE = 0.013, 0.35, 6, 0.05
 """The share of the area, at least, that stands free, so far from the convex hull, before something
 that is farther by more than this share."""
 
@@ -40,7 +40,7 @@ SURROUNDED, _RAYS, _WIDE = 0.3, 500, 0.2
 
 FLOOR, _LOW, _LEVEL = 0.2, 0.08, 0.9
 """A room has a floor: level points in this lowest share of the height, whose area is at least this
-share of the base. What was scanned from outside has no bottom."""
+share of the ground plan. What was scanned from outside has no bottom."""
 
 
 class Surfels:
@@ -69,19 +69,19 @@ class Surfels:
         """(N,) which of the points that an eye (3,) sees stand free before others."""
         _, ranges, ways = _directions(self.points[seen], eye)
         near = cKDTree(ways).query(ways, min(_BESIDE + 1, len(ways)))[1]
-        sides = ConvexHull(self.points).equations
-        depth = -(self.points[seen] @ sides[:, :3].T + sides[:, 3]).max(axis=1)
+        depth = _depth(self.points[seen], self.points)
         found = np.zeros(len(seen), dtype=bool)
         is_farther = ranges[near] > (1 + _FARTHER) * ranges[:, None]
         found[seen] = is_farther.any(axis=1) & (depth > _FREE)
         return found
 
     def floor(self) -> float:
-        """The area of what lies level near the bottom, y up, as a share of the box's base."""
-        heights, size = self.points[:, 1], np.ptp(self.points, axis=0)
-        is_low = heights < heights.min() + _LOW * size[1]
+        """The area of what lies level near the bottom, y up, as a share of the ground plan."""
+        heights = self.points[:, 1]
+        is_low = heights < heights.min() + _LOW * np.ptp(heights)
         is_floor = is_low & (np.abs(self.axes[:, 1]) > _LEVEL)
-        return float((self.spacing[is_floor] ** 2).sum() / (size[0] * size[2]))
+        plan = ConvexHull(self.points[:, [0, 2]]).volume  # of a flat hull its area
+        return float((self.spacing[is_floor] ** 2).sum() / plan)
 
 
 class Standpoints:
@@ -103,9 +103,13 @@ class Standpoints:
 def standpoints(points: FloatArray) -> Standpoints | None:
     """From where points (N, 3), y up, were scanned, if that is within them; None else, and for
     few points."""
-    if len(points) < _LOOKED_AT or np.ptp(points, axis=0).min() < 2 * _FREE:
+    if len(points) < _LOOKED_AT:
         return None
-    surfels = Surfels(points[np.random.default_rng(0).permutation(len(points))[:_LOOKED_AT]])
+    some = points[np.random.default_rng(0).permutation(len(points))[:_LOOKED_AT]]
+    # The thickness of a board by its least deviation.
+    if np.sqrt(12 * max(np.linalg.eigvalsh(np.cov(some.T))[0], 0)) < 2 * _FREE:
+        return None
+    surfels = Surfels(some)
     if surfels.floor() < FLOOR:
         return None
     view = View(surfels)
@@ -150,9 +154,11 @@ class View:
 
 
 def _places(points: FloatArray) -> FloatArray:
-    """Places (T, 3) in the box of points (N, 3), apart from these and from each other."""
+    """Places (T, 3) in the hull of points (N, 3), apart from these and from each other."""
     random = np.random.default_rng(0)
     places = random.uniform(points.min(axis=0), points.max(axis=0), (_PLACES, 3))
+    inside = _depth(places, points) > 0
+    places = places[inside] if inside.any() else places
     clear = _CLEARANCE * cKDTree(points).query(places)[0]
     chosen = [int(clear.argmax())]
     apart = np.linalg.norm(places - places[chosen[0]], axis=1)
@@ -160,6 +166,12 @@ def _places(points: FloatArray) -> FloatArray:
         chosen.append(int(np.minimum(clear, apart).argmax()))
         apart = np.minimum(apart, np.linalg.norm(places - places[chosen[-1]], axis=1))
     return places[chosen]
+
+
+def _depth(places: FloatArray, points: FloatArray) -> FloatArray:
+    """How deep places (M, 3) lie in the convex hull of points (N, 3)."""
+    sides = ConvexHull(points).equations
+    return np.asarray(-(places @ sides[:, :3].T + sides[:, 3]).max(axis=1))
 
 
 def _sphere(count: int) -> FloatArray:

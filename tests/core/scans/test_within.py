@@ -66,8 +66,12 @@ def test_what_is_hidden_is_not_seen() -> None:
     assert seen[len(near) :][is_free].mean() > 0.98
 
 
-def test_a_room_is_told_from_solids() -> None:
+@pytest.mark.parametrize("angle", [0.0, 45.0])
+def test_a_room_is_told_from_solids(angle: float) -> None:
     points, normals = _scan(12_000)
+    turn = trimesh.transformations.rotation_matrix(np.radians(angle), [0, 1, 0])[:3, :3]
+    points, normals = points @ turn, normals @ turn
+    points /= np.ptp(points, axis=0).max()
     found = standpoints(points)
     assert found is not None
     random = np.random.default_rng(1)
@@ -93,8 +97,9 @@ def test_a_room_is_told_from_solids() -> None:
             ]
         ),
         _box((-0.5, 0.0, -0.5), (0.5, 0.001, 0.5)),
+        trimesh.Trimesh([[-0.5, -0.5, -0.5], [0.5, -0.5, 0.5], [0, 0.5, 0]], [[0, 1, 2]]),
     ],
-    ids=["box", "ball", "torus", "table", "board"],
+    ids=["box", "ball", "torus", "table", "board", "leaning"],
 )
 def test_solids_are_no_rooms(solid: trimesh.Trimesh) -> None:
     points = np.asarray(trimesh.sample.sample_surface(solid, 8_000, seed=0)[0])

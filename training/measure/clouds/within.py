@@ -197,6 +197,12 @@ def _arrays(parts: list[trimesh.Trimesh]) -> tuple[list[FloatArray], list[FloatA
     return [part.vertices for part in parts], [part.faces for part in parts]
 
 
+def _turned(angle: float) -> FloatArray:
+    """The rotation (3, 3) around the vertical."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+
+
 def _overlap(one: FloatArray, other: FloatArray) -> bool:
     return bool((one[:2] < other[2:]).all() and (other[:2] < one[2:]).all())
 
@@ -236,7 +242,8 @@ def main() -> None:
         for seed in range(given.rooms):
             random = np.random.default_rng(seed)
             scene, stands = room(given.data, kind, random)
-            found += is_from_within(scan(scene, stands, random, kind.is_camera))
+            points = scan(scene, stands, random, kind.is_camera)
+            found += is_from_within(points @ _turned(random.uniform(0, np.pi)))
         print(f"| room: {kind.name} | {found} of {given.rooms} |", flush=True)
     listed = shapes_of(given.data)
     wrong: dict[str, list[str]] = {"whole": [], "30 % missing": [], "seen from 1 to 3 places": []}
