@@ -18,13 +18,14 @@ from ..convolutional.neighbours import (
     NeighbourFeatures,
     sides_of,
 )
+from ..convolutional.quadratic import QuadraticNeighbours
 from .folding import exactly, matrix
 from .nearest_search import NearestSearch
 
 Code = dict[str, Tensor]
 
 # The order in which an offset's monomials are made: 1, x, y, z, xx, yy, zz, xy, yz, zx.
-_ORDER = [0, 1, 2, 3, 4, 7, 9, 5, 8, 6]
+ORDER = [0, 1, 2, 3, 4, 7, 9, 5, 8, 6]
 # This many rows of what queries see of their neighbours stay in a processor's cache with all that
 # is gathered for them.
 _CPU_ROWS = 6144
@@ -106,7 +107,7 @@ class PreparedNeighbours:
                     self._module.fc_outwards, {**code, "cloud_normals": normals * sign}
                 )[0]
                 columns.append(heights * sides.repeat(1, 2).unsqueeze(1))
-        return torch.cat(columns, dim=2)[:, _ORDER].flatten(0, 1).float().contiguous()
+        return torch.cat(columns, dim=2)[:, ORDER].flatten(0, 1).float().contiguous()
 
     def _units(self, positions: int, space: Tensor) -> Tensor:
         """One by the two units that each column is seen in, (2, columns)."""
@@ -159,14 +160,7 @@ class PreparedNeighbours:
         net = net.view(self._count, *features.shape[:2], -1)
         net = net.add_(features @ self._plane_weight)
         net = functional.linear(net.relu_(), self._hidden_weight, self._hidden_bias).relu_()
-        # All neighbours' weights have the same bias, which a softmax leaves out.
-        weights = module.fc_weight.weight @ net.flatten(0, 2).T
-        share = weights.view(module.HEADS, *net.shape[:3]).softmax(1).permute(1, 2, 3, 0)
-        heads = net.unflatten(-1, (module.HEADS, -1))
-        share = share.contiguous().unsqueeze(-1)
-        # In place, where no gradient needs what was there: all this is moving numbers about.
-        heads = heads * share if heads.requires_grad else heads.mul_(share)
-        return module.fc_out(heads.sum(0).flatten(-2))
+        return attended(module, net)
 
     def _seen(self, points: Tensor, index: Tensor) -> Tensor:
         """What queries see of each of their neighbours, of which the numbers are given, (P,).
@@ -179,6 +173,21 @@ class PreparedNeighbours:
         values[:, :roots].abs_()
         values[:, heights:roots].sqrt_()
         return (values.unsqueeze(1) * self._scales).flatten(1).clamp_(-REACH, REACH)
+
+
+def attended(module: NeighbourFeatures | QuadraticNeighbours, net: Tensor) -> Tensor:
+    """What queries learn from K neighbours, (n, V, C), by how much each head heeds each of them.
+
+    net: what the hidden layers make of each neighbour, (K, n, V, hidden); used up.
+    """
+    # All neighbours' weights have the same bias, which a softmax leaves out.
+    weights = module.fc_weight.weight @ net.flatten(0, 2).T
+    share = weights.view(module.HEADS, *net.shape[:3]).softmax(1).permute(1, 2, 3, 0)
+    heads = net.unflatten(-1, (module.HEADS, -1))
+    share = share.contiguous().unsqueeze(-1)
+    # In place, where no gradient needs what was there: all this is moving numbers about.
+    heads = heads * share if heads.requires_grad else heads.mul_(share)
+    return module.fc_out(heads.sum(0).flatten(-2))
 
 
 def _values_of_polynomials(offset: Tensor, table: Tensor, index: Tensor) -> Tensor:

@@ -10,11 +10,10 @@ from ...devices import exact_products
 from ..convolutional.neighbours import MONOMIALS, Code
 from ..convolutional.quadratic import QuadraticNeighbours, reach
 from .folding import matrix
+from .nearest_points import ORDER, attended
 from .nearest_search import NearestSearch
 from .products import Layer
 
-# The order in which an offset's monomials are made: 1, x, y, z, xx, yy, zz, xy, yz, zx.
-_ORDER = [0, 1, 2, 3, 4, 7, 9, 5, 8, 6]
 # This many rows of the first layer stay in a processor's cache with all that is gathered for them.
 _CPU_ROWS = 16_384
 
@@ -45,7 +44,7 @@ class PreparedQuadratic:
         """The points' tables one after the other, (11 N, wide)."""
         module = self._module
         known = Layer(module.fc_neighbour.weight, module.fc_neighbour.bias)
-        polynomials = module.polynomials(code)[0].transpose(1, 2)[:, _ORDER]
+        polynomials = module.polynomials(code)[0].transpose(1, 2)[:, ORDER]
         rows = torch.cat(
             [polynomials.new_zeros(len(polynomials), 1, polynomials.shape[2]), polynomials], dim=1
         )
@@ -67,14 +66,7 @@ class PreparedQuadratic:
         module = self._module
         net = self._first(points, index.flatten()).view(self._count, *features.shape[:2], -1)
         net = self._hidden.rectified(net.add_(self._plane(features)).relu_())
-        # All neighbours' weights have the same bias, which a softmax leaves out.
-        weights = module.fc_weight.weight @ net.flatten(0, 2).T
-        share = weights.view(module.HEADS, *net.shape[:3]).softmax(1).permute(1, 2, 3, 0)
-        heads = net.unflatten(-1, (module.HEADS, -1))
-        share = share.contiguous().unsqueeze(-1)
-        # In place, where no gradient needs what was there: all this is moving numbers about.
-        heads = heads * share if heads.requires_grad else heads.mul_(share)
-        return module.fc_out(heads.sum(0).flatten(-2))
+        return attended(module, net)
 
     def _first(self, points: Tensor, index: Tensor) -> Tensor:
         """The first layer of points (n, 3), for neighbours (count n,): (count n, wide)."""
