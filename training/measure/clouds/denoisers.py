@@ -28,7 +28,7 @@ from onet_core.scans.surface import Prepared, evened, neighbours_together, prepa
 
 from ..baselines.scans import distances_to
 from .fields import errors
-from .validation import clouds, mesh_of, options
+from .validation import noisy_scans, options
 
 FloatArray = NDArray[np.float64]
 
@@ -65,21 +65,10 @@ def compared(given: Namespace) -> Iterator[tuple[float, list[Score]]]:
     """Of each scan its noise and the scores of all denoisers."""
     network = load_scan_network(WEIGHTS)
     denoisers = [load_denoiser(path) for path in given.weights]
-    paths = {path.stem: path for path in (given.data / "shapes").glob("*/*.npz")}
-    for number, (name, outer, _) in enumerate(clouds(given, least=0.9)):
-        noise = NOISES[number % len(NOISES)]
-        random = np.random.default_rng(number)
-        points = outer + noise * random.standard_normal(outer.shape)
-        # The frame of networks: the cloud's box is centred and its longest edge 1.
-        low, high = points.min(axis=0), points.max(axis=0)
-        middle, scale = (low + high) / 2, 1 / (high - low).max()
-        truth = mesh_of(paths[name])
-        truth.apply_translation(-middle)
-        truth.apply_scale(scale)
-        ready = prepared(neighbours_together((points - middle) * scale), network)
+    for name, noise, points, outer, truth in noisy_scans(given, 0.9, NOISES):
+        ready = prepared(neighbours_together(points), network)
         if not ready.noise.any():
             continue
-        outer = (outer - middle) * scale
         scores = [score(ready, denoiser, truth, outer, noise) for denoiser in denoisers]
         print(name, noise, *scores, flush=True)
         yield noise, scores

@@ -28,7 +28,7 @@ from onet_core.settings import Settings
 
 from ...data.observations import NETWORK_FRAME
 from ..baselines.scans import distances_to
-from .validation import clouds, mesh_of, options
+from .validation import noisy_scans, options
 
 FloatArray = NDArray[np.float64]
 
@@ -84,19 +84,9 @@ def errors(
 def compared(given: Namespace) -> Iterator[tuple[float, dict[str, tuple[float, float]]]]:
     """Of each shape the noise and, by way, what `errors` has."""
     reconstructor = Reconstructor(default_model("points").path, "cpu")
-    paths = {path.stem: path for path in (given.data / "shapes").glob("*/*.npz")}
-    for number, (name, outer, _) in enumerate(clouds(given, least=0.9)):
-        noise = NOISES[number % len(NOISES)]
-        random = np.random.default_rng(number)
-        points = outer + noise * random.standard_normal(outer.shape)
-        # The frame of networks: the cloud's box is centred and its longest edge 1.
-        low, high = points.min(axis=0), points.max(axis=0)
-        middle, scale = (low + high) / 2, 1 / (high - low).max()
-        truth = mesh_of(paths[name])
-        truth.apply_translation(-middle)
-        truth.apply_scale(scale)
+    for name, noise, points, outer, truth in noisy_scans(given, 0.9, NOISES):
         try:
-            cloud = oriented((points - middle) * scale, reconstructor)
+            cloud = oriented(points, reconstructor)
         except ValueError:
             continue
         found = {}
@@ -104,7 +94,7 @@ def compared(given: Namespace) -> Iterator[tuple[float, dict[str, tuple[float, f
             kept = {module: {key: getattr(module, key) for key in values}
                     for module, values in modules.items()}  # fmt: skip
             _set(modules)
-            found[title] = errors(cloud, truth, (outer - middle) * scale, noise)
+            found[title] = errors(cloud, truth, outer, noise)
             _set(kept)
         print(name, noise, found, flush=True)
         yield noise, found

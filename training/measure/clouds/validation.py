@@ -1,10 +1,11 @@
-"""Clean clouds of validation shapes with their true normals, for what dense scans rest on."""
+"""Clouds of validation shapes with their true normals, or noisy, for what dense scans rest on."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import trimesh
@@ -40,6 +41,35 @@ def clouds(given: Namespace, least: float) -> Iterator[tuple[str, FloatArray, Fl
         cloud = cloud_of(path, surface, shape.surface_normals.astype(np.float64), given.points)
         if len(cloud[0]) >= given.points * least:
             yield name, *cloud
+
+
+class NoisyScan(NamedTuple):
+    """A cloud with noise beside its true surface, in the frame of networks: the cloud's box is
+    centred and its longest edge 1.
+
+    name: the shape's. noise: its deviation, before the cloud was scaled.
+    points: (N, 3) as scanned. outer: (N, 3) the same without noise. truth: the true surface.
+    """
+
+    name: str
+    noise: float
+    points: FloatArray
+    outer: FloatArray
+    truth: trimesh.Trimesh
+
+
+def noisy_scans(given: Namespace, least: float, noises: Sequence[float]) -> Iterator[NoisyScan]:
+    """Scans of the shapes of `clouds`, with noise of these deviations in turn."""
+    paths = {path.stem: path for path in (given.data / "shapes").glob("*/*.npz")}
+    for number, (name, outer, _) in enumerate(clouds(given, least)):
+        noise = noises[number % len(noises)]
+        points = outer + noise * np.random.default_rng(number).standard_normal(outer.shape)
+        low, high = points.min(axis=0), points.max(axis=0)
+        middle, scale = (low + high) / 2, 1 / (high - low).max()
+        truth = mesh_of(paths[name])
+        truth.apply_translation(-middle)
+        truth.apply_scale(scale)
+        yield NoisyScan(name, noise, (points - middle) * scale, (outer - middle) * scale, truth)
 
 
 def cloud_of(
