@@ -56,3 +56,13 @@ class Neighbours:
 
         by_parts(measure, len(found), _AT_ONCE)
         return found
+
+    def even_spacing(self) -> FloatArray:
+        """(N,) as `spacing`, but no more than is typical of a point's neighbours.
+
+        A point that noise left beside the surface has its neighbours farther away than these have
+        theirs. By them it would stand for a large piece of surface and pull up a bump.
+        """
+        distances, near = self.of(slice(None), COUNTED + 1)
+        spacing = spacing_by(distances)
+        return np.minimum(spacing, np.median(spacing[near[:, 1:]], axis=1))

@@ -274,7 +274,7 @@ def evened(ready: Prepared, denoiser: Denoiser) -> tuple[Oriented, float]:
     if is_kept.mean() < 0.5:
         is_kept[:] = True
     points, normals = found.points[is_kept], found.normals[is_kept]
-    spacing = spacing_of(points, cKDTree(points))
+    spacing = Neighbours(points).even_spacing()
     errors = found.errors[is_kept]
     cloud = Oriented(points, normals, spacing, REACH * spacing, errors=errors)
     return cloud, float(is_kept.mean())

@@ -94,6 +94,16 @@ def test_signs_agree_where_most_votes_are_right() -> None:
     assert openness == 0
 
 
+def test_strays_beside_a_surface_pull_up_no_bumps() -> None:
+    normals = on_sphere(8_000)
+    points = RADIUS * normals
+    points[::200] += 0.03 * normals[::200]
+    spacing = Neighbours(points).even_spacing()
+    made = surface_of(Oriented(points, normals, spacing, 2 * spacing), 1 / 64)
+    away = np.linalg.norm(made.vertices, axis=1) - RADIUS
+    assert (np.abs(away) > 0.01).mean() < 0.02  # by each point's own spacing 0.045
+
+
 def test_a_hole_is_closed() -> None:
     normals = on_sphere(20_000)
     kept = normals[:, 2] < 0.9

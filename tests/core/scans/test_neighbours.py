@@ -30,6 +30,19 @@ def test_neighbours_are_the_nearest(known: int) -> None:
     assert np.array_equal(around.spacing(rows), spacing[rows])
 
 
+def test_a_stray_is_spaced_as_the_points_that_it_lies_beside() -> None:
+    edge = 1 / 32
+    grid = np.stack(np.meshgrid(*2 * [np.arange(33) * edge], [0.0], indexing="ij"), -1)
+    points = np.concatenate([grid.reshape(-1, 3), [[0.5, 0.5, 3.5 * edge]]])
+    around = Neighbours(points)
+    known, even = around.spacing(), around.even_spacing()
+    assert known[-1] > 2 * edge
+    # The eighth neighbour of a point in a grid lies across a square.
+    assert even[-1] == pytest.approx(edge * np.sqrt(2 * np.pi / 8), rel=1e-6)
+    within = np.pad(np.ones((29, 29), dtype=bool), 2).ravel()
+    assert np.array_equal(even[:-1][within], known[:-1][within])
+
+
 def test_few_points_have_fewer_neighbours() -> None:
     around = Neighbours(np.random.default_rng(0).random((4, 3)))
     around.know(12)
