@@ -124,10 +124,13 @@ def fitted_in(
 
 def tangents(normals: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Two unit vectors (N, 3) each, at right angles to the normals (N, 3) and each other."""
-    axis = np.where(np.abs(normals[:, :1]) < 0.6, [[1.0, 0, 0]], [[0, 1.0, 0]])
-    first = np.cross(normals, axis)
-    first /= np.linalg.norm(first, axis=1, keepdims=True) + 1e-300
-    return first, np.cross(normals, first)
+    x, y, z = normals.T
+    # At right angles to the first axis, or to the second where the normal is near the first.
+    is_off = np.abs(x) < 0.6
+    first = np.stack([np.where(is_off, 0, -z), np.where(is_off, z, 0), np.where(is_off, -y, x)], 1)
+    first /= np.sqrt(np.einsum("ni,ni->n", first, first))[:, None] + 1e-300
+    a, b, c = first.T
+    return first, np.stack([y * c - z * b, z * a - x * c, x * b - y * a], axis=1)
 
 
 def _around(

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_MOST_VALUES = 1 << 25
-"""Values gathered at a time where no gradient is wanted: bounds the memory."""
+_ROWS = 512
+"""Voxels at a time on each of a processor's threads: what is gathered stays in its cache."""
 
 
 class _Around(torch.autograd.Function):
@@ -40,12 +40,15 @@ def _gathered(values: Tensor, neighbours: Tensor) -> Tensor:
 
 
 def _product(values: Tensor, neighbours: Tensor, weight: Tensor) -> Tensor:
-    rows = max(_MOST_VALUES // len(weight), 1)
-    if values.is_cuda or len(neighbours) <= rows:
+    if values.is_cuda:
         return _gathered(values, neighbours) @ weight
     padded = torch.cat([values, values.new_zeros(1, values.shape[1])])
-    parts = [padded[part.flatten()].view(len(part), -1) @ weight for part in neighbours.split(rows)]
-    return torch.cat(parts)
+    found = values.new_empty(len(neighbours), weight.shape[1])
+    rows = _ROWS * torch.get_num_threads()
+    for part, out in zip(neighbours.split(rows), found.split(rows), strict=True):
+        around = padded.index_select(0, part.flatten()).view(len(part), -1)
+        torch.mm(around, weight, out=out)
+    return found
 
 
 class Around(nn.Module):
