@@ -9,7 +9,7 @@ which neighbours alone say what one side is; ground was seen from above.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ _SOLID = 17.0
 their number."""
 
 _SOLID_PASSES = 40
+
+_SETTLED, _SOLID_SETTLED = 20, 8
+"""Passes after which signs of which none has changed are final."""
 
 LOPSIDED = 0.3
 """The normals of a solid, each as long as its area, add up to 0 (Gauss). Of an open surface they
@@ -199,8 +202,36 @@ def agreed(weights: csr_array, own: FloatArray) -> FloatArray:
     matrix = csr_array(eye_array(len(own)) - scale @ weights @ scale).astype(np.float32)
     right = (TRUST * own / root).astype(np.float32)
     begin = root.astype(np.float32)  # all signs are +1
-    solved, _ = cg(matrix, right, x0=begin, rtol=_EXACT, maxiter=_PASSES)
+    solved = _settled(
+        matrix, right, _SETTLED, x0=begin, rtol=_EXACT, maxiter=_PASSES,
+    )  # fmt: skip
     return np.asarray(solved / root, dtype=np.float64)
+
+
+class _Settled(Exception):
+    """Of numbers whose signs have not changed for some passes: the numbers."""
+
+
+def _settled(
+    matrix: csr_array | LinearOperator, right: FloatArray, passes: int, **given: Any
+) -> FloatArray:
+    """The solution (M,) of a linear system as far as its signs need it: by `cg`, which ends once
+    none has changed for so many passes."""
+    before, done = np.zeros(len(right), dtype=bool), 0
+
+    def watch(values: FloatArray) -> None:
+        nonlocal before, done
+        done += 1
+        if done % passes == 0:
+            is_below = values < 0
+            if done > passes and np.array_equal(is_below, before):
+                raise _Settled(values)
+            before = is_below
+
+    try:
+        return np.asarray(cg(matrix, right, callback=watch, **given)[0])
+    except _Settled as found:
+        return np.asarray(found.args[0])
 
 
 def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> FloatArray:
@@ -215,9 +246,10 @@ def _solid(weights: csr_array, own: FloatArray, numbers: WindingNumbers) -> Floa
         return np.asarray(degree * signs - weights @ signs + share * solid)
 
     half = np.full(len(numbers.asked), 0.5)
-    solved, _ = cg(
+    solved = _settled(
         LinearOperator((len(own), len(own)), matvec=product, dtype=np.float64),
         TRUST * own + share * numbers.transposed(half),
+        _SOLID_SETTLED,
         x0=np.ones(len(own)),
         rtol=_EXACT,
         maxiter=_SOLID_PASSES,

@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
+from .batches import parts
+
 FloatArray = NDArray[np.float64]
 
 _ASKED = 4_000
 """Places that are asked and that stand for all; time and memory grow with the square."""
+
+_ROWS = 128
+"""Rows of the kernel at a time: more leave a processor's cache."""
 
 _CANDIDATES = 8
 _BLUR = 0.25
@@ -72,14 +77,21 @@ def _kernel(places: FloatArray, directions: FloatArray, sizes: FloatArray) -> ND
     """(A, A): what each place's element gives to the winding number at each other."""
     here, ways, areas = (part.astype(np.float32) for part in (places, directions, sizes))
     squares = (here * here).sum(axis=1)
-    apart = here @ here.T
-    apart *= -2
-    apart += squares[:, None]
-    apart += squares[None]
-    np.maximum(apart, 0, out=apart)
-    apart += np.float32(_BLUR) * areas[None]
-    kernel = (here * ways).sum(axis=1)[None] - here @ ways.T
-    kernel *= areas[None] / np.float32(4 * np.pi)
-    kernel /= apart * np.sqrt(apart)
+    along, scale = (here * ways).sum(axis=1), areas / np.float32(4 * np.pi)
+    beyond = squares + np.float32(_BLUR) * areas
+    kernel = np.empty((len(here),) * 2, dtype=np.float32)
+    for rows in parts(len(here), _ROWS):
+        apart = here[rows] @ here.T
+        apart *= -2
+        apart += squares[rows, None]
+        apart += beyond
+        # Places that are one: rounding may have brought them nearer than that.
+        np.maximum(apart, np.float32(_BLUR) * areas, out=apart)
+        part = np.matmul(here[rows], ways.T, out=kernel[rows])
+        np.subtract(along, part, out=part)
+        part *= scale
+        part /= apart
+        np.sqrt(apart, out=apart)
+        part /= apart
     np.fill_diagonal(kernel, 0)
-    return np.asarray(kernel)
+    return kernel
