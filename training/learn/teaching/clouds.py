@@ -29,7 +29,7 @@ from ..points.flaws import Draw, Scans
 # Points of a cloud that the networks read at most, as the pipeline has it, and at least.
 MOST, LEAST = 4500, 100
 # Sizes that clouds often have, and how often.
-OFTEN = {300: 0.2, 3000: 0.35, MOST: 0.1}
+OFTEN = {300: 0.35, 3000: 0.3, MOST: 0.1}
 # Of the queries of each cloud: those near the whole surface, missing parts included, those beside
 # the cloud's own points, and how far they are from these.
 _NEAR, _BESIDE = 0.55, 0.3
@@ -92,30 +92,6 @@ class CloudTeacher:
         self._pupil = pupil
 
     @torch.no_grad()
-    def lead(self) -> None:
-        """Gives the pupil the encoder, for good, what tells outwards, and the rest of the decoder
-        where all of it fits: then it begins as what the teacher says of a cloud as it is."""
-        network: Any = self._network
-        pupil: Any = self._pupil
-        pupil.encoder.load_state_dict(network.encoder.state_dict())
-        own, given = (some.decoder.neighbours.fc_outwards for some in (pupil, network))
-        # The mean of what is said in both positions, turned back.
-        turn = given.weight.new_tensor(HALF_TURN)
-        own.weight.copy_(torch.cat([given.weight, turn[:, None] * given.weight], dim=1) / 2)
-        own.bias.copy_((1 + turn) * given.bias / 2)
-        for fixed in (pupil.encoder, own):
-            fixed.requires_grad_(False)
-        began, learned = (
-            {n: v for n, v in some.decoder.state_dict().items() if "outwards" not in n}
-            for some in (network, pupil)
-        )
-        if began.keys() == learned.keys() and all(
-            map(_fits, began.values(), (learned[name] for name in began))
-        ):
-            for name, value in began.items():
-                learned[name].zero_()[tuple(map(slice, value.shape))] = value
-
-    @torch.no_grad()
     def lesson(self, cloud: Tensor, points: Tensor) -> CloudLesson:
         """The answers at points (T, 3) of a cloud (N, 3)."""
         network: Any = self._network
@@ -161,6 +137,31 @@ class CloudTeacher:
         moved = moved + reach * draw.normal(len(ids), beside, 3)
         points = torch.cat([shown.queries, moved], dim=1)
         return [self.lesson(*some) for some in zip(shown.clouds, points, strict=True)]
+
+
+@torch.no_grad()
+def lead(teacher: nn.Module, pupil: nn.Module) -> None:
+    """Gives a pupil the encoder, for good, what tells outwards, and the rest of the decoder where
+    all of it fits: then it begins as what the teacher says of a cloud as it is."""
+    leads: Any = teacher
+    led: Any = pupil
+    led.encoder.load_state_dict(leads.encoder.state_dict())
+    own, given = (some.decoder.neighbours.fc_outwards for some in (led, leads))
+    # The mean of what is said in both positions, turned back.
+    turn = given.weight.new_tensor(HALF_TURN)
+    own.weight.copy_(torch.cat([given.weight, turn[:, None] * given.weight], dim=1) / 2)
+    own.bias.copy_((1 + turn) * given.bias / 2)
+    for fixed in (led.encoder, own):
+        fixed.requires_grad_(False)
+    began, learned = (
+        {n: v for n, v in some.decoder.state_dict().items() if "outwards" not in n}
+        for some in (leads, led)
+    )
+    if began.keys() == learned.keys() and all(
+        map(_fits, began.values(), (learned[name] for name in began))
+    ):
+        for name, value in began.items():
+            learned[name].zero_()[tuple(map(slice, value.shape))] = value
 
 
 def _fits(value: Tensor, into: Tensor) -> bool:

@@ -2,7 +2,8 @@
 
     python -m training.learn.teaching.points BANK points.safetensors --out OUT
 
-Only what follows the encoder learns. Writes weights.safetensors and log.json into OUT.
+Only what follows the encoder learns. Writes weights.safetensors into OUT, now and then while it
+learns and at its end, and log.json.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import random
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from ...data.bank import Bank
 from ..points.clouds import symmetric
 from ..points.flaws import Draw, Scans
 from ..run import Averaged, backward, rate, write_json
-from .clouds import CloudLesson, CloudTeacher, Unlabelled, answered, draw_size
+from .clouds import CloudLesson, CloudTeacher, Unlabelled, answered, draw_size, lead
 from .lessons import unlikeness
 from .teacher import taught_by
 
@@ -35,6 +37,8 @@ WEIGHTS_FILE, LOG_FILE = "weights.safetensors", "log.json"
 # How many clouds of a size are drawn together.
 _TOGETHER = 4
 _LOG_EVERY = 250
+# Steps between two times that the weights are written.
+_KEEP_EVERY = 5000
 
 
 @dataclass(frozen=True)
@@ -81,13 +85,16 @@ class Class:
 
 
 def learn(
-    network: nn.Module, pupil: nn.Module, bank: Bank, plan: Lessons, out: Path
+    network: nn.Module, pupil: nn.Module, bank: Bank, plan: Lessons, keep: Callable[[int], None]
 ) -> dict[str, Any]:
-    """Teaches a pupil, which gets its averaged weights; returns the log."""
+    """Teaches a pupil, which the teacher led or which learned before, and which gets its averaged
+    weights; returns the log.
+
+    keep: is called with the number of steps each time that the pupil is to be written.
+    """
     torch.manual_seed(plan.seed)
     built: Any = pupil
     teacher = CloudTeacher(network, built, plan.queries)  # type: ignore[arg-type]
-    teacher.lead()
     learned = Class(bank, teacher, plan, "train")
     measured = Class(bank, teacher, plan, "val")
     unseen = [one for _ in range(plan.unseen // _TOGETHER) for one in measured.lessons()]
@@ -115,6 +122,8 @@ def learn(
             mean, total = total / (step % _LOG_EVERY + 1), 0.0
             averaged.swap()
             row = [step + 1, round(mean, 5), *unlike(built.decoder, unseen)]
+            if (step + 1) % _KEEP_EVERY == 0 or step + 1 == plan.steps:
+                keep(step + 1)
             averaged.swap()
             row.append(round(time.process_time()))
             log["steps"].append(row)
@@ -161,15 +170,18 @@ def main() -> None:
     torch.manual_seed(plan.seed)
     about = pupil_of(description, "points", {"both_ways": True, **given.network})
     pupil = build_network(about)
+    lead(network, pupil)
     if given.start:
         pupil.load_state_dict(load_weights(given.start)[0].state_dict())
     bank = Unlabelled.load(given.bank, "cpu")
     given.out.mkdir(parents=True, exist_ok=True)
-    log = learn(network, pupil, bank, plan, given.out)
-    write_json(given.out / LOG_FILE, log)
-    facts = {"steps": plan.steps, "seed": plan.seed, "learning_rate": plan.rate}
-    about = replace(about, training={**about.training, **facts})
-    save_weights(given.out / WEIGHTS_FILE, pupil.eval(), about, half=True)
+
+    def keep(steps: int) -> None:
+        facts = {"steps": steps, "seed": plan.seed, "learning_rate": plan.rate}
+        told = replace(about, training={**about.training, **facts})
+        save_weights(given.out / WEIGHTS_FILE, pupil, told, half=True)
+
+    write_json(given.out / LOG_FILE, learn(network, pupil, bank, plan, keep))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from onet_core.models.weights import load_weights, save_weights
 from training.data.bank import Bank
 from training.data.packfile import PackedShape, encode
 from training.learn.teaching import points as teaching
-from training.learn.teaching.clouds import CloudTeacher, Unlabelled, answered
+from training.learn.teaching.clouds import CloudTeacher, Unlabelled, answered, lead
 from training.learn.teaching.points import Lessons, learn, pupil_of
 
 NETWORK = {
@@ -88,7 +88,7 @@ def test_what_is_kept_of_a_lesson_gives_what_the_pupil_says() -> None:
     about, network = heavy()
     pupil = a_pupil(about)
     teacher = CloudTeacher(network, pupil, 64)  # type: ignore[arg-type]
-    teacher.lead()
+    lead(network, pupil)
     clouds, points = (a_cloud(80), a_cloud(120) * 0.9), (a_cloud(30), a_cloud(40))
     lessons = [teacher.lesson(*some) for some in zip(clouds, points, strict=True)]
     found, answers = answered(pupil.get_submodule("decoder"), lessons)
@@ -105,7 +105,7 @@ def test_what_is_kept_of_a_lesson_gives_what_the_pupil_says() -> None:
 def test_the_pupil_knows_what_is_outwards_in_the_mean_of_both_positions() -> None:
     about, network = heavy()
     pupil = a_pupil(about)
-    CloudTeacher(network, pupil, 64).lead()  # type: ignore[arg-type]
+    lead(network, pupil)
     own, given = (one.get_submodule("decoder.neighbours.fc_outwards") for one in (pupil, network))
     first, second = torch.randn(5, 8), torch.randn(5, 8)
     expected = (given(first) + given(second) * TURN) / 2
@@ -119,7 +119,7 @@ def test_a_pupil_of_the_same_kind_begins_with_what_is_said_of_the_cloud_as_it_is
     # So that the mean of both positions says the same of outwards as the one.
     torch.nn.init.zeros_(network.get_parameter("decoder.neighbours.fc_outwards.weight"))
     torch.nn.init.zeros_(network.get_parameter("decoder.neighbours.fc_outwards.bias"))
-    CloudTeacher(network, pupil, 64).lead()  # type: ignore[arg-type]
+    lead(network, pupil)
     cloud, points, none = a_cloud()[None], a_cloud(50)[None], torch.zeros(1, 0)
     expected = network.decode(points, none, network.encode_inputs(cloud))
     torch.testing.assert_close(pupil.decode(points, none, pupil.encode_inputs(cloud)), expected)
@@ -135,13 +135,15 @@ def test_queries_without_labels_lie_near_the_surface(folder: Path) -> None:
     assert away[400:].median() < 0.02 < 0.05 < away[:400].median()
 
 
-def test_a_pupil_comes_near_its_teacher_and_keeps_its_encoder(folder: Path, tmp_path: Path) -> None:
+def test_a_pupil_comes_near_its_teacher_and_keeps_its_encoder(folder: Path) -> None:
     about, network = heavy()
     pupil = a_pupil(about)
+    lead(network, pupil)
+    written: list[int] = []
     bank = Unlabelled.load(folder, "cpu")
-    log = learn(network, pupil, bank, FEW, tmp_path)
+    log = learn(network, pupil, bank, FEW, written.append)
     steps, _, unseen, *_ = log["steps"][-1]
-    assert steps == FEW.steps
+    assert [steps] == written == [FEW.steps]
     assert unseen < 0.5 * log["before"][0]
     for name, value in network.state_dict().items():
         if name.startswith("encoder."):
@@ -168,3 +170,23 @@ def test_the_command_writes_weights_that_say_how_they_learned(
     fixed = light.state_dict()["encoder.unet.out.weight"]
     torch.testing.assert_close(fixed, network.state_dict()["encoder.unet.out.weight"], atol=1e-3,
                                rtol=1e-3)  # fmt: skip
+
+
+def test_a_pupil_goes_on_from_where_it_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about, network = heavy()
+    save_weights(tmp_path / "heavy.safetensors", network, about, half=False)
+    # Of the teacher's layers, so that it would begin as the teacher where it didn't go on.
+    kind = pupil_of(about, "light", {"both_ways": True})
+    torch.manual_seed(5)
+    save_weights(tmp_path / "start.safetensors", build_network(kind), kind, half=False)
+    arguments = ["teach", str(folder), str(tmp_path / "heavy.safetensors"), "--steps", "1"]
+    arguments += ["--first", "4", "--rate", "0", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--start", str(tmp_path / "start.safetensors")])
+    teaching.main()
+    begun, gone_on = (
+        load_weights(tmp_path / name)[0].get_parameter("decoder.fc_out.weight")
+        for name in ("start.safetensors", teaching.WEIGHTS_FILE)
+    )
+    torch.testing.assert_close(gone_on, begun, atol=1e-3, rtol=1e-3)
