@@ -320,6 +320,14 @@ OF_THE_LIBRARY = {
         "Die Normalen der Datei widersprechen ihren Punkten oder einander und wurden nicht "
         "verwendet"
     ),
+    "The file says where the scanner stood: what it saw faces it": (
+        "Die Datei sagt, wo der Scanner stand: Was er sah, ist ihm zugewandt"
+    ),
+    "From where the file says that the scanner stood, the points can't have been seen: its places "
+    "were not used": (
+        "Von dort, wo der Scanner laut Datei stand, können die Punkte nicht gesehen worden sein: "
+        "Die Angabe wurde nicht verwendet"
+    ),
     "{name} has {count:,} points, but normals for {normals:,}.": (
         "{name} hat {count:,} Punkte, aber Normalen für {normals:,}."
     ),

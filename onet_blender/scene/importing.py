@@ -18,7 +18,7 @@ from onet_core.errors import InputError
 from onet_core.sentences import NOTHING, Sentence
 
 from . import framing, free_place, guesses, presenting, scene_io
-from .meshes import NORMALS, MeshArrays, mesh_in_pieces
+from .meshes import NORMALS, SIGHTS, MeshArrays, mesh_in_pieces
 from .pieces import Pieces
 
 IMPORTERS = {".ply": "ply_import", ".obj": "obj_import", ".stl": "stl_import"}
@@ -52,9 +52,10 @@ def place_in_pieces(
     )
     place = Matrix.Translation(Vector(np.asarray(answer.values["centre"]) * metres))
     made = scene_io.add_object(name, mesh, place, context.scene, context.view_layer)
-    if "normals" in arrays:
-        kept = mesh.attributes.new(NORMALS, "FLOAT_VECTOR", "POINT")
-        kept.data.foreach_set("vector", arrays["normals"].ravel())
+    for vectors, attribute, unit in (("normals", NORMALS, 1), ("sights", SIGHTS, metres)):
+        if vectors in arrays:
+            kept = mesh.attributes.new(attribute, "FLOAT_VECTOR", "POINT")
+            kept.data.foreach_set("vector", (arrays[vectors] * np.float32(unit)).ravel())
     presenting.show_colours(mesh)
     return made, _seen(made, message)
 

@@ -22,6 +22,8 @@ from .pieces import Pieces, Room, all_at_once, in_background
 COLOURS = "Color"
 # And the one that holds the normals of points, as their file stated them.
 NORMALS = "normal"
+# And the one that holds the ways from points to the scanners that saw them.
+SIGHTS = "to_scanner"
 # Up to this many faces Blender finds the edges itself, at once; half a million take it 0.1 s.
 MOST_FACES_AT_ONCE = 50_000
 
@@ -147,14 +149,14 @@ def _fill_faces(mesh: bpy.types.Mesh, arrays: MeshArrays, smooth: bool) -> Itera
         mesh.shade_flat()
 
 
-def stated_normals(attributes: Any, count: int) -> NDArray[np.float32] | None:
-    """The normals (count, 3) that points were imported with."""
-    kept = attributes.get(NORMALS)
+def vectors_of(attributes: Any, name: str, count: int) -> NDArray[np.float32] | None:
+    """What points were imported with, as `NORMALS` or `SIGHTS`: (count, 3)."""
+    kept = attributes.get(name)
     if kept is None or (kept.data_type, kept.domain) != ("FLOAT_VECTOR", "POINT"):
         return None
-    normals = Room.empty((count, 3), np.float32)
-    kept.data.foreach_get("vector", normals.ravel())
-    return normals
+    vectors = Room.empty((count, 3), np.float32)
+    kept.data.foreach_get("vector", vectors.ravel())
+    return vectors
 
 
 def turned_normals(normals: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float64]:
@@ -162,6 +164,24 @@ def turned_normals(normals: NDArray[np.float32], matrix: Matrix) -> NDArray[np.f
     turned = normals @ np.array(matrix.to_3x3().inverted_safe(), dtype=np.float64)
     lengths = np.linalg.norm(turned, axis=1, keepdims=True)
     return turned / np.where(lengths > 0, lengths, 1)
+
+
+def turned_parts(
+    parts: Sequence[NDArray[np.float32] | None],
+    matrices: Sequence[Matrix],
+    turn: Callable[[NDArray[np.float32], Matrix], NDArray[np.float64]],
+) -> NDArray[np.float64] | None:
+    """What is known of the points (N, 3) of all parts, each under its map; None unless all have
+    it."""
+    given = [part for part in parts if part is not None]
+    if len(given) < len(parts):
+        return None
+    return np.concatenate([turn(*some) for some in zip(given, matrices, strict=True)])
+
+
+def turned_ways(ways: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float64]:
+    """Ways (N, 3) from place to place under an affine map."""
+    return np.asarray(ways @ np.array(matrix.to_3x3(), dtype=np.float64).T)
 
 
 def standing(vertices: NDArray[Any], faces: NDArray[Any]) -> MeshArrays:

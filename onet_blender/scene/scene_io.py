@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from onet_core.colours import to_srgb
 from onet_core.errors import InputError
 
-from .meshes import starts_of, stated_normals, turned_normals
+from .meshes import (
+    NORMALS,
+    SIGHTS,
+    starts_of,
+    turned_normals,
+    turned_parts,
+    turned_ways,
+    vectors_of,
+)
 from .pieces import Room
 
 # More than rounding leaves, less than can be seen.
@@ -37,12 +45,14 @@ class Cloud:
     colours: (N, 3) sRGB or None.
     normals: (N, 3), known exactly, or None.
     stated: (N, 3), normals that a file had, unit vectors or zeros, or None.
+    sights: (N, 3), from the points to the scanners that saw them, or None.
     """
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8] | None = None
     normals: NDArray[np.float64] | None = None
     stated: NDArray[np.float64] | None = None
+    sights: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +71,12 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
     there are none.
     """
     parts: list[tuple[NDArray[np.float32], Matrix, Callable[[], NDArray[np.uint8] | None]]] = []
-    stated: list[NDArray[np.float32] | None] = []
+    known: dict[str, list[NDArray[np.float32] | None]] = {NORMALS: [], SIGHTS: []}
     for part, matrix in parts_of(item, depsgraph):
         with geometry_of(part) as data:
             if isinstance(data, bpy.types.Mesh):
-                found, painted = (
-                    places_of(data.attributes, len(data.vertices)),
-                    _vertex_colours(data),
-                )
+                found = places_of(data.attributes, len(data.vertices))
+                painted = _vertex_colours(data)
             elif isinstance(data, bpy.types.PointCloud):
                 count = len(data.points)
                 found, painted = places_of(data.attributes, count), _painted(data.attributes, count)
@@ -76,7 +84,8 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
                 continue
             if len(found):
                 parts.append((found, matrix.copy(), painted))
-                stated.append(stated_normals(data.attributes, len(found)))
+                for name, vectors in known.items():
+                    vectors.append(vectors_of(data.attributes, name, len(found)))
     if not parts:
         raise InputError(
             "{name} has no points: choose a mesh or a point cloud that has some.", name=item.name
@@ -84,17 +93,11 @@ def read_cloud(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Callab
 
     def cloud() -> Cloud:
         points = [transformed(places, matrix) for places, matrix, _ in parts]
-        colours = [painted() for _, _, painted in parts]
-        normals = [
-            None if part is None else turned_normals(part, matrix)
-            for part, (_, matrix, _) in zip(stated, parts, strict=True)
-        ]
-        known = [part for part in normals if part is not None]
-        return Cloud(
-            np.concatenate(points),
-            _joined(colours, [len(part) for part in points]),
-            stated=np.concatenate(known) if len(known) == len(points) else None,
-        )
+        colours = _joined([painted() for _, _, painted in parts], [len(part) for part in points])
+        matrices = [matrix for _, matrix, _ in parts]
+        stated = turned_parts(known[NORMALS], matrices, turned_normals)
+        sights = turned_parts(known[SIGHTS], matrices, turned_ways)
+        return Cloud(np.concatenate(points), colours, stated=stated, sights=sights)
 
     return cloud
 

@@ -106,6 +106,8 @@ def turned_upright(
             arrays["normals"] = ways @ turn[:3, :3]  # by its inverse
         if found.stated is not None:
             arrays["stated_normals"] = found.stated @ turn[:3, :3]
+        if found.sights is not None:
+            arrays["sights"] = found.sights @ turn[:3, :3]
     else:
         arrays = {"vertices": turned_back, "faces": found.triangles}
     if found.colours is not None and choices.get("colours"):

@@ -47,7 +47,7 @@ def job_of(params: Params, arrays: Arrays) -> Job:
     cube; fit: a share of the size; cut_out_file, save_mask: see `Job`. The array `colours`,
     (N, 3) of the points or (F, 3, 3) of the triangles' corners, gives the mesh colours;
     `normals` (N, 3) are those of points, where they are known exactly; `stated_normals` (N, 3)
-    those that a file had.
+    those that a file had, `sights` (N, 3) lead from the points to the scanners that saw them.
     """
     from ..pipeline.job import Job
 
@@ -86,6 +86,8 @@ def _normals(arrays: Arrays) -> Normals | None:
 
     if "normals" in arrays:
         return Normals(arrays["normals"], is_exact=True)
+    if "sights" in arrays:
+        return Normals(np.asarray(arrays["sights"], dtype=np.float64), are_sights=True)
     if "stated_normals" in arrays:
         return Normals(np.asarray(arrays["stated_normals"], dtype=np.float64))
     return None

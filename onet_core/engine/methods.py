@@ -205,7 +205,7 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
     """What a scan, mesh or voxel file holds, see `pipeline.opening`.
 
     params: path (absolute), kind, up_axis. Answers with kind, centre, notes, and with the arrays
-    vertices, faces and, where the file has some, colours and normals of points.
+    vertices, faces and, where the file has some, colours, and normals or sights of points.
     """
     from ..pipeline import opening
 
@@ -217,6 +217,8 @@ def open_file(params: Params, arrays: Arrays, report: Report) -> Answer:
         result["colours"] = opened.colours
     if opened.normals is not None:
         result["normals"] = opened.normals
+    if opened.sights is not None:
+        result["sights"] = opened.sights
     notes = [note.as_json() for note in opened.notes]
     return {"kind": opened.kind, "centre": opened.centre.tolist(), "notes": notes}, result
 

@@ -39,6 +39,8 @@ class Content:
     faces: (F, 3) int64, triangles between the points.
     colours: (N, 3) uint8 sRGB of the points; a reader masks those that the file leaves open.
     normals: (N, 3) of the points of a cloud, as the file states them, unit vectors or zeros.
+    sights: (N, 3) float32, from each point of a cloud to the scanner that saw it, where the file
+        says where that stood.
     grid: occupied cells.
     pixels: (H, W, 3 or 4) uint8, the first row on top.
     up_axis: where the file itself says its vertical, such as "y", else empty.
@@ -49,6 +51,7 @@ class Content:
     faces: NDArray[np.int64] | None = None
     colours: NDArray[np.uint8] | None = None
     normals: NDArray[np.float64] | None = None
+    sights: NDArray[np.float32] | None = None
     grid: VoxelGrid | None = None
     pixels: NDArray[np.uint8] | None = None
     up_axis: str = ""
@@ -74,7 +77,9 @@ class Content:
         assert self.points is not None
         colours = None if self.colours is None else self.colours[kept]
         normals = None if self.normals is None else self.normals[kept]
-        return replace(self, points=self.points[kept], colours=colours, normals=normals, faces=None)
+        sights = None if self.sights is None else self.sights[kept]
+        known = replace(self, colours=colours, normals=normals, sights=sights)
+        return replace(known, points=self.points[kept], faces=None)
 
 
 def checked(content: Content, name: str) -> Content:
@@ -247,7 +252,8 @@ def cells_of_rows(content: Content, kind: str) -> Content:
     occupied = np.zeros(extent.astype(np.int64), dtype=bool)
     occupied[tuple((points - low).astype(np.int64).T)] = True
     grid = VoxelGrid(occupied, low, 1.0)
-    found = replace(content, points=None, colours=None, normals=None, faces=None, grid=grid)
+    bare = replace(content, colours=None, normals=None, sights=None)
+    found = replace(bare, points=None, faces=None, grid=grid)
     return found.noting(
         "Its rows were taken for occupied cells; --kind points takes them as points"
     )

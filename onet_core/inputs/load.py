@@ -210,7 +210,8 @@ def _surface_as_points(content: Content) -> Content:
         return replace(content, faces=None)
     assert content.faces is not None
     points, colours = surface_points(content.points, content.faces, content.colours)
-    found = replace(content, points=points, colours=colours, normals=None, faces=None)
+    bare = replace(content, normals=None, sights=None)
+    found = replace(bare, points=points, colours=colours, faces=None)
     if _used(content) == len(points):
         return found
     return found.noting("{count:,} points were spread over the faces", count=len(points))

@@ -20,21 +20,27 @@ VOXEL_RESOLUTION = 32
 
 @dataclass(frozen=True, eq=False)
 class Normals:
-    """directions: (N, 3), unit vectors, or zeros where a point has none.
+    """What is known of which side of a cloud's points is outside.
+
+    directions: (N, 3), unit vectors, or zeros where a point has none.
     is_exact: whether they are known to be right and to point outward, as those of samples of a mesh
-    are; those of files may be of any sign.
+        are; those of files may be of any sign.
+    are_sights: whether they are no normals but lead from the points to the scanners that saw them,
+        as long as that is far.
     """
 
-    directions: NDArray[np.float64]
+    directions: NDArray[np.floating]
     is_exact: bool = False
+    are_sights: bool = False
 
     def only(self, kept: NDArray[Any]) -> Normals:
         """Those of the points that are marked in `kept` (N,), or that have these numbers (M,)."""
         return replace(self, directions=self.directions[kept])
 
-    def turned(self, matrix: NDArray[np.floating]) -> Normals:
-        """The same for points times a rotation (3, 3)."""
-        return replace(self, directions=self.directions @ matrix)
+    def turned(self, matrix: NDArray[np.floating], size: float = 1.0) -> Normals:
+        """The same for points times a rotation (3, 3) that are then made so many times larger."""
+        turned = self.directions @ matrix
+        return replace(self, directions=turned * size if self.are_sights else turned)
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,5 +65,5 @@ def prepare_points(
             "{name} has all its points on one line: there is no surface to find.", name=label
         )
     if normals is not None:
-        normals = normals.turned(network_to_up(up_axis))
+        normals = normals.turned(network_to_up(up_axis), 1 / frame.scale)
     return Observation("points", data.astype(np.float32), frame, name, notes=notes, normals=normals)

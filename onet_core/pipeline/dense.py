@@ -25,6 +25,7 @@ from ..models.description import ModelDescription
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.load import load_denoiser, load_scan_network
 from ..models.scans.network import ScanNetwork
+from ..scans.sight import are_from_there
 from ..scans.signs import LOPSIDED, SHEET, may_be_sheet
 from ..scans.surface import (
     Oriented,
@@ -40,6 +41,8 @@ from ..scans.surface import (
 from ..scans.within import standpoints
 from ..sentences import Sentence
 from ..settings import SCANNED_WITHIN, Settings
+
+FloatArray = NDArray[np.float64]
 
 DENSE_FROM = 25_000
 """From this number of points on a cloud is dense: see training/recipes/scans.md."""
@@ -76,10 +79,19 @@ _WORTH_SAYING = 0.005
 
 STATED = Sentence("The file's normals say which side is outside")
 NOT_STATED = Sentence("The file's normals contradict its points or each other and were not used")
+SEEN = Sentence("The file says where the scanner stood: what it saw faces it")
+NOT_SEEN = Sentence(
+    "From where the file says that the scanner stood, the points can't have been seen: its places "
+    "were not used"
+)
 
 
 def is_dense(
-    points: NDArray[np.float32], model: ModelDescription, settings: Settings, device: torch.device
+    points: NDArray[np.float32],
+    model: ModelDescription,
+    settings: Settings,
+    device: torch.device,
+    normals: Normals | None = None,
 ) -> bool:
     """Whether a cloud (N, 3) is followed point by point: unless the settings ask for the
     model's own surface, or the model knows one code of a shape instead of its places.
@@ -92,7 +104,7 @@ def is_dense(
         and settings.threshold is None
         and model.architecture != "occupancy_network"
         and WEIGHTS.is_file()
-        and (len(distinct(points)) >= DENSE_FROM or is_open_scan(points, device))
+        and (len(distinct(points)) >= DENSE_FROM or is_open_scan(points, device, normals))
     )
 
 
@@ -119,8 +131,18 @@ class Followed(NamedTuple):
     is_open: bool = False
 
 
-def is_open_scan(points: NDArray[np.float32], device: torch.device) -> bool:
-    """Whether a cloud (N, 3) is no solid: ground, a wall, a room, or, if dense, a corner of one."""
+def is_open_scan(
+    points: NDArray[np.float32], device: torch.device, normals: Normals | None = None
+) -> bool:
+    """Whether a cloud (N, 3) is no solid: ground, a wall, a room, or, if dense, a corner of one.
+
+    normals: of these points, where some are known. Of those of few points only sights count.
+    """
+    sights = _sights(points, normals)
+    if sights is not None:
+        chosen = np.random.default_rng(0).permutation(len(points))[:_SHOWING]
+        shown = points[chosen].astype(np.float64)
+        return prepared(shown, _network(str(device)), sights=sights[chosen]).openness > LOPSIDED
     places = distinct(points)
     if standpoints(places) is not None:
         return True
@@ -161,25 +183,42 @@ def dense_mesh(
     network = _network(str(device))
     used = thinned(places, _FINEST * cell) if len(places) > _MANY else places
     used = neighbours_together(used)
-    stated = None
+    stated, sights = None, _sights(points, normals)
     if normals is not None:
-        stated = normals.directions[cKDTree(points).query(used)[1]]
+        nearest = cKDTree(points).query(used)[1]
+        if sights is not None:
+            sights = sights[nearest]
+        elif not normals.are_sights:
+            stated = normals.directions[nearest]
     denoiser = _denoiser(str(device))
-    within = standpoints(places)
+    within = standpoints(places) if sights is None else None
     cloud = oriented(
-        used, network, denoiser, lambda *asked: _sides(field, device, *asked), stated, within
-    )
+        used, network, denoiser, lambda *asked: _sides(field, device, *asked),
+        stated, within, sights,
+    )  # fmt: skip
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
     spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
     closing = _closing(mesh, cloud) if gaps is None else None
     notes = _notes(cloud, spacing, closing, is_within=within is not None)
-    if normals is not None and not normals.is_exact:
+    if normals is not None and normals.are_sights:
+        notes = (*notes, NOT_SEEN if sights is None else SEEN)
+    elif normals is not None and not normals.is_exact:
         notes = (*notes, STATED if cloud.is_stated else NOT_STATED)
     if cloud.is_open and gaps is None:
         mesh = without_folds(mesh, cloud.points, cloud.normals, cloud.spacing)
     mesh = replace(mesh, vertices=mesh.vertices.astype(np.float32))
     return Followed(mesh, notes, cloud.is_open)
+
+
+def _sights(points: NDArray[np.float32], normals: Normals | None) -> FloatArray | None:
+    """Unit vectors (N, 3) from the points to the scanners that saw them, if these are known."""
+    if normals is None or not normals.are_sights:
+        return None
+    ways = normals.directions.astype(np.float64)
+    if not are_from_there(points.astype(np.float64), ways):
+        return None
+    return np.asarray(ways / (np.linalg.norm(ways, axis=1, keepdims=True) + 1e-12))
 
 
 def _closing(mesh: Mesh, cloud: Oriented) -> float:

@@ -100,7 +100,7 @@ def without_holes(
     ):
         return observation
     whole = completed(observation)
-    if whole is None or is_open_scan(observation.data, device):
+    if whole is None or is_open_scan(observation.data, device, observation.normals):
         return observation
     return whole
 
@@ -115,7 +115,7 @@ def encoded(
     """What a network makes of an observation of its kind."""
     reader = _Reader(network, model, device)
     if observation.kind == "points":
-        if is_dense(observation.data, model, settings, device):
+        if is_dense(observation.data, model, settings, device, observation.normals):
             found = reader.of_dense_cloud(observation.data, observation.normals, settings)
         else:
             found = reader.of_cloud(observation.data, settings)

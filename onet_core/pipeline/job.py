@@ -202,6 +202,8 @@ def read(job: Job, wanted: str | None = None) -> Job:
     assert content.points is not None
     if content.faces is None or not content.has_faces:
         normals = None if content.normals is None else Normals(content.normals)
+        if content.sights is not None:
+            normals = Normals(content.sights, are_sights=True)
         return replace(job, points=content.points, colours=colours, normals=normals)
     painted = None if colours is None else colours[content.faces]
     return replace(job, mesh=Mesh(content.points, content.faces), colours=painted)

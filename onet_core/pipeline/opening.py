@@ -6,7 +6,7 @@ grids do, is read here in double precision and moved, and only its place is larg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ class Opened:
     centre: (3,) float64, what was taken from the vertices.
     notes: what was decided while the file was read.
     normals: (V, 3) float32 of points, as the file states them; None where it has none.
+    sights: (V, 3) float32, from each point to the scanner that saw it, likewise.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Opened:
     centre: NDArray[np.float64]
     notes: tuple[Sentence, ...] = ()
     normals: NDArray[np.float32] | None = None
+    sights: NDArray[np.float32] | None = None
 
 
 def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Opened:
@@ -82,10 +84,13 @@ def open_file(path: Path, kind: str = "auto", up_axis: str | None = None) -> Ope
     turn = _upright(job.up_axis or "z")
     around = (places - centre) @ turn.T
     small = around.astype(np.float32)
-    normals = None
-    if job.normals is not None:
-        normals = (job.normals.directions @ turn.T).astype(np.float32)
-    return Opened(job.kind, small, faces, colours, turn @ centre, job.notes, normals)
+    opened = Opened(job.kind, small, faces, colours, turn @ centre, job.notes)
+    if job.normals is None:
+        return opened
+    directions = (job.normals.directions @ turn.T).astype(np.float32)
+    if job.normals.are_sights:
+        return replace(opened, sights=directions)
+    return replace(opened, normals=directions)
 
 
 def _upright(up_axis: str) -> NDArray[np.float64]:

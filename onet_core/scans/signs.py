@@ -77,7 +77,7 @@ class Signed(NamedTuple):
     """normals: (N, 3) with consistent signs.
     doubtful: the share of places that would be inside out.
     openness: what share of all areas the normals add up to where they describe no solid, else 0;
-        1 where the points were seen from known places.
+        1 where they describe none from the places that the points were seen from.
     """
 
     normals: FloatArray
@@ -103,8 +103,8 @@ def signed(
     sides: another opinion, asked about some thousands of places. blur: points so near to each other
     say nothing about each other, for noise. around: of the points, where it is known. up: unit
     (3,), from where ground is seen if the scan is open; without it votes alone decide. is_seen:
-    whether `sides` knows from where the points were seen: then nothing else counts, and they
-    describe no solid.
+    whether it is known from where the points were seen: by `sides`, from within, so that they
+    describe no solid, or, without that, by the votes. Then nothing else counts.
     """
     votes_along = np.einsum("ni,ni->n", axes, votes)
     toward = axes * np.where(votes_along < 0, -1.0, 1.0)[:, None]
@@ -123,15 +123,20 @@ def signed(
     distances, near = around.of(slice(None), _NEIGHBOURS + 1)
     weights = _agreement(middles, directions, distances, near)
     own = np.clip(strength, 0, 1) ** 2 * lengths
+    if is_seen and sides is None:
+        own *= _ASKED_WEIGHT
     if sides is not None:
         asked = np.random.default_rng(0).permutation(len(middles))[:_ASKED]
         own *= 0.0 if is_seen else 0.5
         own[asked] += _ASKED_WEIGHT * sides(middles[asked], directions[asked])
     sign = np.sign(agreed(weights, own) + 1e-30)
-    if is_seen:
+    if is_seen and sides is not None:
         return Signed(_followed(axes, directions, sign, member), 0.0, 1.0)
     areas = np.pi * distances[:, -1] ** 2 / near.shape[1]
     numbers = WindingNumbers(middles, directions * sign[:, None], areas)
+    if is_seen:
+        is_solid = (numbers(np.ones(len(sign))) < _OF_A_SOLID).mean() <= _MOST_THIN
+        return Signed(_followed(axes, directions, sign, member), 0.0, float(not is_solid))
     turned = _solid(diags_array(sign) @ weights @ diags_array(sign), own * sign, numbers)
     found = numbers(turned)
     is_thin = bool((found < _OF_A_SOLID).mean() > _MOST_THIN)

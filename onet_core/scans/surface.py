@@ -118,14 +118,16 @@ def oriented(
     sides: Sides | None = None,
     stated: FloatArray | None = None,
     within: Standpoints | None = None,
+    sights: FloatArray | None = None,
 ) -> Oriented:
     """Points (N, 3) within a box of edge 1 around 0, less outliers and noise, with normals.
 
     sides: another opinion on the normals' signs, see `signs.signed`. stated: (N, 3), the normals
-    that a file states; where they are plausible, they say which side is outside. within: from where
-    the points were scanned, if that is known; nothing else counts then.
+    that a file states; where they are plausible, they say which side is outside. within: from
+    where the points were scanned, if that is known; nothing else counts then. sights: (N, 3), unit
+    vectors to the scanner that saw each point, if these are known; then not even that.
     """
-    ready = prepared(points, network, sides, stated, within)
+    ready = prepared(points, network, sides, stated, within, sights)
     if ready.noise.any():
         cloud, share = evened(ready, denoiser)
     else:
@@ -147,6 +149,7 @@ def prepared(
     sides: Sides | None = None,
     stated: FloatArray | None = None,
     within: Standpoints | None = None,
+    sights: FloatArray | None = None,
 ) -> Prepared:
     """Points (N, 3) less outliers, with signs, noise and distances; see `oriented`."""
     reading = read(network, points)
@@ -156,6 +159,7 @@ def prepared(
     points, votes = points[keep], reading.normals[keep]
     distances = reading.distances[keep]
     stated = None if stated is None else stated[keep]
+    sights = None if sights is None else sights[keep]
     directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
     neighbours = Neighbours(points)
     noise = _noise(points, distances, 2 * reading.voxel, neighbours)
@@ -178,7 +182,9 @@ def prepared(
         smooth = finished(moved, directions, noise, Neighbours(moved))
         moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
     is_stated = stated is not None and are_plausible(moved, axes, stated)
-    if within is not None:
+    if sights is not None:
+        votes, sides = sights, None
+    elif within is not None:
         sides = within
         if stated is not None and is_stated:
             some = slice(None, None, -(-len(moved) // _COMPARED))
@@ -186,7 +192,7 @@ def prepared(
     elif stated is not None and is_stated:
         votes, sides = stated, None
     up = None if is_stated else _UP
-    is_seen = within is not None
+    is_seen = within is not None or sights is not None
     found = signed(moved, axes, votes, typical, sides, blur, around, up, is_seen)
     return Prepared(
         points, neighbours, found.normals, noise, distances, keep,

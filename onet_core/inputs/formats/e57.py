@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError, NoPointsError
 from ..content import Content
@@ -33,13 +34,16 @@ def _opened(library: ModuleType, path: Path) -> Any:
 
 
 def read(path: Path, kind: str) -> Content:
-    """The points of all scans, each moved to where its pose says; colours where all have some."""
+    """The points of all scans, each moved to where its pose says; colours where all have some.
+
+    A pose is where the scanner stood. Programs that don't know it write none, or the origin.
+    """
     assert_file(path)
     with path.open("rb") as file:
         if file.read(8) != b"ASTM-E57":
             raise InputError("{name} is damaged or not an E57 file.", name=path.name)
     pye57 = optional_package("pye57", "pye57", path.name)
-    points, colours = [], []
+    points, colours, stands = [], [], []
     try:
         file = _opened(pye57, path)
         total = sum(file.get_header(number).point_count for number in range(file.scan_count))
@@ -49,6 +53,7 @@ def read(path: Path, kind: str) -> Content:
             scan = file.read_scan(number, colors=True, ignore_missing_fields=True, transform=True)
             axes = [scan[f"cartesian{axis}"] for axis in "XYZ"]
             points.append(np.stack(axes, axis=1).astype(np.float64))
+            stands.append(file.get_header(number).translation)
             painted = [scan.get(f"color{name}") for name in ("Red", "Green", "Blue")]
             if all(channel is not None for channel in painted):
                 colours.append(np.stack(painted, axis=1))
@@ -60,5 +65,17 @@ def read(path: Path, kind: str) -> Content:
         raise NoPointsError("{name} has no points.", name=path.name)
     is_painted = len(colours) == len(points) and sum(map(len, colours)) > 0
     return Content(
-        np.concatenate(points), colours=as_colours(np.concatenate(colours)) if is_painted else None
+        np.concatenate(points),
+        colours=as_colours(np.concatenate(colours)) if is_painted else None,
+        sights=_sights(points, stands),
     )
+
+
+def _sights(
+    scans: list[NDArray[np.float64]], stands: list[NDArray[np.float64]]
+) -> NDArray[np.float32] | None:
+    """From each point of scans (N, 3) to where its scanner stood (3,); None where no scan says."""
+    if not np.any(stands):
+        return None
+    ways = [stand - points for points, stand in zip(scans, stands, strict=True)]
+    return np.concatenate(ways).astype(np.float32)

@@ -89,6 +89,8 @@ def completed(observation: Observation) -> Observation | None:
     if len(points) == len(observation.data):
         return None
     own = Frame.of_points(points, "y")
+    if normals is not None:
+        normals = normals.turned(np.eye(3), 1 / own.scale)
     return replace(
         observation,
         data=own.to_network(points).astype(np.float32),

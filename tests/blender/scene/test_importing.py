@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from onet_blender import activity
 from onet_blender.scene import scene_io
@@ -92,6 +92,23 @@ def test_normals_of_a_cloud_reach_the_worker(models: Path, tmp_path: Path) -> No
     gradient = around / [1, 2, -3] @ np.array(Matrix.Rotation(0.7, 3, "X")).T
     gradient /= np.linalg.norm(gradient, axis=1, keepdims=True)
     np.testing.assert_allclose(arrays["stated_normals"] @ turn[:3, :3].T, gradient, atol=1e-5)
+
+
+def test_where_scanners_stood_reaches_the_worker(models: Path, tmp_path: Path) -> None:
+    """Also under a transform: points and scanners move together."""
+    own = np.random.default_rng(0).uniform(1, 3, (200, 3))
+    head = "20\n10\n4 5 6\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n4 5 6 1\n"
+    rows = "\n".join(f"{x:.6f} {y:.6f} {z:.6f} 0.5" for x, y, z in own)
+    (tmp_path / "room.ptx").write_text(head + rows + "\n")
+    item = open_file(tmp_path / "room.ptx", units="METRES")
+    stand = np.array(item.matrix_world.inverted() @ Vector((4, 5, 6)))
+    item.matrix_world = Matrix.Rotation(0.7, 4, "X") @ Matrix.Diagonal((1, 2, -3, 1))
+    cloud = scene_io.read_cloud(item, bpy.context.evaluated_depsgraph_get())()
+    arrays, turn = turned_upright(item.name, cloud, item.matrix_world, {})
+    seen_from = (arrays["points"] + arrays["sights"]) @ turn[:3, :3].T
+    wanted = np.array(item.matrix_world @ Vector(stand))
+    np.testing.assert_allclose(seen_from, np.tile(wanted, (200, 1)), atol=1e-4)
+    assert "stated_normals" not in arrays
 
 
 def test_a_cloud_without_normals_has_none(models: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sample_files import COLOURS, POINTS, SAMPLES, npy, npz, ply, rows
 
 from onet_core.errors import InputError
 from onet_core.inputs.content import Content
+from onet_core.inputs.formats import e57
 from onet_core.inputs.load import load_observation, read_input
 
 
@@ -223,6 +224,32 @@ def test_kitti_and_what_only_ends_like_it(tmp_path: Path) -> None:
         read(tmp_path, "c.bin", b"12345")
 
 
+def _ptx(columns: int, width: int, place: list[float], turn: float) -> tuple[bytes, np.ndarray]:
+    """A scan of points (N, 3) from a place, turned about the vertical by some degrees."""
+    own = np.random.default_rng(width).uniform(1, 2, (columns * width, 3))
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, 1, 0], [*place, 1]])
+    lines = [f"{columns}", f"{width}", "0 0 0", "1 0 0", "0 1 0", "0 0 1"]
+    lines += [" ".join(map(str, row)) for row in matrix]
+    lines += [" ".join(map(str, [*row, 0.5])) for row in own]
+    return "\n".join([*lines, ""]).encode(), own
+
+
+def test_ptx_scans_say_where_the_scanner_stood(tmp_path: Path) -> None:
+    """A quarter turn takes x to y and y to -x."""
+    (one, _), (other, own) = _ptx(4, 15, [0, 0, 0], 0), _ptx(3, 10, [10, 20, 3], 90)
+    found = read(tmp_path, "a.ptx", one + other)
+    np.testing.assert_allclose((found.points + found.sights)[:60], 0, atol=1e-6)
+    turned = np.stack([-own[:, 1], own[:, 0], own[:, 2]], axis=1)
+    np.testing.assert_allclose(found.points[60:] - turned, np.tile([10, 20, 3], (30, 1)), atol=1e-6)
+    np.testing.assert_allclose(found.sights[60:], -turned, atol=1e-6)
+
+
+def test_a_ptx_file_of_one_column_knows_no_scanner(tmp_path: Path) -> None:
+    """That is how programs write a cloud of which they know nothing more."""
+    assert read(tmp_path, "a.ptx", _ptx(1, 60, [0, 0, 0], 0)[0]).sights is None
+
+
 def test_ptx_scans_are_moved_and_unseen_cells_dropped(tmp_path: Path) -> None:
     head = "2\n40\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n10 20 30 1\n"
     padded = np.r_[POINTS, np.zeros((20, 3))]
@@ -254,13 +281,49 @@ def test_las_and_laz(tmp_path: Path) -> None:
             read_input(tmp_path / name)
 
 
+class TwoScans:
+    """As pye57's class, of a file with the points from two places."""
+
+    scan_count, point_count = 2, len(POINTS)
+
+    def __init__(self, path: str) -> None:
+        self.translation = np.zeros(3)
+
+    def get_header(self, number: int) -> TwoScans:
+        self.translation = np.array([0.0, 5 * number, 1])
+        return self
+
+    def make_buffer(self, name: str, capacity: int) -> tuple[np.ndarray, None]:
+        return np.zeros(capacity), None
+
+    def read_scan(self, number: int, **options: bool) -> dict[str, np.ndarray]:
+        return {f"cartesian{axis}": POINTS[:, column] for column, axis in enumerate("XYZ")}
+
+
+def test_scanners_of_an_e57_file_stood_where_its_poses_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = type("library", (), {"E57": TwoScans})
+    monkeypatch.setattr(e57, "optional_package", lambda *names: library)
+    found = read(tmp_path, "a.e57", b"ASTM-E57")
+    stands = np.repeat([[0.0, 0, 1], [0, 5, 1]], len(POINTS), axis=0)
+    np.testing.assert_allclose(found.points + found.sights, stands, atol=1e-6)
+    # Programs that know of no scanner write the origin.
+    monkeypatch.setattr(TwoScans, "get_header", lambda self, number: self)
+    assert read(tmp_path, "a.e57", b"ASTM-E57").sights is None
+
+
 def test_e57(tmp_path: Path) -> None:
     pye57 = pytest.importorskip("pye57")
     file = pye57.E57(str(tmp_path / "a.e57"), mode="w")
     axes = {f"cartesian{axis}": POINTS[:, i] for i, axis in enumerate("XYZ")}
     file.write_scan_raw(axes, translation=np.array([1.0, 2, 3]))
     file.close()
-    assert_cloud(read_input(tmp_path / "a.e57"), places=POINTS + np.array([1, 2, 3]))
+    found = read_input(tmp_path / "a.e57")
+    assert_cloud(found, places=POINTS + np.array([1, 2, 3]))
+    np.testing.assert_allclose(
+        found.points + found.sights, np.tile([1.0, 2, 3], (60, 1)), atol=1e-6
+    )
     with pytest.raises(InputError, match="E57"):
         read(tmp_path, "b.e57", b"no")
 

@@ -132,6 +132,7 @@ class TwoOfThree:
         return self
 
     point_count = 3
+    translation = np.zeros(3)
 
     def make_buffer(self, name: str, capacity: int) -> tuple[np.ndarray, None]:
         return np.full(capacity, 7.0), None

@@ -17,14 +17,17 @@ _MOST_SCANS = 10_000
 def read_ptx(text: str, name: str) -> Content:
     """Leica's gridded scans: columns, rows, pose, matrix (4, 4) and the points, once for each scan.
 
-    Cells that saw nothing are at the scanner's origin.
+    Cells that saw nothing are at the scanner's origin, which the matrix moves to where it stood.
+    Programs that know no scanner write one column.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     parts: list[NDArray[np.float64]] = []
-    colours, place = [], 0
+    sights: list[NDArray[np.float32]] = []
+    colours, place, are_gridded = [], 0, True
     try:
         while place < len(lines):
-            count = int(lines[place]) * int(lines[place + 1])
+            columns, width = int(lines[place]), int(lines[place + 1])
+            count, are_gridded = columns * width, are_gridded and min(columns, width) > 1
             rows = lines[place + 10 : place + 10 + count]
             if count < 1 or len(rows) != count:
                 raise InputError(
@@ -36,7 +39,9 @@ def read_ptx(text: str, name: str) -> Content:
             table = np.loadtxt(rows, ndmin=2)
             seen = np.isfinite(table).all(axis=1) & (table[:, :3] != 0).any(axis=1)
             table = table[seen]
-            parts.append(table[:, :3] @ matrix[:3, :3].T + matrix[:3, 3])
+            turned = table[:, :3] @ matrix[:3, :3].T
+            parts.append(turned + matrix[:3, 3])
+            sights.append(-turned.astype(np.float32))
             colours.append(table[:, 4:7])
             place += 10 + count
     except (ValueError, IndexError) as error:
@@ -45,4 +50,5 @@ def read_ptx(text: str, name: str) -> Content:
         raise NoPointsError("{name} has no points.", name=name)
     joined = np.concatenate(colours) if all(part.shape[1] == 3 for part in colours) else None
     found = None if joined is None or not len(joined) else as_colours(joined)
-    return Content(np.concatenate(parts), colours=found)
+    seen = np.concatenate(sights) if are_gridded else None
+    return Content(np.concatenate(parts), colours=found, sights=seen)

@@ -1,0 +1,48 @@
+"""From where each point of a scan was seen, where a file says where its scanners stood.
+
+What a scanner saw faces it, so the signs of all normals are known, of rooms as of solids. Files
+that were put together by programs that know of no scanner may name any place instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .within import Surfels
+
+FloatArray = NDArray[np.float64]
+
+_ASKED = 100_000
+_OF_A_PLACE, _FEWEST = 2_000, 300
+"""So many points tell whether a scanner stood at a place; fewer than that say nothing."""
+
+_SAME = 1e-3
+"""Places nearer to each other are one."""
+
+SEEN = 0.75
+"""A scanner sees all that it scanned. As disks, at least 0.79 of the area of 72 simulated scans was
+seen from where they were taken; of the points of four scanners one sees 0.55 (95 % below 0.68)."""
+
+
+def are_from_there(points: FloatArray, sights: FloatArray) -> bool:
+    """Whether points (N, 3) can have been seen from where `sights` (N, 3) lead from them.
+
+    Both in the network's frame, whose unit is the cloud's size.
+    """
+    some = np.random.default_rng(0).permutation(len(points))[:_ASKED]
+    places, sights = points[some], sights[some]
+    eyes = np.round((places + sights) / _SAME)
+    _, eye, counts = np.unique(eyes, axis=0, return_inverse=True, return_counts=True)
+    eye = eye.reshape(-1)
+    seen, weights = [], []
+    for number in np.flatnonzero(counts >= _FEWEST):
+        chosen = np.flatnonzero(eye == number)[:_OF_A_PLACE]
+        surfels = Surfels(places[chosen])
+        areas = surfels.spacing**2
+        is_seen = surfels.seen((places[chosen] + sights[chosen]).mean(axis=0))
+        seen.append(float(areas[is_seen].sum() / areas.sum()))
+        weights.append(counts[number])
+    if not seen:
+        return False
+    return float(np.average(seen, weights=weights)) > SEEN
