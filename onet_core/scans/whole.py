@@ -10,13 +10,14 @@ the first whole, the others in a band around the points, with what was found bef
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
-from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import cg
-from torch.nn.functional import interpolate
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, cg
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -40,6 +41,14 @@ _EXACT_OF_ALL, _PASSES_OF_ALL = 1e-5, 1_000
 """The grid that is solved whole is solved well: little there says what the mean is, and a wrong one
 makes all around the cloud inside."""
 
+_MOST_PLACES = 1 << 20
+
+_BLURRED = 5
+"""Cells to either side of the points in which directions are blurred."""
+
+_AT_ONCE = 1 << 12
+"""Points at a time: more leave a processor's cache."""
+
 _STEP = 0.7
 """Of a cell: half of what directions are differences over."""
 
@@ -59,17 +68,21 @@ class WholeField:
         wanted = int(np.clip(EDGE / float(np.median(spacing)), _FEWEST_CELLS, _MOST_CELLS))
         halvings = int(np.ceil(np.log2(wanted / _MOST_OF_ALL)))
         cells = -(-wanted >> halvings)
+        clouds = [_Cloud(points, normals, spacing**2)]
+        for halving in range(halvings, 0, -1):
+            clouds.append(_averaged(clouds[-1], EDGE / (cells << (halving + 1))))
         values = np.zeros((cells + 1,) * 3, dtype=np.float32)
         for halving in range(halvings + 1):
             if halving:
                 values, cells = _twice_as_fine(values), 2 * cells
             self._cell = EDGE / cells
+            cloud = clouds[halvings - halving]
             # What a point counts for must not end at a side of the box.
-            places = np.clip((points + EDGE / 2) / self._cell, 1, cells - 1.001)
-            areas = (spacing / self._cell) ** 2
+            places = np.clip((cloud.points + EDGE / 2) / self._cell, 1, cells - 1.001)
+            areas = cloud.areas / self._cell**2
             screening = SCREENING * COARSER ** (halvings - halving)
-            solve(values, places, normals, areas, screening, is_whole=halving == 0)
-        self._values, self._smooth = values, _blurred(values)
+            solve(values, places, cloud.normals, areas, screening, is_whole=halving == 0)
+        self._values, self._smooth = values, _blurred(values, np.floor(places).astype(np.int64))
 
     def values(self, places: FloatArray) -> FloatArray:
         """Values (M,) at places (M, 3)."""
@@ -115,15 +128,47 @@ def solve(
     number[nodes] = np.arange(len(nodes))
     laplacian, beyond = _laplacian(nodes, number, flat, edge)
     right = _divergence(number, points, normals * areas[:, None]) + beyond
-    matrix = csr_array(laplacian + _screening(number, points, screening * areas))
+    at_points = _at_points(number, points, screening * areas)
+    to_nodes = at_points.T
+    squares = np.bincount(at_points.indices, at_points.data**2, len(nodes))
+    diagonal = (laplacian.data[6::7] + squares).astype(np.float32)
+
+    def product(values: Float32Array) -> Float32Array:
+        return np.asarray(laplacian @ values + to_nodes @ (at_points @ values))
+
+    size = (len(nodes),) * 2
     flat[nodes] = cg(
-        matrix,
+        LinearOperator(size, product, dtype=np.float32),
         right.astype(np.float32),
         x0=flat[nodes],
         rtol=_EXACT_OF_ALL if is_whole else _EXACT,
         maxiter=_PASSES_OF_ALL if is_whole else _PASSES,
-        M=diags_array(1 / matrix.diagonal()),
+        M=LinearOperator(size, lambda values: values / diagonal, dtype=np.float32),
     )[0]
+
+
+class _Cloud(NamedTuple):
+    """points, normals (N, 3) and the areas (N,) that they stand for."""
+
+    points: FloatArray
+    normals: FloatArray
+    areas: FloatArray
+
+
+def _averaged(cloud: _Cloud, edge: float) -> _Cloud:
+    """A cloud whose points within the same cube of an edge are one if their normals point along the
+    same half of the same axis: both sides of a thin part stay apart."""
+    cubes = np.floor((cloud.points + EDGE / 2) / edge).astype(np.int64)
+    axis = np.abs(cloud.normals).argmax(axis=1)
+    side = np.take_along_axis(cloud.normals, axis[:, None], axis=1)[:, 0] > 0
+    keys = (cubes @ _strides(_MOST_PLACES)) * 6 + 2 * axis + side
+    order = np.argsort(keys, kind="stable")
+    first = np.flatnonzero(np.diff(keys[order], prepend=keys.min() - 1))
+    weights = cloud.areas[:, None]
+    columns = np.concatenate([weights, cloud.points * weights, cloud.normals * weights], axis=1)
+    sums = np.add.reduceat(columns[order], first, axis=0)
+    areas = sums[:, 0]
+    return _Cloud(sums[:, 1:4] / areas[:, None], sums[:, 4:] / areas[:, None], areas)
 
 
 class _InCells:
@@ -148,9 +193,20 @@ class _InCells:
         """Values (N, ...) of the points, as they were given, in the order of the cells."""
         return values[self._order]
 
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Sums (C,) over the points of each cell, of values (N,) in the order of the cells."""
-        return np.add.reduceat(values, self._first)
+    def lowest_of_each(self) -> IntArray:
+        """Of each point (N,), in the order of the cells, the lowest node of its cell."""
+        return np.repeat(self.lowest, np.diff(self._first, append=len(self._order)))
+
+    def parts(self, size: int) -> Iterator[tuple[slice, slice, IntArray]]:
+        """Some cells at a time: slices of cells and of their points, of which there are about so
+        many, and the first of each cell's points (C,) from the slice's on."""
+        ends = np.append(self._first, len(self._order))
+        start = 0
+        while start < len(self._first):
+            stop = max(int(np.searchsorted(ends, ends[start] + size, side="right")) - 1, start + 1)
+            first = ends[start:stop]
+            yield slice(start, stop), slice(ends[start], ends[stop]), first - ends[start]
+            start = stop
 
 
 _CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
@@ -162,17 +218,32 @@ def _strides(edge: int) -> IntArray:
 
 def _twice_as_fine(values: Float32Array) -> Float32Array:
     """Values (M, M, M) at nodes that lie twice as close, by linear interpolation."""
-    size = (2 * len(values) - 1,) * 3
-    found = interpolate(
-        torch.from_numpy(values)[None, None], size, mode="trilinear", align_corners=True
-    )
-    return np.asarray(found[0, 0].numpy())
+    for axis in range(3):
+        known = np.moveaxis(values, axis, 0)
+        size = list(values.shape)
+        size[axis] = 2 * len(known) - 1
+        finer = np.empty(size, dtype=np.float32)
+        ahead = np.moveaxis(finer, axis, 0)
+        ahead[::2] = known
+        np.add(known[:-1], known[1:], out=ahead[1::2])
+        ahead[1::2] *= np.float32(0.5)
+        values = finer
+    return values
+
+
+def _box(cells: IntArray, edge: int, margin: int) -> tuple[slice, ...]:
+    """The nodes of a grid that lie around cells (N, 3), and so many to either side."""
+    low = np.maximum(cells.min(axis=0) - margin, 0)
+    high = np.minimum(cells.max(axis=0) + 2 + margin, edge)
+    return tuple(slice(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _band(cells: IntArray, edge: int) -> IntArray:
     """The numbers (K,) of the nodes around cells (N, 3)."""
-    is_near = np.zeros((edge,) * 3, dtype=bool)
-    is_near[tuple(cells.T)] = True
+    found = np.zeros((edge,) * 3, dtype=bool)
+    found[tuple(cells.T)] = True
+    box = _box(cells, edge, _BAND)
+    is_near = found[box]
     for axis in range(3):
         wide = is_near.copy()
         ahead, before = np.moveaxis(wide, axis, 0), np.moveaxis(is_near, axis, 0)
@@ -181,14 +252,35 @@ def _band(cells: IntArray, edge: int) -> IntArray:
             if step < _BAND:
                 ahead[:-step] |= before[step:]
         is_near = wide
-    return np.flatnonzero(is_near)
+    found[box] = is_near
+    return np.flatnonzero(found)
 
 
 def _divergence(number: NDArray[np.int32], points: _InCells, vectors: FloatArray) -> FloatArray:
     """Of each node (K,) the sum of the points' vectors (N, 3), each along the slope of the node's
     cubic B-spline at the point; number: of each of the grid's nodes."""
     count = int(number.max()) + 1
-    inside, before, vectors = points.inside, 1 - points.inside, points.ordered(vectors)
+    vectors = points.ordered(vectors)
+    steps = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    around = (steps - 1) @ _strides(points.edge)
+    total = np.zeros(count)
+    for cells, rows, first in points.parts(_AT_ONCE):
+        along = vectors[rows].T.astype(np.float32)
+        inside = points.inside[rows].T.astype(np.float32)
+        (a, b, c), (by_a, by_b, by_c) = _splines(inside)
+        flat = (along[0] * by_a)[:, None] * b + a[:, None] * (along[1] * by_b)
+        both = a[:, None] * b * along[2]
+        each = flat[:, :, None] * c + both[:, :, None] * by_c
+        sums = np.add.reduceat(each.reshape(64, -1), first, axis=1)
+        nodes = number[points.lowest[cells] + around[:, None]]
+        total += np.bincount(nodes.ravel(), sums.ravel(), minlength=count)
+    return total
+
+
+def _splines(inside: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Cubic B-splines of the four nodes along each axis, and their slopes, (3, 4, N) each, at
+    places (3, N) between the inner two of these."""
+    before = 1 - inside
     splines = [
         before**3 / 6, (3 * inside**3 - 6 * inside**2 + 4) / 6,
         (3 * before**3 - 6 * before**2 + 4) / 6, inside**3 / 6,
@@ -197,69 +289,61 @@ def _divergence(number: NDArray[np.int32], points: _InCells, vectors: FloatArray
         -(before**2) / 2, (3 * inside**2 - 4 * inside) / 2,
         (4 * before - 3 * before**2) / 2, inside**2 / 2,
     ]  # fmt: skip
-    lowest = points.lowest - _strides(points.edge).sum()
-    total = np.zeros(count)
-    for x in range(4):
-        along = vectors[:, 0] * slopes[x][:, 0]
-        for y in range(4):
-            both = splines[x][:, 0] * splines[y][:, 1] * vectors[:, 2]
-            first = along * splines[y][:, 1] + vectors[:, 1] * splines[x][:, 0] * slopes[y][:, 1]
-            for z in range(4):
-                here = points.sums(first * splines[z][:, 2] + both * slopes[z][:, 2])
-                nodes = number[lowest + _strides(points.edge) @ (x, y, z)]
-                total += np.bincount(nodes, here, minlength=count)
-    return total
+    return np.stack(splines, axis=1), np.stack(slopes, axis=1)
 
 
-def _screening(number: NDArray[np.int32], points: _InCells, counts: FloatArray) -> csr_array:
-    """The matrix (K, K) of the points' squared values, each of which counts as told (N,)."""
-    inside, counts = points.inside[:, None], points.ordered(counts)
-    shares = np.where(_CORNERS, inside, 1 - inside).prod(axis=2).T
-    corners = number[points.lowest + (_CORNERS @ _strides(points.edge))[:, None]]
-    size, places = int(number.max()) + 1, np.arange(8)
-    blocks = np.empty((8, 8, len(points.lowest)), dtype=np.float32)
-    for one in places:
-        for other in places[one:]:
-            blocks[one, other] = points.sums(counts * shares[one] * shares[other])
-            blocks[other, one] = blocks[one, other]
-    rows, columns = np.repeat(corners, 8, axis=0), np.tile(corners, (8, 1))
-    return csr_array((blocks.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size))
+def _at_points(number: NDArray[np.int32], points: _InCells, counts: FloatArray) -> csr_array:
+    """The matrix (N, K) from nodes to the points' values, each times the root of what it counts
+    (N,): its square is what the screening adds."""
+    inside = points.inside[:, None].astype(np.float32)
+    roots = np.sqrt(points.ordered(counts)).astype(np.float32)
+    shares = np.where(_CORNERS, inside, 1 - inside).prod(axis=2) * roots[:, None]
+    corners = number[points.lowest_of_each()[:, None] + _CORNERS @ _strides(points.edge)]
+    ends = np.arange(0, 8 * len(shares) + 1, 8, dtype=np.int32)
+    size = (len(shares), int(number.max()) + 1)
+    return csr_array((shares.ravel(), corners.ravel(), ends), shape=size)
 
 
-def _blurred(values: Float32Array) -> Float32Array:
-    """Values (M, M, M) with a quarter of each neighbour's, along all axes."""
+def _blurred(values: Float32Array, cells: IntArray) -> Float32Array:
+    """Values (M, M, M) with a quarter of each neighbour's, along all axes, around cells (N, 3)."""
+    found = values.copy()
+    box = _box(cells, len(values), _BLURRED)
+    blurred = values[box]
     for axis in range(3):
-        ahead = np.moveaxis(values, axis, 0)
+        ahead = np.moveaxis(blurred, axis, 0)
         wide = 2 * ahead
         wide[1:] += ahead[:-1]
         wide[:-1] += ahead[1:]
-        wide[1:-1] /= 4
-        wide[[0, -1]] /= 3
-        values = np.moveaxis(wide, 0, axis)
-    return np.ascontiguousarray(values)
+        wide[1:-1] *= np.float32(1 / 4)
+        wide[[0, -1]] *= np.float32(1 / 3)
+        blurred = np.moveaxis(wide, 0, axis)
+    found[box] = blurred
+    return found
 
 
 def _laplacian(
     nodes: IntArray, number: NDArray[np.int32], values: Float32Array, edge: int
 ) -> tuple[csr_array, FloatArray]:
-    """The differences of nodes (K,) from their six neighbours, as a matrix (K, K), and what those
-    neighbours that are not among them have, (K,)."""
-    degree, beyond = np.zeros(len(nodes), dtype=np.float32), np.zeros(len(nodes))
-    rows, columns = [], []
-    for stride in _strides(edge).tolist():
+    """The differences of nodes (K,) from their six neighbours, as a matrix (K, K) with seven
+    numbers a row, of which the last is the diagonal's; and what those neighbours that are not among
+    the nodes have, (K,)."""
+    beyond, own = np.zeros(len(nodes)), np.arange(len(nodes), dtype=np.int32)
+    columns = np.empty((7, len(nodes)), dtype=np.int32)
+    numbers = np.zeros((7, len(nodes)), dtype=np.float32)
+    columns[6] = own
+    ways = [(stride, step) for stride in _strides(edge).tolist() for step in (-1, 1)]
+    for column, (stride, step) in enumerate(ways):
         place = nodes // stride % edge
-        for step in (-1, 1):
-            is_there = (place + step >= 0) & (place + step < edge)
-            degree += is_there
-            neighbour = np.where(is_there, nodes + step * stride, nodes)
-            theirs = number[neighbour]
-            is_known = is_there & (theirs < 0)
-            beyond[is_known] += values[neighbour[is_known]]
-            is_unknown = is_there & (theirs >= 0)
-            rows.append(np.flatnonzero(is_unknown))
-            columns.append(theirs[is_unknown])
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    neighbours = csr_array(
-        (np.ones(len(row), dtype=np.float32), (row, column)), shape=(len(nodes),) * 2
-    )
-    return csr_array(diags_array(degree) - neighbours), beyond
+        is_there = place > 0 if step < 0 else place < edge - 1
+        neighbour = np.where(is_there, nodes + step * stride, nodes)
+        theirs = number[neighbour]
+        known = np.flatnonzero(theirs < 0)
+        beyond[known] += values[neighbour[known]]
+        # A zero at the diagonal stands for those that are no unknowns.
+        is_unknown = is_there & (theirs >= 0)
+        columns[column] = np.where(is_unknown, theirs, own)
+        numbers[column] -= is_unknown
+        numbers[6] += is_there
+    ends = np.arange(0, 7 * len(nodes) + 1, 7, dtype=np.int32)
+    found = (numbers.T.ravel(), columns.T.ravel(), ends)
+    return csr_array(found, shape=(len(nodes),) * 2), beyond

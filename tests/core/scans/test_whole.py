@@ -10,7 +10,7 @@ from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
 from onet_core.mesh.mesh import Mesh
-from onet_core.scans.whole import WholeField, solve
+from onet_core.scans.whole import EDGE, WholeField, _averaged, _Cloud, _twice_as_fine, solve
 from onet_core.surface.from_points import follow
 
 _EDGE = 9
@@ -89,6 +89,32 @@ def test_bands_are_solved_with_what_is_known_beyond_them() -> None:
     right = right[inner] - matrix[np.ix_(inner, ~inner)] @ flat[~inner]
     wanted = np.linalg.solve(matrix[np.ix_(inner, inner)], right)
     assert values.ravel()[inner] == pytest.approx(wanted, abs=1e-2 * np.abs(wanted).max())
+
+
+def test_what_is_found_is_the_start_on_a_grid_twice_as_fine() -> None:
+    values = np.random.default_rng(4).standard_normal((4, 5, 6)).astype(np.float32)
+    finer = _twice_as_fine(values)
+    assert finer.shape == (7, 9, 11)
+    places = np.stack(np.meshgrid(*(np.arange(size) / 2 for size in finer.shape), indexing="ij"))
+    assert finer == pytest.approx(map_coordinates(values, places, order=1), abs=1e-6)
+
+
+def test_points_of_one_side_in_a_cube_are_one_with_all_of_their_area() -> None:
+    random = np.random.default_rng(5)
+    points, normals = random.uniform(-0.5, 0.5, (500, 3)), random.standard_normal((500, 3))
+    areas = random.random(500)
+    found = _averaged(_Cloud(points, normals, areas), EDGE / 4)
+    kinds: dict[tuple[int, ...], list[int]] = {}
+    for number, (place, way) in enumerate(zip(points, normals, strict=True)):
+        cube = tuple(int(value) for value in np.floor((place + EDGE / 2) / (EDGE / 4)))
+        axis = int(np.abs(way).argmax())
+        kinds.setdefault((*cube, axis, int(way[axis] > 0)), []).append(number)
+    assert len(found.points) == len(kinds) < 400
+    for here in kinds.values():
+        place = areas[here] @ points[here] / areas[here].sum()
+        (row,) = np.flatnonzero(np.linalg.norm(found.points - place, axis=1) < 1e-9)
+        assert found.areas[row] == pytest.approx(areas[here].sum())
+        assert found.normals[row] == pytest.approx(areas[here] @ normals[here] / found.areas[row])
 
 
 def test_a_rod_ends_where_its_points_do() -> None:
