@@ -24,8 +24,10 @@ class Neighbours:
         self._near = np.empty((len(points), 0), dtype=np.int64)
 
     def know(self, count: int) -> None:
-        """Keeps so many neighbours of every point: 16 bytes each."""
+        """Keeps at least so many neighbours of every point: 16 bytes each."""
         count = min(count, len(self._points))
+        if count <= self._near.shape[1]:
+            return
         distances = np.empty((len(self._points), count))
         near = np.empty(distances.shape, dtype=np.int64)
 
@@ -43,6 +45,17 @@ class Neighbours:
         if count <= self._near.shape[1]:
             return self._distances[rows, :count], self._near[rows, :count]
         distances, near = self._tree.query(self._points[rows], np.arange(1, count + 1))
+        return distances, near
+
+    def numbers(self, rows: slice | IntArray, count: int) -> IntArray:
+        """As `of`, without the distances."""
+        if min(count, len(self._points)) <= self._near.shape[1]:
+            return self._near[rows, :count]
+        return self.of(rows, count)[1]
+
+    def nearest(self, places: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Of places (M, 3) the distance (M,) to the nearest point and its number (M,)."""
+        distances, near = self._tree.query(places)
         return distances, near
 
     def spacing(self, rows: slice | IntArray | None = None) -> FloatArray:

@@ -63,7 +63,7 @@ def around_rods(points: FloatArray, axes: FloatArray, around: Neighbours) -> Flo
 
     def work(part: slice) -> None:
         here = points[part]
-        near = around.of(part, LOOKED_AT)[1]
+        near = around.numbers(part, LOOKED_AT)
         away = points.take(near, axis=0) - here[:, None]
         heights = np.einsum("nki,ni->nk", away[:, :_NEXT], axes[part])
         lengths = (away[:, :_NEXT] ** 2).sum(axis=(1, 2))
@@ -95,7 +95,7 @@ def sharpened(points: FloatArray, fits: Fits, around: Neighbours) -> FloatArray:
 
     def sharpen(part: slice) -> None:
         here = points[part]
-        _, near = around.of(part, LOOKED_AT)
+        near = around.numbers(part, LOOKED_AT)
         theirs = fits.normals.take(near, axis=0)
         off = np.abs(np.einsum("mki,mki->mk", here[:, None] - points.take(near, axis=0), theirs))
         off += fits.residuals[near]

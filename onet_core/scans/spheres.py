@@ -10,36 +10,43 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+Floats = NDArray[np.floating]
+"""Of double or single precision: what comes out has that of what goes in."""
 
 # The fitted sphere's radius is at least half of the points' radius.
 _MOST_CURVED = 1.0
 
+_POINT = 1e-5
+"""Points that are nearer together than this, as the square of a share of the radius, are one."""
 
-def weights_of(distances: FloatArray, radius: FloatArray) -> FloatArray:
-    """How much points at these distances count, (1 - (distance / radius)^2)^4, both (M, K)."""
-    inside = np.maximum(1 - (distances / radius) ** 2, 0)
+_LEAST = 1e-30
+
+
+def weights_of(squares: Floats, radius: Floats) -> Floats:
+    """How much points at distances of these squares count, (1 - (distance / radius)^2)^4, both
+    (M, K)."""
+    inside = np.maximum(1 - squares / (radius * radius), 0)
     squared = inside * inside
     return squared * squared
 
 
 def sphere_distances(
-    away: FloatArray, normals: FloatArray, weights: FloatArray, radius: FloatArray
-) -> FloatArray:
+    away: Floats, squares: Floats, normals: Floats, weights: Floats, radius: Floats
+) -> Floats:
     """Distances (M,) of M places from the spheres that fit the points around each.
 
-    away (M, K, 3): the points, seen from each place; normals (M, K, 3), outward; weights (M, K);
-    radius (M,). Positive outside.
+    away (M, K, 3): the points, seen from each place; squares (M, K): of their distances; normals
+    (M, K, 3), outward; weights (M, K); radius (M,). Positive outside.
     """
-    shares = weights / (weights.sum(axis=1, keepdims=True) + 1e-300)
+    shares = weights / (weights.sum(axis=1, keepdims=True) + _LEAST)
     middle = np.matmul(shares[:, None], away)[:, 0]
     normal = np.matmul(shares[:, None], normals)[:, 0]
-    across = (shares * np.einsum("mki,mki->mk", away, normals)).sum(axis=1)
-    square = (shares * np.einsum("mki,mki->mk", away, away)).sum(axis=1)
+    across = np.einsum("mk,mki,mki->m", shares, away, normals)
+    square = np.einsum("mk,mk->m", shares, squares)
     spread = square - (middle * middle).sum(axis=1)
-    curved = 0.5 * (across - (middle * normal).sum(axis=1)) / np.maximum(spread, 1e-300)
+    curved = 0.5 * (across - (middle * normal).sum(axis=1)) / np.maximum(spread, _LEAST)
     limit = _MOST_CURVED / radius
-    curved = np.where(spread > 1e-9 * radius**2, np.clip(curved, -limit, limit), 0)
+    curved = np.where(spread > _POINT * radius**2, np.clip(curved, -limit, limit), 0)
     slope = normal - 2 * curved[:, None] * middle
     constant = -(slope * middle).sum(axis=1) - curved * square
     steep = np.linalg.norm(slope, axis=1)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..mesh.gaps import spacing_of
 from ..mesh.mesh import Mesh
 from ..mesh.parts import without_artefacts
 from ..models.scans.denoiser import Denoiser
@@ -18,11 +17,11 @@ from ..surface.from_points import follow
 from .batches import merged_with_members
 from .denoised import denoised
 from .neighbours import Neighbours
-from .normals import LOOKED_AT, around_rods, plane_normals, sharpened
+from .normals import around_rods, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .quadrics import fitted
 from .reading import read
-from .sheets import REACH, SheetField
+from .sheets import NEIGHBOURS, REACH, SheetField
 from .signs import LOPSIDED, Sides, signed
 from .solid import WindingNumbers
 from .stated import are_plausible
@@ -73,6 +72,7 @@ class Oriented:
     is_open: whether they describe no solid but an open surface.
     is_stated: whether the normals that a file states say which side is outside.
     errors: (N,) how far off each point is expected to be, where noise was taken off.
+    around: of the points, where it is known.
     """
 
     points: FloatArray
@@ -85,6 +85,7 @@ class Oriented:
     is_open: bool = False
     is_stated: bool = False
     errors: FloatArray | None = None
+    around: Neighbours | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def prepared(
     neighbours = Neighbours(points)
     noise = _noise(points, distances, 2 * reading.voxel, neighbours)
     if not noise.any():
-        neighbours.know(LOOKED_AT)
+        neighbours.know(NEIGHBOURS)
     spacing = neighbours.spacing()
     typical, rough = float(np.median(spacing)), float(np.median(noise))
     # Where there is little noise, the network's distances are less precise than what is fitted.
@@ -244,11 +245,13 @@ def deviation_of(points: FloatArray, network: ScanNetwork) -> float:
 
 def known_cloud(points: FloatArray, normals: FloatArray) -> Oriented | None:
     """Points (N, 3) of which the normals (N, 3) are known; None where these describe no solid."""
-    spacing = spacing_of(points, cKDTree(points))
+    around = Neighbours(points)
+    around.know(NEIGHBOURS)
+    spacing = around.spacing()
     numbers = WindingNumbers(points, normals, spacing**2)(np.ones(len(points)))
     if (numbers < _OF_A_SOLID).mean() > _MOST_OPEN:
         return None
-    return Oriented(points, normals, spacing, REACH * spacing)
+    return Oriented(points, normals, spacing, REACH * spacing, around=around)
 
 
 def finished(
@@ -263,7 +266,7 @@ def finished(
     fits = fitted(points, normals, around, radius, wanted)
     if not noise.any():
         found = sharpened(points, fits, around)
-        return Oriented(points, found, spacing, REACH * spacing)
+        return Oriented(points, found, spacing, REACH * spacing, around=around)
     share = np.minimum(noise / (0.1 * spacing), 1)
     points = points + (share * fits.heights)[:, None] * fits.normals
     return Oriented(points, fits.normals, spacing, REACH * spacing)
@@ -280,9 +283,10 @@ def evened(ready: Prepared, denoiser: Denoiser) -> tuple[Oriented, float]:
     if is_kept.mean() < 0.5:
         is_kept[:] = True
     points, normals = found.points[is_kept], found.normals[is_kept]
-    spacing = Neighbours(points).even_spacing()
-    errors = found.errors[is_kept]
-    cloud = Oriented(points, normals, spacing, REACH * spacing, errors=errors)
+    errors, neighbours = found.errors[is_kept], Neighbours(points)
+    neighbours.know(NEIGHBOURS)
+    spacing = neighbours.even_spacing()
+    cloud = Oriented(points, normals, spacing, REACH * spacing, errors=errors, around=neighbours)
     return cloud, float(is_kept.mean())
 
 
@@ -299,7 +303,9 @@ def surface_of(
     that were not scanned.
     """
     spacing = float(np.median(cloud.spacing))
-    field = SheetField(cloud.points, cloud.normals, cloud.radius, cloud.spacing, cloud.errors)
+    field = SheetField(
+        cloud.points, cloud.normals, cloud.radius, cloud.spacing, cloud.errors, cloud.around
+    )
 
     def bounded(places: FloatArray) -> FloatArray:
         if progress is not None:

@@ -9,6 +9,7 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from onet_core.mesh.gaps import spacing_of
 from onet_core.mesh.parts import count_parts
 from onet_core.models.catalogue import default_model, read_description
 from onet_core.pipeline import dense
@@ -19,7 +20,7 @@ from onet_core.scans.normals import plane_normals
 from onet_core.scans.quadrics import fitted
 from onet_core.scans.signs import signed
 from onet_core.scans.spheres import sphere_distances, weights_of
-from onet_core.scans.surface import Oriented, distinct, spacing_of, surface_of, thinned
+from onet_core.scans.surface import Oriented, distinct, surface_of, thinned
 from onet_core.settings import Settings
 from onet_core.surface.from_points import follow
 
@@ -36,10 +37,10 @@ def test_spheres_are_fitted_exactly() -> None:
     normals = on_sphere(400)
     places = 0.1 * on_sphere(50, 1) * np.linspace(3, 5, 50)[:, None]
     away = RADIUS * normals[None] - places[:, None]
-    distances = np.linalg.norm(away, axis=2)
+    squares = (away**2).sum(axis=2)
     radius = np.full(50, 0.5)
-    weights = weights_of(distances, radius[:, None])
-    found = sphere_distances(away, np.repeat(normals[None], 50, axis=0), weights, radius)
+    weights = weights_of(squares, radius[:, None])
+    found = sphere_distances(away, squares, np.repeat(normals[None], 50, axis=0), weights, radius)
     assert found == pytest.approx(np.linalg.norm(places, axis=1) - RADIUS, abs=1e-6)
 
 

@@ -25,6 +25,7 @@ def test_neighbours_are_the_nearest(known: int) -> None:
         distances, near = around.of(wanted, 12)
         assert np.array_equal(near, np.argsort(apart[wanted], axis=1)[:, :12])
         assert distances == pytest.approx(np.sort(apart[wanted], axis=1)[:, :12])
+        assert np.array_equal(around.numbers(wanted, 12), near)
     spacing = spacing_of(points, cKDTree(points))
     assert np.array_equal(around.spacing(), spacing)
     assert np.array_equal(around.spacing(rows), spacing[rows])
@@ -41,6 +42,15 @@ def test_a_stray_is_spaced_as_the_points_that_it_lies_beside() -> None:
     assert even[-1] == pytest.approx(edge * np.sqrt(2 * np.pi / 8), rel=1e-6)
     within = np.pad(np.ones((29, 29), dtype=bool), 2).ravel()
     assert np.array_equal(even[:-1][within], known[:-1][within])
+
+
+def test_of_places_the_nearest_point_is_found() -> None:
+    random = np.random.default_rng(1)
+    points, places = random.random((300, 3)), random.random((50, 3))
+    apart = np.linalg.norm(places[:, None] - points, axis=2)
+    distances, nearest = Neighbours(points).nearest(places)
+    assert np.array_equal(nearest, apart.argmin(axis=1))
+    assert distances == pytest.approx(apart.min(axis=1))
 
 
 def test_few_points_have_fewer_neighbours() -> None:

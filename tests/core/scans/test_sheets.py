@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from onet_core.mesh.mesh import Mesh
-from onet_core.scans.sheets import REACH, SheetField
+from onet_core.scans.sheets import ENOUGH, REACH, SheetField
 from onet_core.scans.whole import WholeField
 from onet_core.surface.from_points import follow
 
@@ -41,6 +41,46 @@ def test_the_whole_is_the_distance_from_a_ball_and_points_out_of_it() -> None:
     values = field.values(places)
     # It is blurred by a spacing, and the points are at random.
     assert np.abs(values - (lengths - 0.4)).mean() < 0.3 * spacing[0]
+
+
+@pytest.mark.parametrize("is_uneven", [False, True])
+def test_spheres_fit_all_points_within_reach(is_uneven: bool) -> None:
+    """Of an egg, at places up to half a spacing off: as spheres fitted in double precision to all
+    of its points within reach of each place, one place after the other."""
+    points = _ball(0.4, 6_000) * [1.0, 0.8, 0.7]
+    normals = points / np.array([1.0, 0.8, 0.7]) ** 2
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    spacing = np.full(len(points), np.sqrt(4 * np.pi * 0.4**2 * 0.7 / len(points)))
+    errors = np.random.default_rng(3).uniform(0.1, 0.4, len(points)) * spacing
+    field = SheetField(points, normals, REACH * spacing, spacing, errors if is_uneven else None)
+    random = np.random.default_rng(4)
+    some = random.permutation(len(points))[:300]
+    places = points[some] + random.uniform(-0.5, 0.5, (300, 3)) * spacing[some, None]
+    found, reach, asked = field(places), REACH * spacing[0], 0
+    outward = field._whole.outward(places)
+    for place, way, value in zip(places, outward, found, strict=True):
+        away = points - place
+        near = np.linalg.norm(away, axis=1) < reach
+        away, ways = away[near], normals[near]
+        weights = (1 - (away**2).sum(axis=1) / reach**2) ** 4 * np.maximum(ways @ way, 0) ** 2
+        if is_uneven:
+            least = errors[near][weights > 0.02].min()
+            weights *= np.minimum(least / errors[near], 1) ** 2
+        if weights.sum() < ENOUGH:
+            continue  # The whole has its share in the field there.
+        asked += 1
+        shares = weights / weights.sum()
+        middle, normal = shares @ away, shares @ ways
+        flat = shares @ (away * ways).sum(axis=1) - middle @ normal
+        curved = flat / (shares @ (away**2).sum(axis=1) - middle @ middle) / 2
+        slope = normal - 2 * curved * middle
+        constant = -slope @ middle - curved * (shares @ (away**2).sum(axis=1))
+        # The nearest root of constant + steep * t + curved * t^2, along the slope.
+        steep = np.linalg.norm(slope)
+        roots = np.roots([curved, -steep, constant]) if abs(curved) > 1e-9 else [constant / steep]
+        wanted = np.min(np.abs(roots)) * np.sign(constant)
+        assert value == pytest.approx(wanted, abs=1e-3 * spacing[0])
+    assert asked > 100
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.03])
