@@ -21,8 +21,7 @@ _SAME = 1e-3
 """Places nearer to each other are one."""
 
 SEEN = 0.75
-"""A scanner sees all that it scanned. As disks, at least 0.79 of the area of 72 simulated scans was
-seen from where they were taken; of the points of four scanners one sees 0.55 (95 % below 0.68)."""
+"""A scanner sees all that it scanned: training/results/sight.md."""
 
 
 def are_from_there(points: FloatArray, sights: FloatArray) -> bool:
@@ -30,6 +29,12 @@ def are_from_there(points: FloatArray, sights: FloatArray) -> bool:
 
     Both in the network's frame, whose unit is the cloud's size.
     """
+    return share_seen(points, sights) > SEEN
+
+
+def share_seen(points: FloatArray, sights: FloatArray) -> float:
+    """The share of the area of points (N, 3), as disks, that is seen from where `sights` (N, 3)
+    lead from them; 0 where too few points have one place in common. As `are_from_there`."""
     some = np.random.default_rng(0).permutation(len(points))[:_ASKED]
     places, sights = points[some], sights[some]
     eyes = np.round((places + sights) / _SAME)
@@ -44,5 +49,5 @@ def are_from_there(points: FloatArray, sights: FloatArray) -> bool:
         seen.append(float(areas[is_seen].sum() / areas.sum()))
         weights.append(counts[number])
     if not seen:
-        return False
-    return float(np.average(seen, weights=weights)) > SEEN
+        return 0.0
+    return float(np.average(seen, weights=weights))

@@ -46,6 +46,13 @@ class Kind(NamedTuple):
     walls: int = 4
 
 
+class Scan(NamedTuple):
+    """points: (N, 3). eyes: (N, 3), from where each was seen."""
+
+    points: FloatArray
+    eyes: FloatArray
+
+
 KINDS = (
     Kind("1 place"),
     Kind("2 places", 2),
@@ -103,8 +110,8 @@ def room(data: Path, kind: Kind, random: np.random.Generator) -> tuple[trimesh.T
 
 def scan(
     scene: trimesh.Trimesh, stands: FloatArray, random: np.random.Generator, is_camera: bool = False
-) -> FloatArray:
-    """Points (N, 3) that a laser scanner or a depth camera sees from some places (S, 3)."""
+) -> Scan:
+    """What a laser scanner or a depth camera sees from some places (S, 3)."""
     found = []
     for stand in stands:
         if is_camera:
@@ -112,12 +119,11 @@ def scan(
             found += [_cast(scene, eye, ways, (0.4, 5.0), 0.15, random) for eye, ways in views]
         else:
             found.append(_cast(scene, stand, _turn(), (0.3, 30.0), 0.06, random))
-    points = np.concatenate(found)
-    return points[random.permutation(len(points))[:_POINTS]]
+    return _some(found, random)
 
 
-def around(shape: trimesh.Trimesh, views: int, random: np.random.Generator) -> FloatArray:
-    """Points (N, 3) of a shape that are seen from some places around it, from -6 to 57 degrees."""
+def around(shape: trimesh.Trimesh, views: int, random: np.random.Generator) -> Scan:
+    """What is seen of a shape from some places around it, from -6 to 57 degrees."""
     found = []
     for number in range(views):
         turn = 2 * np.pi * (number / views + random.uniform(0, 0.1))
@@ -127,8 +133,14 @@ def around(shape: trimesh.Trimesh, views: int, random: np.random.Generator) -> F
         aims = np.asarray(trimesh.sample.sample_surface(shape, _POINTS, seed=number)[0]) - eye
         ways = aims / np.linalg.norm(aims, axis=1, keepdims=True)
         found.append(_cast(shape, eye, ways, (0.0, 9.0), 0.0, random, noise=0.0))
-    points = np.concatenate(found)
-    return points[random.permutation(len(points))[:_POINTS]]
+    return _some(found, random)
+
+
+def _some(found: list[Scan], random: np.random.Generator) -> Scan:
+    """Some points of scans together."""
+    points, eyes = (np.concatenate(some) for some in zip(*found, strict=True))
+    chosen = random.permutation(len(points))[:_POINTS]
+    return Scan(points[chosen], eyes[chosen])
 
 
 def is_from_within(points: FloatArray) -> bool:
@@ -145,7 +157,7 @@ def _cast(
     slant: float,
     random: np.random.Generator,
     noise: float = 0.003,
-) -> FloatArray:
+) -> Scan:
     """What rays in some directions (N, 3) hit, less what is too near, too far or too slanted."""
     hits, rays, faces = scene.ray.intersects_location(
         np.tile(eye, (len(ways), 1)), ways, multiple_hits=False
@@ -154,7 +166,8 @@ def _cast(
     along = np.abs(np.einsum("ni,ni->n", scene.face_normals[faces], ways[rays]))
     kept = (far > ranges[0]) & (far < ranges[1]) & (along > slant)
     off = random.normal(0, noise, kept.sum()) * (1 + far[kept] / 10)
-    return np.asarray(hits[kept] + off[:, None] * ways[rays][kept])
+    points = np.asarray(hits[kept] + off[:, None] * ways[rays][kept])
+    return Scan(points, np.tile(eye, (len(points), 1)))
 
 
 def _turn(count: int = 170, lowest: float = -65.0) -> FloatArray:
@@ -242,7 +255,7 @@ def main() -> None:
         for seed in range(given.rooms):
             random = np.random.default_rng(seed)
             scene, stands = room(given.data, kind, random)
-            points = scan(scene, stands, random, kind.is_camera)
+            points = scan(scene, stands, random, kind.is_camera).points
             found += is_from_within(points @ _turned(random.uniform(0, np.pi)))
         print(f"| room: {kind.name} | {found} of {given.rooms} |", flush=True)
     listed = shapes_of(given.data)
@@ -257,7 +270,7 @@ def main() -> None:
         clouds = (
             points,
             points[away > np.quantile(away, _MISSING)],
-            around(shape, int(random.integers(1, 4)), random),
+            around(shape, int(random.integers(1, 4)), random).points,
         )
         for key, cloud in zip(wrong, clouds, strict=True):
             if is_from_within(cloud):
