@@ -204,6 +204,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--table", type=Path, help="Markdown file to write")
     given = parser.parse_args()
+    if given.keep:
+        given.keep.mkdir(parents=True, exist_ok=True)
     rows = []
     for count in given.counts:
         for noise in given.noises:
