@@ -8,16 +8,13 @@ scanners, as where a program joined scans. Prints a table in Markdown.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from pathlib import Path
-
 import numpy as np
 
 from onet_core.scans.sight import SEEN, share_seen
 
 from ..protocol import spread
 from .validation import mesh_of
-from .within import KINDS, Scan, around, room, scan, shapes_of
+from .within import KINDS, Scan, arguments, around, room, scan, shapes_of
 
 _VIEWS = 4
 _QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
@@ -34,11 +31,7 @@ def seen_in(found: Scan) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the indexed source of shapes")
-    parser.add_argument("--shapes", type=int, default=110)
-    parser.add_argument("--rooms", type=int, default=5, help="of each kind")
-    given = parser.parse_args()
+    given = arguments(__doc__)
     rooms = []
     for kind in (kind for kind in KINDS if not kind.is_camera):
         for seed in range(given.rooms):

@@ -11,7 +11,7 @@ to three places around them. 8,000 points each. Prints a table in Markdown.
 from __future__ import annotations
 
 import csv
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -243,12 +243,17 @@ def _holed(
             )
 
 
-def main() -> None:
-    parser = ArgumentParser(description=__doc__)
+def arguments(description: str | None) -> Namespace:
+    """What the command line says: data, shapes, rooms."""
+    parser = ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="the indexed source of shapes")
     parser.add_argument("--shapes", type=int, default=110)
     parser.add_argument("--rooms", type=int, default=5, help="of each kind")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments(__doc__)
     print("| scan | taken for one from within |\n|---|---|")
     for kind in KINDS:
         found = 0
