@@ -82,6 +82,15 @@ class Content:
         return replace(known, points=self.points[kept], faces=None)
 
 
+def seen_from(stand: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """From each of the points (N, 3) to the place (3,) of the scanner that saw them, see `Content`.
+
+    Ways that single precision does not hold are infinite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (stand - points).astype(np.float32)
+
+
 def checked(content: Content, name: str) -> Content:
     """The content with arrays of matching shapes; raises InputError where they do not match."""
     points, faces, colours = content.points, content.faces, content.colours

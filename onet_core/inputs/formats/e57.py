@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, NoPointsError
-from ..content import Content
+from ..content import Content, seen_from
 from ..limits import MOST_POINTS, assert_file, bounded, optional_package
 from .tables.columns import as_colours
 
@@ -77,5 +77,5 @@ def _sights(
     """From each point of scans (N, 3) to where its scanner stood (3,); None where no scan says."""
     if not np.any(stands):
         return None
-    ways = [stand - points for points, stand in zip(scans, stands, strict=True)]
-    return np.concatenate(ways).astype(np.float32)
+    seen = zip(stands, scans, strict=True)
+    return np.concatenate([seen_from(stand, points) for stand, points in seen])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import Damage, InputError
-from ..content import Content
+from ..content import Content, seen_from
 from ..limits import MOST_POINTS, MOST_UNPACKED, bounded, read_bytes, reason_of
 from .tables.columns import (
     as_colours,
@@ -27,7 +27,7 @@ _PACKED = ("rgb", "rgba")
 
 
 def read(path: Path, kind: str) -> Content:
-    """The points with their normals and colours.
+    """The points with their normals and colours, and the ways to where they were seen from.
 
     Colours are a field rgb of 32 bits, blue lowest, or fields r, g and b.
     """
@@ -67,12 +67,26 @@ def parse_pcd(content: bytes, name: str) -> Content:
             name=name,
             reason=reason_of(error),
         ) from error
-    read = Content(points, colours=colours, normals=normals)
+    read = Content(points, colours=colours, normals=normals, sights=_sights(header, points))
     if not _has_more(header, body, len(points)):
         return read
     return read.noting(
         "Its header announces {count:,} points; more that follow were left out", count=len(points)
     )
+
+
+def _sights(
+    header: dict[str, list[str]], points: NDArray[np.float64]
+) -> NDArray[np.float32] | None:
+    """From each point (N, 3) to the viewpoint; None where that is the origin, as programs write it
+    that know none."""
+    try:
+        stand = np.array([float(word) for word in header.get("VIEWPOINT", [])[:3]])
+    except ValueError:
+        return None
+    if stand.shape != (3,) or not np.isfinite(stand).all() or not stand.any():
+        return None
+    return seen_from(stand, points)
 
 
 def _has_more(header: dict[str, list[str]], body: bytes, count: int) -> bool:

@@ -245,6 +245,20 @@ def test_ptx_scans_say_where_the_scanner_stood(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.sights[60:], -turned, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("stand", "is_known"), [("1 2 3", True), ("0 0 0", False), ("nan 2 3", False), ("a b c", False)]
+)
+def test_pcd_files_say_where_the_scanner_stood(tmp_path: Path, stand: str, is_known: bool) -> None:
+    head = f"FIELDS x y z\nSIZE 8 8 8\nTYPE F F F\nVIEWPOINT {stand} 1 0 0 0\nPOINTS 60\n"
+    content = head.encode() + b"DATA binary\n" + POINTS.astype("<f8").tobytes()
+    found = read(tmp_path, "a.pcd", content)
+    assert (found.sights is not None) == is_known
+    if found.sights is not None:
+        np.testing.assert_allclose(
+            found.points + found.sights, np.tile([1, 2, 3], (60, 1)), atol=1e-6
+        )
+
+
 def test_a_ptx_file_of_one_column_knows_no_scanner(tmp_path: Path) -> None:
     """That is how programs write a cloud of which they know nothing more."""
     assert read(tmp_path, "a.ptx", _ptx(1, 60, [0, 0, 0], 0)[0]).sights is None

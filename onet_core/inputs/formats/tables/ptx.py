@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError, NoPointsError
-from ...content import Content
+from ...content import Content, seen_from
 from ...limits import bounded
 from .columns import as_colours
 
@@ -39,9 +39,8 @@ def read_ptx(text: str, name: str) -> Content:
             table = np.loadtxt(rows, ndmin=2)
             seen = np.isfinite(table).all(axis=1) & (table[:, :3] != 0).any(axis=1)
             table = table[seen]
-            turned = table[:, :3] @ matrix[:3, :3].T
-            parts.append(turned + matrix[:3, 3])
-            sights.append(-turned.astype(np.float32))
+            parts.append(table[:, :3] @ matrix[:3, :3].T + matrix[:3, 3])
+            sights.append(seen_from(matrix[:3, 3], parts[-1]))
             colours.append(table[:, 4:7])
             place += 10 + count
     except (ValueError, IndexError) as error:
