@@ -13,6 +13,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _AT_ONCE = 1 << 12
+_MEASURED = 12
+"""Of so many neighbours the distances are kept, too."""
 
 
 class Neighbours:
@@ -21,36 +23,41 @@ class Neighbours:
     def __init__(self, points: FloatArray) -> None:
         self._points, self._tree = points, cKDTree(points)
         self._distances = np.empty((len(points), 0))
-        self._near = np.empty((len(points), 0), dtype=np.int64)
+        self._near = np.empty((len(points), 0), dtype=np.int32)
 
     def know(self, count: int) -> None:
-        """Keeps at least so many neighbours of every point: 16 bytes each."""
+        """Keeps at least so many neighbours of every point: 4 bytes each, and 8 for each of the
+        first distances."""
         count = min(count, len(self._points))
         if count <= self._near.shape[1]:
             return
-        distances = np.empty((len(self._points), count))
-        near = np.empty(distances.shape, dtype=np.int64)
+        distances = np.empty((len(self._points), min(count, _MEASURED)))
+        near = np.empty((len(self._points), count), dtype=np.int32)
 
         def look(part: slice) -> None:
             found = self._tree.query(self._points[part], np.arange(1, count + 1))
-            distances[part], near[part] = found
+            distances[part], near[part] = found[0][:, :_MEASURED], found[1]
 
         by_parts(look, len(self._points), _AT_ONCE)
         self._distances, self._near = distances, near
+
+    def forget_distances(self) -> None:
+        """Keeps only the numbers: of millions of points distances are a third of a gigabyte."""
+        self._distances = self._distances[:, :0].copy()
 
     def of(self, rows: slice | IntArray, count: int) -> tuple[FloatArray, IntArray]:
         """Distances and numbers (M, count), the nearest first, of points with numbers (M,); fewer
         where the cloud has fewer points."""
         count = min(count, len(self._points))
-        if count <= self._near.shape[1]:
-            return self._distances[rows, :count], self._near[rows, :count]
+        if count <= self._distances.shape[1]:
+            return self._distances[rows, :count], self._near[rows, :count].astype(np.int64)
         distances, near = self._tree.query(self._points[rows], np.arange(1, count + 1))
         return distances, near
 
     def numbers(self, rows: slice | IntArray, count: int) -> IntArray:
         """As `of`, without the distances."""
         if min(count, len(self._points)) <= self._near.shape[1]:
-            return self._near[rows, :count]
+            return self._near[rows, :count].astype(np.int64)
         return self.of(rows, count)[1]
 
     def nearest(self, places: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -60,7 +67,7 @@ class Neighbours:
 
     def spacing(self, rows: slice | IntArray | None = None) -> FloatArray:
         """(M,) as `spacing_of`, of all points or of those with numbers (M,)."""
-        if rows is not None or self._near.shape[1] > COUNTED:
+        if rows is not None or self._distances.shape[1] > COUNTED:
             return spacing_by(self.of(slice(None) if rows is None else rows, COUNTED + 1)[0])
         found = np.empty(len(self._points))
 

@@ -60,6 +60,7 @@ class SheetField:
         self._whole = WholeField(points, normals, spacing)
         self._around = Neighbours(points) if around is None else around
         self._around.know(NEIGHBOURS)
+        self._around.forget_distances()
 
     def __call__(self, places: FloatArray) -> FloatArray:
         """Values (M,) at places (M, 3): positive outside, lengths in units of the box."""

@@ -158,30 +158,32 @@ def prepared(
     if keep.mean() < 0.5:
         keep[:] = True
     points, votes = points[keep], reading.normals[keep]
-    distances = reading.distances[keep]
+    distances, edge = reading.distances[keep], 2 * reading.voxel
+    del reading  # large, of millions of points
     stated = None if stated is None else stated[keep]
     sights = None if sights is None else sights[keep]
-    directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
     neighbours = Neighbours(points)
-    noise = _noise(points, distances, 2 * reading.voxel, neighbours)
+    noise = _noise(points, distances, edge, neighbours)
     if not noise.any():
         neighbours.know(NEIGHBOURS)
     spacing = neighbours.spacing()
     typical, rough = float(np.median(spacing)), float(np.median(noise))
-    # Where there is little noise, the network's distances are less precise than what is fitted.
-    trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
-    moved = points - (trust * distances)[:, None] * directions
-    blur, around = 0.0, None
+    moved, blur, around = points, 0.0, None
     if not noise.any():
         axes, around = plane_normals(moved, neighbours, 10), neighbours
         axes = around_rods(moved, axes, around)
-    elif rough < _ROUGH * typical:
-        around = Neighbours(moved)
-        axes = plane_normals(moved, around, 20)
     else:
-        # Neighbours say nothing about each other before the noise is off.
-        smooth = finished(moved, directions, noise, Neighbours(moved))
-        moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
+        directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
+        # Where there is little noise, the network's distances are less precise than what is fitted.
+        trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
+        moved = points - (trust * distances)[:, None] * directions
+        if rough < _ROUGH * typical:
+            around = Neighbours(moved)
+            axes = plane_normals(moved, around, 20)
+        else:
+            # Neighbours say nothing about each other before the noise is off.
+            smooth = finished(moved, directions, noise, Neighbours(moved))
+            moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
     is_stated = stated is not None and are_plausible(moved, axes, stated)
     if sights is not None:
         votes, sides = sights, None

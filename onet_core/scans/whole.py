@@ -19,6 +19,8 @@ from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, cg
 
+from .batches import parts
+
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -48,6 +50,9 @@ _BLURRED = 5
 
 _AT_ONCE = 1 << 12
 """Points at a time: more leave a processor's cache."""
+
+_VALUES_AT_ONCE = 1 << 21
+"""Of a matrix: counting takes 16 bytes for each."""
 
 _STEP = 0.7
 """Of a cell: half of what directions are differences over."""
@@ -130,8 +135,7 @@ def solve(
     right = _divergence(number, points, normals * areas[:, None]) + beyond
     at_points = _at_points(number, points, screening * areas)
     to_nodes = at_points.T
-    squares = np.bincount(at_points.indices, at_points.data**2, len(nodes))
-    diagonal = (laplacian.data[6::7] + squares).astype(np.float32)
+    diagonal = (laplacian.data[6::7] + _squares(at_points)).astype(np.float32)
 
     def product(values: Float32Array) -> Float32Array:
         return np.asarray(laplacian @ values + to_nodes @ (at_points @ values))
@@ -295,13 +299,26 @@ def _splines(inside: Float32Array) -> tuple[Float32Array, Float32Array]:
 def _at_points(number: NDArray[np.int32], points: _InCells, counts: FloatArray) -> csr_array:
     """The matrix (N, K) from nodes to the points' values, each times the root of what it counts
     (N,): its square is what the screening adds."""
-    inside = points.inside[:, None].astype(np.float32)
     roots = np.sqrt(points.ordered(counts)).astype(np.float32)
-    shares = np.where(_CORNERS, inside, 1 - inside).prod(axis=2) * roots[:, None]
-    corners = number[points.lowest_of_each()[:, None] + _CORNERS @ _strides(points.edge)]
+    lowest, steps = points.lowest_of_each(), _CORNERS @ _strides(points.edge)
+    shares = np.empty((len(lowest), 8), dtype=np.float32)
+    corners = np.empty(shares.shape, dtype=number.dtype)
+    for rows in parts(len(lowest), _AT_ONCE):
+        inside = points.inside[rows, None].astype(np.float32)
+        each = np.where(_CORNERS, inside, 1 - inside).prod(axis=2)
+        shares[rows] = each * roots[rows, None]
+        corners[rows] = number[lowest[rows, None] + steps]
     ends = np.arange(0, 8 * len(shares) + 1, 8, dtype=np.int32)
     size = (len(shares), int(number.max()) + 1)
     return csr_array((shares.ravel(), corners.ravel(), ends), shape=size)
+
+
+def _squares(matrix: csr_array) -> FloatArray:
+    """The sum (K,) of the squares of each column of a matrix (N, K)."""
+    total = np.zeros(matrix.shape[1])
+    for some in parts(matrix.nnz, _VALUES_AT_ONCE):
+        total += np.bincount(matrix.indices[some], matrix.data[some] ** 2, len(total))
+    return total
 
 
 def _blurred(values: Float32Array, cells: IntArray) -> Float32Array:

@@ -29,6 +29,11 @@ def test_neighbours_are_the_nearest(known: int) -> None:
     spacing = spacing_of(points, cKDTree(points))
     assert np.array_equal(around.spacing(), spacing)
     assert np.array_equal(around.spacing(rows), spacing[rows])
+    before = around.of(rows, 12)
+    around.forget_distances()
+    for now, then in zip(around.of(rows, 12), before, strict=True):
+        assert np.array_equal(now, then)
+    assert np.array_equal(around.numbers(rows, 12), before[1])
 
 
 def test_a_stray_is_spaced_as_the_points_that_it_lies_beside() -> None:
