@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +29,12 @@ def begun(job: Job) -> Job:
     while not job.poll(wait=1.0):
         assert not job.done
     return job
+
+
+def stop(process: int) -> None:
+    """Stops a child process; it may go on for a moment after it was told to."""
+    os.kill(process, signal.SIGSTOP)
+    os.waitid(os.P_PID, process, os.WSTOPPED | os.WNOWAIT)
 
 
 def exists(process: int | None) -> bool:

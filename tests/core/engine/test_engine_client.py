@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import ROOT, begun, exists, not_windows, wait_until
+from processes import ROOT, begun, exists, not_windows, stop, wait_until
 
 from onet_core.engine import client as client_module
 from onet_core.engine.client import EngineClient
@@ -200,7 +200,7 @@ def test_a_worker_that_is_stopped_blocks_nothing(
 ) -> None:
     monkeypatch.setattr(client_module, "SECONDS_TO_CANCEL", 0.3)
     client.call("echo")
-    os.kill(client.process_id or 0, signal.SIGSTOP)
+    stop(client.process_id or 0)
     start = time.monotonic()
     job = client.start("echo", {}, {"more than a pipe holds": np.zeros(1_000_000)})
     job.cancel()

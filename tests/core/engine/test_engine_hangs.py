@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from test_engine_client import begun, exists
+from test_engine_client import begun, exists, stop
 
 from onet_core.engine import alive
 from onet_core.engine.client import EngineClient
@@ -38,7 +37,7 @@ def test_a_worker_that_hangs_is_ended_and_told(
     method = {"stopped": "compute", "deadlock": "deadlock", "pipe": "pipe"}[how]
     job = begun(client.start(method, {"seconds": 600, "path": str(tmp_path / "pipe")}))
     if how == "stopped":
-        os.kill(process, signal.SIGSTOP)
+        stop(process)
     start = time.monotonic()
     with pytest.raises(EngineError, match="it hung, silent for"):
         job.result(timeout=60)
@@ -53,7 +52,7 @@ def test_a_worker_that_was_stopped_between_jobs_is_replaced(
     monkeypatch.setattr(alive, "SECONDS_OF_SILENCE", SILENCE)
     process = client.process_id
     assert process is not None
-    os.kill(process, signal.SIGSTOP)
+    stop(process)
     answer = client.call("echo", {"a": 1}, timeout=60)
     assert answer.values["params"] == {"a": 1}
     assert answer.values["process"] != process
