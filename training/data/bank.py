@@ -224,6 +224,19 @@ class Bank:
         points = _to_floats(self.pool[ids[:, None], chosen])
         return points, self.inside[ids[:, None], chosen].float()
 
+    def places(
+        self, ids: Tensor, even: int, near: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """New points (B, even + near, 3): so many evenly in the box, then so many near the surface
+        of each shape, at distances `NEAR`."""
+        points, _, _, _ = self.sample_surface(ids, near, generator)
+        low, high = np.log(NEAR[0]), np.log(NEAR[1])
+        spread = torch.rand((len(ids), near, 1), generator=generator, device=self.device)
+        spread = torch.exp(low + (high - low) * spread)
+        moved = torch.randn(points.shape, generator=generator, device=self.device)
+        anywhere = torch.rand((len(ids), even, 3), generator=generator, device=self.device) - 0.5
+        return torch.cat([BOX * anywhere, points + spread * moved], dim=1)
+
 
 def _lists(shapes: list[PackedShape]) -> dict[str, list[str]]:
     columns = ("id", "category", "split", "source", "group", "method")
@@ -295,13 +308,7 @@ def _build_some(
     )
     drawn = Bank(alone, {name: [] for name in _LISTS})
     ids = torch.arange(len(shapes), device=device)
-    points, _, _, _ = drawn.sample_surface(ids, pool, generator)
-    low, high = np.log(NEAR[0]), np.log(NEAR[1])
-    spread = torch.rand((len(ids), pool, 1), generator=generator, device=device)
-    spread = torch.exp(low + (high - low) * spread)
-    points = points + spread * torch.randn(points.shape, generator=generator, device=device)
-    even = torch.rand(points.shape, generator=generator, device=device) - 0.5
-    part["pool"] = _to_steps(torch.cat([BOX * even, points], dim=1))
+    part["pool"] = _to_steps(drawn.places(ids, pool, pool, generator))
     part["inside"] = solid.inside(_to_floats(part["pool"]))
     return part
 

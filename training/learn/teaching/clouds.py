@@ -22,7 +22,7 @@ from onet_core.models.prepared import prepare_positions
 from onet_core.models.prepared.averaged import AS_IT_IS
 from onet_core.models.prepared.averaged import HALF_TURN as TURN
 
-from ...data.bank import BOX, NEAR, Bank
+from ...data.bank import Bank
 from ..points.clouds import draw_examples
 from ..points.flaws import Draw, Scans
 
@@ -48,13 +48,7 @@ class Unlabelled(Bank):
     ) -> tuple[Tensor, Tensor]:
         """Points (B, n, 3), that share of them near the surface, and zeros (B, n)."""
         near = round(n * near_share)
-        surface = self.sample_surface(ids, near, generator)[0]
-        low, high = (math.log(one) for one in NEAR)
-        spread = torch.rand((len(ids), near, 1), generator=generator, device=self.device)
-        moved = torch.randn(surface.shape, generator=generator, device=self.device)
-        surface = surface + (low + (high - low) * spread).exp() * moved
-        even = torch.rand((len(ids), n - near, 3), generator=generator, device=self.device) - 0.5
-        points = torch.cat([BOX * even, surface], dim=1)
+        points = self.places(ids, n - near, near, generator)
         return points, points.new_zeros(points.shape[:2])
 
 
