@@ -35,6 +35,8 @@ def are_from_there(points: FloatArray, sights: FloatArray) -> bool:
 def share_seen(points: FloatArray, sights: FloatArray) -> float:
     """The share of the area of points (N, 3), as disks, that is seen from where `sights` (N, 3)
     lead from them; 0 where too few points have one place in common. As `are_from_there`."""
+    if not np.isfinite(sights).all():
+        return 0.0
     some = np.random.default_rng(0).permutation(len(points))[:_ASKED]
     places, sights = points[some], sights[some]
     eyes = np.round((places + sights) / _SAME)

@@ -27,7 +27,8 @@ _PACKED = ("rgb", "rgba")
 
 
 def read(path: Path, kind: str) -> Content:
-    """The points with their normals and colours, and the ways to where they were seen from.
+    """The points with their normals and colours, and without normals the ways to where they were
+    seen from: programs turn normals to there.
 
     Colours are a field rgb of 32 bits, blue lowest, or fields r, g and b.
     """
@@ -67,7 +68,8 @@ def parse_pcd(content: bytes, name: str) -> Content:
             name=name,
             reason=reason_of(error),
         ) from error
-    read = Content(points, colours=colours, normals=normals, sights=_sights(header, points))
+    sights = _sights(header, points) if normals is None else None
+    read = Content(points, colours=colours, normals=normals, sights=sights)
     if not _has_more(header, body, len(points)):
         return read
     return read.noting(

@@ -259,6 +259,15 @@ def test_pcd_files_say_where_the_scanner_stood(tmp_path: Path, stand: str, is_kn
         )
 
 
+def test_normals_of_a_pcd_file_count_instead_of_its_viewpoint(tmp_path: Path) -> None:
+    head = "FIELDS x y z normal_x normal_y normal_z\nSIZE 8 8 8 8 8 8\nTYPE F F F F F F\n"
+    rows_of = np.concatenate([POINTS, np.tile([0.0, 0, 1], (60, 1))], axis=1).astype("<f8")
+    head += "VIEWPOINT 1 2 3 1 0 0 0\nPOINTS 60\nDATA binary\n"
+    found = read(tmp_path, "a.pcd", head.encode() + rows_of.tobytes())
+    assert found.sights is None
+    np.testing.assert_array_equal(found.normals, rows_of[:, 3:])
+
+
 def test_a_ptx_file_of_one_column_knows_no_scanner(tmp_path: Path) -> None:
     """That is how programs write a cloud of which they know nothing more."""
     assert read(tmp_path, "a.ptx", _ptx(1, 60, [0, 0, 0], 0)[0]).sights is None

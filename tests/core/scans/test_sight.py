@@ -58,6 +58,14 @@ def test_a_few_points_say_nothing() -> None:
     assert not are_from_there(points / 5, sights / 5)
 
 
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_places_that_are_no_numbers_are_not_believed(value: float) -> None:
+    points, sights = _empty_room(500)
+    assert are_from_there(points / 5, sights / 5)
+    sights[:, 0] = value
+    assert not are_from_there(points / 5, sights / 5)
+
+
 @pytest.mark.parametrize("up_axis", ["z", "y", "-x"])
 def test_sights_follow_their_points_into_the_networks_frame(up_axis: str) -> None:
     points, sights = _empty_room(500)
