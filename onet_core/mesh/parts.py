@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -164,11 +164,20 @@ def _of(mesh: Mesh, kept: NDArray[np.bool_]) -> Mesh:
 
 def _pieces(mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any]]:
     """The number of each vertex's piece (V,), and each piece's area (twice it)."""
-    first, second, third = mesh.faces.astype(np.int64).T
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, third])
-    count = len(mesh.vertices)
-    links = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(count, count))
+    vertices, faces = len(mesh.vertices), len(mesh.faces)
+    # Each face is linked to its vertices: these are the rows of a table as they are.
+    first = np.concatenate([np.zeros(vertices, np.int64), np.arange(0, 3 * faces + 1, 3)])
+    links = csr_array(
+        (np.ones(3 * faces), mesh.faces.ravel(), first), shape=(vertices + faces,) * 2
+    )
     _, part = connected_components(links, directed=False)
-    corners = mesh.vertices[mesh.faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    return part, np.bincount(part[first], np.linalg.norm(normals, axis=1), part.max() + 1)
+    return part[:vertices], np.bincount(part[vertices:], _doubled_areas(mesh), part.max() + 1)
+
+
+def _doubled_areas(mesh: Mesh) -> NDArray[np.float64]:
+    """Twice the area of each face, (F,)."""
+    # One coordinate after the other: NumPy's own product of rows takes seven times as long.
+    places = np.ascontiguousarray(mesh.vertices.T)
+    start, one, other = (places[:, corner] for corner in mesh.faces.T)
+    (x, y, z), (u, v, w) = one - start, other - start
+    return np.sqrt((y * w - z * v) ** 2 + (z * u - x * w) ** 2 + (x * v - y * u) ** 2)

@@ -23,7 +23,7 @@ from .mise import searched
 from .precision import TOLERANCE, rough_errors, sharpened, stays_rough
 from .root import CoarseValues, coarse_values
 from .rounds import Report, Rounds
-from .sparse_grid import OUTSIDE, SparseGrid
+from .sparse_grid import OUTSIDE, SparseGrid, halved
 from .sparse_marching_cubes import CrossedEdges, crossed_edges, faces_of
 
 RESOLUTION_0 = 32
@@ -274,14 +274,14 @@ def _refined(grid: SparseGrid, rounds: Rounds, halvings: int) -> SparseGrid:
     grid = follow(grid, rounds.on(grid.resolution, is_rough), doubt=doubt)
     if not rounds.tolerance:
         for _ in range(halvings):
-            grid = grid.halved()
+            grid = halved(grid)
             grid = follow(grid, rounds.on(grid.resolution), doubt=doubt)
         return grid
     errors = rough_errors(grid, rounds)
     for left in range(halvings, 0, -1):
         if left == 1:
             is_rough = stays_rough(grid, rounds, errors)
-        grid = grid.halved()
+        grid = halved(grid)
         if not all(is_rough):
             grid.forget_values(torch.tensor(is_rough, device=rounds.device))
         grid = follow(grid, rounds.on(grid.resolution, is_rough), doubt=doubt)

@@ -16,7 +16,7 @@ from .following import Evaluate, follow
 from .messages import no_surface
 from .root import CoarseValues
 from .rounds import Rounds
-from .sparse_grid import MISSING, OUTSIDE, SparseGrid, keys_of
+from .sparse_grid import MISSING, OUTSIDE, SparseGrid, halved, keys_of
 
 
 def searched(
@@ -41,7 +41,7 @@ def searched(
             values[number] = OUTSIDE
     grid = SparseGrid.of_coarse(values, coarse.is_known, resolution_0, level)
     for _ in range(steps):
-        grid = grid.halved()
+        grid = halved(grid)
         grid = _completed(grid, rounds.sides(grid.resolution, level))
     if rounds.are_rough and not rounds.tolerance:
         grid.is_known &= ((grid.values - level).abs() < EXACT_BAND) | (grid.values == OUTSIDE)

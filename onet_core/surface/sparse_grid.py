@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -22,6 +23,10 @@ OUTSIDE = -1e6
 
 MISSING = -1
 """In a table of neighbours: there is none."""
+
+# The eight points beside a point are bits of a byte, numbered 4 x + 2 y + z by the steps to them.
+# Of each axis: those with a step along it.
+_STEPPED = (0xF0, 0xCC, 0xAA)
 
 # A share of all points; from here on searching for neighbours is faster than making a table.
 _FEW = 0.05
@@ -123,12 +128,13 @@ class SparseGrid:
     @cached_property
     def _preceding(self) -> list[Tensor]:
         """As `following`, for the neighbours before."""
+        here = torch.arange(len(self) + 1, device=self.keys.device)
         tables = []
         for following in self.following:
             table = torch.full_like(following, MISSING)
-            here = torch.arange(len(following), device=following.device)
-            has_next = following != MISSING
-            table[following[has_next]] = here[has_next]
+            # Those without a next one write to the last entry, that of the point `MISSING`.
+            table.scatter_(0, torch.where(following == MISSING, len(self), following), here)
+            table[MISSING] = MISSING
             tables.append(table)
         return tables
 
@@ -165,13 +171,13 @@ class SparseGrid:
         Returns the places of their corners (C, 8), in the order of `CORNERS`, and their cases (C,)
         uint8, bit c set where corner c is inside.
         """
-        lowest, case = self._mixed()
+        lowest, case = self.mixed()
         corners = lowest[:, None]
         for axis in (2, 1, 0):
             corners = torch.cat([corners, self.following[axis][corners]], dim=1)
         return corners, case
 
-    def _mixed(self) -> tuple[Tensor, Tensor]:
+    def mixed(self) -> tuple[Tensor, Tensor]:
         """The lowest corners (C,) of the cells with corners on both sides, and their cases."""
         inside = torch.cat([self.is_inside, self.is_inside.new_zeros(1)]).to(torch.uint8)
         case = inside.clone()
@@ -181,45 +187,6 @@ class SparseGrid:
         is_mixed = self.is_cell & (case != 0) & (case != 255)
         lowest = is_mixed.nonzero().squeeze(1)
         return lowest, case[lowest]
-
-    def halved(self) -> SparseGrid:
-        """The corners of the mixed cells' eight parts, on the grid of twice the resolution.
-
-        New points get the mean of the points around them as an estimate.
-        """
-        is_mixed = self.is_known.new_zeros(len(self) + 1)
-        is_mixed[self._mixed()[0]] = True
-        # A new point is a step of 0 or 1 along each axis from an old one: it lies in the cell of
-        # that one and, along each axis without a step, in that before.
-        parts = [is_mixed]
-        for axis in range(3):
-            before = self._preceding[axis]
-            parts = [part for odd in parts for part in (odd | odd[before], odd)]
-        chosen = torch.stack(parts, dim=1)[:-1].flatten().nonzero().squeeze(1)
-        del parts, is_mixed
-        old, part = chosen // 8, chosen % 8
-        del chosen
-        resolution = 2 * self.resolution
-        indices = self.indices(old).mul_(2)
-        for axis in range(3):
-            indices[:, axis] += part >> (2 - axis) & 1
-        is_there = ((indices >= -1) & (indices <= resolution + 1)).all(dim=1)
-        old, part, indices = old[is_there], part[is_there], indices[is_there]
-        keys = keys_of(indices, resolution, self.objects(old))
-        del indices, is_there
-        keys, order = torch.sort(keys)
-        old, part = old[order], part[order]
-        del order
-        values = torch.empty(len(keys), dtype=self.values.dtype, device=keys.device)
-        for number in range(8):
-            mean = torch.cat([self.values, self.values.new_zeros(1)])
-            for axis in range(3):
-                if number >> (2 - axis) & 1:
-                    mean = (mean + mean[self.following[axis]]) / 2
-            rows = (part == number).nonzero().squeeze(1)
-            values[rows] = mean[old[rows]]
-        grid = SparseGrid(resolution, self.level, keys, values, self.is_known[old] & (part == 0))
-        return grid.with_border()
 
     def as_estimate(self) -> SparseGrid:
         """The corners of the mixed cells, none known but those around the box."""
@@ -293,6 +260,71 @@ def table_of(keys: Tensor) -> Tensor | None:
     table = torch.full((last + 3,), MISSING, dtype=torch.int32)
     table[keys + 1] = torch.arange(len(keys), dtype=torch.int32)
     return table
+
+
+def halved(grid: SparseGrid) -> SparseGrid:
+    """The corners of the mixed cells' eight parts, on the grid of twice the resolution.
+
+    New points get the mean of the points around them as an estimate.
+    """
+    parts = _parts(grid)
+    old = parts.nonzero().squeeze(1)
+    resolution = 2 * grid.resolution
+    indices = grid.indices(old)
+    first = keys_of(2 * indices, resolution, grid.objects(old))
+    parts, beyond = parts[old], torch.zeros_like(parts[old])
+    for axis, stepped in enumerate(_STEPPED):
+        index = indices[:, axis]
+        is_first, is_last = index < 0, index == grid.resolution
+        beyond |= (is_first | is_last) * stepped
+        # Before the first layer there is nothing, nor beyond the last.
+        parts = torch.where(is_first, parts & stepped, parts) * (index <= grid.resolution)
+    del indices
+    chosen = _bits(parts).flatten().nonzero().squeeze(1)
+    steps = [sum(some) for some in product(*[(0, stride) for stride in _strides(resolution)])]
+    keys = (first[:, None] + first.new_tensor(steps)).flatten()[chosen]
+    keys, order = torch.sort(keys)
+    chosen = chosen[order]
+    del first, order
+    beyond = _bits(beyond).flatten()[chosen]
+    values = _means(grid, old).flatten()[chosen].masked_fill_(beyond, OUTSIDE)
+    is_known = grid.is_known[old[chosen >> 3]] & (chosen & 7 == 0) | beyond
+    return SparseGrid(resolution, grid.level, keys, values, is_known)
+
+
+def _parts(grid: SparseGrid) -> Tensor:
+    """Which of the eight points beside each point, on the grid of twice the resolution, are corners
+    of the mixed cells' parts: (n,) uint8."""
+    parts = torch.zeros_like(grid.is_known, dtype=torch.uint8)
+    parts[grid.mixed()[0]] = 1
+    # A new point is a step of 0 or 1 along each axis from an old one: it lies in the cell of
+    # that one and, along each axis without a step, in that before.
+    for bits, axis in ((1, 2), (2, 1), (4, 0)):
+        some = parts.nonzero().squeeze(1)
+        own = parts[some]
+        parts[some] |= own << bits
+        parts[grid.following[axis][some]] |= own
+    return parts
+
+
+def _means(grid: SparseGrid, places: Tensor) -> Tensor:
+    """The means of the corners between which each of the eight points beside the points (m,)
+    lies, on the grid of twice the resolution: (m, 8)."""
+    corners = places[None]
+    for following in grid.following:
+        corners = torch.stack([corners, following[corners]], dim=1).flatten(0, 1)
+    values = torch.cat([grid.values, grid.values.new_zeros(1)])
+    means = values[corners].view(2, 2, 2, -1)
+    for axis in range(3):
+        start, stop = means.unbind(axis)
+        means = torch.stack([start, (start + stop) / 2], dim=axis)
+    return means.view(8, -1).T
+
+
+def _bits(numbers: Tensor) -> Tensor:
+    """The bits of numbers (n,) uint8, the lowest first: (n, 8) bool."""
+    bits = torch.arange(8, dtype=torch.uint8, device=numbers.device)
+    return (numbers[:, None] >> bits & 1).bool()
 
 
 def keys_of(indices: Tensor, resolution: int, objects: Tensor | int = 0) -> Tensor:

@@ -44,13 +44,11 @@ class PreparedPatches:
         """Features (n, C) at points (n, 3); features: what the planes say there, (n, C)."""
         lower, place = locate(points, self._voxels, self._size)
         lowest = ((lower + self._outside) * self._steps).sum(1, keepdim=True)
-        x, y, z = torch.stack([1 - place, place], dim=1).unbind(2)
-        shares = x[:, :, None, None] * y[:, None, :, None] * z[:, None, None]
         read = functional.embedding_bag(
             self._row[lowest + self._corners],
             self._rows,
             mode="sum",
-            per_sample_weights=shares.flatten(1),
+            per_sample_weights=_shares(place),
         )
         where = periodic(place)
         first, *residual, out = self._layers
@@ -63,6 +61,17 @@ class PreparedPatches:
         return out(net)
 
 
+def _shares(place: Tensor) -> Tensor:
+    """The weights (n, 8) of the voxels around places (n, 3) between their centres, each 0 to 1."""
+    # In long rows, which are turned at the end: on rows of eight it takes three times as long.
+    along = place.T.contiguous()
+    both = torch.stack([1 - along, along], dim=1)
+    shares = both[0]
+    for axis in (1, 2):
+        shares = (shares.unsqueeze(1) * both[axis]).flatten(0, 1)
+    return shares.T.contiguous()
+
+
 def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor]:
     """The results of `fc_patch` on the patch of each voxel of (D, D, D) and of its surroundings.
 
@@ -72,11 +81,9 @@ def _first_layer(patches: PatchFeatures, voxels: Tensor) -> tuple[Tensor, Tensor
     size, outside = patches.size, margin(patches.size)
     edge = len(voxels) + 2 * outside
     padded = functional.pad(voxels, (outside + size // 2,) * 6)
-    most = padded.abs()[None]
+    seen = padded != 0
     for axis in range(3):
-        window = [size if one == axis else 1 for one in range(3)]
-        most = functional.max_pool3d(most, window, stride=1)
-    seen = most[0] > 0
+        seen = seen.unfold(axis, size, 1).any(dim=-1)
     first = seen.flatten().nonzero()
     row = torch.zeros(seen.shape, dtype=torch.int64, device=voxels.device)
     row[seen] = torch.arange(1, len(first) + 1, device=voxels.device)
