@@ -56,3 +56,14 @@ def is_far(vertices: NDArray[np.floating]) -> bool:
         lost = np.abs(vertices.astype(np.float32).astype(np.float64) - vertices).max()
     # Written so that an overflow to infinity or NaN counts as a loss.
     return not lost <= 1e-6 * np.ptp(vertices, axis=0).max()
+
+
+def weighted_normals(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """The faces' normals, as long as twice their areas: (3, F) of vertices (V, 3), faces (F, 3)."""
+    # One coordinate after the other: NumPy's own product of rows takes several times as long.
+    places = np.ascontiguousarray(np.asarray(vertices, dtype=np.float64).T)
+    start, one, other = (places[:, corner] for corner in faces.T)
+    (x, y, z), (u, v, w) = one - start, other - start
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u])

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from ..errors import InputError
+from .mesh import weighted_normals
 
 # A share estimated from this many points is within 1 % of that of all.
 COUNTED_POINTS = 20_000
@@ -57,8 +58,7 @@ def _have_area(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArr
     found = np.empty(len(faces), dtype=np.bool_)
     for start in range(0, len(faces), _FACES_AT_ONCE):
         some = slice(start, start + _FACES_AT_ONCE)
-        first, second, third = (vertices[corner] for corner in faces[some].T)
-        found[some] = np.linalg.norm(np.cross(second - first, third - first), axis=1) > 0
+        found[some] = np.linalg.norm(weighted_normals(vertices, faces[some]), axis=0) > 0
     return found
 
 
@@ -90,9 +90,26 @@ def share_near(points: ArrayLike, vertices: ArrayLike, faces: ArrayLike, reach: 
     points = np.asarray(points, dtype=np.float64)
     if len(points) > COUNTED_POINTS:
         points = points[np.random.default_rng(0).choice(len(points), COUNTED_POINTS, replace=False)]
+    vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
     # Half a float32 step further, so that a point on the limit counts.
-    found = nearest_on_mesh(points, vertices, faces, reach * (1 + 1e-7))
-    return float(np.mean(found.faces >= 0))
+    reach *= 1 + 1e-7
+    vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
+    faces = faces[_have_area(vertices, faces)]
+    if not len(faces) or not len(points):
+        return 0.0
+    # Most points lie near a vertex; the others ask for the faces around them.
+    is_used = np.zeros(len(vertices), dtype=np.bool_)
+    is_used[faces] = True
+    to_vertex = cKDTree(vertices[is_used]).query(points, distance_upper_bound=reach)[0]
+    others = points[np.isinf(to_vertex)]
+    if not len(others):
+        return 1.0
+    steps = (vertices[faces[:, one]] - vertices[faces[:, one - 1]] for one in range(3))
+    longest = np.sqrt(max(np.einsum("fk,fk->f", step, step).max() for step in steps))
+    away = cKDTree(others).query(vertices, distance_upper_bound=reach + longest)[0]
+    around = np.isfinite(away)[faces].any(axis=1)
+    missed = nearest_on_mesh(others, vertices, faces[around], reach).faces < 0
+    return float((len(points) - np.count_nonzero(missed)) / len(points))
 
 
 def colours_from_points(

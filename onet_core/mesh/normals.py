@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..field import Field, Progress, evaluate_with_gradient, stage
+from .mesh import weighted_normals
 
 _SMALLEST = 1e-12
 # Each takes some 200 bytes while it is looked at.
@@ -55,10 +56,8 @@ def face_based_normals(
     normals = np.zeros((len(vertices), 3))
     for start in range(0, len(faces), _FACES_AT_ONCE):
         some = faces[start : start + _FACES_AT_ONCE]
-        first, second, third = (vertices[corner] for corner in some.T)
-        weighted = np.cross(second - first, third - first)  # [F, 3]
-        for axis in range(3):
+        for axis, weighted in enumerate(weighted_normals(vertices, some)):
             for corner in some.T:
-                normals[:, axis] += np.bincount(corner, weighted[:, axis], len(vertices))
+                normals[:, axis] += np.bincount(corner, weighted, len(vertices))
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)

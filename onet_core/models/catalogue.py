@@ -135,7 +135,6 @@ def find_model(
     input_kind: what it must read. Raises ModelError where there is none, or it reads another kind.
     """
     path = Path(name_or_path)
-    entries = list_models(folders)
     if path.suffix.lower() in (".pt", ".pth"):
         if not path.is_file():
             raise ModelError("There is no weights file {path}.", path=path)
@@ -143,6 +142,7 @@ def find_model(
     if path.suffix.lower() == ".safetensors" or path.parent != Path():
         entry = ModelEntry(path.stem, path, read_description(path))
     else:
+        entries = list_models(folders)
         found = [entry for entry in entries if entry.name == str(name_or_path)]
         if not found:
             names = ", ".join(entry.name for entry in entries)
@@ -157,7 +157,7 @@ def find_model(
     if input_kind is not None and entry.description.input_kind != input_kind:
         suited = [
             other.name
-            for other in entries
+            for other in list_models(folders)
             if other.description is not None and other.description.input_kind == input_kind
         ]
         raise ModelError(

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.spatial import cKDTree
+
+from .simplex import minimum
 
 FEWEST_POINTS = 50
 # The axes of the frame are taken where they are about as good as the best plane.
@@ -183,6 +184,7 @@ def _settled(
     On smooth surfaces nearest points slide along, and `_fitted` stops too early.
     """
     extent = float(np.ptp(points, axis=0).max())
+    middle = points.mean(axis=0)
 
     def moved(change: NDArray[np.float64]) -> MirrorPlane:
         turn, shift = change * own / [extent, 1]
@@ -190,17 +192,13 @@ def _settled(
         c, s = np.cos(turn), np.sin(turn)
         normal = np.array([c * x - s * z, 0.0, s * x + c * z])
         # About the middle of the points, not about the origin.
-        middle = points.mean(axis=0)
         beside = plane.offset - float(plane.normal @ middle)
         return MirrorPlane(normal, float(normal @ middle) + beside + float(shift))
 
-    found = minimize(
-        lambda change: float(_distances([moved(change)], tree, points, own)[0]),
-        np.zeros(2),
-        method="Nelder-Mead",
-        options={"maxfev": _SETTLING, "initial_simplex": [[0, 0], [2, 0], [0, 1]]},
-    )
-    return moved(found.x)
+    def distance(change: NDArray[np.float64]) -> float:
+        return float(_distances([moved(change)], tree, points, own)[0])
+
+    return moved(minimum(distance, [[0, 0], [2, 0], [0, 1]], _SETTLING))
 
 
 def _between(points: NDArray[np.float64], partners: NDArray[np.float64]) -> MirrorPlane:

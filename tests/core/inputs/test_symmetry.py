@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from onet_core.inputs.symmetry.planes import FEWEST_POINTS, MirrorPlane, find_mirror_plane
+from onet_core.inputs.symmetry.simplex import minimum
 
 LARGEST_RATIO = 1.1
 
@@ -92,3 +97,43 @@ def test_mirroring_twice_gives_the_points_and_leaves_those_of_the_plane():
     )
     on_it = points - np.outer(points @ normal - 0.1, normal)
     np.testing.assert_allclose(plane.mirrored(on_it), on_it, atol=1e-12)
+
+
+def bowl(place: NDArray[np.float64]) -> float:
+    return float((place[0] - 1.3) ** 2 + 3 * (place[1] + 0.4) ** 2 + place[0] * place[1])
+
+
+def valley(place: NDArray[np.float64]) -> float:
+    """Rosenbrock's, which makes it contract and shrink."""
+    return float(100 * (place[1] - place[0] ** 2) ** 2 + (1 - place[0]) ** 2)
+
+
+def steps(place: NDArray[np.float64]) -> float:
+    """Values that are often equal."""
+    return float(np.round(np.abs(place - 0.7).sum() * 4) / 4 + np.sin(5 * place[0]).round())
+
+
+@pytest.mark.parametrize("function", [bowl, valley, steps])
+@pytest.mark.parametrize("most", [5, 6, 7, 11, 12, 13, 14, 40, 41, 42, 43, 200])
+def test_the_search_for_a_least_value_ends_where_scipys_does(
+    function: Callable[[NDArray[np.float64]], float], most: int
+) -> None:
+    corners = [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]]
+    asked = []
+
+    def counted(place: NDArray[np.float64]) -> float:
+        asked.append(place.copy())
+        return float(function(place))
+
+    found = minimum(counted, corners, most)
+    options = {"maxfev": most, "initial_simplex": corners}
+    theirs = minimize(function, np.zeros(2), method="Nelder-Mead", options=options)
+    np.testing.assert_allclose(found, theirs.x, atol=1e-9)
+    assert len(asked) <= most
+
+
+def test_a_bowls_lowest_place_is_found() -> None:
+    """Where its slope, 2 (x - 1.3) + y and 6 (y + 0.4) + x, is 0."""
+    lowest = np.linalg.solve([[2.0, 1.0], [1.0, 6.0]], [2.6, -2.4])
+    found = minimum(bowl, [[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]], 200)
+    np.testing.assert_allclose(found, lowest, atol=1e-3)

@@ -92,6 +92,19 @@ def test_share_of_points_near_a_sphere() -> None:
     assert share == pytest.approx(0.5, abs=0.015)
 
 
+@pytest.mark.parametrize("reach", [0.01, 0.1, 0.4, 3.0])
+@pytest.mark.parametrize("solid", [trimesh.creation.icosphere(3), trimesh.creation.box()])
+def test_a_share_is_that_of_the_exact_distances(solid: trimesh.Trimesh, reach: float) -> None:
+    """Also where faces are long and no vertex is near."""
+    # A vertex of no face is no part of the surface.
+    vertices = np.concatenate([solid.vertices, [[0.3, 0.2, 0.1]]])
+    points = np.random.default_rng(0).uniform(-1, 1, (400, 3))
+    points[:50] = solid.vertices[np.arange(50) % len(solid.vertices)]
+    points[50:60] = vertices[-1]
+    exact = nearest_on_mesh(points, vertices, solid.faces).distances
+    assert share_near(points, vertices, solid.faces, reach) == (exact <= reach).mean()
+
+
 def test_colours_come_from_the_nearest_point() -> None:
     points = np.random.default_rng(3).uniform(size=(200, 3))
     colours = np.random.default_rng(4).integers(0, 256, (200, 3), dtype=np.uint8)
