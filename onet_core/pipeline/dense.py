@@ -198,7 +198,8 @@ def dense_mesh(
     )  # fmt: skip
     progress(0.4)
     mesh = surface_of(cloud, cell, half, lambda: progress(0.7))
-    spacing = float(np.median(cloud.spacing) * np.sqrt(len(used) / len(places)))
+    followed = len(cloud.points) / ((1 - cloud.left_out) * len(places))
+    spacing = float(np.median(cloud.spacing) * np.sqrt(followed))
     closing = _closing(mesh, cloud) if gaps is None else None
     notes = _notes(cloud, spacing, closing, is_within=within is not None)
     if normals is not None and normals.are_sights:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ..surface.from_points import unique
 
@@ -57,3 +59,26 @@ def merged_with_members(
     ]
     middles = np.stack(sums[:3], axis=1) / counts[:, None]
     return middles, np.stack(sums[3:], axis=1) / counts[:, None], voxel, counts
+
+
+class Cubes(NamedTuple):
+    """N points in M cubes: member (N,), the cube of each point, and counts (M,) of points."""
+
+    member: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """Means (M,) or (M, C) over each cube of its points' values (N,) or (N, C)."""
+        columns = values.reshape(len(values), -1).T
+        sums = [np.bincount(self.member, column, len(self.counts)) for column in columns]
+        means = np.stack(sums, axis=1) / self.counts[:, None]
+        return means.reshape(-1, *values.shape[1:])
+
+
+def cubes_of(points: FloatArray, edge: float) -> Cubes:
+    """The cubes of an edge that hold points (N, 3), those that lie near each other together."""
+    middles, _, member, counts = merged_with_members(points, points, edge)
+    order = cKDTree(middles).indices
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return Cubes(place[member], counts[order])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -10,6 +12,7 @@ from ..mesh.gaps import COUNTED, spacing_by
 from .batches import by_parts
 
 FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 _AT_ONCE = 1 << 12
@@ -17,11 +20,22 @@ _MEASURED = 12
 """Of so many neighbours the distances are kept, too."""
 
 
-class Neighbours:
-    """The neighbours of each point (N, 3), itself the first. `know` keeps some of them."""
+class Merged(NamedTuple):
+    """Of N points that are means of scanned points: counts (N,), of how many each, and finer (N,),
+    the spacing of these, in their own."""
 
-    def __init__(self, points: FloatArray) -> None:
-        self._points, self._tree = points, cKDTree(points)
+    counts: Float32Array
+    finer: FloatArray
+
+
+class Neighbours:
+    """The neighbours of each point (N, 3), itself the first. `know` keeps some of them.
+
+    merged: None where each point is one scanned point.
+    """
+
+    def __init__(self, points: FloatArray, merged: Merged | None = None) -> None:
+        self._points, self._tree, self.merged = points, cKDTree(points), merged
         self._distances = np.empty((len(points), 0))
         self._near = np.empty((len(points), 0), dtype=np.int32)
 
@@ -76,6 +90,15 @@ class Neighbours:
 
         by_parts(measure, len(found), _AT_ONCE)
         return found
+
+    def scanned(self) -> tuple[FloatArray, float]:
+        """The spacing (N,) of the scanned points around each point, and how many points there are
+        for each scanned one, at most 1."""
+        if self.merged is None:
+            return self.spacing(), 1.0
+        return self.spacing() * self.merged.finer, len(self._points) / float(
+            self.merged.counts.sum()
+        )
 
     def even_spacing(self) -> FloatArray:
         """(N,) as `spacing`, but no more than is typical of a point's neighbours.

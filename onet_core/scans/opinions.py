@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..models.scans.denoiser import DenoiserConfig
-from .neighbours import Neighbours
+from .neighbours import Merged, Neighbours
 from .quadrics import Fits, fitted_in, tangents
 
 FloatArray = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Neighbourhoods:
 
     points, normals (N, 3), signs consistent; noise (N,): its deviation; distances (N,): how far
     the scan network takes each for from the surface. config: which neighbours are asked.
+    merged: as in `Neighbours`.
     """
 
     def __init__(
@@ -63,14 +64,15 @@ class Neighbourhoods:
         noise: FloatArray,
         distances: FloatArray,
         config: DenoiserConfig,
+        merged: Merged | None = None,
     ) -> None:
-        found = Neighbours(points)
+        found = Neighbours(points, merged)
         self.points = points
-        self.spacing = found.spacing()
+        self.spacing, share = found.scanned()
         self.unit = np.maximum(noise, _QUIET * self.spacing)
         order = np.random.default_rng(0).permutation(len(points))
         chosen = np.sort(order[: max(len(points) // config.fitted, 1)])
-        fits = _fits(points, normals, noise, self.spacing, found, chosen, config.sizes)
+        fits = _fits(points, normals, noise, self.spacing, found, share, chosen, config.sizes)
         self._normals = fits[1].normals
         some = (array[chosen] for array in (points, normals, distances, self.unit, self.spacing))
         self._known = _known(fits, *some)
@@ -107,12 +109,14 @@ def _fits(
     noise: FloatArray,
     spacing: FloatArray,
     around: Neighbours,
+    share: float,
     chosen: IntArray,
     sizes: tuple[float, ...],
 ) -> list[Fits]:
     radius = spacing * (_REACH + _REACH_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    counts = [int(np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST)) for size in sizes]
+    wanted = [np.clip(np.pi * (wide * size) ** 2 * 0.8, _FEWEST, _MOST) for size in sizes]
+    counts = [max(int(share * count), _FEWEST) for count in wanted]
     radii = [size * radius for size in sizes]
     return fitted_in(points, normals, around, radii, counts, chosen=chosen, is_sided=True)
 

@@ -48,7 +48,8 @@ class _Around(NamedTuple):
     frame: (M, 3, 3) two tangents and the normal, as rows.
     local: (M, 3, K) where the neighbours lie, along these.
     distances: (M, K).
-    same: (M, K) how much each counts for being on the same side, 0 to 1.
+    same: (M, K) how much each counts: 0 to 1 for being on the same side, times how many scanned
+        points it is the mean of.
     """
 
     frame: FloatArray
@@ -154,6 +155,8 @@ def _around(
     if is_sided:
         cosines = np.matmul(normals.take(near, axis=0), normal[..., None])[..., 0]
         same = np.maximum(cosines, 0).astype(np.float32) ** 2
+    if neighbours_of.merged is not None:
+        same *= neighbours_of.merged.counts[near]
     return _Around(frame, local.astype(np.float32), distances.astype(np.float32), same)
 
 

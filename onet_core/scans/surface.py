@@ -14,9 +14,9 @@ from ..mesh.parts import without_artefacts
 from ..models.scans.denoiser import Denoiser
 from ..models.scans.network import ScanNetwork
 from ..surface.from_points import follow
-from .batches import merged_with_members
+from .batches import cubes_of, merged_with_members
 from .denoised import denoised
-from .neighbours import Neighbours
+from .neighbours import Merged, Neighbours
 from .normals import around_rods, plane_normals, sharpened
 from .opinions import Neighbourhoods
 from .quadrics import fitted
@@ -42,6 +42,10 @@ _ROUGH = 0.35
 _SMOOTH, _ROUGHER = 0.04, 0.12
 """In spacings: points that lie less off smooth surfaces have no noise; by so much more, all of what
 the network sees is."""
+
+_MERGED = 2.0
+"""Edge of the cubes in which noisy points become one, in deviations of the noise as it is seen,
+which is less than it is: training/recipes/scans.md."""
 
 _FIT, _FIT_NOISE = 2.2, 6.0
 """A quadric's radius in spacings, and what it grows by with the root of the noise."""
@@ -97,7 +101,7 @@ class Prepared:
     normals: (N, 3), signs consistent.
     noise: (N,) its deviation, 0 for all where there is none.
     distances: (N,) how far the network takes each point for from the surface.
-    is_kept: (M,) which of all points these are.
+    is_kept: (M,) which of all points these are, or are means of.
     doubtful, is_stated: as in `Oriented`. openness: as in `signs.Signed`.
     """
 
@@ -128,7 +132,7 @@ def oriented(
     where the points were scanned, if that is known; nothing else counts then. sights: (N, 3), unit
     vectors to the scanner that saw each point, if these are known; then not even that.
     """
-    ready = prepared(points, network, sides, stated, within, sights)
+    ready = prepared(points, network, sides, stated, within, sights, is_merged=True)
     if ready.noise.any():
         cloud, share = evened(ready, denoiser)
     else:
@@ -151,8 +155,13 @@ def prepared(
     stated: FloatArray | None = None,
     within: Standpoints | None = None,
     sights: FloatArray | None = None,
+    *,
+    is_merged: bool = False,
 ) -> Prepared:
-    """Points (N, 3) less outliers, with signs, noise and distances; see `oriented`."""
+    """Points (N, 3) less outliers, with signs, noise and distances; see `oriented`.
+
+    is_merged: whether noisy points in the same small cube become one, their mean.
+    """
     reading = read(network, points)
     keep = reading.outlier < 0.5
     if keep.mean() < 0.5:
@@ -164,16 +173,23 @@ def prepared(
     sights = None if sights is None else sights[keep]
     neighbours = Neighbours(points)
     noise = _noise(points, distances, edge, neighbours)
+    if is_merged and noise.any():
+        cubes = cubes_of(points, _MERGED * float(np.median(noise)))
+        spacing = cubes.means(neighbours.spacing())
+        points, votes, distances, noise = map(cubes.means, (points, votes, distances, noise))
+        stated = None if stated is None else _units(cubes.means(stated))
+        sights = None if sights is None else _units(cubes.means(sights))
+        finer = spacing / Neighbours(points).spacing()
+        neighbours = Neighbours(points, Merged(cubes.counts.astype(np.float32), finer))
     if not noise.any():
         neighbours.know(NEIGHBOURS)
-    spacing = neighbours.spacing()
-    typical, rough = float(np.median(spacing)), float(np.median(noise))
+    typical, rough = float(np.median(neighbours.scanned()[0])), float(np.median(noise))
     moved, blur, around = points, 0.0, None
     if not noise.any():
         axes, around = plane_normals(moved, neighbours, 10), neighbours
         axes = around_rods(moved, axes, around)
     else:
-        directions = votes / (np.linalg.norm(votes, axis=1, keepdims=True) + 1e-12)
+        directions = _units(votes)
         # Where there is little noise, the network's distances are less precise than what is fitted.
         trust = np.clip((noise / typical - 0.6) / 0.6, 0, 1)
         moved = points - (trust * distances)[:, None] * directions
@@ -182,7 +198,7 @@ def prepared(
             axes = plane_normals(moved, around, 20)
         else:
             # Neighbours say nothing about each other before the noise is off.
-            smooth = finished(moved, directions, noise, Neighbours(moved))
+            smooth = finished(moved, directions, noise, Neighbours(moved, neighbours.merged))
             moved, axes, blur = smooth.points, smooth.normals, max(typical, rough)
     is_stated = stated is not None and are_plausible(moved, axes, stated)
     if sights is not None:
@@ -196,11 +212,16 @@ def prepared(
         votes, sides = stated, None
     up = None if is_stated else _UP
     is_seen = within is not None or sights is not None
+    typical = float(np.median(neighbours.spacing()))
     found = signed(moved, axes, votes, typical, sides, blur, around, up, is_seen)
     return Prepared(
         points, neighbours, found.normals, noise, distances, keep,
         found.doubtful, found.openness, is_stated,
     )  # fmt: skip
+
+
+def _units(ways: FloatArray) -> FloatArray:
+    return np.asarray(ways / (np.linalg.norm(ways, axis=1, keepdims=True) + 1e-12))
 
 
 def _noise(
@@ -261,10 +282,11 @@ def finished(
 ) -> Oriented:
     """Normals refined by quadrics; noise (N,) is averaged out by them as a first step, and where
     there is none, edges are kept sharp."""
-    spacing = around.spacing()
+    spacing, merged = around.scanned()
     radius = spacing * (_FIT + _FIT_NOISE * np.sqrt(noise / spacing))
     wide = float(np.median(radius / spacing))
-    wanted = int(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
+    most = float(np.clip(np.pi * wide**2 * 0.8, _FEWEST_FITTED, _MOST_FITTED))
+    wanted = max(int(merged * most), _FEWEST_FITTED)
     fits = fitted(points, normals, around, radius, wanted)
     if not noise.any():
         found = sharpened(points, fits, around)
@@ -278,14 +300,17 @@ def evened(ready: Prepared, denoiser: Denoiser) -> tuple[Oriented, float]:
     """A noisy scan's points as the denoiser places them, and the share of all that these are: those
     of which it can't tell where they belong are left out."""
     around = Neighbourhoods(
-        ready.points, ready.normals, ready.noise, ready.distances, denoiser.config
-    )
+        ready.points, ready.normals, ready.noise, ready.distances, denoiser.config,
+        ready.neighbours.merged,
+    )  # fmt: skip
     found, noise = denoised(around, denoiser), ready.noise
     is_kept = found.errors < _UNSURE * np.maximum(noise, _LEAST_NOISE * around.spacing)
     if is_kept.mean() < 0.5:
         is_kept[:] = True
     points, normals = found.points[is_kept], found.normals[is_kept]
     errors, neighbours = found.errors[is_kept], Neighbours(points)
+    if (merged := ready.neighbours.merged) is not None:
+        errors = errors / np.sqrt(merged.counts[is_kept])
     neighbours.know(NEIGHBOURS)
     spacing = neighbours.even_spacing()
     cloud = Oriented(points, normals, spacing, REACH * spacing, errors=errors, around=neighbours)

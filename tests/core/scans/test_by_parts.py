@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from onet_core.scans.batches import by_parts
-from onet_core.scans.neighbours import Neighbours
+from onet_core.scans.batches import by_parts, cubes_of
+from onet_core.scans.neighbours import Merged, Neighbours
 from onet_core.scans.normals import plane_normals
 from onet_core.scans.quadrics import fitted_in
 
@@ -60,3 +60,30 @@ def test_normals_do_not_depend_on_the_threads() -> None:
         assert np.array_equal(one, other)
         # Of a ball, the normals are the points.
         assert np.abs(np.einsum("ni,ni->n", one, points)).min() > 0.99
+
+
+def test_points_count_as_often_as_they_were_scanned() -> None:
+    """Quadrics around points that were scanned several times, beside those of their means."""
+    random = np.random.default_rng(3)
+    places = random.uniform(-1, 1, (300, 3)) * (1, 1, 0.05)
+    counts = random.integers(1, 5, len(places))
+    twins = np.repeat(places, counts, axis=0)
+    first = np.cumsum(counts) - counts
+    up, radius = np.array([0.0, 0.0, 1.0]), np.full(len(twins), 0.4)
+    (wanted,) = fitted_in(
+        twins, np.tile(up, (len(twins), 1)), Neighbours(twins), [radius], [len(twins)], chosen=first
+    )
+    cubes = cubes_of(twins, 1e-9)
+    order = np.argsort(cubes.member[first])
+    assert np.array_equal(cubes.counts, counts[order])
+    points = cubes.means(twins)
+    assert points == pytest.approx(places[order])
+    merged = Merged(cubes.counts.astype(np.float32), np.ones(len(points)))
+    around = Neighbours(points, merged)
+    assert around.scanned()[1] == pytest.approx(len(places) / len(twins))
+    (found,) = fitted_in(
+        points, np.tile(up, (len(points), 1)), around, [radius[: len(points)]], [len(points)]
+    )
+    assert found.normals == pytest.approx(wanted.normals[order], abs=1e-4)
+    assert found.heights == pytest.approx(wanted.heights[order], abs=1e-5)
+    assert found.residuals == pytest.approx(wanted.residuals[order], abs=1e-5)

@@ -17,8 +17,9 @@ from onet_core.models.scans.denoiser import FEATURES, SCALES
 from onet_core.models.scans.load import load_denoiser
 from onet_core.models.scans.prepared_denoiser import PreparedDenoiser
 from onet_core.pipeline.dense import DENOISER
+from onet_core.scans.batches import cubes_of
 from onet_core.scans.denoised import Denoised, denoised
-from onet_core.scans.neighbours import Neighbours
+from onet_core.scans.neighbours import Merged, Neighbours
 from onet_core.scans.opinions import Neighbourhoods
 from onet_core.scans.surface import finished
 
@@ -98,6 +99,29 @@ def test_the_answer_turns_with_the_scan() -> None:
     turned = Neighbourhoods(points @ turn.T, normals @ turn.T, *known)
     away = np.linalg.norm(denoised(turned, network).points @ turn - straight.points, axis=1)
     assert np.median(away) < 0.05 * NOISE
+
+
+def test_points_that_become_one_leave_as_little_noise() -> None:
+    """Each is the mean of those in a cube as wide as the noise deviates."""
+    network = load_denoiser(DENOISER)
+    for shape in ("sphere", "box"):
+        points, normals = scan_of(shape)
+        cubes = cubes_of(points, NOISE)
+        toward = cubes.means(normals)
+        toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+        finer = (
+            cubes.means(Neighbours(points).spacing()) / Neighbours(cubes.means(points)).spacing()
+        )
+        merged = Merged(cubes.counts.astype(np.float32), finer)
+        left = []
+        for known in ((points, normals, None), (cubes.means(points), toward, merged)):
+            count = len(known[0])
+            around = Neighbourhoods(
+                *known[:2], np.full(count, NOISE), np.zeros(count), network.config, known[2]
+            )
+            found = denoised(around, network).points
+            left.append(distances_to(shape, found).mean())
+        assert left[1] < 1.05 * left[0]
 
 
 @pytest.mark.parametrize("header", [{}, {"config": "[]"}, {"config": '{"width": 24}'}])
