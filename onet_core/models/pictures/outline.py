@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional
 
@@ -61,6 +60,9 @@ def fitted_camera(
     camera: of one picture, (1,); shown: (S, S), 0 or 1; level: the logit at the surface. The
     outline is a soft one, whose IoU with the picture's has a slope.
     """
+    # Imported here, as points and voxels, which need none of it, would wait for it too.
+    from scipy.optimize import minimize
+
     wanted = functional.interpolate(shown[None, None], size=(_PIXELS, _PIXELS), mode="area")[0, 0]
     rows, columns = torch.meshgrid(*[torch.arange(_PIXELS, device=cube.device)] * 2, indexing="ij")
     pixels = torch.stack([columns.flatten(), rows.flatten()], dim=1)

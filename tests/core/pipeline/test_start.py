@@ -1,4 +1,4 @@
-"""What a cold start loads: neither sympy nor trimesh, which take a second together."""
+"""What a cold start loads: neither sympy, trimesh nor scipy.optimize."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ with torch.no_grad():
     code = network.encode_inputs(torch.rand(1, 50, 3) - 0.5)
 field = prepare(network, torch.zeros(1, 0), code)
 field.with_gradient(torch.rand(20, 3) - 0.5)
-print(sorted({"sympy", "trimesh", "networkx"} & set(sys.modules)))
+print(sorted({"sympy", "trimesh", "networkx", "scipy.optimize"} & set(sys.modules)))
 """
 
 
