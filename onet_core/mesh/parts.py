@@ -25,10 +25,19 @@ def count_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> int:
 
     Without crumbs: pieces that have less than that share of the whole area.
     """
+    return len(large_parts(mesh, least_share))
+
+
+def large_parts(mesh: Mesh, least_share: float = LEAST_SHARE) -> list[NDArray[np.int64]]:
+    """The numbers of the vertices of each piece, the one of the largest area first.
+
+    Without crumbs, see `count_parts`.
+    """
     if mesh.is_empty:
-        return 0
-    _, areas = _pieces(mesh)
-    return int((areas >= least_share * areas.sum()).sum())
+        return []
+    piece, areas = _pieces(mesh)
+    large = np.flatnonzero(areas >= least_share * areas.sum())
+    return [np.flatnonzero(piece == one) for one in large[np.argsort(-areas[large])]]
 
 
 def without_islands(mesh: Mesh, least_share: float) -> Mesh:

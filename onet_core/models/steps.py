@@ -26,8 +26,8 @@ class Steps(Record):
     denoise: average out the noise of dense clouds before they are read, see `inputs.denoise`.
     faint_from: the lowest level at which parts that the network is unsure of are still drawn, see
         `pipeline.faint`; 0 turns it off.
-    joined_from: the lowest threshold that is tried where a lower one may join the mesh's parts, as
-        thin ones tear first; 0 turns it off.
+    joined_from: the threshold that may hold between parts that the mesh is torn into, where that
+        joins them, see `pipeline.level`; 0 turns it off.
     smoothing: iterations that take bumps off the mesh, see `mesh.smooth`.
     snap_within: the distance from the surface within which points draw it to them, see `mesh.snap`;
         0 turns it off.

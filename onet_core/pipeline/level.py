@@ -1,4 +1,9 @@
-"""At which level a network's surface is drawn: its threshold, or lower where it is unsure."""
+"""At which level a network's surface is drawn: its threshold, or lower where it is unsure.
+
+A thin leg tears where its probability stays just below the threshold. A lower threshold everywhere
+would join it and make the rest too fat; so the field is lifted between two parts only, around the
+shortest ways from one to the other, and the rest stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from .. import devices
-from ..field import logit
-from ..mesh.parts import count_parts
+from ..field import Field, logit
+from ..mesh.parts import large_parts
 from ..models.description import ModelDescription
 from ..models.pictures.camera import PictureCamera
 from ..models.pictures.outline import fitted_camera, lack_of, lacks_along
@@ -22,12 +27,10 @@ from ..models.prepared.lifted import Lifted
 from ..models.prepared.outlined import OutlinedField
 from ..surface.extract import Extraction
 from ..surface.probing import Probe
-from .faint import LEAST_JOINED, faint_lift, joining_lift
+from .faint import LEAST_JOINED, between, faint_lift, joining_lift
 
 # Points along each axis of the grid on which faint parts are looked for.
 PROBED = 33
-# By how much the threshold is lowered at a time where that may join parts.
-JOINING_STEP = 0.1
 
 
 class Level(NamedTuple):
@@ -121,23 +124,28 @@ def _outlined(
 
 
 def joined(
-    surface: Extraction, threshold: float, least: float, at: Callable[[float], Extraction]
-) -> tuple[Extraction, float]:
-    """The surface in the fewest parts, and the highest threshold that gives it.
+    surface: Extraction,
+    level: Level,
+    least: float,
+    padding: float,
+    device: torch.device,
+    at: Callable[[Field], Extraction],
+) -> tuple[Extraction, Level]:
+    """The surface in the fewest parts, and the level that gives it.
 
-    surface: that at `threshold`. least: the lowest threshold to try; 0 for none. at: finds the
-    surface at another threshold. The seconds are those of all that were tried.
+    surface: that of `level`. least: the threshold that may hold between parts; 0 for none.
+    padding: of the network's box; device: the field's. at: finds the surface once more, with
+    something added to the field. The seconds are those of all that was tried.
     """
     seconds = dict(surface.seconds)
-    lower, parts = threshold, count_parts(surface.mesh)
-    while least and parts > 1:
-        lower = round(lower - JOINING_STEP, 6)
-        if lower < least:
-            break
-        other = at(lower)
+    parts = large_parts(surface.mesh) if least else []
+    if len(parts) > 1:
+        half = (1 + padding) / 2
+        shares = between([surface.mesh.vertices[part] for part in parts], half)
+        lift = (logit(level.threshold) - logit(least)) * torch.from_numpy(shares).to(device)
+        other = at(Lifted(level.field, lift, half).added)
         for name, passed in other.seconds.items():
             seconds[name] += passed
-        found = count_parts(other.mesh)
-        if found < parts:
-            parts, threshold, surface = found, lower, other
-    return replace(surface, seconds=seconds), threshold
+        if len(large_parts(other.mesh)) < len(parts):
+            surface, level = other, level._replace(field=Lifted(level.field, lift, half))
+    return replace(surface, seconds=seconds), level

@@ -20,6 +20,7 @@ from ..mesh.mesh import Mesh
 from ..models.description import ModelDescription
 from ..models.pictures.confidence import doubts_of
 from ..models.pictures.view import PictureView
+from ..models.prepared import PreparedField
 from ..sentences import Sentence
 from ..settings import SCANNED_WITHIN, Settings
 from ..surface.extract import Extraction, extract_all, only
@@ -161,10 +162,10 @@ class Making:
         found: list[tuple[Level, Extraction | NoSurfaceError]] = []
         for level, surface in zip(levels, surfaces, strict=True):
             if not isinstance(surface, NoSurfaceError):
-                at = partial(self._found_at, level.field, memory=memory)
-                surface, threshold = joined(surface, level.threshold, least, at)
+                at = partial(self._found_with, level, memory)
+                padding = self._model.padding
+                surface, level = joined(surface, level, least, padding, self._device, at)
                 surface.seconds["network"] += probing
-                level = level._replace(threshold=threshold)
             found.append((level, surface))
         return found
 
@@ -236,11 +237,15 @@ class Making:
             outline=outline,
         )
 
-    def _found_at(self, field: Field, threshold: float, memory: Memory | None) -> Extraction:
-        return only(self._found([field], threshold, memory))
+    def _found_with(self, level: Level, memory: Memory | None, added: Field) -> Extraction:
+        return only(self._found([level.field], level.threshold, memory, added))
 
     def _found(
-        self, fields: Sequence[Field], threshold: float, memory: Memory | None
+        self,
+        fields: Sequence[PreparedField],
+        threshold: float,
+        memory: Memory | None,
+        added: Field | None = None,
     ) -> Sequence[Extraction | NoSurfaceError]:
         settings, padding = self._wish.settings, self._model.padding
         resolution = settings.resolution
@@ -255,4 +260,5 @@ class Making:
             device=self._device,
             progress=self._run.report,
             memory=memory,
+            added=added,
         )

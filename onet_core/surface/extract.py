@@ -190,20 +190,21 @@ def extract_all(
     followed_from: int | None = None,
     progress: Progress | None = None,
     memory: Memory | None = None,
+    added: Field | None = None,
 ) -> list[Extraction | NoSurfaceError]:
     """The surfaces of several fields of one network, found together; arguments: see `extract`.
 
     The grids of all objects are one sparse grid, so each round evaluates all of their points, and
-    nothing but that is done object by object. memory: see `Rounds`. Returns for each field what
-    `extract` gives or raises for want of a surface; seconds are those of all together. Raises what
-    `extract` raises.
+    nothing but that is done object by object. memory, added: see `Rounds`. Returns for each field
+    what `extract` gives or raises for want of a surface; seconds are those of all together. Raises
+    what `extract` raises.
     """
     level = logit(threshold)
     resolution_0, depth = split_resolution(resolution)
     if not fields:
         return []
     report = Report(progress, resolution_0, depth)
-    rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance, memory)
+    rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance, memory, added)
     grid, errors = search(rounds, resolution_0, depth, level, followed_from=followed_from)
     if all(errors):
         return [error for error in errors if error]

@@ -1,4 +1,4 @@
-"""What a field said at grid points, so that a search at another level asks for none of it again."""
+"""What a field said at grid points, so that a second search in it asks for none of it again."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ class Rounds:
 
     evaluations: of each object, how many points each round asked for; seconds: by stage;
     memory: of one field, what it said in earlier searches; it learns what it says in this one.
+    added: logits (n,) at points (n, 3) that are added to all that fields say, after memory.
     are_networks: whether all fields are prepared networks; are_rough: whether they have a faster
     way in half precision; tolerance: see `surface.extract`, 0 where they have none.
     """
@@ -35,6 +36,7 @@ class Rounds:
         report: Report,
         tolerance: float,
         memory: Memory | None = None,
+        added: Field | None = None,
     ) -> None:
         self.device, self.dtype, self.report = torch.device(device), dtype, report
         prepared = [field for field in fields if isinstance(field, PreparedField)]
@@ -44,7 +46,7 @@ class Rounds:
         self.evaluations: list[list[int]] = [[] for _ in fields]
         self.seconds = {"network": 0.0, "mise": 0.0, "marching cubes": 0.0}
         self.padding = padding
-        self._fields, self._batch_points = fields, batch_points
+        self._fields, self._batch_points, self._added = fields, batch_points, added
         # What half precision said is not what float32 would say.
         self._memory = memory if self.objects == 1 and not self.are_rough else None
         if devices.is_card(self.device):
@@ -73,13 +75,26 @@ class Rounds:
         """
         self.report.start_round(len(indices), resolution, halvings)
         points = grid_to_box(indices, resolution, self.padding, self.dtype).to(self.device)
-        logits = points.new_empty(len(points))
         self.lap("mise")
         if self._memory is not None:
             keys = keys_of(indices.to(self.device), resolution)
             logits = self._memory.recalled(keys, resolution, partial(self._ask, points, level))
-            self.lap("network")
-            return logits
+        else:
+            logits = self._asked(points, level, objects, is_rough)
+        if self._added is not None:
+            logits = logits + self._added(points)
+        self.lap("network")
+        return logits
+
+    def _asked(
+        self,
+        points: Tensor,
+        level: float | None,
+        objects: Tensor | None,
+        is_rough: Sequence[bool] | None,
+    ) -> Tensor:
+        """Logits of all fields at points (n, 3), see `at`."""
+        logits = points.new_empty(len(points))
         done = 0
         for number, field in enumerate(self._fields):
             rows: Tensor | slice = slice(None)
@@ -101,7 +116,6 @@ class Rounds:
             done += len(asked)
             if objects is None:
                 break
-        self.lap("network")
         return logits
 
     def _ask(self, points: Tensor, level: float | None, wanted: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class Evaluation:
         if steps.faint_from:
             text += f", around faint parts lower, from {steps.faint_from:g} on"
         if steps.joined_from:
-            text += f", or lower, from {steps.joined_from:g} on, where that joins parts"
+            text += f", between torn parts {steps.joined_from:g} where that joins them"
         if steps.smoothing:
             text += f", smoothed by {steps.smoothing} steps"
         if steps.snap_within:

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+# Of fewer rows the sums in products depend on the number of threads.
+_FEWEST = 16
+
 
 class PreparedField(ABC):
     """Logits (n,) at points (n, 3) of the network's frame, for one object.
@@ -20,7 +23,7 @@ class PreparedField(ABC):
         self.evaluations = 0
 
     def __call__(self, points: Tensor) -> Tensor:
-        result = self._logits(points)
+        result = self._logits(_enough(points))[: len(points)]
         self.evaluations += len(points)
         return result
 
@@ -35,9 +38,9 @@ class PreparedField(ABC):
 
     def with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """The logits (n,) and their gradients with respect to the points, (n, 3)."""
-        result = self._with_gradient(points)
+        logits, gradients = self._with_gradient(_enough(points))
         self.evaluations += len(points)
-        return result
+        return logits[: len(points)], gradients[: len(points)]
 
     @property
     def is_rough_faster(self) -> bool:
@@ -52,6 +55,12 @@ class PreparedField(ABC):
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         return differentiated(self._logits, points)
+
+
+def _enough(points: Tensor) -> Tensor:
+    """Points (n, 3), the last one repeated where there are few."""
+    few = 0 < len(points) < _FEWEST
+    return torch.cat([points, points[-1:].expand(_FEWEST - len(points), -1)]) if few else points
 
 
 def differentiated(function: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,9 @@ import pytest
 import torch
 
 from onet_core.mesh.mesh import Mesh
+from onet_core.models.catalogue import find_model
+from onet_core.models.prepared import prepare
+from onet_core.models.weights import load_weights
 from onet_core.pipeline.job import Job, run
 from onet_core.pipeline.making import Reconstruction
 from onet_core.pipeline.reconstructor import Reconstructor
@@ -68,3 +71,18 @@ def test_one_and_two_threads_generate_the_same_bytes(model: str) -> None:
         made.append([digest(shape.mesh) for shape in shapes if isinstance(shape, Reconstruction)])
     assert made[0] == made[1]
     assert min(faces for _, faces in made[0]) > 100
+
+
+def test_few_points_have_the_same_gradients_on_one_and_on_two_threads() -> None:
+    """Products of 5 to 10 rows are summed in another order by two threads."""
+    network, _ = load_weights(find_model("points").path)
+    cloud = torch.randn(300, 3, generator=torch.Generator().manual_seed(0)) * 0.15
+    with torch.no_grad():
+        field = prepare(network.eval(), torch.zeros(1, 0), network.encode_inputs(cloud[None]))
+    for count in (1, 3, 5, 6, 7, 9, 11):
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append([field(cloud[:count]), *field.with_gradient(cloud[:count])])
+        assert [len(one) for one in found[0]] == [count] * 3
+        assert all(map(torch.equal, *found))

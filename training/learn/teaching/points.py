@@ -144,7 +144,8 @@ def unlike(decoder: nn.Module, lessons: list[CloudLesson]) -> list[float]:
 def pupil_of(teacher: ModelDescription, name: str, changes: dict[str, Any]) -> ModelDescription:
     """The description of a pupil whose network differs in some options from its teacher's."""
     network = {**teacher.network, **changes}
-    steps = replace(teacher.steps, half_turn=False)
+    reasons = {name: why for name, why in teacher.steps.chosen_by.items() if name != "half_turn"}
+    steps = replace(teacher.steps, half_turn=False, chosen_by=reasons)
     bare = replace(teacher, name=name, network=network, steps=steps, training={}, metrics={})
     return taught_by(teacher, bare)
 
