@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..cells.surface import is_followed
+from ..field import evaluate
 from ..inputs.background import shown_in
 from ..inputs.observation import Normals, Observation
 from ..inputs.readings import read_cloud, subsample
-from ..inputs.symmetry.completion import completed
+from ..inputs.symmetry.completion import Believes, completed
 from ..models.convolutional.network import PlanesNetwork
 from ..models.description import ModelDescription
 from ..models.layers import resized
@@ -84,7 +86,11 @@ def code_width(network: nn.Module, model: ModelDescription) -> int:
 
 
 def without_holes(
-    observation: Observation, settings: Settings, device: torch.device
+    network: nn.Module,
+    model: ModelDescription,
+    observation: Observation,
+    settings: Settings,
+    device: torch.device,
 ) -> Observation:
     """A cloud whose holes are filled from its mirror image, in a frame that may be another; the
     observation itself where there are none, or what is lacking is not wanted.
@@ -99,7 +105,8 @@ def without_holes(
         or (observation.normals is not None and observation.normals.is_exact)
     ):
         return observation
-    whole = completed(observation)
+    reader = _Reader(network, model, device)
+    whole = completed(observation, reader.beliefs(observation.data, settings.random_seed))
     if whole is None or is_open_scan(observation.data, device, observation.normals):
         return observation
     return whole
@@ -174,9 +181,7 @@ class _Reader:
         """
         points = distinct(points).astype(np.float32)
         seed, steps = settings.random_seed, self._model.steps
-        most = steps.local_points
-        if self._model.architecture == "occupancy_network":
-            most = int(self._model.inputs.get("points", GLOBAL_POINTS))
+        most = self._most()
         mirrored = min(steps.mirrored_points, most // 2) if settings.symmetry else 0
         readings = read_cloud(points, most, mirrored, steps.mirror_ratio, seed)
         field, code = self.field(self.tensor(readings.first), self.tensor(readings.second))
@@ -190,6 +195,27 @@ class _Reader:
         # A shape that has a code is what the code says.
         cloud = None if self._code_width else Cloud(snapped, noise)
         return Encoded(field, self.vector(code), cloud, readings.is_mirrored)
+
+    def _most(self) -> int:
+        """How many points of a cloud the network reads at once."""
+        if self._model.architecture == "occupancy_network":
+            return int(self._model.inputs.get("points", GLOBAL_POINTS))
+        return self._model.steps.local_points
+
+    def beliefs(self, points: NDArray[np.float32], seed: int) -> Believes:
+        """What the network thinks of places in the frame of a cloud (N, 3), which is read as it is
+        when it is first asked."""
+
+        @cache
+        def field() -> PreparedField:
+            some = distinct(points).astype(np.float32)
+            return self._field(self.tensor(subsample(some, self._most(), seed)))[0]
+
+        def at(places: NDArray[np.float64]) -> NDArray[np.float64]:
+            asked = torch.from_numpy(places.astype(np.float32)).to(self._device)
+            return evaluate(field(), asked).sigmoid().double().cpu().numpy()
+
+        return at
 
     def of_dense_cloud(
         self,

@@ -100,8 +100,9 @@ class Reconstructor:
                 given=Sentence(phrase_of(observation.kind)),
             )
         wish = Wish.of(settings)
-        seen = without_holes(observation, wish.settings, self.device)
-        source = partial(encoded, self._network, self.description, seen, wish.settings, self.device)
+        network, model = self._network, self.description
+        seen = without_holes(network, model, observation, wish.settings, self.device)
+        source = partial(encoded, network, model, seen, wish.settings, self.device)
         made = _only(make([source], seen.frame, self.description, self.device, wish, progress))
         return made if seen is observation else replace(made, notes=(COMPLETED, *made.notes))
 

@@ -70,7 +70,8 @@ class Variants:
         read: dict[str, Encoded] = {}
         found: dict[str, tuple[Level, Extraction | NoSurfaceError]] = {}
         run = Run({}, None)
-        seen = without_holes(observation, self._settings, self._device)
+        model = self._descriptions[0]
+        seen = without_holes(self._network, model, observation, self._settings, self._device)
         back = observation.frame.inverse @ seen.frame.matrix
         for described in self._descriptions:
             making = Making(described, self._device, Wish.of(self._settings), run)

@@ -4,11 +4,13 @@ Most things that people make have a left and a right. Where a scan's mirror imag
 scan has none, either the scan has a hole there or the thing differs: a mug has one handle. Around a
 hole the scanned surface ends; around the place where the second handle would be it goes on. So a
 group of mirrored points is taken only where it goes on with what ends: the points around it come
-nearer to the middle of their neighbours by it.
+nearer to the middle of their neighbours by it. A sheet ends everywhere, so that half a desk may
+go on too: a group is also to lie where the network that reads the scan thinks there may be more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,9 +37,13 @@ BEHIND = 0.1
 """How much less of the cloud a plane may match than the best one does: what is symmetric to one
 plane, whole, is often nearly so to another."""
 
-GAIN = 0.03
+GAIN = 0.02
 """How much nearer the points around a group have to come to the middle of their neighbours, in the
-distance of the farthest: on a straight end they are off by 0.42. These four:
+distance of the farthest: on a straight end they are off by 0.42."""
+
+POSSIBLE, BELIEVED = 0.05, 0.02
+"""What probability the network has to give how many of a group's points, as a share: it learned
+from clouds that lack something, and knows well where nothing is. These six:
 training/results/completion.md."""
 
 FEWEST_POINTS = 1_000
@@ -56,6 +62,11 @@ group are around it."""
 _AROUND = 16
 
 
+Believes = Callable[[FloatArray], FloatArray]
+"""What probability of lying inside a network gives places (M, 3) in a cloud's frame, (M,), having
+read the cloud as it is."""
+
+
 class Filling(NamedTuple):
     """Points of a cloud's mirror image that fill its holes.
 
@@ -69,17 +80,17 @@ class Filling(NamedTuple):
     plane: MirrorPlane
 
 
-def completed(observation: Observation) -> Observation | None:
+def completed(observation: Observation, believes: Believes) -> Observation | None:
     """A cloud whose holes are filled from its mirror images, in a frame that holds all of it.
 
-    None where it is not symmetric or nothing is missing. Stated normals are mirrored with the
-    points.
+    believes: asked only where the mirror image would go on with what ends. None where the cloud is
+    not symmetric or nothing is missing. Stated normals are mirrored with the points.
     """
     points, normals = observation.data.astype(np.float64), observation.normals
     thin = None
     for plane in mirror_planes(points):
         thin = thin or _Thinned(_thin(points))
-        found = _filling(points, thin, plane)
+        found = _filling(points, thin, plane, believes)
         if found is None:
             continue
         points, thin = np.concatenate([points, found.points]), None
@@ -112,10 +123,10 @@ def mirror_planes(points: FloatArray) -> list[MirrorPlane]:
     ]
 
 
-def fill_holes(points: ArrayLike, plane: MirrorPlane) -> Filling | None:
+def fill_holes(points: ArrayLike, plane: MirrorPlane, believes: Believes) -> Filling | None:
     """What fills the holes of a cloud (N, 3) from its image in a plane; None for nothing."""
     cloud = np.asarray(points, dtype=np.float64)
-    return _filling(cloud, _Thinned(_thin(cloud)), plane)
+    return _filling(cloud, _Thinned(_thin(cloud)), plane, believes)
 
 
 class _Thinned:
@@ -126,9 +137,20 @@ class _Thinned:
         self.typical = float(np.median(_spacing(points, self.tree)))
 
 
-def _filling(cloud: FloatArray, thin: _Thinned, plane: MirrorPlane) -> Filling | None:
+def believed(group: FloatArray, believes: Believes) -> float:
+    """The share of a group (M, 3) where the network thinks that something may be."""
+    return float((believes(group) > POSSIBLE).mean())
+
+
+def _filling(
+    cloud: FloatArray, thin: _Thinned, plane: MirrorPlane, believes: Believes
+) -> Filling | None:
     """As `fill_holes`; thin: enough of the cloud to see holes by."""
-    holes = [group for group, gain in _groups_of(thin, plane) if gain >= GAIN]
+    holes = [
+        group
+        for group, gain in _groups_of(thin, plane)
+        if gain >= GAIN and believed(group, believes) >= BELIEVED
+    ]
     if not holes:
         return None
     image = plane.mirrored(cloud)

@@ -11,6 +11,11 @@ from onet_core.inputs.observation import Normals, Observation
 from onet_core.inputs.symmetry.completion import completed, fill_holes, mirror_planes
 
 
+def all_of_it(places: np.ndarray) -> np.ndarray:
+    """What a network says that thinks there is more everywhere."""
+    return np.ones(len(places))
+
+
 def jar(count: int, seed: int = 0) -> np.ndarray:
     """Points on an upright cylinder that is open on top, wider (x) than deep."""
     rng = np.random.default_rng(seed)
@@ -54,7 +59,7 @@ def test_a_hole_is_filled_where_the_other_side_was_scanned(count, noise):
     # The jar is symmetric to z = 0, too, but there the hole meets itself.
     planes = [plane for plane in mirror_planes(scan) if abs(plane.normal[0]) > 0.99]
     assert planes
-    found = fill_holes(scan, planes[0])
+    found = fill_holes(scan, planes[0], all_of_it)
     assert found is not None
     lost = whole[~kept]
     assert np.median(cKDTree(found.points).query(lost)[0]) < 2 / np.sqrt(count) + noise
@@ -69,13 +74,14 @@ def test_a_hole_is_filled_where_the_other_side_was_scanned(count, noise):
 def test_a_cup_keeps_its_one_handle(count):
     scan = np.concatenate([jar(count), handle(count // 8)])
     for plane in mirror_planes(scan):
-        found = fill_holes(scan, plane)
+        found = fill_holes(scan, plane, all_of_it)
         assert found is None or not (found.points[:, 0] < -0.33).any()
 
 
 def filled(points: np.ndarray) -> int:
     """How many points are added to a cloud."""
-    found = completed(Observation("points", points.astype(np.float32), Frame(np.eye(4))))
+    observation = Observation("points", points.astype(np.float32), Frame(np.eye(4)))
+    found = completed(observation, all_of_it)
     return 0 if found is None else len(found.data) - len(points)
 
 
@@ -88,6 +94,26 @@ def test_nothing_is_added_to_what_is_whole_or_not_symmetric():
     turn, radius = rng.uniform(0, 3 * np.pi, 2_000), rng.uniform(0.2, 0.5, 2_000)
     stairs = np.stack([radius * np.cos(turn), turn / 10 - 0.5, radius * np.sin(turn)], axis=1)
     assert filled(stairs) == 0
+
+
+def test_nothing_is_added_where_the_network_knows_that_nothing_is():
+    whole = jar(3_000)
+    scan = whole[holed(whole, (-0.3, 0.0, 0.05), 0.22)].astype(np.float32)
+    asked = []
+
+    def nothing(places: np.ndarray) -> np.ndarray:
+        asked.append(places)
+        return np.full(len(places), 0.04)
+
+    def a_little(places: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(places)) < 0.05 * len(places), 0.06, 0.04)
+
+    observation = Observation("points", scan, Frame(np.eye(4)))
+    assert completed(observation, nothing) is None
+    # Asked about nothing but the hole.
+    middle = np.array([-0.3, 0.0, 0.05])
+    assert np.linalg.norm(np.concatenate(asked) - middle, axis=1).max() < 0.3
+    assert completed(observation, a_little) is not None
 
 
 def test_outliers_fill_nothing():
@@ -107,7 +133,7 @@ def test_a_part_that_was_cut_off_comes_back_and_the_frame_holds_it():
     cut = np.concatenate([body, wings[wings[:, 0] < 0.3]])
     frame = Frame.of_points(cut, "y")
     observation = Observation("points", frame.to_network(cut).astype(np.float32), frame)
-    found = completed(observation)
+    found = completed(observation, all_of_it)
     assert found is not None
     back = found.frame.to_source(found.data)
     np.testing.assert_allclose(back[: len(cut)], cut, atol=1e-6)
@@ -122,7 +148,7 @@ def test_normals_are_mirrored_with_their_points():
     observation = Observation(
         "points", scan.astype(np.float32), Frame(np.eye(4)), normals=Normals(outward(scan))
     )
-    found = completed(observation)
+    found = completed(observation, all_of_it)
     assert found is not None
     assert found.normals is not None
     assert len(found.normals.directions) == len(found.data)

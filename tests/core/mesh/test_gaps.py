@@ -96,7 +96,7 @@ def test_ground_stays_open_unless_that_is_not_wanted(count: int) -> None:
 def test_ground_is_not_filled_from_its_mirror_image(places) -> None:  # type: ignore[no-untyped-def]
     points = _valley(30_000, with_a_hole=True)
     points[:, 2] = places(points[:, 2])
-    assert completed(prepare_points(points, "z")) is not None
+    assert completed(prepare_points(points, "z"), lambda places: np.ones(len(places))) is not None
     made = run(Job(points=points, settings=Settings(resolution=48, normals=False))).made
     assert COMPLETED not in made.notes
     mesh = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)

@@ -4,9 +4,9 @@
         [--points 3000]
 
 Clouds of shapes with round holes, and of the same shapes whole: nothing is missing there, so all
-that is added is wrong. Prints a table in Markdown: for some values of the constants of
-`onet_core.inputs.symmetry.completion`, what share of the points lost is filled in again, and what
-share of the cloud is added where there is no surface.
+that is added is wrong. The network `points` says where something may be. Prints a table in
+Markdown: for some values of the constants of `onet_core.inputs.symmetry.completion`, what share of
+the points lost is filled in again, and what share of the cloud is added where there is no surface.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from torch import nn
 
 from onet_core.inputs.symmetry import completion
 from onet_core.inputs.symmetry.planes import find_mirror_planes
+from onet_core.models.catalogue import find_model
+from onet_core.models.prepared import prepare
+from onet_core.models.weights import load_weights
 
 from ...data.conditions import with_holes, with_outliers
 from ...data.labelled import read_shape
@@ -35,7 +40,8 @@ _HOLE = 0.012
 """True points farther than this from all that was kept are missing."""
 
 _VALUES: dict[str, tuple[float, ...]] = {
-    "GAIN": (0.0, 0.02, 0.035, 0.05, 0.065, 0.08, 0.12),
+    "GAIN": (0.0, 0.01, 0.02, 0.03, 0.035, 0.05, 0.065, 0.08, 0.12),
+    "BELIEVED": (0.0, 0.02, 0.05, 0.1, 0.2, 0.5),
     "LIKENESS": (1.05, 1.1, 1.15, 1.2, 1.3),
     "MATCHED": (0.5, 0.6, 0.7, 0.8),
     "BEHIND": (0.02, 0.05, 0.1, 0.15, 0.2, 1.0),
@@ -48,7 +54,7 @@ class Group(NamedTuple):
     shape: the number of its shape.
     share: of the cloud's number of points.
     right: the share of it that lies on the true surface.
-    gain: see `completion.groups_of`.
+    gain: see `completion.groups_of`; believed: see `completion.believed`.
     likeness, matched: of the plane.
     behind: how much less it matches than the best plane.
     filled: which of the missing points lie beside it.
@@ -58,14 +64,28 @@ class Group(NamedTuple):
     share: float
     right: float
     gain: float
+    believed: float
     likeness: float
     matched: float
     behind: float
     filled: NDArray[np.bool_]
 
 
+def believing(network: nn.Module, cloud: FloatArray) -> completion.Believes:
+    """What a network thinks of places, having read a cloud (N, 3)."""
+    with torch.no_grad():
+        read: Any = network
+        code = read.encode_inputs(torch.from_numpy(cloud.astype(np.float32))[None])
+        field = prepare(network, torch.zeros(1, 0), code)
+
+    def at(places: FloatArray) -> FloatArray:
+        return field(torch.from_numpy(places.astype(np.float32))).sigmoid().double().numpy()
+
+    return at
+
+
 def groups_in(
-    number: int, surface: FloatArray, count: int, noise: float, missing: float
+    network: nn.Module, number: int, surface: FloatArray, count: int, noise: float, missing: float
 ) -> tuple[list[Group], int]:
     """The groups of one cloud of a surface (N, 3), and how many of its points are missing."""
     random = np.random.default_rng(number)
@@ -77,6 +97,7 @@ def groups_in(
     lost = surface[cKDTree(kept).query(surface)[0] > _HOLE]
     truth = cKDTree(surface)
     groups = []
+    believes = believing(network, cloud)
     planes = find_mirror_planes(cloud)
     most = max((plane.matched for plane in planes), default=0.0)
     for plane in planes:
@@ -92,6 +113,7 @@ def groups_in(
                     share,
                     right,
                     gain,
+                    completion.believed(points, believes),
                     plane.likeness,
                     plane.matched,
                     most - plane.matched,
@@ -112,6 +134,7 @@ def row(name: str, value: float, clouds: dict[float, list[tuple[list[Group], int
                 group
                 for group in groups
                 if group.gain >= limits["GAIN"]
+                and group.believed >= limits["BELIEVED"]
                 and group.likeness <= limits["LIKENESS"]
                 and group.matched >= limits["MATCHED"]
                 and group.behind <= limits["BEHIND"]
@@ -137,13 +160,14 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=3_000)
     parser.add_argument("--noise", type=float, default=0.005)
     given = parser.parse_args()
+    network = load_weights(find_model("points").path)[0].eval()
     names = Protocol(split=given.split, limit=given.limit).shapes(given.data)
     clouds: dict[float, Any] = {0.3: [], 0.0: []}
     for number, (category, name) in enumerate(names):
         shape = read_shape(given.data, category, name)
         surface = np.asarray(shape.surface_points, dtype=np.float64)
         for missing, found in clouds.items():
-            found.append(groups_in(number, surface, given.points, given.noise, missing))
+            found.append(groups_in(network, number, surface, given.points, given.noise, missing))
     print(f"{len(names)} shapes of the split `{given.split}`, {given.points:,} points.\n")
     print("| | 30 % missing: filled | wrong | shapes with > 2 % wrong | whole: filled | wrong | "
           "shapes with > 2 % wrong |\n|---|---|---|---|---|---|---|")  # fmt: skip
