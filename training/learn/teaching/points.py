@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("teacher", type=Path, help="weights file")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="weights of a pupil to go on from")
+    parser.add_argument("--start", type=Path, help="weights to go on from, where tensors fit")
     parser.add_argument(
         "--network", type=json.loads, default={}, help="options that differ, as JSON"
     )
@@ -173,7 +173,10 @@ def main() -> None:
     pupil = build_network(about)
     lead(network, pupil)
     if given.start:
-        pupil.load_state_dict(load_weights(given.start)[0].state_dict())
+        own, begun = pupil.state_dict(), load_weights(given.start)[0].state_dict()
+        fitting = {n: v for n, v in begun.items() if n in own and v.shape == own[n].shape}
+        pupil.load_state_dict({**own, **fitting})
+        print(f"It begins with {len(fitting)} of its {len(own)} tensors as {given.start.name} has.")
     bank = Unlabelled.load(given.bank, "cpu")
     given.out.mkdir(parents=True, exist_ok=True)
 

@@ -190,3 +190,27 @@ def test_a_pupil_goes_on_from_where_it_was(
         for name in ("start.safetensors", teaching.WEIGHTS_FILE)
     )
     torch.testing.assert_close(gone_on, begun, atol=1e-3, rtol=1e-3)
+
+
+def test_a_pupil_of_fewer_layers_begins_with_those_that_fit(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    about, network = heavy()
+    save_weights(tmp_path / "heavy.safetensors", network, about, half=False)
+    kind = pupil_of(about, "light", {"both_ways": True, "blocks": 2})
+    torch.manual_seed(5)
+    begun = build_network(kind)
+    save_weights(tmp_path / "start.safetensors", begun, kind, half=False)
+    arguments = ["teach", str(folder), str(tmp_path / "heavy.safetensors"), "--steps", "1"]
+    arguments += ["--first", "4", "--rate", "0", "--out", str(tmp_path)]
+    arguments += ["--start", str(tmp_path / "start.safetensors"), "--network", '{"blocks": 1}']
+    monkeypatch.setattr(sys, "argv", arguments)
+    teaching.main()
+    made = load_weights(tmp_path / teaching.WEIGHTS_FILE)[0].state_dict()
+    name = "decoder.blocks.0.fc_0.weight"
+    torch.testing.assert_close(made[name], begun.state_dict()[name], atol=1e-3, rtol=1e-3)
+    assert "decoder.blocks.1.fc_0.weight" not in made
+    assert f"It begins with {len(made)} of its {len(made)} tensors" in capsys.readouterr().out
