@@ -90,7 +90,6 @@ def share_near(points: ArrayLike, vertices: ArrayLike, faces: ArrayLike, reach: 
     points = np.asarray(points, dtype=np.float64)
     if len(points) > COUNTED_POINTS:
         points = points[np.random.default_rng(0).choice(len(points), COUNTED_POINTS, replace=False)]
-    vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)
     # Half a float32 step further, so that a point on the limit counts.
     reach *= 1 + 1e-7
     vertices, faces = np.asarray(vertices, dtype=np.float64), np.asarray(faces, dtype=np.int64)

@@ -76,6 +76,8 @@ class Rounds:
         self.report.start_round(len(indices), resolution, halvings)
         points = grid_to_box(indices, resolution, self.padding, self.dtype).to(self.device)
         self.lap("mise")
+        if self._added is not None:
+            level = None  # What is far from it may be near with what is added.
         if self._memory is not None:
             keys = keys_of(indices.to(self.device), resolution)
             logits = self._memory.recalled(keys, resolution, partial(self._ask, points, level))
