@@ -105,11 +105,32 @@ def without_holes(
         or (observation.normals is not None and observation.normals.is_exact)
     ):
         return observation
-    reader = _Reader(network, model, device)
-    whole = completed(observation, reader.beliefs(observation.data, settings.random_seed))
+    believes = beliefs(network, model, observation.data, settings.random_seed, device)
+    whole = completed(observation, believes)
     if whole is None or is_open_scan(observation.data, device, observation.normals):
         return observation
     return whole
+
+
+def beliefs(
+    network: nn.Module,
+    model: ModelDescription,
+    points: NDArray[np.float32],
+    seed: int,
+    device: torch.device,
+) -> Believes:
+    """What a network thinks of places in the frame of a cloud (N, 3), which is read as it is when
+    it is first asked."""
+
+    @cache
+    def field() -> PreparedField:
+        return _Reader(network, model, device).of_cloud_as_it_is(points, seed)
+
+    def at(places: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked = torch.from_numpy(places.astype(np.float32)).to(device)
+        return evaluate(field(), asked).sigmoid().double().cpu().numpy()
+
+    return at
 
 
 def encoded(
@@ -202,20 +223,10 @@ class _Reader:
             return int(self._model.inputs.get("points", GLOBAL_POINTS))
         return self._model.steps.local_points
 
-    def beliefs(self, points: NDArray[np.float32], seed: int) -> Believes:
-        """What the network thinks of places in the frame of a cloud (N, 3), which is read as it is
-        when it is first asked."""
-
-        @cache
-        def field() -> PreparedField:
-            some = distinct(points).astype(np.float32)
-            return self._field(self.tensor(subsample(some, self._most(), seed)))[0]
-
-        def at(places: NDArray[np.float64]) -> NDArray[np.float64]:
-            asked = torch.from_numpy(places.astype(np.float32)).to(self._device)
-            return evaluate(field(), asked).sigmoid().double().cpu().numpy()
-
-        return at
+    def of_cloud_as_it_is(self, points: NDArray[np.float32], seed: int) -> PreparedField:
+        """What the network makes of a cloud (N, 3), of which it reads what it can at once."""
+        some = subsample(distinct(points).astype(np.float32), self._most(), seed)
+        return self._field(self.tensor(some))[0]
 
     def of_dense_cloud(
         self,

@@ -24,8 +24,9 @@ from torch import nn
 from onet_core.inputs.symmetry import completion
 from onet_core.inputs.symmetry.planes import find_mirror_planes
 from onet_core.models.catalogue import find_model
-from onet_core.models.prepared import prepare
+from onet_core.models.description import ModelDescription
 from onet_core.models.weights import load_weights
+from onet_core.pipeline.encoding import beliefs
 
 from ...data.conditions import with_holes, with_outliers
 from ...data.labelled import read_shape
@@ -71,21 +72,14 @@ class Group(NamedTuple):
     filled: NDArray[np.bool_]
 
 
-def believing(network: nn.Module, cloud: FloatArray) -> completion.Believes:
-    """What a network thinks of places, having read a cloud (N, 3)."""
-    with torch.no_grad():
-        read: Any = network
-        code = read.encode_inputs(torch.from_numpy(cloud.astype(np.float32))[None])
-        field = prepare(network, torch.zeros(1, 0), code)
-
-    def at(places: FloatArray) -> FloatArray:
-        return field(torch.from_numpy(places.astype(np.float32))).sigmoid().double().numpy()
-
-    return at
-
-
 def groups_in(
-    network: nn.Module, number: int, surface: FloatArray, count: int, noise: float, missing: float
+    network: nn.Module,
+    model: ModelDescription,
+    number: int,
+    surface: FloatArray,
+    count: int,
+    noise: float,
+    missing: float,
 ) -> tuple[list[Group], int]:
     """The groups of one cloud of a surface (N, 3), and how many of its points are missing."""
     random = np.random.default_rng(number)
@@ -97,7 +91,7 @@ def groups_in(
     lost = surface[cKDTree(kept).query(surface)[0] > _HOLE]
     truth = cKDTree(surface)
     groups = []
-    believes = believing(network, cloud)
+    believes = beliefs(network, model, cloud.astype(np.float32), 0, torch.device("cpu"))
     planes = find_mirror_planes(cloud)
     most = max((plane.matched for plane in planes), default=0.0)
     for plane in planes:
@@ -160,14 +154,15 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=3_000)
     parser.add_argument("--noise", type=float, default=0.005)
     given = parser.parse_args()
-    network = load_weights(find_model("points").path)[0].eval()
+    network, model = load_weights(find_model("points").path)
     names = Protocol(split=given.split, limit=given.limit).shapes(given.data)
     clouds: dict[float, Any] = {0.3: [], 0.0: []}
     for number, (category, name) in enumerate(names):
         shape = read_shape(given.data, category, name)
         surface = np.asarray(shape.surface_points, dtype=np.float64)
         for missing, found in clouds.items():
-            found.append(groups_in(network, number, surface, given.points, given.noise, missing))
+            asked = (network.eval(), model, number, surface, given.points, given.noise, missing)
+            found.append(groups_in(*asked))
     print(f"{len(names)} shapes of the split `{given.split}`, {given.points:,} points.\n")
     print("| | 30 % missing: filled | wrong | shapes with > 2 % wrong | whole: filled | wrong | "
           "shapes with > 2 % wrong |\n|---|---|---|---|---|---|---|")  # fmt: skip
