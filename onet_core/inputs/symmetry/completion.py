@@ -87,8 +87,11 @@ def completed(observation: Observation, believes: Believes) -> Observation | Non
     not symmetric or nothing is missing. Stated normals are mirrored with the points.
     """
     points, normals = observation.data.astype(np.float64), observation.normals
-    thin = None
-    for plane in mirror_planes(points):
+    if len(points) < FEWEST_POINTS:
+        return None
+    whole = _Thinned(_thin(points))
+    thin: _Thinned | None = whole
+    for plane in _mirror_planes(whole):
         thin = thin or _Thinned(_thin(points))
         found = _filling(points, thin, plane, believes)
         if found is None:
@@ -112,9 +115,12 @@ def completed(observation: Observation, believes: Believes) -> Observation | Non
 
 def mirror_planes(points: FloatArray) -> list[MirrorPlane]:
     """The planes that a cloud (N, 3), y up, is symmetric to, but for parts that may be missing."""
-    if len(points) < FEWEST_POINTS:
-        return []
-    planes = find_mirror_planes(_thin(points))
+    return _mirror_planes(_Thinned(_thin(points))) if len(points) >= FEWEST_POINTS else []
+
+
+def _mirror_planes(cloud: _Thinned) -> list[MirrorPlane]:
+    """As `mirror_planes`. Planes under which nothing is missing are roughly fitted."""
+    planes = find_mirror_planes(cloud.points, lambda plane: not _holes(cloud, plane))
     most = max((plane.matched for plane in planes), default=0.0)
     return [
         plane
@@ -170,10 +176,18 @@ def groups_of(cloud: FloatArray, plane: MirrorPlane) -> list[tuple[FloatArray, f
 
 
 def _groups_of(cloud: _Thinned, plane: MirrorPlane) -> list[tuple[FloatArray, float]]:
-    points, tree, typical = cloud.points, cloud.tree, cloud.typical
-    image = plane.mirrored(points)
-    groups = _groups(image[_is_away(image, points, tree, typical)], typical)
-    return [(group, _gain(group, image, points, tree, typical)) for group in groups]
+    image = plane.mirrored(cloud.points)
+    return [
+        (group, _gain(group, image, cloud.points, cloud.tree, cloud.typical))
+        for group in _holes(cloud, plane)
+    ]
+
+
+def _holes(cloud: _Thinned, plane: MirrorPlane) -> list[FloatArray]:
+    """Groups (M, 3) of the image of a cloud that lie where it has no points."""
+    image = plane.mirrored(cloud.points)
+    is_away = _is_away(image, cloud.points, cloud.tree, cloud.typical)
+    return _groups(image[is_away], cloud.typical)
 
 
 def _thin(points: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,13 +63,16 @@ def find_mirror_plane(points: ArrayLike) -> MirrorPlane | None:
     return planes[0] if planes else None
 
 
-def find_mirror_planes(points: ArrayLike) -> list[MirrorPlane]:
+def find_mirror_planes(
+    points: ArrayLike, is_good: Callable[[MirrorPlane], bool] | None = None
+) -> list[MirrorPlane]:
     """Upright planes that a cloud (N, 3), y up, may be symmetric to, the best one first.
 
     Parts that the other side lacks are left out of account; how symmetric the cloud is each plane
     says. Looks at planes in all directions about the vertical, fits the best ones to the points,
     and takes the planes x = 0 and z = 0 in the place of such as are near them. Clouds of fewer than
-    50 points are too thin to tell, as are those whose points lie on each other: none.
+    50 points are too thin to tell, as are those whose points lie on each other: none. is_good: says
+    of a plane that it need not be fitted in many small steps, most of the time that this takes.
     """
     points = np.asarray(points, dtype=np.float64)
     if len(points) < FEWEST_POINTS:
@@ -102,7 +105,7 @@ def find_mirror_planes(points: ArrayLike) -> list[MirrorPlane]:
         beside = [plane, *(plane._replace(offset=float(one)) for one in steps)]
         plane = _best(beside, tree, searched, own)
         plane = _judged(_fitted(plane, tree, moved, own), tree, moved, own)[1]
-        if plane.matched >= _WORTH_SETTLING:
+        if plane.matched >= _WORTH_SETTLING and not (is_good and is_good(plane)):
             plane = _settled(plane, tree, moved, own)
         fits.append(_judged(plane, tree, judges, own))
     for axis in (0, 2):
