@@ -86,8 +86,8 @@ class Settings:
 
     resolution: int = _setting(
         128, "Resolution",
-        "Cells of the finest grid along each axis; doubling it takes about four times as long and "
-        "gives four times as many faces",
+        "Cells of the finest grid along each axis; doubling it gives four times as many faces and "
+        "takes two to four times as long",
         "mesh", low=8, high=2048, soft_low=32, soft_high=512,
     )  # fmt: skip
     threshold: float | None = _setting(

@@ -144,9 +144,9 @@ GERMAN = {
     "Custom": "Eigene",
     "As set under Advanced": "Wie unter Erweitert eingestellt",
     "Resolution": "Auflösung",
-    "Cells of the finest grid along each axis; doubling it takes about four times as long and "
-    "gives four times as many faces": "Zellen des feinsten Gitters längs jeder Achse; doppelt so "
-    "viele dauern etwa viermal so lang und geben viermal so viele Flächen",
+    "Cells of the finest grid along each axis; doubling it gives four times as many faces and "
+    "takes two to four times as long": "Zellen des feinsten Gitters längs jeder Achse; doppelt so "
+    "viele geben viermal so viele Flächen und dauern zwei- bis viermal so lang",
     "Threshold": "Schwelle",
     "Probability above which a point counts as inside the object: lower gives fatter shapes, "
     "higher thinner ones. 0: the model's own": "Ab welcher Wahrscheinlichkeit ein Punkt als innen "

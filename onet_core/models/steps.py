@@ -36,6 +36,8 @@ class Steps(Record):
     doubt_below: the IoU foretold so below which the user is told that the shape is guessed.
     outline_margin: how far above the threshold, as a logit, the field is raised where a picture
         shows something and the field has nothing, see `pictures.outline`; 0 turns it off.
+    finest_asked: cells per axis of the finest grid on which the network is asked; on finer ones
+        values between are interpolated, see `surface.between`; 0: it is asked on every grid.
     draws: the most latents that are drawn for a new shape until one is in one part.
 
     local_points: the most points that are read at a time by networks with local features; clouds
@@ -65,6 +67,7 @@ class Steps(Record):
     foretold_slope: float = limited(0.0, 0, 10, kinds=("image",))
     doubt_below: float = limited(0.0, 0, 1, kinds=("image",))
     outline_margin: float = limited(0.0, 0, 10, kinds=("image",))
+    finest_asked: int = limited(0, 0, 4096)
     draws: int = limited(1, 1, MOST_DRAWS, kinds=("none",))
 
     local_points: int = limited(4_500, 1, 10_000_000, kinds=_POINTS)

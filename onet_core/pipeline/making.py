@@ -261,4 +261,5 @@ class Making:
             progress=self._run.report,
             memory=memory,
             added=added,
+            finest_asked=self._model.steps.finest_asked,
         )

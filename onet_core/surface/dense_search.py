@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .. import devices
 from ..errors import NoSurfaceError
+from .between import halved_values
 from .messages import no_surface
 from .rounds import Rounds
 from .sparse_grid import OUTSIDE, SparseGrid
@@ -30,11 +31,12 @@ def is_dense(rounds: Rounds, resolution: int) -> bool:
 
 
 def dense_search(
-    rounds: Rounds, resolution_0: int, depth: int, level: float, doubt: float
+    rounds: Rounds, resolution_0: int, depth: int, asked: int, level: float, doubt: float
 ) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The points of all cells that the surfaces cross on the grid of resolution_0 * 2 ** depth.
 
-    doubt: see `following.follow`. Returns also, of each object, the error where it has no surface.
+    asked: see `extract.search`; doubt: see `following.follow`. Returns also, of each object, the
+    error where it has no surface.
     """
     size = resolution_0 + 1
     values = torch.zeros((rounds.objects, size, size, size), device=rounds.device)
@@ -45,9 +47,15 @@ def dense_search(
         no_surface(level, low, high) if high <= level or low > level else None
         for low, high in zip(lowest, highest, strict=True)
     ]
-    is_known = torch.ones_like(values, dtype=torch.bool)
-    for halvings in range(1, depth + 1):
+    samples, is_known = values, torch.ones_like(values, dtype=torch.bool)
+    for halvings in range(1, asked + 1):
         values, is_known = _halved(rounds, values, is_known, resolution_0 << halvings, level, doubt)
+    if asked < depth:
+        for _ in range(asked):
+            samples = halved_values(samples)
+        values = torch.where(is_known, values, samples)
+    for _ in range(asked, depth):
+        values = halved_values(values)
     is_empty = values.new_tensor([error is not None for error in errors], dtype=torch.bool)
     values = values.masked_fill(is_empty.view(-1, 1, 1, 1), OUTSIDE)
     return _near_surface(values, resolution_0 << depth, level), errors

@@ -15,6 +15,7 @@ from ..errors import InputError, NoSurfaceError
 from ..field import Field, Progress, logit
 from ..mesh.mesh import Mesh
 from ..sentences import Sentence
+from .between import Samples
 from .dense_search import dense_search, is_dense
 from .following import follow
 from .memory import Memory
@@ -191,21 +192,27 @@ def extract_all(
     progress: Progress | None = None,
     memory: Memory | None = None,
     added: Field | None = None,
+    finest_asked: int = 0,
 ) -> list[Extraction | NoSurfaceError]:
     """The surfaces of several fields of one network, found together; arguments: see `extract`.
 
     The grids of all objects are one sparse grid, so each round evaluates all of their points, and
-    nothing but that is done object by object. memory, added: see `Rounds`. Returns for each field
-    what `extract` gives or raises for want of a surface; seconds are those of all together. Raises
-    what `extract` raises.
+    nothing but that is done object by object. memory, added: see `Rounds`. finest_asked: on grids
+    finer than the first of at least so many cells per axis, values are interpolated, see
+    `between`, and fields are not asked; 0 asks on all. Returns for each field what `extract` gives
+    or raises for want of a surface; seconds are those of all together. Raises what `extract`
+    raises.
     """
     level = logit(threshold)
     resolution_0, depth = split_resolution(resolution)
     if not fields:
         return []
-    report = Report(progress, resolution_0, depth)
+    asked = _steps_below(resolution_0, depth, finest_asked) if finest_asked else depth
+    report = Report(progress, resolution_0, asked)
     rounds = Rounds(fields, padding, device, dtype, batch_points, report, tolerance, memory, added)
-    grid, errors = search(rounds, resolution_0, depth, level, followed_from=followed_from)
+    grid, errors = search(
+        rounds, resolution_0, depth, level, asked=asked, followed_from=followed_from
+    )
     if all(errors):
         return [error for error in errors if error]
     return meshed(grid, rounds, minimum_fraction=minimum_fraction, errors=errors)
@@ -225,26 +232,32 @@ def search(
     depth: int,
     level: float,
     *,
+    asked: int | None = None,
     followed_from: int | None = None,
     coarse: CoarseValues | None = None,
 ) -> tuple[SparseGrid, list[NoSurfaceError | None]]:
     """The cells of the grid of resolution_0 * 2 ** depth that the surfaces cross.
 
+    asked: on how many of the depth's finer grids fields are asked, by default on all.
     coarse: see `root.coarse_values`, where they are known already.
     followed_from: see `extract`.
     Returns also, of each object, the error where it has no surface.
     """
+    asked = depth if asked is None else asked
     if followed_from is None and coarse is None and is_dense(rounds, resolution_0 << depth):
-        return dense_search(rounds, resolution_0, depth, level, _NETWORKS_DOUBT)
+        return dense_search(rounds, resolution_0, depth, asked, level, _NETWORKS_DOUBT)
     followed_from = followed_from or _followed_from(rounds)
-    steps = _searched_steps(resolution_0, depth, followed_from)
+    steps = _steps_below(resolution_0, asked, followed_from)
     if coarse is None:
         may_skip = skips_points(rounds, resolution_0, followed_from)
         coarse = coarse_values(rounds, resolution_0, level, may_skip=may_skip)
     grid, errors = searched(rounds, resolution_0, steps, level, coarse)
     if all(errors):
         return grid, errors
-    return _refined(grid, rounds, depth - steps), errors
+    grid = _refined(grid, rounds, asked - steps)
+    if asked < depth:
+        grid = _interpolated(grid, Samples.of(coarse.values, grid), depth - asked)
+    return grid, errors
 
 
 def _followed_from(rounds: Rounds) -> int:
@@ -260,10 +273,10 @@ def skips_points(rounds: Rounds, resolution_0: int, followed_from: int = RESOLUT
     return is_followed and rounds.are_networks and rounds.device.type == "cpu"
 
 
-def _searched_steps(resolution_0: int, depth: int, followed_from: int) -> int:
-    """How often the coarse grid is halved before the surface is followed."""
+def _steps_below(resolution_0: int, depth: int, cells: int) -> int:
+    """How often the coarse grid is halved until it has so many cells per axis, at most `depth`."""
     steps = depth
-    while steps and resolution_0 << steps - 1 >= followed_from:
+    while steps and resolution_0 << steps - 1 >= cells:
         steps -= 1
     return steps
 
@@ -287,6 +300,14 @@ def _refined(grid: SparseGrid, rounds: Rounds, halvings: int) -> SparseGrid:
             grid.forget_values(torch.tensor(is_rough, device=rounds.device))
         grid = follow(grid, rounds.on(grid.resolution, is_rough), doubt=doubt)
     return sharpened(grid, rounds, errors, is_rough)
+
+
+def _interpolated(grid: SparseGrid, samples: Samples, halvings: int) -> SparseGrid:
+    """The surface followed to the grid that is halved so often, between what is known."""
+    for _ in range(halvings):
+        grid = halved(grid)
+        grid = follow(grid, samples.on(grid.resolution))
+    return grid
 
 
 def meshed(

@@ -39,6 +39,7 @@ FINISHING = (
     "snap_noise",
 )
 LEVELLING = (
+    "finest_asked",
     "faint_from",
     "faint_share",
     "faint_reach",
