@@ -69,6 +69,8 @@ class Evaluation:
 
     def _surface_text(self) -> str:
         text, steps = f"{self.threshold:g}", self.description.steps
+        if steps.finest_asked:
+            text += f", asked on grids of up to {steps.finest_asked} cells"
         if self.protocol.threshold is not None:
             return text
         if steps.faint_from:
