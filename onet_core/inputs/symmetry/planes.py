@@ -87,8 +87,8 @@ def find_mirror_planes(
         return []
     found = []
     for normal in _directions():
-        low, high = np.quantile(points @ normal, (0, 1))
-        offsets = [0.0, *np.linspace(low, high, 2 + _OFFSETS)[1:-1]]
+        along = points @ normal
+        offsets = [0.0, *np.linspace(along.min(), along.max(), 2 + _OFFSETS)[1:-1]]
         found += [MirrorPlane(normal, one) for one in offsets]
     # All at once: single questions of so few points would take mostly their calls.
     tried = _distances(found, tree, searched, own).reshape(_DIRECTIONS, -1)
@@ -137,9 +137,11 @@ def _distances(
     """Of each of P planes the mean distance of mirrored points (N, 3) from a cloud, of which none
     counts more than `_MATCHED`: (P,). own: the distance between points."""
     reach = _MATCHED * own
-    images = np.stack([plane.mirrored(points) for plane in planes])
+    normals = np.array([plane.normal for plane in planes])
+    beyond = normals @ points.T - np.array([[plane.offset] for plane in planes])
+    images = points - 2 * beyond[:, :, None] * normals[:, None]
     distances = tree.query(images, distance_upper_bound=reach)[0]
-    return np.asarray((distances / own).clip(max=_MATCHED).mean(axis=1))
+    return np.asarray(np.minimum(distances, reach).mean(axis=1) / own)
 
 
 def _by_distance(one: tuple[float, MirrorPlane]) -> float:
