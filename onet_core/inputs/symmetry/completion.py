@@ -120,7 +120,12 @@ def mirror_planes(points: FloatArray) -> list[MirrorPlane]:
 
 def _mirror_planes(cloud: _Thinned) -> list[MirrorPlane]:
     """As `mirror_planes`. Planes under which nothing is missing are roughly fitted."""
-    planes = find_mirror_planes(cloud.points, lambda plane: not _holes(cloud, plane))
+
+    def is_good(plane: MirrorPlane) -> bool:
+        # The first saves the question for most planes: of what matches less, much is missing.
+        return plane.matched > 1 - BEHIND and not _holes(cloud, plane)
+
+    planes = find_mirror_planes(cloud.points, is_good)
     most = max((plane.matched for plane in planes), default=0.0)
     return [
         plane
