@@ -36,17 +36,30 @@ class FoldGuard:
 
         `vertices` spoil none, so taking back moves until none is spoilt comes to an end.
         """
-        while len(corners := self._spoilt(moved)):
-            moved = moved.clone()
+        corners = self._spoilt(moved)
+        if not len(corners):
+            return moved
+        moved = moved.clone()
+        while len(corners):
             moved[corners] = vertices[corners]
+            is_back = torch.zeros(len(moved), dtype=torch.bool, device=moved.device)
+            is_back[corners] = True
+            corners = self._spoilt(moved, is_back)
         return moved
 
-    def _spoilt(self, moved: Tensor) -> Tensor:
-        """The corners (n,) of the faces that a move spoils."""
+    def _spoilt(self, moved: Tensor, changed: Tensor | None = None) -> Tensor:
+        """The corners (n,) of the faces that a move spoils.
+
+        changed: which vertices (V,) have been elsewhere when all faces were looked at; only theirs
+        are then.
+        """
         found = []
         for part, before, smallest in zip(
             self._faces, self._normals, self._smallest_areas, strict=True
         ):
+            if changed is not None:
+                rows = changed[part].any(dim=1).nonzero().squeeze(1)
+                part, before, smallest = part[rows], before[rows], smallest[rows]
             normal = _area_normals(moved, part)
             area = normal.norm(dim=1)
             cosine_by_area = (normal * before).sum(dim=1)
