@@ -50,8 +50,8 @@ class FoldGuard:
     def _spoilt(self, moved: Tensor, changed: Tensor | None = None) -> Tensor:
         """The corners (n,) of the faces that a move spoils.
 
-        changed: which vertices (V,) have been elsewhere when all faces were looked at; only theirs
-        are then.
+        changed: which vertices (V,) were put back since the last look: only their faces can be
+        spoilt anew. None looks at all faces.
         """
         found = []
         for part, before, smallest in zip(

@@ -2,7 +2,8 @@
 
 A network that reads a few thousand points, or some thousand cells, has little to tell that is finer
 than a grid it was asked on. On finer grids its values are interpolated by cubics (Catmull and Rom
-1974), which are smooth and follow thin parts better than straight lines do.
+1974), which are smooth and follow thin parts better than straight lines do. Sheets that are thinner
+than the cells it was asked at get holes so: where to stop asking is chosen for each model.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 First every second point along each axis is evaluated: an eighth of the points. Then come the
 middles of the cubes between them, and then all others, each of which has six of the former no
 further away than the diagonal of a cell's face. Where the points around one are on one side, and
-further from the level than half of what they differ by, it is taken to be on that side too. Then
-the points of all cells that the surface crosses are evaluated, and those of the cells that it turns
-out to cross.
+further from the level than half of what they differ by (around a middle, all of it), it is taken to
+be on that side too. Then the points of all cells that the surface crosses are evaluated, and those
+of the cells that it turns out to cross.
 
 A network's logit falls on for many cells around a shape, which shows where the surface can't be.
 Fields in general do nothing of the kind: theirs are evaluated at every point.
